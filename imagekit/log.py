@@ -1,0 +1,53 @@
+"""The story on stderr: steps with a name, a depth and a duration; results go to stdout elsewhere.
+
+Modules call ``logging.getLogger(__name__)`` and `step`; only the CLI sets handlers and levels.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+
+logger = logging.getLogger("imagekit")
+_depth: ContextVar[int] = ContextVar("step_depth", default=0)
+
+
+@dataclass(slots=True)
+class Step:
+    """A running or finished step; `seconds` is wall time, set at the end."""
+
+    name: str
+    depth: int
+    started: float = field(default_factory=time.monotonic)
+    seconds: float = 0.0
+    note: str = ""
+
+
+@contextmanager
+def step(name: str) -> Iterator[Step]:
+    """Log the start and the end of a piece of work; `Step.note` set inside is shown at its end."""
+    depth = _depth.get()
+    token = _depth.set(depth + 1)
+    current = Step(name, depth)
+    logger.info("%s", name, extra={"step": "start", "depth": depth})
+    try:
+        yield current
+    except BaseException:
+        current.seconds = time.monotonic() - current.started
+        logger.info("%s", name, extra={"step": "failed", "depth": depth, "seconds": current.seconds})
+        raise
+    else:
+        current.seconds = time.monotonic() - current.started
+        detail = f"{name}: {current.note}" if current.note else name
+        logger.info("%s", detail, extra={"step": "done", "depth": depth, "seconds": current.seconds})
+    finally:
+        _depth.reset(token)
+
+
+def progress(text: str) -> None:
+    """Say what is being waited for right now; on a terminal it replaces the earlier text of the step."""
+    logger.info("%s", text, extra={"step": "progress", "depth": _depth.get()})

@@ -1,0 +1,1 @@
+"""Virtual machines: domain, accelerator, SSH, console."""
