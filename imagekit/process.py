@@ -53,7 +53,8 @@ class Completed:
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """The environment children get: a short list of inherited names, ``LANG=C.UTF-8`` and `extra`."""
     kept = {name: os.environ[name] for name in (*_KEPT, *_PROXIES) if name in os.environ}
-    return {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", **kept, "LANG": "C.UTF-8", **(extra or {})}
+    fallback = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
+    return {**fallback, **kept, "LANG": "C.UTF-8", **(extra or {})}
 
 
 def run(

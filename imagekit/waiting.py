@@ -42,7 +42,7 @@ class Deadline:
 
 
 def wait_until(
-    probe: Callable[[], T | None | bool],
+    probe: Callable[[], T | bool | None],
     deadline: Deadline,
     *,
     what: str,
@@ -58,7 +58,7 @@ def wait_until(
     while True:
         found = probe()
         if found:
-            return found  # type: ignore[return-value]  # only the false kinds of T | None | bool are excluded
+            return found  # type: ignore[return-value]  # only the false kinds of T | bool | None are excluded
         if deadline.passed:
             raise DeadlineError(f"waited {deadline.seconds:.0f} s for {what}, in vain", hint=hint)
         now = time.monotonic()

@@ -1,1 +1,1 @@
-
+"""Configuration: YAML files parsed once into frozen, typed data."""

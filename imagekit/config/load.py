@@ -1,0 +1,175 @@
+"""YAML files to specs; an error names file, line, key, the allowed values and the likely intention."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar, get_args
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from imagekit.config.model import ImagesFile, ImageSpec, LayerSpec, Settings
+from imagekit.config.yamlfile import Key, YamlFile, read_yaml
+from imagekit.errors import ConfigError
+
+M = TypeVar("M", bound=BaseModel)
+IMAGES_FILE = Path("images/images.yaml")
+SETTINGS_FILE = Path("imagekit.yaml")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    """Everything that was declared, and where the project's folder is."""
+
+    root: Path
+    images: dict[str, ImageSpec]
+    layers: dict[str, LayerSpec]
+    settings: Settings
+
+    @property
+    def work(self) -> Path:
+        """The folder that holds everything imagekit makes."""
+        return self.root / ".imagekit"
+
+    def image(self, name: str) -> ImageSpec:
+        """The image of that name; raise `ConfigError` with the known names."""
+        if name not in self.images:
+            raise ConfigError(
+                f"{IMAGES_FILE}: no image named {name!r}",
+                hint=_suggest(name, self.images) or f"Images here: {', '.join(sorted(self.images))}.",
+            )
+        return self.images[name]
+
+
+def load_project(root: Path) -> Project:
+    """Read images/images.yaml, every images/<layer>/layer.yaml that an image names, and imagekit.yaml."""
+    images_source = read_yaml(root / IMAGES_FILE)
+    images = _parse(ImagesFile, images_source).images
+    settings_path = root / SETTINGS_FILE
+    settings = _parse(Settings, read_yaml(settings_path)) if settings_path.exists() else Settings()
+    layers: dict[str, LayerSpec] = {}
+    for image_name, image in images.items():
+        for index, layer in enumerate(image.layers):
+            if layer not in layers:
+                where = images_source.line(("images", image_name, "layers", index))
+                layers[layer] = _load_layer(root, layer, f"{images_source.path}:{where}")
+        _check_cloud_config(root, image_name, image, images_source)
+    return Project(root=root, images=images, layers=layers, settings=settings)
+
+
+def _load_layer(root: Path, name: str, named_at: str) -> LayerSpec:
+    folder = root / "images" / name
+    path = folder / "layer.yaml"
+    if not path.exists():
+        there = sorted(file.parent.name for file in (root / "images").glob("*/layer.yaml"))
+        raise ConfigError(
+            f"{named_at}: layer {name!r} has no {path.relative_to(root)}",
+            hint=_suggest(name, there) or f"Layers here: {', '.join(there)}.",
+        )
+    source = read_yaml(path)
+    spec = _parse(LayerSpec, source)
+    if spec.name != name:
+        raise ConfigError(
+            f"{path}:{source.line(('name',))}: name: {spec.name!r} in the folder {name!r}",
+            hint="A layer's name is its folder's name.",
+        )
+    if not (folder / "Dockerfile").exists():
+        raise ConfigError(f"{folder}: no Dockerfile", hint="A layer is a folder with Dockerfile and layer.yaml.")
+    return spec
+
+
+def _check_cloud_config(root: Path, name: str, image: ImageSpec, source: YamlFile) -> None:
+    from imagekit.config.cloudconfig import read_cloud_config
+
+    for index, path in enumerate(image.cloud_config):
+        if not (root / path).exists():
+            line = source.line(("images", name, "cloud_config", index))
+            raise ConfigError(
+                f"{source.path}:{line}: cloud_config: no file {path}",
+                hint="Paths start at the project's folder.",
+            )
+        read_cloud_config(root / path)
+
+
+def _parse(model: type[M], source: YamlFile) -> M:
+    if not isinstance(source.data, dict):
+        raise ConfigError(f"{source.path}:1: the file must be a mapping", hint="It starts with: version: 1")
+    try:
+        # Through JSON rules, so that lists become tuples and words become enums while types stay strict.
+        return model.model_validate_json(_json(source.data))
+    except ValidationError as error:
+        raise ConfigError(*_explain(model, source, error.errors()[0])) from None
+
+
+def _json(data: Any) -> str:
+    import json
+
+    return json.dumps(data)
+
+
+def _explain(model: type[BaseModel], source: YamlFile, detail: ErrorDetails) -> tuple[str]:
+    key = _real_key(source.data, detail["loc"])
+    dotted = ".".join(str(part) for part in key) or "(file)"
+    where = f"{source.path}:{source.line(key)}: {dotted}: "
+    if detail["type"] == "extra_forbidden":
+        allowed = _allowed(model, key[:-1])
+        close = _suggest(str(key[-1]), allowed)
+        return (f"{where}unknown key; allowed here: {', '.join(allowed)}. {close}".rstrip(),)
+    if detail["type"] == "missing":
+        return (f"{where}required key is missing",)
+    message = detail["msg"].removeprefix("Value error, ")
+    given = detail["input"]
+    shown = "" if isinstance(given, dict | list) else f" (got {given!r})"
+    close = _suggest(str(given), _words(message)) if detail["type"] in ("enum", "literal_error") else ""
+    return (f"{where}{message}{shown}. {close}".rstrip(),)
+
+
+def _words(message: str) -> list[str]:
+    return message.replace(" or ", ",").replace("'", " ").replace(",", " ").split()
+
+
+def _real_key(data: Any, loc: tuple[str | int, ...]) -> Key:
+    """Drop the names of union members that pydantic puts into a location."""
+    key: list[str | int] = []
+    here = data
+    for index, part in enumerate(loc):
+        if _has(here, part):
+            here = here[part]
+        elif index < len(loc) - 1:
+            continue
+        else:
+            here = None
+        key.append(part)
+    return tuple(key)
+
+
+def _has(data: Any, part: str | int) -> bool:
+    if isinstance(data, list):
+        return isinstance(part, int) and part < len(data)
+    return isinstance(data, dict) and part in data
+
+
+def _allowed(model: type[BaseModel], key: Key) -> list[str]:
+    """The keys that a mapping at `key` may have."""
+    models: list[type[BaseModel]] = [model]
+    for part in key:
+        models = [found for each in models for found in _children(each, part)] or models
+    return sorted({name for each in models for name in each.model_fields})
+
+
+def _children(model: type[BaseModel], part: str | int) -> list[type[BaseModel]]:
+    field = model.model_fields.get(str(part))
+    return _models_in(field.annotation) if field is not None else []
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [found for part in get_args(annotation) for found in _models_in(part)]
+
+
+def _suggest(word: str, known: Any) -> str:
+    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f"Did you mean {close[0]!r}?" if close else ""

@@ -1,0 +1,193 @@
+"""What the user declared, frozen; nothing here changes during a run."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import PurePosixPath
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+
+class Family(StrEnum):
+    """Which package manager and names a distribution uses."""
+
+    DEBIAN = "debian"
+    RHEL = "rhel"
+
+
+class Arch(StrEnum):
+    """Processor architecture, by its OCI name."""
+
+    AMD64 = "amd64"
+    ARM64 = "arm64"
+
+
+class FirmwareChoice(StrEnum):
+    """Firmware a test machine starts with."""
+
+    BIOS = "bios"
+    UEFI = "uefi"
+
+
+def _absolute(path: str) -> str:
+    if not path.startswith("/") or ".." in PurePosixPath(path).parts:
+        raise ValueError("must be an absolute path without '..'")
+    return path
+
+
+def _relative(path: str) -> str:
+    if path.startswith("/") or ".." in PurePosixPath(path).parts:
+        raise ValueError("must be a path inside the project, without '..'")
+    return path
+
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=63)]
+# Debian policy 5.6.7 and the RPM name characters; nothing that a shell could read as more than a word.
+Package = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9+._-]*$", max_length=128)]
+Unit = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9@:._\\-]+\.(service|socket|timer|target|mount|path)$")]
+Module = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]+$")]
+ArgName = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]*$")]
+ArgValue = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9+._:/@=-]*$", max_length=256)]
+KernelArg = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.,:=/-]+$")]
+NodePath = Annotated[str, AfterValidator(_absolute)]
+ProjectPath = Annotated[str, AfterValidator(_relative)]
+PinnedImage = Annotated[str, StringConstraints(pattern=r"^[a-z0-9.:/_-]+(:[A-Za-z0-9._-]+)?@sha256:[0-9a-f]{64}$")]
+
+# Build arguments that imagekit sets itself.
+RESERVED_ARGS = frozenset(
+    {
+        "BASE_IMAGE",
+        "KAIROS_INIT",
+        "FAMILY",
+        "PACKAGES",
+        "VERSION",
+        "SOURCE_DATE_EPOCH",
+        "REVISION",
+        "CREATED",
+        "PLAN_ID",
+    }
+)
+
+
+class Frozen(BaseModel):
+    """Base of all declared data: unknown keys are errors, types are not bent, values do not change."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Present(Frozen):
+    """What must be found in the finished artifact."""
+
+    packages: dict[Family, tuple[Package, ...]] | None = Field(
+        None, description="packages that must be installed; default: the packages of the layer"
+    )
+    files: tuple[NodePath, ...] = Field((), description="files that must exist in the root file system")
+    units: tuple[Unit, ...] = Field((), description="systemd units that must be installed")
+    modules: tuple[Module, ...] = Field((), description="kernel modules that must be there, built in or loadable")
+    certificates: tuple[ProjectPath, ...] = Field(
+        (),
+        description="globs in the layer's folder; each PEM certificate must be in the system's trust store",
+    )
+    kernel_args: tuple[KernelArg, ...] = Field((), description="words that must be on the installed command line")
+
+
+class LayerSpec(Frozen):
+    """One layer: a folder under images/ with a Dockerfile and this layer.yaml."""
+
+    version: Literal[1] = Field(description="version of this file format")
+    name: Name = Field(description="the folder's name")
+    description: str = Field("", max_length=400)
+    needs: tuple[Name, ...] = Field((), description="layers that must be below this one")
+    packages: dict[Family, tuple[Package, ...]] = Field(default_factory=dict)
+    args: dict[ArgName, ArgValue] = Field(default_factory=dict, description="build arguments with their defaults")
+    present: Present = Present()
+
+    @model_validator(mode="after")
+    def _own_args(self) -> Self:
+        taken = RESERVED_ARGS & set(self.args)
+        if taken:
+            raise ValueError(f"build argument {min(taken)} is set by imagekit and cannot be declared")
+        return self
+
+    def packages_of(self, family: Family) -> tuple[str, ...]:
+        """The packages this layer installs on a family."""
+        return self.packages.get(family, ())
+
+    def expected_packages(self, family: Family) -> tuple[str, ...]:
+        """The packages that must be installed in the artifact."""
+        declared = self.packages if self.present.packages is None else self.present.packages
+        return declared.get(family, ())
+
+
+class DistroBase(Frozen):
+    """A base made from the distribution's packages by mmdebstrap."""
+
+    distro: Literal["trixie"]
+
+
+class ImageBase(Frozen):
+    """A base image by digest."""
+
+    image: PinnedImage
+
+
+class StandinInit(Frozen):
+    """The framework's stand-in, built from a folder of the project."""
+
+    standin: ProjectPath
+
+
+class ImageInit(Frozen):
+    """The real kairos-init by digest."""
+
+    image: PinnedImage
+
+
+class VmSpec(Frozen):
+    """The machine an image is tested on."""
+
+    memory_mib: int = Field(1024, ge=256, le=262_144, description="memory in MiB")
+    cpus: int = Field(2, ge=1, le=64, description="virtual processors")
+    firmware: FirmwareChoice = FirmwareChoice.BIOS
+
+
+class ImageSpec(Frozen):
+    """One image: a composition of layers."""
+
+    description: str = Field("", max_length=400)
+    family: Family
+    arch: tuple[Arch, ...] = Field((Arch.AMD64,), min_length=1)
+    base: DistroBase | ImageBase
+    kairos_init: StandinInit | ImageInit
+    layers: tuple[Name, ...] = Field(min_length=1, description="from the bottom up")
+    args: dict[ArgName, ArgValue] = Field(default_factory=dict, description="values for build arguments of the layers")
+    vm: VmSpec = VmSpec()
+    cloud_config: tuple[ProjectPath, ...] = Field((), description="cloud-config files merged in this order")
+
+    @property
+    def embedded(self) -> bool:
+        """Whether this image stands on the stand-in, and must never reach production."""
+        return isinstance(self.kairos_init, StandinInit)
+
+
+class ImagesFile(Frozen):
+    """images/images.yaml: which layers make which image."""
+
+    version: Literal[1] = Field(description="version of this file format")
+    images: dict[Name, ImageSpec] = Field(min_length=1)
+
+
+class Settings(Frozen):
+    """imagekit.yaml: where things go; every key has a default."""
+
+    version: Literal[1] = 1
+    registry: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.-]+(:[0-9]{1,5})?$")] = Field(
+        "127.0.0.1:5055", description="host and port of the registry; a loopback one is started on demand"
+    )
+    repository: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+([._/-][a-z0-9]+)*$")] = Field(
+        "imagekit", description="repository prefix; the image's name follows"
+    )
+    libvirt_uri: Annotated[str, StringConstraints(pattern=r"^[a-z0-9+]+://[^\s]*$")] | None = Field(
+        None, description="libvirt connection; default qemu:///system for root, else qemu:///session"
+    )

@@ -1,0 +1,20 @@
+"""JSON Schemas of the configuration files, for editors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel
+
+from imagekit.config.model import ImagesFile, LayerSpec, Settings
+
+MODELS: dict[str, type[BaseModel]] = {"images": ImagesFile, "layer": LayerSpec, "settings": Settings}
+
+
+def schema(name: str) -> dict[str, Any]:
+    """The schema of one kind of file: images, layer or settings."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **MODELS[name].model_json_schema(),
+        "title": f"imagekit {name} file",
+    }
