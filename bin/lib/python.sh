@@ -1,0 +1,33 @@
+# shellcheck shell=bash
+# The project's Python environment: every package by hash from a lock file, the project itself beside it. The caller sets $root.
+: "${root:?}"
+
+# find_python: a Python 3.11 or newer that can make environments.
+find_python() {
+    local candidate
+    for candidate in "${IMAGEKIT_PYTHON:-python3}" /usr/bin/python3; do
+        if "$candidate" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+            "$candidate" -c 'import sys; print(sys.executable)'
+            return
+        fi
+    done
+    die "no Python 3.11 or newer with the venv module" "Debian, Ubuntu: apt-get install python3-venv" \
+        "Another Python: IMAGEKIT_PYTHON=/path/to/python3 bin/setup"
+}
+
+# install_python LOCK LOGS: the environment in .venv, brought to what LOCK says.
+install_python() {
+    local lock=$1 logs=$2 python pip=("$root/.venv/bin/python" -m pip --disable-pip-version-check install)
+    python=$(find_python)
+    if ! "$root/.venv/bin/python" -c '' 2>/dev/null; then
+        rm -rf "$root/.venv"
+        narrate "Python environment .venv with $python: imagekit and its libraries, apart from the system" \
+            "$logs/venv.log" "$python" -m venv "$root/.venv"
+    fi
+    narrate "build tools by hash (requirements-build.lock): to compile libvirt-python" "$logs/pip-build.log" \
+        "${pip[@]}" --require-hashes -r "$root/requirements-build.lock"
+    narrate "Python libraries by hash (${lock##*/})" "$logs/pip.log" \
+        "${pip[@]}" --require-hashes --no-build-isolation -r "$lock"
+    narrate "imagekit itself, from this folder" "$logs/pip-self.log" \
+        "${pip[@]}" --no-deps --no-build-isolation -e "$root"
+}
