@@ -51,3 +51,9 @@ def step(name: str) -> Iterator[Step]:
 def progress(text: str) -> None:
     """Say what is being waited for right now; on a terminal it replaces the earlier text of the step."""
     logger.info("%s", text, extra={"step": "progress", "depth": _depth.get()})
+
+
+def bar(name: str, done: int, total: int, text: str) -> None:
+    """Report how far one named part (a layer) has come; `text` says what it is doing."""
+    extra = {"step": "bar", "depth": _depth.get(), "bar": name, "done": done, "total": total}
+    logger.info("%s", text, extra=extra)

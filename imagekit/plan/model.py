@@ -1,0 +1,76 @@
+"""A plan is data with an id; see images/ for what it is made from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from hashlib import sha256
+from json import dumps
+
+
+class StageKind(StrEnum):
+    """What a stage makes."""
+
+    DISTRO = "distro"
+    FRAMEWORK = "framework"
+    LAYER = "layer"
+    STAMP = "stamp"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """One step of the build; `context` is its folder in the project, `args` its build arguments."""
+
+    name: str
+    kind: StageKind
+    id: str
+    context: str
+    needs: tuple[str, ...] = ()
+    args: Mapping[str, str]
+    inputs: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """The revision an image is made from; `epoch` and `date` are seconds since 1970.
+
+    `epoch` clamps file times: it is the date of the last change to the bottom of the image, so that a change further
+    up leaves the layers below byte for byte as they were. `date` is that of the last change to any input.
+    """
+
+    revision: str
+    date: int
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What will be built: the stages from the bottom up, and the version that the result carries."""
+
+    image: str
+    family: str
+    arch: str
+    id: str
+    version: str
+    source: Source
+    stages: tuple[Stage, ...]
+
+    @property
+    def short(self) -> str:
+        """The first 12 digits of the id, for folder names and people."""
+        return self.id[:12]
+
+    def stage(self, name: str) -> Stage:
+        """The stage of that name."""
+        return next(stage for stage in self.stages if stage.name == name)
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Names of the layers, bottom first."""
+        return tuple(stage.name for stage in self.stages if stage.kind is StageKind.LAYER)
+
+
+def inputs_id(inputs: Mapping[str, str]) -> str:
+    """Name what the inputs determine: same inputs, same id (64 hex digits)."""
+    return sha256(dumps(dict(inputs), sort_keys=True).encode()).hexdigest()

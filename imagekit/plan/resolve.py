@@ -1,0 +1,172 @@
+"""Layers in order and ids for all stages: pure but for reading the project's files and git."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from graphlib import CycleError, TopologicalSorter
+
+from imagekit.config.load import Project
+from imagekit.config.model import Arch, DistroBase, ImageSpec, StandinInit
+from imagekit.errors import ConfigError
+from imagekit.plan.model import Plan, Source, Stage, StageKind, inputs_id
+from imagekit.plan.revision import read_source
+from imagekit.plan.tree import folder_hash
+
+SCRIPTS = "images/scripts"
+STAMP = "images/stamp"
+DISTRO = "images/distro"
+# Raise when the way a stage is built changes in imagekit itself, so that no earlier result is taken for a new one.
+RECIPE = "1"
+
+
+def make_plan(project: Project, image_name: str, *, arch: Arch | None = None) -> Plan:
+    """Plan one image for one architecture; raise `ConfigError` for missing layers, cycles or a wrong order."""
+    image = project.image(image_name)
+    chosen = arch or image.arch[0]
+    if chosen not in image.arch:
+        raise ConfigError(
+            f"image {image_name!r} is not declared for {chosen}", hint=f"Declared: {', '.join(image.arch)}."
+        )
+    _check_order(project, image_name, image)
+    source = _source(project, image)
+    stages = _bottom(project, image, chosen)
+    for layer in image.layers:
+        stages.append(_layer(project, image, layer, stages))
+    stamp = _stamp(project, image_name, source, stages[-1])
+    version = version_of(source.date, stamp.id)
+    return Plan(
+        image=image_name,
+        family=image.family.value,
+        arch=chosen.value,
+        id=stamp.id,
+        version=version,
+        source=source,
+        stages=(*stages, stamp),
+    )
+
+
+def version_of(date: int, plan_id: str) -> str:
+    """A semver unique to the inputs, e.g. ``v2026.1122.0-g1a2b3c4``: date of the sources (UTC) and plan id.
+
+    The Kairos operator compares versions, not digests, so two different images must never share one.
+    """
+    day = datetime.fromtimestamp(date, UTC)
+    return f"v{day.year}.{day.month * 100 + day.day}.0-g{plan_id[:7]}"
+
+
+def _check_order(project: Project, name: str, image: ImageSpec) -> None:
+    below: list[str] = []
+    graph = {layer: set(project.layers[layer].needs) for layer in image.layers}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        raise ConfigError(
+            f"layers need each other in a circle: {' -> '.join(reversed(error.args[1]))}",
+            hint="Remove one of these `needs` in images/<layer>/layer.yaml.",
+        ) from None
+    for layer in image.layers:
+        if layer in below:
+            raise ConfigError(f"images/images.yaml: image {name!r} names layer {layer!r} twice")
+        missing = [need for need in project.layers[layer].needs if need not in below]
+        if missing:
+            raise ConfigError(
+                f"images/images.yaml: image {name!r}: layer {layer!r} needs {missing[0]!r} below it",
+                hint=f"Put {missing[0]!r} before {layer!r} in `layers`.",
+            )
+        below.append(layer)
+
+
+def _source(project: Project, image: ImageSpec) -> Source:
+    bottom = [SCRIPTS, f"images/{image.layers[0]}"]
+    if isinstance(image.base, DistroBase):
+        bottom.append(DISTRO)
+    if isinstance(image.kairos_init, StandinInit):
+        bottom.append(image.kairos_init.standin)
+    return read_source(project.root, bottom=bottom, everything=["images", "cloud-config"])
+
+
+def _bottom(project: Project, image: ImageSpec, arch: Arch) -> list[Stage]:
+    """What stands below the layers: the distribution and the framework, where they are made here."""
+    stages: list[Stage] = []
+    common = {"recipe": RECIPE, "arch": arch.value}
+    if isinstance(image.base, DistroBase):
+        inputs = {**common, "folder": folder_hash(project.root / DISTRO), "distro": image.base.distro}
+        stages.append(
+            Stage(
+                name="distro",
+                kind=StageKind.DISTRO,
+                id=inputs_id(inputs),
+                context=DISTRO,
+                args={"DISTRO": image.base.distro},
+                inputs=inputs,
+            )
+        )
+    if isinstance(image.kairos_init, StandinInit):
+        folder = image.kairos_init.standin
+        below = {stage.name: stage.id for stage in stages}
+        inputs = {**common, **below, "folder": folder_hash(project.root / folder)}
+        stages.append(
+            Stage(
+                name="kairos-init",
+                kind=StageKind.FRAMEWORK,
+                id=inputs_id(inputs),
+                context=folder,
+                needs=tuple(below),
+                args={},
+                inputs=inputs,
+            )
+        )
+    return stages
+
+
+def _layer(project: Project, image: ImageSpec, name: str, stages: list[Stage]) -> Stage:
+    spec = project.layers[name]
+    args = {"FAMILY": image.family.value, "PACKAGES": " ".join(spec.packages_of(image.family))}
+    args.update({key: image.args.get(key, default) for key, default in spec.args.items()})
+    first = not any(stage.kind is StageKind.LAYER for stage in stages)
+    if first and not isinstance(image.base, DistroBase):
+        args["BASE_IMAGE"] = image.base.image
+    if not isinstance(image.kairos_init, StandinInit):
+        args["KAIROS_INIT"] = image.kairos_init.image
+    needed = [stage for stage in stages if stage.kind is StageKind.FRAMEWORK]
+    needed += stages[-1:] if not first else [stage for stage in stages if stage.kind is StageKind.DISTRO]
+    inputs = {
+        "recipe": RECIPE,
+        "folder": folder_hash(project.root / "images" / name),
+        "scripts": folder_hash(project.root / SCRIPTS),
+        **{f"arg {key}": value for key, value in args.items()},
+        **{f"stage {stage.name}": stage.id for stage in needed},
+    }
+    return Stage(
+        name=name,
+        kind=StageKind.LAYER,
+        id=inputs_id(inputs),
+        context=f"images/{name}",
+        needs=tuple(stage.name for stage in needed),
+        args=args,
+        inputs=inputs,
+    )
+
+
+def _stamp(project: Project, image_name: str, source: Source, top: Stage) -> Stage:
+    args = {key: top.args[key] for key in ("FAMILY", "KAIROS_INIT") if key in top.args}
+    framework = [need for need in top.needs if need == "kairos-init"]
+    inputs = {
+        "recipe": RECIPE,
+        "image": image_name,
+        "folder": folder_hash(project.root / STAMP),
+        "scripts": folder_hash(project.root / SCRIPTS),
+        "revision": source.revision,
+        "date": str(source.date),
+        "epoch": str(source.epoch),
+        f"stage {top.name}": top.id,
+    }
+    return Stage(
+        name="stamp",
+        kind=StageKind.STAMP,
+        id=inputs_id(inputs),
+        context=STAMP,
+        needs=(*framework, top.name),
+        args=args,
+        inputs=inputs,
+    )
