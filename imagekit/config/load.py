@@ -59,6 +59,11 @@ def load_project(root: Path) -> Project:
     return Project(root=root, images=images, layers=layers, settings=settings)
 
 
+def parse_file(model: type[M], path: Path) -> M:
+    """Read and check one YAML file against a model; raise `ConfigError` with file, line and key."""
+    return _parse(model, read_yaml(path))
+
+
 def _load_layer(root: Path, name: str, named_at: str) -> LayerSpec:
     folder = root / "images" / name
     path = folder / "layer.yaml"

@@ -126,6 +126,21 @@ class DistroBase(Frozen):
     distro: Literal["trixie"]
 
 
+class DistroFile(Frozen):
+    """images/distro/distro.yaml: what mmdebstrap is asked for."""
+
+    version: Literal[1]
+    suite: Name
+    pockets: tuple[Name, ...] = Field((), description="further suites; a security one needs a security archive")
+    variant: Literal["minbase", "essential", "apt", "standard", "important", "buildd"] = "minbase"
+    components: tuple[Name, ...] = Field(("main",), min_length=1)
+    include: tuple[Package, ...] = ()
+    source_date_epoch: int = Field(ge=0, description="time of all files, in seconds since 1970")
+    customize: ProjectPath | None = Field(None, description="hook script in the same folder")
+    apt_options: tuple[str, ...] = ()
+    dpkg_options: tuple[str, ...] = ()
+
+
 class ImageBase(Frozen):
     """A base image by digest."""
 
@@ -187,6 +202,9 @@ class Settings(Frozen):
     )
     repository: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+([._/-][a-z0-9]+)*$")] = Field(
         "imagekit", description="repository prefix; the image's name follows"
+    )
+    debian_mirror: Annotated[str, StringConstraints(pattern=r"^https?://[^\s]+$")] | None = Field(
+        None, description="Debian archive for the embedded base; default: the one this machine's apt uses"
     )
     libvirt_uri: Annotated[str, StringConstraints(pattern=r"^[a-z0-9+]+://[^\s]*$")] | None = Field(
         None, description="libvirt connection; default qemu:///system for root, else qemu:///session"

@@ -1,0 +1,135 @@
+"""BuildKit's raw progress events to steps of layers.
+
+Each Dockerfile names its last stage after its layer, so a vertex reads ``[target layer 2/5] RUN ...``; buildx may put
+the name of another target in front when targets share work, hence only the stage's own name counts.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from base64 import b64decode
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from imagekit.log import bar
+
+_VERTEX = re.compile(r"\[(?:\S+ )*?(?P<stage>[\w-]+) +(?P<step>\d+)/(?P<steps>\d+)\] (?P<what>.*)", re.S)
+_LOG_LINES = 40
+
+
+@dataclass(slots=True)
+class LayerProgress:
+    """What is known of one layer's build so far; `seconds` is the time its steps took, side by side or not."""
+
+    name: str
+    steps: int = 1
+    done: set[int] = field(default_factory=set)
+    cached: set[int] = field(default_factory=set)
+    seconds: float = 0.0
+    doing: str = "waiting"
+    error: str = ""
+
+    @property
+    def reused(self) -> bool:
+        """Whether every step came from the cache."""
+        return bool(self.done) and self.done == self.cached
+
+
+class Progress:
+    """Takes raw JSON lines as they come and keeps the state of each layer."""
+
+    def __init__(self, layers: Collection[str]) -> None:
+        self.layers = {name: LayerProgress(name) for name in layers}
+        self.other_errors: list[str] = []
+        self.exporting = False
+        self._vertices: dict[str, tuple[str, int]] = {}
+        self._logs: dict[str, list[str]] = {}
+        self._failed: list[str] = []
+        self._plain: list[str] = []
+        self._open: list[str] = []
+
+    def take(self, line: str) -> None:
+        """One line of ``--progress=rawjson``; anything else is kept as plain text for the error message.
+
+        buildx 0.13 indents each event over several lines, later ones write one a line.
+        """
+        if line == "{" or self._open:
+            self._open.append(line)
+            if line != "}":
+                return
+            line, self._open = "".join(self._open), []
+        try:
+            event = json.loads(line)
+        except ValueError:
+            self._plain.append(line)
+            return
+        if isinstance(event, dict):
+            self._event(event)
+
+    def _event(self, event: dict[str, Any]) -> None:
+        for vertex in event.get("vertexes") or []:
+            self._vertex(vertex)
+        for log in event.get("logs") or []:
+            self._log(log)
+
+    def failure(self) -> tuple[str, str]:
+        """The layer whose step failed (or empty) and the end of what it wrote."""
+        for layer in self.layers.values():
+            if layer.error:
+                failed = [key for key in self._failed if self._vertices[key][0] == layer.name]
+                return layer.name, "\n".join([*self._logs.get(failed[0], [])[-15:], layer.error])
+        return "", "\n".join([*self.other_errors[:1], *self._plain[-15:]])
+
+    def _vertex(self, vertex: dict[str, Any]) -> None:
+        found = _VERTEX.match(vertex.get("name", ""))
+        layer = self.layers.get(found["stage"]) if found else None
+        if found is None or layer is None:
+            self._foreign(vertex)
+            return
+        step = int(found["step"])
+        layer.steps = int(found["steps"])
+        self._vertices[vertex["digest"]] = (layer.name, step)
+        layer.doing = " ".join(found["what"].split())
+        if vertex.get("error") and "context canceled" not in vertex["error"]:
+            layer.error = vertex["error"]
+            self._failed.append(vertex["digest"])
+        elif vertex.get("completed") and step not in layer.done:
+            layer.done.add(step)
+            layer.seconds += _seconds(vertex)
+            if vertex.get("cached"):
+                layer.cached.add(step)
+        self._tell(layer)
+
+    def _foreign(self, vertex: dict[str, Any]) -> None:
+        name, error = vertex.get("name", ""), vertex.get("error", "")
+        if error and "context canceled" not in error:
+            self.other_errors.append(f"{name}: {error}")
+        if "exporting to oci" in name and vertex.get("started") and not self.exporting:
+            self.exporting = True
+            bar("image", 0, 1, "writing the OCI layout")
+
+    def _log(self, log: dict[str, Any]) -> None:
+        lines = self._logs.setdefault(log.get("vertex", ""), [])
+        for line in b64decode(log.get("data", "")).decode("utf-8", "replace").splitlines():
+            if line.strip():
+                lines.append(line.rstrip()[:400])
+        del lines[:-_LOG_LINES]
+        found = self._vertices.get(log.get("vertex", ""))
+        if found and lines:
+            layer = self.layers[found[0]]
+            layer.doing = lines[-1].strip()
+            self._tell(layer)
+
+    def _tell(self, layer: LayerProgress) -> None:
+        bar(layer.name, len(layer.done), layer.steps, layer.doing)
+
+
+def _seconds(vertex: dict[str, Any]) -> float:
+    try:
+        started, completed = (datetime.fromisoformat(vertex[key][:26].rstrip("Z")) for key in ("started", "completed"))
+    except (KeyError, ValueError):
+        return 0.0
+    return max(0.0, (completed - started).total_seconds())
