@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -18,7 +20,10 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckResult:
-    """One check of one layer; `seconds` is wall time of the call phase."""
+    """One check of one layer; `seconds` is wall time of the call phase.
+
+    A check that only warns names the `ticket` and the day `expires` (ISO date) from which it is required again.
+    """
 
     id: str
     layer: str
@@ -29,6 +34,13 @@ class CheckResult:
     message: str = ""
     details: str = ""
     runbook: str = ""
+    ticket: str = ""
+    expires: str = ""
+
+    @property
+    def blocks(self) -> bool:
+        """Whether this check alone makes the verdict negative."""
+        return self.required and self.outcome is not Outcome.PASSED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +54,15 @@ class SuiteResult:
     @property
     def passed(self) -> bool:
         """True when there is at least one check and every required one passed."""
-        return bool(self.checks) and all(
-            check.outcome is Outcome.PASSED for check in self.checks if check.required
-        )
+        return bool(self.checks) and not self.blocking
+
+    @property
+    def blocking(self) -> tuple[CheckResult, ...]:
+        """The required checks that did not pass."""
+        return tuple(check for check in self.checks if check.blocks)
+
+    @property
+    def counts(self) -> Mapping[Outcome, int]:
+        """How many checks ended in which way; every outcome is a key."""
+        counted = Counter(check.outcome for check in self.checks)
+        return {outcome: counted[outcome] for outcome in Outcome}

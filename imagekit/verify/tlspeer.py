@@ -1,0 +1,171 @@
+"""HTTPS servers on this host that a guest connects to: one signed by the corporate CA, one by a CA nobody knows.
+
+They listen on 127.0.0.1 only; QEMU's user networking shows the host's loopback to the guest as 10.0.2.2
+(https://www.qemu.org/docs/master/system/devices/net.html#using-the-user-mode-network-stack).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import ssl
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from imagekit.errors import ConfigError
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+    from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
+    from cryptography.x509 import Certificate
+
+ANSWER = "imagekit-harness-peer"
+
+
+@dataclass(frozen=True, slots=True)
+class TlsPeer:
+    """Where a guest reaches the server: `address` as the guest sees it, and the port."""
+
+    address: str
+    port: int
+
+    @property
+    def url(self) -> str:
+        """The server's root."""
+        return f"https://{self.address}:{self.port}/"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    timeout = 20
+
+    def do_GET(self) -> None:
+        body = (ANSWER + "\n").encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        return
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, context: ssl.SSLContext) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self._context = context
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        """The handshake happens in the connection's own thread, so that a silent client blocks nobody."""
+        request.settimeout(_Handler.timeout)
+        with self._context.wrap_socket(request, server_side=True) as secured:
+            super().finish_request(secured, client_address)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        return  # a client that refuses the certificate ends the handshake: that is what one of the checks is about
+
+
+@contextmanager
+def peer_of_the_house(ca: Path, address: str) -> Iterator[TlsPeer]:
+    """A server whose certificate was signed by the CA of the folder `ca` (one ``*.key`` and its ``.pem``/``.crt``).
+
+    Raises `ConfigError` when the folder holds no such pair.
+    """
+    from cryptography import x509
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    cert_path, key_path = _pair(ca)
+    issuer = x509.load_pem_x509_certificate(cert_path.read_bytes())
+    key: Any = load_pem_private_key(key_path.read_bytes(), password=None)
+    with _served(issuer, key, address) as peer:
+        yield peer
+
+
+@contextmanager
+def peer_of_strangers(address: str) -> Iterator[TlsPeer]:
+    """A server whose certificate was signed by a CA made for this occasion and kept nowhere."""
+    key = _new_key()
+    with _served(_certificate("Unknown Authority", key, None), key, address) as peer:
+        yield peer
+
+
+def _pair(ca: Path) -> tuple[Path, Path]:
+    keys = sorted(ca.glob("*.key")) if ca.is_dir() else []
+    certs = [
+        key.with_suffix(suffix) for key in keys for suffix in (".pem", ".crt") if key.with_suffix(suffix).is_file()
+    ]
+    if len(keys) != 1 or len(certs) != 1:
+        raise ConfigError(
+            f"{ca}: expected one CA key with its certificate, found {len(keys)} keys and {len(certs)} certificates",
+            hint="The harness signs its test server with NAME.key and NAME.pem of this folder.",
+        )
+    return certs[0], keys[0]
+
+
+@contextmanager
+def _served(issuer: Certificate, issuer_key: CertificateIssuerPrivateKeyTypes, address: str) -> Iterator[TlsPeer]:
+    server = _Server(_context(issuer, issuer_key, address))
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread.start()
+    try:
+        yield TlsPeer(address, server.server_address[1])
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def _context(issuer: Certificate, issuer_key: CertificateIssuerPrivateKeyTypes, address: str) -> ssl.SSLContext:
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+    key = _new_key()
+    leaf = _certificate("imagekit harness peer", key, (issuer, issuer_key, address))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    with tempfile.NamedTemporaryFile(suffix=".pem") as both:  # mode 0600; ssl takes files only
+        both.write(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+        both.write(leaf.public_bytes(Encoding.PEM) + issuer.public_bytes(Encoding.PEM))
+        both.flush()
+        context.load_cert_chain(both.name)
+    return context
+
+
+def _new_key() -> EllipticCurvePrivateKey:
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    return ec.generate_private_key(ec.SECP256R1())
+
+
+def _certificate(
+    name: str,
+    key: EllipticCurvePrivateKey,
+    signed_by: tuple[Certificate, CertificateIssuerPrivateKeyTypes, str] | None,
+) -> Certificate:
+    from cryptography import x509
+    from cryptography.hazmat.primitives.hashes import SHA256
+    from cryptography.x509.oid import NameOID
+
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    # A guest's clock may be behind by the age of a snapshot.
+    start = datetime.now(UTC) - timedelta(days=2)
+    ca = signed_by is None
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject if signed_by is None else signed_by[0].subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(start)
+        .not_valid_after(start + timedelta(days=30))
+        .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
+    )
+    if signed_by is not None:
+        alternative = x509.IPAddress(ipaddress.ip_address(signed_by[2]))
+        builder = builder.add_extension(x509.SubjectAlternativeName([alternative]), critical=False)
+    return builder.sign(key if signed_by is None else signed_by[1], SHA256())
