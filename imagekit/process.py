@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shlex
 import signal
@@ -16,6 +17,7 @@ from typing import IO
 
 from imagekit.errors import ToolError
 
+logger = logging.getLogger(__name__)
 _KEPT = ("PATH", "HOME", "TMPDIR", "USER", "XDG_RUNTIME_DIR", "SSL_CERT_FILE", "DOCKER_HOST", "DOCKER_CONFIG")
 _PROXIES = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 _TAIL_LINES = 15
@@ -121,6 +123,13 @@ def background(
         yield child
 
 
+def detached(argv: Sequence[str | Path], *, log: Path, env: Mapping[str, str] | None = None) -> None:
+    """Start a program that outlives this process, with its output in `log`; the caller must know how it ends."""
+    command = ("setsid", "--fork", *(os.fspath(part) for part in argv))
+    with log.open("ab") as sink, _started(command, env=env, sink=sink) as child:
+        child.wait(_GRACE)
+
+
 def pipe(
     argv: Sequence[str | Path],
     feed: Callable[[IO[bytes]], None],
@@ -165,6 +174,7 @@ def _started(
     feed: bool = False,
     sink: IO[bytes] | None = None,
 ) -> Iterator[subprocess.Popen[bytes]]:
+    logger.debug("$ %s", shlex.join(command))
     try:
         child = subprocess.Popen(
             command,

@@ -1,0 +1,111 @@
+"""What `imagekit services up|down|status` does."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from enum import StrEnum
+from pathlib import Path
+from typing import assert_never
+
+from imagekit.services import dockerd, libvirtd, registry
+from imagekit.services.busy import URI
+from imagekit.services.dockerapi import engine_facts
+from imagekit.services.lease import drop, keep, running
+from imagekit.services.model import Daemon, ServiceStatus
+
+
+class Service(StrEnum):
+    """A daemon that imagekit can start."""
+
+    ENGINE = "engine"
+    LIBVIRT = "libvirt"
+    REGISTRY = "registry"
+
+
+def up(work: Path, address: str, services: Iterable[Service] = tuple(Service)) -> list[ServiceStatus]:
+    """Start services and leave them running until `down`; what answers already and is not ours is left alone.
+
+    `address` is the embedded registry's ``host:port``. Raises `ServiceError` as the services themselves do.
+    """
+    for service in services:
+        match service:
+            case Service.ENGINE:
+                if not os.environ.get("DOCKER_HOST"):
+                    host = dockerd.address(work)
+                    keep(dockerd.prepare(work), lambda host=host: engine_facts(host) is not None)  # type: ignore[misc]
+            case Service.LIBVIRT:
+                private = libvirtd.daemon()
+                if running(private) or not libvirtd.answers():
+                    libvirtd.prepare(private)
+                    keep(private, libvirtd.answers)
+            case Service.REGISTRY:
+                keep(registry.prepare(work, address), lambda: registry.answers(address))
+            case _:
+                assert_never(service)
+    return status(work, address)
+
+
+def down(work: Path, address: str, services: Iterable[Service] = tuple(Service)) -> list[ServiceStatus]:
+    """End what `up` began; a service that a running imagekit still uses goes on until that ends."""
+    for service in services:
+        private = _daemon(service, work, address)
+        if private.state.is_dir():
+            drop(private)
+    return status(work, address)
+
+
+def status(work: Path, address: str) -> list[ServiceStatus]:
+    """How each service stands now; nothing is started."""
+    return [_status(service, work, address) for service in Service]
+
+
+def _status(service: Service, work: Path, address: str) -> ServiceStatus:
+    private = _daemon(service, work, address)
+    ours = running(private)
+    where = _address(service, work, address)
+    answering = _answers(service, where)
+    return ServiceStatus(
+        name=service.value,
+        running=answering,
+        ours=ours,
+        kept=private.keep.exists(),
+        address=where,
+        detail=f"log: {private.log}" if ours else ("started by somebody else" if answering else "not running"),
+    )
+
+
+def _daemon(service: Service, work: Path, address: str) -> Daemon:
+    match service:
+        case Service.ENGINE:
+            return dockerd.daemon(work)
+        case Service.LIBVIRT:
+            return libvirtd.daemon()
+        case Service.REGISTRY:
+            return registry.daemon(work, address)
+        case _:
+            assert_never(service)
+
+
+def _address(service: Service, work: Path, address: str) -> str:
+    match service:
+        case Service.ENGINE:
+            return os.environ.get("DOCKER_HOST") or dockerd.address(work)
+        case Service.LIBVIRT:
+            return URI
+        case Service.REGISTRY:
+            return address
+        case _:
+            assert_never(service)
+
+
+def _answers(service: Service, where: str) -> bool:
+    match service:
+        case Service.ENGINE:
+            return engine_facts(where) is not None
+        case Service.LIBVIRT:
+            return libvirtd.answers()
+        case Service.REGISTRY:
+            return registry.answers(where)
+        case _:
+            assert_never(service)

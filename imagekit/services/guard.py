@@ -1,0 +1,80 @@
+"""The process that owns one daemon: it ends the daemon when nobody holds the lease any more, however users ended.
+
+Started as ``python -m imagekit.services.guard JSON``; see `imagekit.services.lease`.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import sys
+from types import FrameType
+from typing import IO, NoReturn
+
+from imagekit.process import background, start_time
+from imagekit.services.busy import busy
+from imagekit.services.lease import try_lock
+from imagekit.services.model import Daemon, Record
+from imagekit.waiting import Deadline, wait_until
+
+_FOREVER = 10 * 365 * 86400.0
+_LOOK_EVERY = 0.1
+
+
+def main(text: str) -> int:
+    """Run the daemon until nobody needs it; return its exit status, 0 when it was stopped by us."""
+    daemon = Daemon.from_json(text)
+    signal.signal(signal.SIGTERM, _stop)
+    os.environ.setdefault("HOME", "/root")
+    with daemon.lease.open("a+b") as lease:
+        try:
+            return _guard(daemon, lease)
+        except SystemExit:
+            daemon.record.unlink(missing_ok=True)
+            raise
+        finally:
+            daemon.remove_leftovers()
+
+
+def _guard(daemon: Daemon, lease: IO[bytes]) -> int:
+    with background(daemon.argv, log=daemon.log) as child:
+        record = Record(
+            guard=os.getpid(),
+            guard_started=start_time(os.getpid()),
+            pid=child.pid,
+            started=start_time(child.pid),
+        )
+        record.write(daemon.record)
+        wait_until(
+            lambda: child.poll() is not None or _unneeded(daemon, lease),
+            Deadline.after(_FOREVER),
+            what=f"the last user of {daemon.name}",
+            every=_LOOK_EVERY,
+        )
+        status = child.poll()
+    if status is None:
+        daemon.record.unlink(missing_ok=True)
+        return 0
+    Record(
+        guard=record.guard, guard_started=record.guard_started, pid=record.pid, started=record.started, ended=status
+    ).write(daemon.record)
+    return status
+
+
+def _unneeded(daemon: Daemon, lease: IO[bytes]) -> bool:
+    """Whether nobody needs the daemon; then the lease stays held alone, so that the next user waits for the end."""
+    if daemon.keep.exists() or not try_lock(lease, fcntl.LOCK_EX):
+        return False
+    if daemon.keep.exists() or busy(daemon.busy):
+        fcntl.flock(lease, fcntl.LOCK_UN)
+        return False
+    return True
+
+
+def _stop(_signal: int, _frame: FrameType | None) -> NoReturn:
+    raise SystemExit(0)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1]))

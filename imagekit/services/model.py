@@ -1,0 +1,129 @@
+"""What a daemon is made of, and where its state lies."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from imagekit.errors import ToolError
+
+
+class ServiceError(ToolError):
+    """A daemon could not be started, or ended before its time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Daemon:
+    """A program to keep running: `state` holds its locks, `leftovers` are files that a killed one leaves behind.
+
+    `busy` names a question of `imagekit.services.guard` that, while answered yes, keeps the daemon running.
+    """
+
+    name: str
+    argv: tuple[str, ...]
+    state: Path
+    log: Path
+    leftovers: tuple[Path, ...] = ()
+    busy: str = ""
+    patience: float = 60.0
+
+    @property
+    def lock(self) -> Path:
+        """Held while one process looks and starts."""
+        return self.state / f"{self.name}.lock"
+
+    @property
+    def lease(self) -> Path:
+        """Held shared by every user of the daemon."""
+        return self.state / f"{self.name}.lease"
+
+    @property
+    def keep(self) -> Path:
+        """Exists between `services up` and `services down`."""
+        return self.state / f"{self.name}.keep"
+
+    @property
+    def record(self) -> Path:
+        """Written by the guard: what runs, or how it ended."""
+        return self.state / f"{self.name}.json"
+
+    def remove_leftovers(self) -> None:
+        """Remove what a daemon that no longer runs left behind; folders whole, as far as they can be removed."""
+        for path in self.leftovers:
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+
+    def to_json(self) -> str:
+        """The daemon as text, for its guard."""
+        return json.dumps(asdict(self), default=os.fspath)
+
+    @classmethod
+    def from_json(cls, text: str) -> Daemon:
+        """Read what `to_json` wrote."""
+        data = json.loads(text)
+        return cls(
+            name=data["name"],
+            argv=tuple(data["argv"]),
+            state=Path(data["state"]),
+            log=Path(data["log"]),
+            leftovers=tuple(Path(path) for path in data["leftovers"]),
+            busy=data["busy"],
+            patience=data["patience"],
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """A guard and its daemon: process ids with their start (seconds since boot), and the exit status once it ended."""
+
+    guard: int
+    guard_started: float
+    pid: int
+    started: float
+    ended: int | None = None
+
+    def write(self, path: Path) -> None:
+        """Replace `path` in one step."""
+        fresh = path.with_suffix(".new")
+        fresh.write_text(json.dumps(asdict(self)))
+        fresh.replace(path)
+
+    @classmethod
+    def read(cls, path: Path) -> Record | None:
+        """What `path` says; None where there is no record, or none that can be read."""
+        try:
+            return cls(**json.loads(path.read_text()))
+        except (FileNotFoundError, ValueError, TypeError):
+            return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceStatus:
+    """How one service stands; `address` is where it answers, `ours` whether imagekit started it."""
+
+    name: str
+    running: bool
+    ours: bool
+    kept: bool
+    address: str
+    detail: str
+
+
+def state_folder(work: Path) -> Path:
+    """Folder of locks and records under the work folder, made when missing."""
+    folder = work / "services"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def runtime_folder(work: Path) -> Path:
+    """Short folder for sockets, whose paths end at 107 bytes: /run/imagekit-<8 hex of the work folder's path>."""
+    name = f"imagekit-{hashlib.sha256(os.fsencode(work.resolve())).hexdigest()[:8]}"
+    base = Path("/run") if os.geteuid() == 0 else Path(os.environ.get("XDG_RUNTIME_DIR", "/tmp"))
+    return base / name
