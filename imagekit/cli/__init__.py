@@ -1,1 +1,93 @@
+"""The command line: a thin edge. Each command lives in its own module, imported when it is called."""
 
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+
+import click
+
+from imagekit import __version__
+from imagekit.cli.app import App
+
+# name -> one line of help. The module imagekit/cli/<name>.py holds the command of the same name; the lines stand here
+# so that `imagekit --help` imports none of them (a test holds them to the commands' own help).
+COMMANDS = {
+    "run": "Build, boot, test, sign and publish IMAGE, and show the report.",
+    "plan": "Show what would be built, with the id of every layer.",
+    "build": "Build IMAGE and print its digest.",
+    "test": "Boot IMAGE and run the checks of its layers.",
+    "publish": "Sign IMAGE's tested digest and give it its tag.",
+    "verify": "Check signature, tests, SBOM and content of a published REF.",
+    "report": "Show the report of the last run, or of one run.",
+    "doctor": "Check what this machine has and lacks.",
+    "shell": "Boot IMAGE and log in.",
+    "console": "Show or follow the console of the last machine.",
+    "services": "Start, stop or show the build engine, libvirt and registry.",
+    "clean": "Remove what killed runs left behind; caches on request.",
+    "config": "Check the configuration; print its JSON Schemas.",
+    "bench": "Measure the pipeline against its goals; print ratios of one run.",
+}
+
+
+class LazyGroup(click.Group):
+    """A group that imports the module of a command when the command is called, and not before."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names in the order of the pipeline."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import one command."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"imagekit.cli.{cmd_name}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands from the table, importing nothing."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Suggest the likely command when the name is unknown."""
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            import difflib
+
+            close = difflib.get_close_matches(args[0], COMMANDS, n=1)
+            hint = f" Did you mean {close[0]!r}?" if close else " See `imagekit --help`."
+            raise click.UsageError(f"no command {args[0]!r}.{hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="imagekit")
+@click.option(
+    "--project",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    envvar="IMAGEKIT_PROJECT",
+    default=".",
+    help="Folder of the project.",
+    show_default="this folder",
+)
+@click.option("-v", "--verbose", is_flag=True, help="Tell every command that is started.")
+@click.option("-q", "--quiet", is_flag=True, help="Tell nothing but results and errors.")
+@click.pass_context
+def cli(ctx: click.Context, project: Path, verbose: bool, quiet: bool) -> None:
+    """Build Kairos OS images, boot them, test the live machine, and publish what passed.
+
+    Exit codes: 0 done; 1 the answer is no (a check failed, a tag is taken, a signature is bad);
+    2 usage or configuration; 3 a tool or this machine failed; 130 interrupted.
+    """
+    ctx.obj = App(root=project.resolve(), verbose=verbose, quiet=quiet)
+
+
+def main() -> None:
+    """Entry point: runs the group and turns errors into messages and exit codes."""
+    from imagekit.cli.edge import run_cli
+
+    sys.exit(run_cli(cli))

@@ -105,7 +105,8 @@ def _parse(model: type[M], source: YamlFile) -> M:
         # Through JSON rules, so that lists become tuples and words become enums while types stay strict.
         return model.model_validate_json(_json(source.data))
     except ValidationError as error:
-        raise ConfigError(*_explain(model, source, error.errors()[0])) from None
+        details = sorted(error.errors(), key=lambda detail: _rank(model, source, detail))
+        raise ConfigError(_explain(model, source, details[0])) from None
 
 
 def _json(data: Any) -> str:
@@ -114,21 +115,29 @@ def _json(data: Any) -> str:
     return json.dumps(data)
 
 
-def _explain(model: type[BaseModel], source: YamlFile, detail: ErrorDetails) -> tuple[str]:
+def _rank(model: type[BaseModel], source: YamlFile, detail: ErrorDetails) -> int:
+    """A misspelt key is reported as unknown and as missing, a choice of two forms by each: the first to say most wins."""
+    if detail["type"] != "extra_forbidden":
+        return 2 if detail["type"] == "missing" else 1
+    key = _real_key(source.data, detail["loc"])
+    return 3 if str(key[-1]) in _allowed(model, key[:-1]) else 0
+
+
+def _explain(model: type[BaseModel], source: YamlFile, detail: ErrorDetails) -> str:
     key = _real_key(source.data, detail["loc"])
     dotted = ".".join(str(part) for part in key) or "(file)"
     where = f"{source.path}:{source.line(key)}: {dotted}: "
     if detail["type"] == "extra_forbidden":
         allowed = _allowed(model, key[:-1])
         close = _suggest(str(key[-1]), allowed)
-        return (f"{where}unknown key; allowed here: {', '.join(allowed)}. {close}".rstrip(),)
+        return f"{where}unknown key; allowed here: {', '.join(allowed)}. {close}".rstrip()
     if detail["type"] == "missing":
-        return (f"{where}required key is missing",)
+        return f"{where}required key is missing"
     message = detail["msg"].removeprefix("Value error, ")
     given = detail["input"]
     shown = "" if isinstance(given, dict | list) else f" (got {given!r})"
     close = _suggest(str(given), _words(message)) if detail["type"] in ("enum", "literal_error") else ""
-    return (f"{where}{message}{shown}. {close}".rstrip(),)
+    return f"{where}{message}{shown}. {close}".rstrip()
 
 
 def _words(message: str) -> list[str]:

@@ -151,7 +151,7 @@ class _Builder:
 
 
 def _typed(event: yaml.ScalarEvent) -> str | int | bool | None:
-    if event.style is not None:
+    if event.style not in (None, ""):  # quoted, or a block of text
         return str(event.value)
     if event.value in _WORDS:
         return _WORDS[event.value]

@@ -1,0 +1,79 @@
+"""The edge of the process: logging set up, signals turned into clean ends, errors into messages and exit codes."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+from types import FrameType
+
+import click
+
+from imagekit.errors import ImagekitError
+
+INTERRUPTED = 130
+
+
+def run_cli(group: click.Group) -> int:
+    """Run the command line and return the exit code."""
+    _interrupt_on_termination()
+    handler = _handler()
+    try:
+        group.main(standalone_mode=False)
+    except click.exceptions.Exit as end:
+        return end.exit_code
+    except click.ClickException as error:
+        _quiet_end(handler)
+        error.show()
+        return error.exit_code
+    except ImagekitError as error:
+        _quiet_end(handler)
+        tell_error(error)
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        _quiet_end(handler)
+        click.echo("Interrupted; what was started has been stopped and removed.", err=True)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output went away (`imagekit ... | head`); nothing is left to tell it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    finally:
+        _quiet_end(handler)
+    return 0
+
+
+def tell_error(error: ImagekitError) -> None:
+    """What happened, and what to do next, on stderr."""
+    click.secho("error: ", fg="red", bold=True, nl=False, err=True)
+    click.echo(str(error), err=True)
+    for line in error.hint.splitlines():
+        click.echo(f"  {line}", err=True)
+
+
+def _interrupt_on_termination() -> None:
+    """SIGTERM and SIGHUP end the process the way Ctrl-C does, so that every context manager runs."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, interrupt)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # under nohup it stays ignored
+        signal.signal(signal.SIGHUP, interrupt)
+
+
+def _handler() -> logging.Handler:
+    from imagekit.cli.story import StoryHandler
+
+    handler = StoryHandler(quiet={"-q", "--quiet"} & set(sys.argv[1:]) != set())
+    logger = logging.getLogger("imagekit")
+    verbose = {"-v", "--verbose"} & set(sys.argv[1:]) != set()
+    logger.setLevel(logging.DEBUG if verbose else logging.INFO)
+    logger.addHandler(handler)
+    return handler
+
+
+def _quiet_end(handler: logging.Handler) -> None:
+    handler.close()
+    logging.getLogger("imagekit").removeHandler(handler)

@@ -1,0 +1,132 @@
+"""The story on stderr: steps as they start and end, bars for layers, and never more than a few seconds of silence."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import sys
+import threading
+import time
+
+_SILENCE = 4.0  # seconds after which the current step is named again
+_BARS_EVERY = 2.0
+
+
+class StoryHandler(logging.Handler):
+    """Prints steps. On a terminal the last line is alive; elsewhere every line stands."""
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        super().__init__()
+        self._quiet = quiet
+        self._alive = sys.stderr.isatty() and not quiet
+        self._spoke = self._bars_at = time.monotonic()
+        self._open: list[tuple[str, float]] = []
+        self._bars: dict[str, tuple[int, int, str]] = {}
+        self._now = ""
+        self._drawn = 0
+        self._end = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Show one record."""
+        if self._quiet and record.levelno < logging.WARNING:
+            return
+        self._start()
+        kind = getattr(record, "step", "")
+        depth = getattr(record, "depth", len(self._open))
+        text = record.getMessage()
+        match kind:
+            case "start":
+                self._open.append((text, time.monotonic()))
+                self._now = ""
+                if depth == 0:
+                    self._line(f"▸ {text}")
+            case "done" | "failed":
+                self._close_step(kind, depth, text, float(getattr(record, "seconds", 0.0)))
+            case "bar":
+                self._bars[record.__dict__["bar"]] = (record.__dict__["done"], record.__dict__["total"], text)
+                self._tell_bars()
+            case "progress":
+                self._now = text
+                if not self._alive:
+                    self._line("  " * depth + f"… {text}")
+            case _:
+                prefix = "" if record.levelno < logging.WARNING else f"{record.levelname.lower()}: "
+                self._line("  " * depth + prefix + text)
+
+    def close(self) -> None:
+        """Stop the heartbeat and clear the living lines."""
+        self._end.set()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+        with self.lock or threading.RLock():
+            self._erase()
+        super().close()
+
+    def _close_step(self, kind: str, depth: int, text: str, seconds: float) -> None:
+        if self._open:
+            self._open.pop()
+        self._now = ""
+        self._bars.clear()
+        self._line("  " * depth + f"{'✓' if kind == 'done' else '✗'} {text}  {_seconds(seconds)}")
+
+    def _tell_bars(self) -> None:
+        if self._alive:
+            return
+        now = time.monotonic()
+        if now - self._bars_at >= _BARS_EVERY:
+            self._bars_at = now
+            name, (done, total, text) = list(self._bars.items())[-1]
+            self._line(f"  {name} {done}/{total} {text}")
+
+    def _line(self, text: str) -> None:
+        self._erase()
+        sys.stderr.write(_fit(text) + "\n" if self._alive else text + "\n")
+        sys.stderr.flush()
+        self._spoke = time.monotonic()
+
+    def _start(self) -> None:
+        if self._thread is None and not self._quiet:
+            self._end.clear()
+            self._thread = threading.Thread(target=self._beat, daemon=True)
+            self._thread.start()
+
+    def _beat(self) -> None:
+        while not self._end.wait(0.2 if self._alive else 0.5):
+            with self.lock or threading.RLock():
+                if self._alive:
+                    self._draw()
+                elif self._open and time.monotonic() - self._spoke >= _SILENCE:
+                    name, since = self._open[-1]
+                    self._line("  " * len(self._open) + f"… {name}: {_seconds(time.monotonic() - since)} so far")
+
+    def _draw(self) -> None:
+        self._erase()
+        if not self._open:
+            return
+        lines = [_bar(name, *state) for name, state in self._bars.items()]
+        name, since = self._open[-1]
+        lines.append(f"  … {self._now or name}  {_seconds(time.monotonic() - since)}")
+        for line in lines:
+            sys.stderr.write(_fit(line) + "\n")
+        self._drawn = len(lines)
+        sys.stderr.flush()
+
+    def _erase(self) -> None:
+        if self._drawn:
+            sys.stderr.write(f"\x1b[{self._drawn}A\x1b[J")
+            self._drawn = 0
+
+
+def _bar(name: str, done: int, total: int, text: str) -> str:
+    filled = round(12 * done / max(total, 1))
+    return f"  {name:<12} {'█' * filled}{'░' * (12 - filled)} {done}/{total} {text}"
+
+
+def _fit(text: str) -> str:
+    return text[: shutil.get_terminal_size().columns - 1]
+
+
+def _seconds(value: float) -> str:
+    return f"{value:.1f} s" if value < 60 else f"{int(value) // 60} min {int(value) % 60:02d} s"

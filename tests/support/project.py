@@ -1,0 +1,65 @@
+"""A small project on disk for tests: two layers, one image, a git history with fixed dates."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from imagekit.process import run
+
+IMAGES = """\
+version: 1
+images:
+  small-node:
+    family: debian
+    base: {distro: trixie}
+    kairos_init: {standin: images/standin}
+    layers: [base, extra]
+    cloud_config: [cloud-config/node.yaml]
+"""
+BASE = """\
+version: 1
+name: base
+packages:
+  debian: [less, nano]
+args:
+  COLOUR: blue
+"""
+EXTRA = "version: 1\nname: extra\nneeds: [base]\npackages:\n  debian: [tree]\n"
+CLOUD_CONFIG = "#cloud-config\nhostname: node\nstages:\n  initramfs:\n    - name: hello\n"
+
+
+def make_project(root: Path) -> Path:
+    """Write the project below `root` and commit it once, dated 2026-11-22 12:00 UTC."""
+    files = {
+        "images/images.yaml": IMAGES,
+        "images/base/layer.yaml": BASE,
+        "images/base/Dockerfile": "FROM distro AS base\n",
+        "images/extra/layer.yaml": EXTRA,
+        "images/extra/Dockerfile": "FROM parent AS extra\n",
+        "images/stamp/Dockerfile": "FROM parent AS stamp\n",
+        "images/distro/Dockerfile": "FROM scratch\nADD rootfs.tar /\n",
+        "images/distro/distro.yaml": "version: 1\nsuite: trixie\nsource_date_epoch: 1\n",
+        "images/standin/Dockerfile": "FROM scratch\n",
+        "images/scripts/lint": "#!/bin/sh\n",
+        "cloud-config/node.yaml": CLOUD_CONFIG,
+    }
+    for name, text in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    git(root, "init", "-q", "-b", "main")
+    commit(root, "first", "2026-11-22T12:00:00+00:00")
+    return root
+
+
+def commit(root: Path, message: str, date: str) -> None:
+    """Commit everything with fixed author, committer and date."""
+    git(root, "add", "-A")
+    who = {"NAME": "Test", "EMAIL": "test@example.org", "DATE": date}
+    env = {f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER") for key, value in who.items()}
+    run(["git", "commit", "-q", "-m", message], timeout=20, cwd=root, env=env)
+
+
+def git(root: Path, *arguments: str) -> str:
+    """Run git in the project and return what it printed."""
+    return run(["git", *arguments], timeout=20, cwd=root).stdout

@@ -1,0 +1,60 @@
+"""The bake files say exactly what the plan says."""
+
+from pathlib import Path
+
+import pytest
+
+from imagekit.build import bake
+from imagekit.build.mirror import MirrorError, mirror_of
+from imagekit.config.load import load_project
+from imagekit.plan.resolve import make_plan
+from tests.support.project import make_project
+
+
+def test_targets_stand_on_targets_and_only_the_last_is_written(tmp_path: Path) -> None:
+    root = make_project(tmp_path)
+    plan = make_plan(load_project(root), "small-node")
+    services = bake.compose(plan, root, Path("/cache/distro"))["services"]
+    assert services["distro"]["build"]["context"] == "/cache/distro"
+    assert services["base"]["build"]["additional_contexts"] == {
+        "scripts": str(root / "images/scripts"),
+        "kairos-init": "target:kairos-init",
+        "distro": "target:distro",
+    }
+    assert services["extra"]["build"]["additional_contexts"]["parent"] == "target:base"
+    assert services["stamp"]["build"]["additional_contexts"]["parent"] == "target:extra"
+    assert services["stamp"]["build"]["args"]["VERSION"] == plan.version
+    assert services["stamp"]["build"]["args"]["CREATED"] == "2026-11-22T12:00:00Z"
+    assert "VERSION" not in services["extra"]["build"]["args"]  # a new version must rebuild nothing below the stamp
+
+    targets = bake.overrides(plan, Path("/out/oci"))["target"]
+    assert [name for name, target in targets.items() if "output" in target] == ["stamp"]
+    assert "dest=/out/oci" in targets["stamp"]["output"][0]
+    assert "rewrite-timestamp=true" in targets["stamp"]["output"][0]
+
+
+INDEX_TARGETS = """\
+http://mirror.example/debian-security/|Debian|Debian-Security
+http://mirror.example/debian/|Debian Backports|Debian Backports
+http://mirror.example/debian/|Debian|Debian
+http://other.example/apt/|Other|Other
+"""
+
+
+def test_mirrors_come_from_apt() -> None:
+    mirror = mirror_of(INDEX_TARGETS)
+    assert mirror.sources(["trixie", "trixie-security"], ["main"]) == [
+        "deb http://mirror.example/debian trixie main",
+        "deb http://mirror.example/debian-security trixie-security main",
+    ]
+
+
+def test_a_security_pocket_needs_a_security_archive() -> None:
+    mirror = mirror_of("http://mirror.example/debian/|Debian|Debian\n")
+    assert mirror.sources(["trixie", "trixie-security"], ["main"]) == ["deb http://mirror.example/debian trixie main"]
+
+
+def test_a_machine_that_is_not_debian_is_told_what_to_set() -> None:
+    with pytest.raises(MirrorError) as caught:
+        mirror_of("http://mirror.example/ubuntu/|Ubuntu|Ubuntu\n")
+    assert "debian_mirror" in caught.value.hint

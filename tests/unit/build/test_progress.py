@@ -1,0 +1,68 @@
+"""BuildKit's events become steps of layers, whichever way buildx writes them."""
+
+import json
+from base64 import b64encode
+from typing import Any
+
+from imagekit.build.progress import Progress
+
+
+def vertex(digest: str, name: str, **more: Any) -> dict[str, Any]:
+    return {"vertexes": [{"digest": digest, "name": name, **more}]}
+
+
+def log(digest: str, text: str) -> dict[str, Any]:
+    return {"logs": [{"vertex": digest, "data": b64encode(text.encode()).decode()}]}
+
+
+def told(*events: dict[str, Any], indent: int | None = None) -> Progress:
+    progress = Progress(["base", "k0s"])
+    for event in events:
+        for line in json.dumps(event, indent=indent).splitlines():
+            progress.take(line)
+    return progress
+
+
+TIMES = {"started": "2026-11-22T18:00:00.000000001Z", "completed": "2026-11-22T18:00:02.500000001Z"}
+
+
+def test_steps_belong_to_the_stage_that_names_them() -> None:
+    progress = told(
+        vertex("a", "[stamp base 1/2] RUN one", **TIMES), vertex("b", "[k0s 2/3] COPY x y", **TIMES), indent=2
+    )
+    assert progress.layers["base"].done == {1}
+    assert progress.layers["base"].steps == 2
+    assert progress.layers["base"].seconds == 2.5
+    assert progress.layers["k0s"].done == {2}
+
+
+def test_a_layer_is_reused_when_every_step_was_cached() -> None:
+    progress = told(
+        vertex("a", "[base 1/2] RUN one", cached=True, **TIMES),
+        vertex("b", "[base 2/2] RUN two", cached=True, **TIMES),
+        vertex("c", "[k0s 1/2] RUN one", cached=True, **TIMES),
+        vertex("d", "[k0s 2/2] RUN two", **TIMES),
+    )
+    assert progress.layers["base"].reused
+    assert not progress.layers["k0s"].reused
+
+
+def test_the_failing_layer_is_named_with_the_end_of_its_output() -> None:
+    progress = told(
+        vertex("a", "[stamp k0s 2/3] RUN false"),
+        log("a", "fetching\nE: no such package\n"),
+        vertex("a", "[stamp k0s 2/3] RUN false", error="exit code: 100", **TIMES),
+        vertex("b", "[base 1/1] RUN x", error="context canceled"),
+    )
+    layer, text = progress.failure()
+    assert layer == "k0s"
+    assert text.splitlines() == ["fetching", "E: no such package", "exit code: 100"]
+
+
+def test_an_error_outside_of_any_layer_is_kept() -> None:
+    progress = told(vertex("x", "exporting to oci image format", error="write: no space left on device"))
+    progress.take("ERROR: failed to solve")
+    layer, text = progress.failure()
+    assert layer == ""
+    assert "no space left on device" in text
+    assert "failed to solve" in text
