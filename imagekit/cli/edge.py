@@ -17,6 +17,8 @@ INTERRUPTED = 130
 
 def run_cli(group: click.Group) -> int:
     """Run the command line and return the exit code."""
+    # pydantic would look through every installed distribution for plugins, which costs a quarter of a short command.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")
     _interrupt_on_termination()
     handler = _handler()
     try:

@@ -116,7 +116,7 @@ def _json(data: Any) -> str:
 
 
 def _rank(model: type[BaseModel], source: YamlFile, detail: ErrorDetails) -> int:
-    """A misspelt key is reported as unknown and as missing, a choice of two forms by each: the first to say most wins."""
+    """A misspelt key is reported as unknown and as missing, a choice of two forms by each: the best comes first."""
     if detail["type"] != "extra_forbidden":
         return 2 if detail["type"] == "missing" else 1
     key = _real_key(source.data, detail["loc"])
