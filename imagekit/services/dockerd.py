@@ -101,7 +101,7 @@ def _fit(host: str) -> EngineFacts:
     if problem:
         raise ServiceError(
             f"the Docker daemon at {host} {problem}",
-            hint='Set "features": {"containerd-snapshotter": true} there, or unset DOCKER_HOST: then it is a private one.',
+            hint='Set "features": {"containerd-snapshotter": true} there, or unset DOCKER_HOST for a private one.',
         )
     return facts
 

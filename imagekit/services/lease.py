@@ -71,6 +71,12 @@ def running(daemon: Daemon) -> bool:
     )
 
 
+def _lives(daemon: Daemon) -> bool:
+    """Whether the daemon itself runs, be its guard alive or not."""
+    record = Record.read(daemon.record)
+    return record is not None and alive(record.pid, started=record.started)
+
+
 def _start(daemon: Daemon, answers: Probe) -> None:
     with step(f"Starting {daemon.name}"):
         clear(daemon)
@@ -147,7 +153,7 @@ def _release(daemon: Daemon, lease: IO[bytes]) -> None:
     if daemon.keep.exists():
         return
     wait_until(
-        lambda: not running(daemon) or _others(lease) or busy(daemon.busy),
+        lambda: not _lives(daemon) or _others(lease) or busy(daemon.busy),
         Deadline.after(_STOP_SECONDS),
         what=f"{daemon.name} to stop",
         hint=f"Its log: {daemon.log}",
