@@ -1,0 +1,37 @@
+#!/bin/sh
+# Which units a node runs: setup.sh FAMILY. The framework has run before, so this has the last word.
+set -eu
+family=$1
+
+case $family in
+    debian) ssh=ssh.service clock=systemd-timesyncd.service ;;
+    rhel) ssh=sshd.service clock=chronyd.service ;;
+    *) exit 2 ;;
+esac
+
+# Not every family has every one of these; a unit that is not there needs no disabling.
+drop() {
+    for unit in "$@"; do
+        [ ! -e "/usr/lib/systemd/system/$unit" ] || systemctl -q disable "$unit"
+    done
+}
+
+systemctl -q set-default multi-user.target
+systemctl -q enable NetworkManager.service "$ssh" "$clock"
+# Masked, not only disabled: two managers of one interface take turns at breaking it.
+systemctl -q mask systemd-networkd.service systemd-networkd.socket systemd-networkd-wait-online.service
+
+# An immutable root updates by image, so nothing here may look for packages or scrub disks on its own.
+drop apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer man-db.timer dnf-makecache.timer \
+    e2scrub_all.timer e2scrub_reap.service fstrim.timer \
+    NetworkManager-dispatcher.service
+
+# It looks for a VM socket on every boot and makes listening sockets that nobody asked for.
+mkdir -p /etc/systemd/system-generators
+ln -sf /dev/null /etc/systemd/system-generators/systemd-ssh-generator
+
+# systemd rebuilds its hardware database, catalog and linker cache when /usr looks newer than these two.
+# They hold the time that finish-layer.sh gives to the files themselves.
+for file in /etc/.updated /var/.updated; do
+    printf 'TIMESTAMP_NSEC=%s000000000\n' "$LAYER_EPOCH" >"$file"
+done
