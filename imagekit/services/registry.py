@@ -42,6 +42,11 @@ def registry(work: Path, address: str) -> Iterator[Registry]:
         yield Registry(address=address, storage=work / "registry")
 
 
+def loopback(address: str) -> bool:
+    """Whether an address is on loopback, so that the embedded registry serves it."""
+    return address.rpartition(":")[0].strip("[]") in _LOOPBACK
+
+
 def split(address: str) -> tuple[str, int]:
     """``host:port`` in its parts. Raises `ConfigError` for anything that is not a loopback address with a port."""
     host, _, port = address.rpartition(":")

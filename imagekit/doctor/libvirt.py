@@ -1,0 +1,41 @@
+"""libvirt: one that answers, or one that can be started."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from imagekit.doctor.distribution import remedy
+from imagekit.doctor.model import Finding, Host, Need, State
+from imagekit.doctor.program import at_least, version_of
+from imagekit.services.busy import URI
+from imagekit.services.libvirtd import answers, daemon
+
+LEAST = (10,)
+
+
+def check(host: Host) -> Finding:
+    """Whether virtual machines can be defined at the configured connection."""
+    program = daemon().argv[0]
+    version = version_of([program, "--version"])
+    state, found, help_with = _judge(host, program, version)
+    return Finding(
+        need=Need.LIBVIRT, state=state, found=found, wanted="libvirt 10 or newer that answers or can be started",
+        remedy=help_with,
+    )  # fmt: skip
+
+
+def _judge(host: Host, program: str, version: str | None) -> tuple[State, str, str]:
+    if answers(host.libvirt_uri):
+        return State.OK, f"libvirt {version or ''} answers at {host.libvirt_uri}", ""
+    if host.libvirt_uri != URI:
+        return State.BROKEN, f"no libvirt answers at {host.libvirt_uri}", f"virsh -c {host.libvirt_uri} version"
+    if not version:
+        return State.MISSING, f"{program} is not installed", remedy(host.distribution, "libvirt")
+    if not at_least(version, LEAST):
+        return State.BROKEN, f"{program} {version}: too old", remedy(host.distribution, "libvirt")
+    if Path("/run/systemd/system").is_dir():
+        return State.BROKEN, f"{program} {version} does not run", "sudo systemctl start libvirtd"
+    if os.geteuid() != 0:
+        return State.BROKEN, f"{program} {version}, but starting it needs root", "sudo bin/imagekit ..."
+    return State.OK, f"{program} {version}, started when needed", ""

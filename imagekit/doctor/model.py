@@ -1,0 +1,65 @@
+"""Needs, findings, and what is known about the machine before asking it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from imagekit.doctor.distribution import Distribution
+
+
+class Need(StrEnum):
+    """Something that imagekit needs; the file of the same name in this package looks for it."""
+
+    PYTHON = "python"
+    ENGINE = "engine"
+    LIBVIRT = "libvirt"
+    QEMU = "qemu"
+    ACCELERATOR = "accelerator"
+    MMDEBSTRAP = "mmdebstrap"
+    SQUASHFS = "squashfs-tools"
+    INITRD = "initrd"
+    ISO = "iso"
+    SSH = "ssh"
+    REGISTRY = "registry"
+    PORTS = "ports"
+    DISK = "disk"
+    MEMORY = "memory"
+    COSIGN = "cosign"
+
+
+class State(StrEnum):
+    """How a need stands: there, there with a reservation, not there, there but not fit."""
+
+    OK = "ok"
+    WARN = "warn"
+    MISSING = "missing"
+    BROKEN = "broken"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Host:
+    """What the checks look at: the work folder, the registry's ``host:port``, DOCKER_HOST, the libvirt connection."""
+
+    work: Path
+    registry: str
+    docker_host: str | None
+    libvirt_uri: str
+    distribution: Distribution
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One need: what was `found`, what is `wanted`, and a `remedy`, which is a command wherever there is one."""
+
+    need: Need
+    state: State
+    found: str
+    wanted: str
+    remedy: str = ""
+
+    @property
+    def enough(self) -> bool:
+        """Whether work can go on with what was found."""
+        return self.state in (State.OK, State.WARN)
