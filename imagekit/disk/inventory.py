@@ -1,0 +1,104 @@
+"""What a finished image holds: every path, and the text of the few files that say what is installed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from posixpath import dirname, join, normpath
+
+from imagekit.disk.flatten import flatten
+from imagekit.disk.tarstream import Source, entries
+from imagekit.oci import Digest
+
+_KEPT = re.compile(
+    r"var/lib/dpkg/status|(usr/)?lib/sysimage/rpm/rpmdb\.sqlite|var/lib/rpm/rpmdb\.sqlite"
+    r"|etc/(kairos-release|os-release|cos/bootargs\.cfg)|usr/lib/os-release"
+    r"|etc/ssl/certs/ca-certificates\.crt|etc/pki/ca-trust/extracted/pem/tls-ca-bundle\.pem"
+    r"|(usr/)?lib/modules/[^/]+/modules\.(dep|builtin)"
+)
+_MAX_LINKS = 40  # as the kernel's own limit, path_resolution(7)
+
+
+@dataclass(slots=True)
+class Inventory:
+    """Paths (without leading slash) with the target of symbolic links, and kept contents."""
+
+    links: dict[str, str] = field(default_factory=dict)
+    paths: set[str] = field(default_factory=set)
+    contents: dict[str, bytes] = field(default_factory=dict)
+
+    def resolve(self, path: str) -> str | None:
+        """The path that `path` leads to inside the image, all links followed; None when it leads nowhere."""
+        parts, done, budget = _parts(path), "", _MAX_LINKS
+        while parts:
+            here = join(done, parts.pop(0))
+            target = self.links.get(here)
+            if target is None:
+                done = here
+                continue
+            budget -= 1
+            if not budget:
+                return None
+            parts = _parts(normpath(join("/", dirname(here), target))) + parts
+            done = ""
+        return done if done in self.paths else None
+
+    def text(self, path: str) -> str:
+        """The kept content of a file as text; empty when the image has no such file."""
+        found = self.resolve(path)
+        return self.contents.get(found or "", b"").decode("utf-8", "replace")
+
+    def matching(self, pattern: str) -> Iterator[tuple[str, str]]:
+        """Kept files whose path matches a regular expression, with their text."""
+        for path, data in sorted(self.contents.items()):
+            if re.fullmatch(pattern, path):
+                yield path, data.decode("utf-8", "replace")
+
+
+def take_inventory(layout: Path, manifest: Digest) -> Inventory:
+    """Read a whole image once; raises `ImageContentError` when a blob is not what its digest says."""
+    import os
+    import threading
+
+    inventory = Inventory()
+    read_end, write_end = os.pipe()
+    failures: list[BaseException] = []
+
+    def produce() -> None:
+        try:
+            with open(write_end, "wb", buffering=0) as sink:  # noqa: PTH123 - a descriptor, not a path
+                flatten(layout, manifest, sink)
+        except BaseException as error:  # handed to the reading thread below
+            failures.append(error)
+
+    producer = threading.Thread(target=produce, daemon=True)
+    producer.start()
+    with open(read_end, "rb", buffering=0) as stream:  # noqa: PTH123 - a descriptor, not a path
+        _read(Source(iter(lambda: stream.read(1 << 20), b"")), inventory)
+    producer.join()
+    if failures:
+        raise failures[0]
+    return inventory
+
+
+def _read(source: Source, inventory: Inventory) -> None:
+    with closing(entries(source)) as members:  # type: ignore[type-var]  # a generator has close
+        for entry in members:
+            inventory.paths.add(entry.path)
+            if entry.kind == b"2":
+                inventory.links[entry.path] = entry.link
+            if entry.kind == b"0" and _KEPT.fullmatch(entry.path):
+                inventory.contents[entry.path] = source.read(entry.padded)[: entry.size]
+            else:
+                source.copy(entry.padded, _nowhere)
+
+
+def _nowhere(_: bytes | memoryview) -> None:
+    return
+
+
+def _parts(path: str) -> list[str]:
+    return [part for part in path.split("/") if part and part != "."]
