@@ -98,8 +98,16 @@ class StoryHandler(logging.Handler):
                 if self._alive:
                     self._draw()
                 elif self._open and time.monotonic() - self._spoke >= _SILENCE:
-                    name, since = self._open[-1]
-                    self._line("  " * len(self._open) + f"… {name}: {_seconds(time.monotonic() - since)} so far")
+                    self._line("  " * len(self._open) + f"… {self._waiting()}")
+
+    def _waiting(self) -> str:
+        """What is going on, for a line when nothing else was said for a while."""
+        name, since = self._open[-1]
+        doing = ""
+        if self._bars:
+            part, (done, total, text) = list(self._bars.items())[-1]
+            doing = f"; {part} {done}/{total} {text[:60]}"
+        return f"{name}: {_seconds(time.monotonic() - since)} so far{doing}"
 
     def _draw(self) -> None:
         self._erase()
