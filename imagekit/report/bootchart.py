@@ -1,0 +1,65 @@
+"""The boot in systemd's own numbers, asked of the node with one command."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from imagekit.errors import ToolError
+from imagekit.report.result import BootChart, BootUnit
+from imagekit.verify.text import one_line
+from imagekit.vm.interface import Machine
+
+_UNITS = 48
+# The properties of https://www.freedesktop.org/software/systemd/man/latest/org.freedesktop.systemd1.html
+_COMMAND = (
+    "export LC_ALL=C SYSTEMD_PAGER=; systemctl show -p InitRDTimestampMonotonic -p UserspaceTimestampMonotonic "
+    "-p FinishTimestampMonotonic; echo; systemctl show "
+    "-p Id -p InactiveExitTimestampMonotonic -p ActiveEnterTimestampMonotonic -p ActiveState '*'"
+)
+
+
+class BootChartError(ToolError):
+    """The node did not tell its boot times."""
+
+
+def collect_chart(machine: Machine, *, timeout: float = 60.0) -> BootChart:
+    """Ask a running node for the times of its boot; raises `BootChartError` when it does not answer as systemd does."""
+    return parse_chart(machine.run(_COMMAND, timeout=timeout).stdout)
+
+
+def parse_chart(text: str) -> BootChart:
+    """A chart out of ``systemctl show``: the manager's block first, then one block a unit, empty lines between."""
+    blocks = [_properties(block) for block in text.strip().split("\n\n")]
+    manager = blocks[0]
+    if "UserspaceTimestampMonotonic" not in manager:
+        raise BootChartError("the node's systemd did not tell its boot times", hint=text[:300])
+    userspace, finished = _seconds(manager, "UserspaceTimestamp"), _seconds(manager, "FinishTimestamp")
+    initrd = _seconds(manager, "InitRDTimestamp")
+    units = {unit.name: unit for block in blocks[1:] if (unit := _unit(block, finished)) is not None}
+    slowest = sorted(units.values(), key=lambda unit: unit.seconds, reverse=True)[:_UNITS]
+    return BootChart(
+        kernel=initrd or userspace,
+        initrd=initrd,
+        userspace=userspace,
+        finished=finished,
+        units=tuple(sorted(slowest, key=lambda unit: (unit.started, unit.name))),
+        unit_count=len(units),
+    )
+
+
+def _unit(block: Mapping[str, str], finished: float) -> BootUnit | None:
+    """A unit that began while the node booted; devices, slices and mounts of the kernel's own have no times."""
+    started, active = _seconds(block, "InactiveExitTimestamp"), _seconds(block, "ActiveEnterTimestamp")
+    name = one_line(block.get("Id", ""), 120)
+    if not name or started <= 0 or (finished and started > finished):
+        return None
+    return BootUnit(name=name, started=started, active=active, failed=block.get("ActiveState") == "failed")
+
+
+def _properties(block: str) -> dict[str, str]:
+    return dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
+
+
+def _seconds(block: Mapping[str, str], name: str) -> float:
+    value = block.get(f"{name}Monotonic", "0")
+    return round(int(value) / 1e6, 4) if value.isdigit() else 0.0

@@ -1,0 +1,95 @@
+"""The result as one self-contained page: no script, no asset from elsewhere, every word escaped."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from imagekit.report.chart import draw
+from imagekit.report.result import RunResult, StageRow, write_whole
+from imagekit.verify.outcome import CheckResult, Outcome
+
+_TEMPLATE = "page.html.j2"
+
+
+@dataclass(frozen=True, slots=True)
+class LayerChecks:
+    """The checks of one layer, the ones that need a look first."""
+
+    name: str
+    checks: tuple[CheckResult, ...]
+    passed: int
+    blocked: bool
+
+
+def render_html(result: RunResult) -> str:
+    """The page as text; whatever the guest said is data in it, never markup."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(duration=duration, size=size, short=short)
+    return environment.get_template(_TEMPLATE).render(**_words(result))
+
+
+def write_html(result: RunResult, path: Path) -> Path:
+    """Write the page to a file, whole or not at all."""
+    return write_whole(path, render_html(result))
+
+
+def _words(result: RunResult) -> dict[str, Any]:
+    checks = result.suites.checks if result.suites else ()
+    return {
+        "r": result,
+        "groups": group(checks),
+        "counts": [(outcome, sum(check.outcome is outcome for check in checks)) for outcome in Outcome],
+        "total": len(checks),
+        "stages": shares(result.stages),
+        "drawing": draw(result.chart) if result.chart else None,
+    }
+
+
+def group(checks: tuple[CheckResult, ...]) -> tuple[LayerChecks, ...]:
+    """Checks by layer in their order; within a layer what did not pass comes first."""
+    names = dict.fromkeys(check.layer for check in checks)
+    return tuple(_layer(name, [check for check in checks if check.layer == name]) for name in names)
+
+
+def _layer(name: str, checks: list[CheckResult]) -> LayerChecks:
+    ordered = sorted(checks, key=lambda check: (not check.blocks, check.outcome is Outcome.PASSED))
+    passed = sum(check.outcome is Outcome.PASSED for check in checks)
+    return LayerChecks(name, tuple(ordered), passed, any(check.blocks for check in checks))
+
+
+def shares(stages: tuple[StageRow, ...]) -> tuple[tuple[StageRow, float], ...]:
+    """Each stage with its share of the time in percent."""
+    whole = sum(stage.seconds for stage in stages) or 1.0
+    return tuple((stage, round(100 * stage.seconds / whole, 2)) for stage in stages)
+
+
+def duration(seconds: float) -> str:
+    """Seconds for people."""
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    return f"{seconds:.1f} s" if seconds < 60 else f"{int(seconds // 60)} min {int(seconds % 60):02d} s"
+
+
+def size(count: int) -> str:
+    """Bytes for people, in binary units."""
+    amount = float(count)
+    for unit in ("B", "KiB", "MiB"):
+        if amount < 1024:
+            return f"{amount:.0f} {unit}" if unit == "B" or amount >= 10 else f"{amount:.1f} {unit}"
+        amount /= 1024
+    return f"{amount:.1f} GiB"
+
+
+def short(digest: str) -> str:
+    """The first 12 hex digits of a digest or id."""
+    return digest.removeprefix("sha256:")[:12]

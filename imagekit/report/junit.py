@@ -1,0 +1,70 @@
+"""The result as JUnit XML: a test suite a layer, a test case a check, and one for each stage."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
+from junitparser.junitparser import FinalResult
+
+from imagekit.report.result import RunResult, StageStatus, write_whole
+from imagekit.verify.outcome import CheckResult, Outcome
+
+
+def render_junit(result: RunResult) -> str:
+    """The result as JUnit XML; missing checks are errors, so that no reader takes them for passed."""
+    document = JUnitXml(name=f"imagekit {result.image}")
+    document.add_testsuite(_stages(result))
+    checks = result.suites.checks if result.suites else ()
+    for layer in dict.fromkeys(check.layer for check in checks):
+        suite = TestSuite(f"{result.image}/{layer}")
+        suite.add_testcases([_case(check) for check in checks if check.layer == layer])
+        document.add_testsuite(suite)
+    out = io.BytesIO()
+    document.write(out, pretty=True)
+    return out.getvalue().decode()
+
+
+def write_junit(result: RunResult, path: Path) -> Path:
+    """Write `render_junit` to a file, whole or not at all."""
+    return write_whole(path, render_junit(result))
+
+
+def _stages(result: RunResult) -> TestSuite:
+    suite = TestSuite(f"{result.image}/stages")
+    for key, value in (("digest", result.digest), ("version", result.version), ("plan", result.plan_id)):
+        suite.add_property(key, value)
+    for stage in result.stages:
+        case = TestCase(stage.name, f"{result.image}.stages", round(stage.seconds, 3))
+        if stage.status in (StageStatus.FAILED, StageStatus.MISSING):
+            failed = result.failure if result.failure and result.failure.stage == stage.name else None
+            case.result = [Error(failed.error if failed else f"stage {stage.status}")]
+        suite.add_testcase(case)
+    return suite
+
+
+def _case(check: CheckResult) -> TestCase:
+    name = check.id.rpartition("::")[2] or check.id
+    case = TestCase(f"{name}: {check.title}", check.id.partition("::")[0].removesuffix(".py").replace("/", "."))
+    case.time = round(check.seconds, 3)
+    if (outcome := _outcome(check)) is not None:
+        if check.details:
+            outcome.text = check.details
+        case.result = [outcome]
+    return case
+
+
+def _outcome(check: CheckResult) -> FinalResult | None:
+    message = check.message or str(check.outcome)
+    if check.outcome is Outcome.PASSED:
+        return None
+    if not check.required:
+        return Skipped(f"warns only until {check.expires} ({check.ticket}): {check.outcome}: {message}")
+    match check.outcome:
+        case Outcome.FAILED:
+            return Failure(message)
+        case Outcome.SKIPPED:
+            return Skipped(message)
+        case _:
+            return Error(f"{check.outcome}: {message}")

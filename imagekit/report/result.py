@@ -1,0 +1,213 @@
+"""The one result file of a run; the terminal summary, JUnit and the page are views of it.
+
+Everything is plain frozen data. `write_result` writes it whole or not at all, `read_result` reads it strictly.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from imagekit.errors import ConfigError
+from imagekit.verify.outcome import SuiteResult
+from imagekit.vm.interface import BootRecord
+
+FORMAT = 1
+FILE_NAME = "result.json"
+_MAX_BYTES = 64 << 20
+
+
+class ResultError(ConfigError):
+    """A result file is missing, damaged or of another format."""
+
+
+class StageStatus(StrEnum):
+    """How a stage ended; `REUSED` is an earlier result under the same id, `MISSING` never began."""
+
+    DONE = "done"
+    REUSED = "reused"
+    FAILED = "failed"
+    MISSING = "missing"
+
+
+class Verdict(StrEnum):
+    """The answer of a run."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerRow:
+    """One layer as it was built: its id in the plan, the digest and bytes of its blob, wall seconds."""
+
+    name: str
+    id: str
+    digest: str
+    size: int
+    seconds: float
+    cached: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageRow:
+    """One stage of the run in order; `note` is a few words about what came of it."""
+
+    name: str
+    status: StageStatus
+    seconds: float
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BootUnit:
+    """One unit in systemd's own words: seconds after the kernel began; `active` is when it was up (0: never)."""
+
+    name: str
+    started: float
+    active: float
+    failed: bool = False
+
+    @property
+    def seconds(self) -> float:
+        """How long it took to come up."""
+        return max(0.0, self.active - self.started)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BootChart:
+    """A boot by systemd's timestamps, in seconds after the kernel began; `initrd` is 0 without one run by systemd."""
+
+    kernel: float
+    initrd: float
+    userspace: float
+    finished: float
+    units: tuple[BootUnit, ...]
+    unit_count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsoleLine:
+    """One line of the serial console; `matched` names the pattern that found it, empty for a line of context."""
+
+    number: int
+    text: str
+    matched: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsoleExcerpt:
+    """The lines of the console that matter and the last ones; `total` counts all."""
+
+    lines: tuple[ConsoleLine, ...]
+    total: int
+
+    @property
+    def matches(self) -> tuple[ConsoleLine, ...]:
+        """The lines that a pattern found."""
+        return tuple(line for line in self.lines if line.matched)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvidenceRow:
+    """One statement attached to the image's digest."""
+
+    kind: str
+    digest: str
+    size: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseRow:
+    """What was published: the reference with its tag, who signed, and what is attached."""
+
+    reference: str
+    digest: str
+    key_fingerprint: str
+    evidence: tuple[EvidenceRow, ...] = ()
+    already_there: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """Why a run failed: the stage, the error, what to do next, and the command that shows it again."""
+
+    stage: str
+    error: str
+    hint: str = ""
+    again: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunResult:
+    """Everything a run found out; parts that the run did not reach are None. `started` is ISO 8601 in UTC."""
+
+    run_id: str
+    image: str
+    command: str
+    started: str
+    seconds: float
+    verdict: Verdict
+    plan_id: str = ""
+    version: str = ""
+    digest: str = ""
+    embedded: bool = False
+    layers: tuple[LayerRow, ...] = ()
+    stages: tuple[StageRow, ...] = ()
+    boot: BootRecord | None = None
+    chart: BootChart | None = None
+    console: ConsoleExcerpt | None = None
+    suites: SuiteResult | None = None
+    release: ReleaseRow | None = None
+    failure: Failure | None = None
+    changes: tuple[str, ...] = ()
+    format: int = FORMAT
+
+    def __post_init__(self) -> None:
+        if self.verdict is Verdict.PASSED and (self.failure or (self.suites and not self.suites.passed)):
+            raise ResultError(
+                f"run {self.run_id} says passed and holds a failure",
+                hint="This is a mistake of imagekit; please report it.",
+            )
+
+
+def write_result(result: RunResult, folder: Path) -> Path:
+    """Write ``result.json`` into a folder, whole or not at all, and return its path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / FILE_NAME
+    return write_whole(path, json.dumps(asdict(result), indent=1, ensure_ascii=False) + "\n")
+
+
+def write_whole(path: Path, text: str) -> Path:
+    """Write a text file under a name beside and rename it into place."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with beside.open("w", encoding="utf-8") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+    return path
+
+
+def read_result(path: Path) -> RunResult:
+    """Read a result file (or the one in a folder); raises `ResultError` when it cannot be relied on."""
+    from pydantic import TypeAdapter, ValidationError
+
+    path = path / FILE_NAME if path.is_dir() else path
+    try:
+        if path.stat().st_size > _MAX_BYTES:
+            raise ResultError(f"{path}: larger than any result file")
+        data = json.loads(path.read_bytes())
+        if not isinstance(data, dict) or data.get("format") != FORMAT:
+            raise ResultError(f"{path}: not a result file of format {FORMAT}", hint="Run the image again.")
+        return TypeAdapter(RunResult).validate_python(data)
+    except FileNotFoundError:
+        raise ResultError(f"{path}: no such result", hint="`imagekit run IMAGE` makes one.") from None
+    except (ValueError, ValidationError) as error:
+        raise ResultError(f"{path}: damaged: {str(error)[:300]}", hint="Run the image again.") from None

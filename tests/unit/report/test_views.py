@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+from junitparser import JUnitXml
+
+from imagekit.report.html import duration, render_html, size
+from imagekit.report.junit import render_junit
+from imagekit.report.result import RunResult, Verdict
+from imagekit.report.terminal import render_terminal
+from tests.unit.report.sample import DIGEST, bad, good
+
+_VOID = {"meta", "link", "img", "br", "input", "hr"}
+
+
+class Page(HTMLParser):
+    """Collects tags and text, and sees to it that what opens closes."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str | None]] = []
+        self.text = ""
+        self.open: list[str] = []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += attrs
+        if tag not in _VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += attrs
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def bare() -> RunResult:
+    return RunResult(
+        run_id="r", image="i", command="c", started="2026-11-22T00:00:00Z", seconds=0.1, verdict=Verdict.FAILED
+    )
+
+
+@pytest.mark.parametrize("result", [good(), bad(), bare()], ids=["good", "bad", "bare"])
+def test_the_page_is_whole_and_stands_alone(result: RunResult) -> None:
+    text = render_html(result)
+    page = Page(text)
+    assert page.open == []
+    assert not {"script", "img", "link", "iframe", "object"} & set(page.tags)
+    assert not [value for name, value in page.attributes if name in ("src", "onerror", "onclick")]
+    assert all(value and value.startswith("#") for name, value in page.attributes if name == "href")
+    assert "url(" not in text
+    assert "default-src 'none'" in text
+
+
+def test_hostile_words_are_data() -> None:
+    page = Page(render_html(bad()))
+    assert "<script>alert(1)</script>" in page.text
+    assert "{{ 7*7 }}" in page.text
+
+
+def test_the_page_shows_what_matters() -> None:
+    page = Page(render_html(bad()))
+    for word in (
+        "imagekit test debian-node --layer sssd --keep",
+        "unit failed",
+        "IK-7",
+        "errored",
+        DIGEST,
+        "sssd.service",
+    ):
+        assert word in page.text
+    assert "127.0.0.1:5055/imagekit/debian-node" in Page(render_html(good())).text
+
+
+@pytest.mark.parametrize("width", [80, 120])
+@pytest.mark.parametrize("result", [good(), bad(), bare()], ids=["good", "bad", "bare"])
+def test_the_summary_fits_a_screen(result: RunResult, width: int) -> None:
+    lines = render_terminal(result, width=width, page="report.html").splitlines()
+    assert len(lines) <= 23
+    assert all(len(line) <= width for line in lines)
+
+
+def test_a_failure_is_in_the_first_ten_lines() -> None:
+    first = "\n".join(render_terminal(bad(), page="report.html").splitlines()[:10])
+    assert "FAILED" in first
+    assert "verify" in first
+    assert "sssd failed Property number 90" in first
+    assert "imagekit test debian-node --layer sssd --keep" in first
+
+
+def test_a_long_command_is_not_cut() -> None:
+    result = bad()
+    assert result.failure is not None
+    command = "imagekit test " + "x" * 120
+    text = render_terminal(replace(result, failure=replace(result.failure, again=command)))
+    assert command in text
+
+
+def test_a_good_summary_names_what_was_published() -> None:
+    text = render_terminal(good())
+    assert "PASSED" in text
+    assert "127.0.0.1:5055/imagekit/debian-node:v2026.1122.0-g1a2b3c4" in text
+    assert "17 of 17 passed" in text
+    assert DIGEST in text
+
+
+def test_no_markup_and_no_control_sequence_reaches_the_terminal() -> None:
+    result = replace(bad(), image="[red]x[/red]\x1b[2J")
+    text = render_terminal(result)
+    assert "\x1b" not in text
+    assert "[red]x[/red]" in text
+
+
+def test_junit_counts_every_way_to_end() -> None:
+    document = JUnitXml.fromstring(render_junit(bad()).encode())
+    suites = {suite.name: suite for suite in document}
+    sssd = suites["debian-node/sssd"]
+    assert (sssd.tests, sssd.failures, sssd.errors, sssd.skipped) == (4 + 17, 1, 2, 1)
+    names = {suite.name for suite in document}
+    assert names == {f"debian-node/{layer}" for layer in ("base", "k0s", "sssd", "ca-trust")} | {"debian-node/stages"}
+    stages = suites["debian-node/stages"]
+    assert (stages.tests, stages.errors) == (7, 3)
+    assert "unescaped" not in render_junit(bad())
+
+
+def test_junit_of_a_good_run_has_no_failure() -> None:
+    document = JUnitXml.fromstring(render_junit(good()).encode())
+    assert (document.failures, document.errors, document.skipped) == (0, 0, 0)
+    assert document.tests == 17 * 4 + 7
+
+
+@pytest.mark.parametrize(("seconds", "words"), [(0.004, "4 ms"), (2.34, "2.3 s"), (61.0, "1 min 01 s")])
+def test_duration(seconds: float, words: str) -> None:
+    assert duration(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("count", "words"), [(10, "10 B"), (1536, "1.5 KiB"), (40 << 20, "40 MiB"), (3 << 30, "3.0 GiB")]
+)
+def test_size(count: int, words: str) -> None:
+    assert size(count) == words
+
+
+def test_the_chart_stays_inside_its_frame() -> None:
+    boxes = re.findall(r'<rect x="([\d.]+)" y="\d+" width="([\d.]+)"', render_html(good()))
+    assert len(boxes) == 8
+    assert all(float(x) + float(width) <= 1000 for x, width in boxes)
