@@ -1,0 +1,118 @@
+"""The in-toto `test-result` predicate: what was run on which machine, and how each check ended.
+
+https://github.com/in-toto/attestation/blob/main/spec/predicates/test-result.md
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from imagekit.evidence.statement import TEST_RESULT_TYPE, Statement
+from imagekit.oci import Digest
+from imagekit.verify.outcome import CheckResult, Outcome, SuiteResult
+from imagekit.vm.interface import BootRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether a test result proves that a digest passed, and the reason in one line."""
+
+    passed: bool
+    reason: str
+
+
+def result_statement(
+    image: Digest, suite: SuiteResult, boots: Sequence[BootRecord], *, harness_version: str, name: str = ""
+) -> Statement:
+    """State how the checks of an image ended on the machines they ran on; times are in seconds."""
+    required = [check for check in suite.checks if check.required]
+    warned = [check for check in suite.checks if not check.required and check.outcome is not Outcome.PASSED]
+    predicate = {
+        "result": _result(suite, warned),
+        "configuration": [
+            {"name": "suite", "annotations": {"hash": suite.suite_hash}},
+            {"name": "harness", "annotations": {"tool": "imagekit", "version": harness_version}},
+            *(_machine(boot) for boot in boots),
+        ],
+        "passedTests": [check.id for check in suite.checks if check.outcome is Outcome.PASSED],
+        "warnedTests": [check.id for check in warned],
+        "failedTests": [check.id for check in required if check.outcome is not Outcome.PASSED],
+        "checks": [_check(check) for check in suite.checks],
+    }
+    return Statement(subject=image, predicate_type=TEST_RESULT_TYPE, predicate=predicate, name=name)
+
+
+def judge(statement: Statement, image: Digest, *, suite_hash: str | None = None) -> Verdict:
+    """Read a verdict out of a test result again, from its single checks, not only from its summary."""
+    if statement.subject != image:
+        return Verdict(False, f"speaks of {statement.subject.short}, not of {image.short}")
+    predicate = statement.predicate
+    outcomes = _outcomes(predicate)
+    if not outcomes:
+        return Verdict(False, "names no checks; nothing was tested")
+    bad = [check for check, (outcome, required) in outcomes.items() if required and outcome != Outcome.PASSED]
+    failed = predicate.get("failedTests") or []
+    if bad or failed or predicate.get("result") not in ("PASSED", "WARNED"):
+        named = ", ".join(str(check) for check in (bad or failed)[:3])
+        return Verdict(False, f"result {predicate.get('result')!s:.20}: {len(bad) or len(failed)} not passed ({named})")
+    if not any(required for _, required in outcomes.values()):
+        return Verdict(False, "has no required check")
+    if suite_hash is not None and _suite_hash(predicate) != suite_hash:
+        return Verdict(False, f"ran suite {_suite_hash(predicate)[:12]!r}, not {suite_hash[:12]!r}")
+    warned = sum(1 for outcome, required in outcomes.values() if not required and outcome != Outcome.PASSED)
+    return Verdict(True, f"{len(outcomes) - warned} checks passed" + (f", {warned} warned" if warned else ""))
+
+
+def _result(suite: SuiteResult, warned: list[CheckResult]) -> str:
+    if not suite.passed:
+        return "FAILED"
+    return "WARNED" if warned else "PASSED"
+
+
+def _machine(boot: BootRecord) -> dict[str, Any]:
+    return {
+        "name": "machine",
+        "annotations": {
+            "road": str(boot.road),
+            "accelerator": str(boot.accelerator),
+            "firmware": str(boot.shape.firmware),
+            "memoryMiB": str(boot.shape.memory_mib),
+            "cpus": str(boot.shape.cpus),
+            "cpuModel": boot.cpu_model,
+            "machine": boot.machine,
+            "qemu": boot.qemu_version,
+            "secondsToSsh": f"{boot.seconds_to_ssh:.1f}",
+            "cpuSeconds": f"{boot.cpu_seconds:.1f}",
+        },
+    }
+
+
+def _check(check: CheckResult) -> dict[str, Any]:
+    return {
+        "id": check.id,
+        "layer": check.layer,
+        "title": check.title,
+        "outcome": str(check.outcome),
+        "required": check.required,
+        "seconds": round(check.seconds, 3),
+    }
+
+
+def _outcomes(predicate: Mapping[str, Any]) -> dict[str, tuple[str, bool]]:
+    checks = predicate.get("checks")
+    if not isinstance(checks, list):
+        return {}
+    return {
+        str(check.get("id")): (str(check.get("outcome")), check.get("required") is not False)
+        for check in checks
+        if isinstance(check, dict)
+    }
+
+
+def _suite_hash(predicate: Mapping[str, Any]) -> str:
+    for entry in predicate.get("configuration") or []:
+        if isinstance(entry, dict) and entry.get("name") == "suite":
+            return str((entry.get("annotations") or {}).get("hash", ""))
+    return ""

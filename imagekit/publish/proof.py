@@ -1,0 +1,67 @@
+"""Reading what was said of an image: every bundle among its referrers, split into good and not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from imagekit.errors import RefusedError
+from imagekit.evidence.statement import Statement
+from imagekit.oci import Digest
+from imagekit.publish.errors import MalformedError
+from imagekit.publish.model import Descriptor
+from imagekit.publish.referrers import list_referrers
+from imagekit.publish.registry import Registry
+from imagekit.sign.interface import BUNDLE_LIMIT, BUNDLE_TYPE, Verifier
+
+_MOST_REFERRERS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """Statements about one digest whose signature is good, and one line for each bundle that was not taken."""
+
+    statements: tuple[Statement, ...]
+    rejected: tuple[str, ...]
+
+    def of_type(self, predicate_type: str) -> tuple[Statement, ...]:
+        """The statements of one predicate type."""
+        return tuple(item for item in self.statements if item.predicate_type == predicate_type)
+
+
+def read_proof(client: Registry, repository: str, digest: Digest, verifier: Verifier) -> Proof:
+    """Fetch and verify every bundle that refers to a digest.
+
+    A bundle by another key, about another digest, or damaged counts for nothing; it is listed with the reason.
+    Raises `MalformedError` when the list itself cannot be read or names more than 200 referrers.
+    """
+    entries = list_referrers(client, repository, digest)
+    if len(entries) > _MOST_REFERRERS:
+        raise MalformedError(f"{len(entries)} manifests refer to {digest.short}, {_MOST_REFERRERS} are read at most")
+    statements, rejected = [], []
+    for entry in entries:
+        try:
+            found = _statement(client, repository, digest, entry, verifier)
+        except RefusedError as error:
+            rejected.append(f"{entry.digest.short}: {error}")
+        else:
+            statements += [found] if found is not None else []
+    return Proof(tuple(statements), tuple(rejected))
+
+
+def _statement(
+    client: Registry, repository: str, digest: Digest, entry: Descriptor, verifier: Verifier
+) -> Statement | None:
+    """The statement in one referrer; None when it holds no bundle at all.
+
+    Only the manifest itself is asked for its type: cosign 3.1.1 writes a wrong one into the fallback index.
+    """
+    manifest = client.manifest(repository, entry.digest)
+    bundles = [blob for blob in manifest.blobs[1:] if blob.media_type == BUNDLE_TYPE]
+    if not bundles:
+        return None
+    if manifest.subject is None or manifest.subject.digest != digest or len(bundles) != 1:
+        raise MalformedError("the manifest does not hold one bundle about this image")
+    statement = verifier.verify(client.read_blob(repository, bundles[0], limit=BUNDLE_LIMIT))
+    if statement.subject != digest:
+        raise MalformedError(f"the statement speaks of {statement.subject.short}, another image")
+    return statement

@@ -1,0 +1,182 @@
+"""Publishing: evidence before the name; the tag comes last, so a crash leaves none and a rerun completes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from imagekit.errors import ConfigError
+from imagekit.evidence.sbom import listed_components
+from imagekit.evidence.statement import CYCLONEDX_TYPE, TEST_RESULT_TYPE, Statement, signature_statement
+from imagekit.evidence.testresult import judge
+from imagekit.log import step
+from imagekit.oci import Digest, Reference
+from imagekit.publish.errors import NotPassedError, TagExistsError, VerificationError
+from imagekit.publish.lock import CLAIM_PREFIX, locked
+from imagekit.publish.model import Descriptor
+from imagekit.publish.proof import read_proof
+from imagekit.publish.push import push_image
+from imagekit.publish.referrers import attach_bundle, list_referrers
+from imagekit.publish.registry import Registry
+from imagekit.publish.verify import Verification, verify_image
+from imagekit.sign.interface import Signer, Verifier
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """A tag that names a proven digest; `no_op` when it did so before, `sent_bytes` counts blob content sent."""
+
+    reference: Reference
+    digest: Digest
+    sent_bytes: int
+    no_op: bool
+    verification: Verification
+
+
+def publish_image(
+    layout: Path,
+    digest: Digest,
+    reference: Reference,
+    *,
+    evidence: Sequence[Statement],
+    signer: Signer,
+    verifier: Verifier,
+    client: Registry,
+    locks: Path,
+    annotations: Mapping[str, str] | None = None,
+    mount_from: str | None = None,
+) -> Published:
+    """Publish an image of a layout with its evidence and signature, then give it its tag.
+
+    `evidence` holds a test result that passed and an SBOM, both about `digest`; `annotations` go into the signature;
+    `locks` is a folder of this host. Order: lock, blobs, manifest, read back, evidence, signature, list and compare,
+    full verify, tag, read the tag back. A tag that names this digest already, with good evidence, is a no-op.
+    Raises `NotPassedError`, `TagExistsError`, `VerificationError`, `LockedError` and what `Registry` raises.
+    """
+    tag = _tag_of(reference)
+    _demand_proof(evidence, digest)
+    target = Reference(reference.registry, reference.repository, tag, digest)
+    done = _published_before(target, client, verifier)
+    if done is not None:
+        return done
+    with locked(client, reference.repository, locks) as lock:
+        _demand_free(target, client)
+        with step(f"Pushing {digest.short} to {reference.name}") as push:
+            sent = push_image(layout, digest, reference, client, mount_from=mount_from).sent_bytes
+            push.note = f"{sent / 1e6:.1f} MB sent"
+        statements = (*evidence, signature_statement(digest, annotations))
+        with step(f"Attaching {len(evidence)} statements and the signature") as attaching:
+            added = _attach_all(client, reference.repository, digest, statements, signer, verifier)
+            attaching.note = f"{added / 1e6:.1f} MB sent"
+        with step("Verifying as a consumer would"):
+            verification = _demand_verified(target, client, verifier)
+        with step(f"Tagging {target.tag}"):
+            lock.demand_still_mine()
+            _give_tag(target, client)
+    return Published(reference=target, digest=digest, sent_bytes=sent + added, no_op=False, verification=verification)
+
+
+def _tag_of(reference: Reference) -> str:
+    if reference.tag is None:
+        raise ConfigError(f"{reference} has no tag to publish under", hint="Write HOST/repository:tag.")
+    if reference.tag.startswith((CLAIM_PREFIX, "sha256-")):
+        raise ConfigError(f"{reference.tag[:24]}... is a name that registries and imagekit use themselves")
+    return reference.tag
+
+
+def _demand_proof(evidence: Sequence[Statement], digest: Digest) -> None:
+    """What is published passed its tests; said before anything is sent."""
+    results = [statement for statement in evidence if statement.predicate_type == TEST_RESULT_TYPE]
+    if not results:
+        raise NotPassedError(f"{digest} has no test result; it is not published", hint="Run `imagekit test` first.")
+    for statement in results:
+        verdict = judge(statement, digest)
+        if not verdict.passed:
+            raise NotPassedError(
+                f"{digest} did not pass its tests; it is not published: {verdict.reason}",
+                hint="`imagekit report` shows what failed.",
+            )
+    foreign = [statement for statement in evidence if statement.subject != digest]
+    if foreign:
+        raise NotPassedError(f"evidence about {foreign[0].subject.short} was given for {digest.short}")
+    if not any(listed_components(item) for item in evidence if item.predicate_type == CYCLONEDX_TYPE):
+        raise NotPassedError(f"{digest} has no SBOM that lists a component; it is not published")
+
+
+def _published_before(target: Reference, client: Registry, verifier: Verifier) -> Published | None:
+    """The earlier result when the tag names this digest and its evidence holds; None when there is work to do."""
+    if not _demand_free(target, client):
+        return None
+    verification = verify_image(target, client, verifier, content=False)
+    if not verification.passed or target.digest is None:
+        return None
+    return Published(reference=target, digest=target.digest, sent_bytes=0, no_op=True, verification=verification)
+
+
+def _demand_free(target: Reference, client: Registry) -> bool:
+    """Whether the tag names the digest already; raises `TagExistsError` when it names another one."""
+    tagged = client.resolve(Reference(target.registry, target.repository, target.tag))
+    if tagged is not None and tagged != target.digest:
+        raise TagExistsError(
+            f"{target.name}:{target.tag} already names {tagged}, not {target.digest}",
+            hint="Tags never move; a new version needs a new tag.",
+        )
+    return tagged is not None
+
+
+def _attach_all(
+    client: Registry,
+    repository: str,
+    digest: Digest,
+    statements: Sequence[Statement],
+    signer: Signer,
+    verifier: Verifier,
+) -> int:
+    """Attach what is not there yet, one after another; then all of it must be listed and verify."""
+    image = client.manifest(repository, digest).descriptor
+    there = _there(client, repository, digest, verifier)
+    written: list[Descriptor] = []
+    sent = 0
+    for statement in statements:
+        if statement.to_bytes() in there:
+            continue
+        bundle = signer.sign(statement)
+        manifest, size = attach_bundle(client, repository, image, bundle, predicate_type=statement.predicate_type)
+        written.append(manifest.descriptor)
+        sent += size
+    listed = {entry.digest for entry in list_referrers(client, repository, digest)}
+    missing = [entry.digest.short for entry in written if entry.digest not in listed]
+    unread = {statement.to_bytes() for statement in statements} - _there(client, repository, digest, verifier)
+    if missing or unread:
+        raise VerificationError(
+            f"{client.address}/{repository}: {len(missing)} of what was attached to {digest.short} is not listed, "
+            f"{len(unread)} statements do not verify",
+            hint="Does the public key belong to the signer? Otherwise run the same command again; nothing was tagged.",
+        )
+    return sent
+
+
+def _there(client: Registry, repository: str, digest: Digest, verifier: Verifier) -> set[bytes]:
+    return {item.to_bytes() for item in read_proof(client, repository, digest, verifier).statements}
+
+
+def _demand_verified(target: Reference, client: Registry, verifier: Verifier) -> Verification:
+    verification = verify_image(target, client, verifier)
+    if not verification.passed:
+        reasons = "; ".join(f"{item.name}: {item.reason}" for item in verification.unsatisfied)
+        raise VerificationError(f"{target} does not verify after the push, so it gets no tag: {reasons}")
+    return verification
+
+
+def _give_tag(target: Reference, client: Registry) -> None:
+    """Write the tag unless somebody gave it meanwhile, and read it back."""
+    assert target.tag is not None
+    assert target.digest is not None
+    if not _demand_free(target, client):
+        client.put_manifest(target.repository, client.manifest(target.repository, target.digest), target.tag)
+    if not _demand_free(target, client):
+        raise VerificationError(
+            f"registry {client.address} took the tag {target.tag} of {target.repository} and does not have it",
+            hint="Run the same command again.",
+        )

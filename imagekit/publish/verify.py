@@ -1,0 +1,153 @@
+"""Verifying a published image from a cold start, as a consumer would who trusts a public key and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from imagekit.errors import RefusedError
+from imagekit.evidence.sbom import listed_components
+from imagekit.evidence.statement import CYCLONEDX_TYPE, SIGNATURE_TYPE, TEST_RESULT_TYPE
+from imagekit.evidence.testresult import judge
+from imagekit.log import progress
+from imagekit.oci import Digest, Reference
+from imagekit.publish.model import Manifest
+from imagekit.publish.proof import Proof, read_proof
+from imagekit.publish.registry import Registry
+from imagekit.sign.interface import Verifier
+
+_DEPTH = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """One thing that must hold, whether it does, and why."""
+
+    name: str
+    satisfied: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """All requirements of an image; `digest` is what the reference named when it was resolved, once."""
+
+    reference: Reference
+    digest: Digest | None
+    requirements: tuple[Requirement, ...]
+
+    @property
+    def passed(self) -> bool:
+        """True when there are requirements and every one is satisfied."""
+        return bool(self.requirements) and all(item.satisfied for item in self.requirements)
+
+    @property
+    def unsatisfied(self) -> tuple[Requirement, ...]:
+        """The requirements that do not hold."""
+        return tuple(item for item in self.requirements if not item.satisfied)
+
+
+def verify_image(
+    reference: Reference,
+    client: Registry,
+    verifier: Verifier,
+    *,
+    suite_hash: str | None = None,
+    content: bool = True,
+) -> Verification:
+    """Resolve a reference once and check manifest, every blob, signature, test result and SBOM.
+
+    `content=False` leaves the blobs unread; `suite_hash` demands the test result of that suite. Raises only when the
+    registry cannot be asked; everything else is a requirement that is not satisfied.
+    """
+    name = reference.digest or reference.tag or "latest"
+    try:
+        image = client.manifest(reference.repository, name)
+    except RefusedError as error:
+        return Verification(reference, reference.digest, (Requirement("manifest", False, str(error)),))
+    found = [Requirement("manifest", True, f"{image.digest}, hashed")]
+    if content:
+        found.append(_content(client, reference.repository, image))
+    found += _evidence(client, reference.repository, image.digest, verifier, suite_hash)
+    return Verification(reference, image.digest, tuple(found))
+
+
+def _content(client: Registry, repository: str, image: Manifest) -> Requirement:
+    """Every blob hashed, once each; all that do not match are named."""
+    seen: dict[Digest, int] = {}
+    bad = list(_altered(client, repository, image, seen, _DEPTH))
+    if bad:
+        return Requirement("content", False, "; ".join(bad))
+    return Requirement("content", True, f"{len(seen)} blobs, {sum(seen.values()) / 1e6:.1f} MB, all hashed")
+
+
+def _altered(client: Registry, repository: str, image: Manifest, seen: dict[Digest, int], depth: int) -> Iterator[str]:
+    if depth == 0:
+        yield f"indices are nested deeper than {_DEPTH}"
+        return
+    for child in image.children:
+        try:
+            inner = client.manifest(repository, child.digest)
+        except RefusedError as error:
+            yield str(error)
+        else:
+            yield from _altered(client, repository, inner, seen, depth - 1)
+    for blob in image.blobs:
+        if blob.digest in seen:
+            continue
+        seen[blob.digest] = 0
+        progress(f"hashing blob {blob.digest.short}, {blob.size >> 20} MiB")
+        try:
+            for chunk in client.blob(repository, blob):
+                seen[blob.digest] += len(chunk)
+        except RefusedError as error:
+            yield str(error)
+
+
+def _evidence(
+    client: Registry, repository: str, digest: Digest, verifier: Verifier, suite_hash: str | None
+) -> list[Requirement]:
+    try:
+        proof = read_proof(client, repository, digest, verifier)
+    except RefusedError as error:
+        proof = Proof((), (str(error),))
+    return [_signature(proof), _tests(proof, digest, suite_hash), _sbom(proof)]
+
+
+def _signature(proof: Proof) -> Requirement:
+    """A statement of cosign's signature type: an attestation by the right key is not a signature.
+
+    `cosign verify` 3.1 exits 0 for an image that has no signature but any attestation by the key.
+    """
+    signed = proof.of_type(SIGNATURE_TYPE)
+    if not signed:
+        return Requirement("signature", False, _none("no signature by this key", proof))
+    marks = ", ".join(f"{key}={value}" for key, value in sorted(signed[0].annotations.items()))
+    return Requirement("signature", True, "by this key" + (f", {marks}" if marks else ""))
+
+
+def _tests(proof: Proof, digest: Digest, suite_hash: str | None) -> Requirement:
+    """At least one test result, and none that says anything but passed."""
+    results = proof.of_type(TEST_RESULT_TYPE)
+    if not results:
+        return Requirement("tests", False, _none("no test result by this key", proof))
+    verdicts = [judge(result, digest, suite_hash=suite_hash) for result in results]
+    bad = [verdict.reason for verdict in verdicts if not verdict.passed]
+    if bad:
+        return Requirement("tests", False, f"{len(bad)} of {len(results)} test results do not count: {bad[0]}")
+    return Requirement("tests", True, verdicts[-1].reason)
+
+
+def _sbom(proof: Proof) -> Requirement:
+    documents = proof.of_type(CYCLONEDX_TYPE)
+    if not documents:
+        return Requirement("sbom", False, _none("no SBOM by this key", proof))
+    count = max(listed_components(document) for document in documents)
+    return Requirement("sbom", count > 0, f"{count} components listed")
+
+
+def _none(what: str, proof: Proof) -> str:
+    if proof.rejected:
+        return f"{what}; {len(proof.rejected)} not taken, the first: {proof.rejected[0]}"
+    kinds = sorted({statement.predicate_type for statement in proof.statements})
+    return f"{what}; found only {', '.join(kinds)}" if kinds else f"{what}; nothing refers to this digest"
