@@ -63,14 +63,14 @@ def _contexts(plan: Plan, stage: Stage, root: Path) -> Mapping[str, str]:
 
 
 def _stage_args(plan: Plan, stage: Stage) -> Mapping[str, str]:
+    """What is only known of the whole plan goes into the stamp alone, so that it rebuilds nothing below."""
     if stage.kind is not StageKind.STAMP:
         return {}
     return {
         "VERSION": plan.version,
-        "PLAN_ID": plan.id,
+        "PLAN": plan.id,
         "REVISION": plan.source.revision,
         "CREATED": _rfc3339(plan.source.date),
-        "IMAGE": plan.image,
     }
 
 

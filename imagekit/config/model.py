@@ -57,15 +57,8 @@ PinnedImage = Annotated[str, StringConstraints(pattern=r"^[a-z0-9.:/_-]+(:[A-Za-
 # Build arguments that imagekit sets itself.
 RESERVED_ARGS = frozenset(
     {
-        "BASE_IMAGE",
-        "KAIROS_INIT",
-        "FAMILY",
-        "PACKAGES",
-        "VERSION",
-        "SOURCE_DATE_EPOCH",
-        "REVISION",
-        "CREATED",
-        "PLAN_ID",
+        *("BASE_IMAGE", "KAIROS_INIT", "PARENT", "FAMILY", "PACKAGES", "VERSION", "SOURCE_DATE_EPOCH", "LAYER_EPOCH"),
+        *("TITLE", "DESCRIPTION", "REVISION", "CREATED", "SOURCE", "BASE_NAME", "BASE_DIGEST", "PLAN", "LOCK"),
     }
 )
 

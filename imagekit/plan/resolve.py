@@ -32,7 +32,7 @@ def make_plan(project: Project, image_name: str, *, arch: Arch | None = None) ->
     stages = _bottom(project, image, chosen)
     for layer in image.layers:
         stages.append(_layer(project, image, layer, stages))
-    stamp = _stamp(project, image_name, source, stages[-1])
+    stamp = _stamp(project, image_name, source, stages)
     version = version_of(source.date, stamp.id)
     return Plan(
         image=image_name,
@@ -148,17 +148,25 @@ def _layer(project: Project, image: ImageSpec, name: str, stages: list[Stage]) -
     )
 
 
-def _stamp(project: Project, image_name: str, source: Source, top: Stage) -> Stage:
-    args = {key: top.args[key] for key in ("FAMILY", "KAIROS_INIT") if key in top.args}
-    framework = [need for need in top.needs if need == "kairos-init"]
+def _stamp(project: Project, image_name: str, source: Source, stages: list[Stage]) -> Stage:
+    image, top = project.image(image_name), stages[-1]
+    layers = [stage for stage in stages if stage.kind is StageKind.LAYER]
+    declared = {key: layer.args[key] for layer in layers for key in project.layers[layer.name].args}
+    args = {
+        **{key: top.args[key] for key in ("FAMILY", "KAIROS_INIT") if key in top.args},
+        **declared,
+        **_base_labels(image),
+        "TITLE": image_name,
+        "DESCRIPTION": image.description,
+    }
     inputs = {
         "recipe": RECIPE,
-        "image": image_name,
         "folder": folder_hash(project.root / STAMP),
         "scripts": folder_hash(project.root / SCRIPTS),
         "revision": source.revision,
         "date": str(source.date),
         "epoch": str(source.epoch),
+        **{f"arg {key}": value for key, value in args.items()},
         f"stage {top.name}": top.id,
     }
     return Stage(
@@ -166,7 +174,15 @@ def _stamp(project: Project, image_name: str, source: Source, top: Stage) -> Sta
         kind=StageKind.STAMP,
         id=inputs_id(inputs),
         context=STAMP,
-        needs=(*framework, top.name),
+        needs=(*(need for need in top.needs if need == "kairos-init"), top.name),
         args=args,
         inputs=inputs,
     )
+
+
+def _base_labels(image: ImageSpec) -> dict[str, str]:
+    """https://github.com/opencontainers/image-spec/blob/main/annotations.md#pre-defined-annotation-keys"""
+    if isinstance(image.base, DistroBase):
+        return {"BASE_NAME": f"debian:{image.base.distro}"}
+    name, _, digest = image.base.image.partition("@")
+    return {"BASE_NAME": name, "BASE_DIGEST": digest}
