@@ -17,7 +17,7 @@ find_python() {
 
 # install_python LOCK LOGS: the environment in .venv, brought to what LOCK says.
 install_python() {
-    local lock=$1 logs=$2 python pip=("$root/.venv/bin/python" -m pip --disable-pip-version-check install)
+    local lock=$1 logs=$2 python pip=("$root/.venv/bin/python" -m pip --disable-pip-version-check --no-input install --progress-bar off)
     python=$(find_python)
     if ! "$root/.venv/bin/python" -c '' 2>/dev/null; then
         rm -rf "$root/.venv"

@@ -1,0 +1,76 @@
+"""Needs of tests: a marked test gets what it needs, or is skipped with the reason (in CI it fails instead)."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from imagekit.doctor.check import check, this_host
+from imagekit.doctor.model import Need
+from imagekit.services.busy import URI
+from imagekit.services.dockerd import engine
+from imagekit.services.libvirtd import libvirt
+from tests.support.heartbeat import Heartbeat
+
+WORK = Path(__file__).parents[1] / ".imagekit"
+_NEEDS = {
+    "docker": (Need.ENGINE,),
+    "registry": (Need.REGISTRY,),
+    "vm": (Need.LIBVIRT, Need.QEMU, Need.SQUASHFS, Need.INITRD, Need.ISO, Need.SSH),
+}
+_stack = pytest.StashKey[ExitStack]()
+_lacking = pytest.StashKey[dict[str, str]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Begin a session without any service."""
+    config.stash[_stack] = ExitStack()
+    config.stash[_lacking] = {}
+    config.pluginmanager.register(Heartbeat(config), "imagekit-heartbeat")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Release every service that a test needed."""
+    config.stash[_stack].close()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Give a marked test its services, once in a session."""
+    for marker in ("docker", "registry", "vm"):
+        if item.get_closest_marker(marker) is not None:
+            _provide(item.config, marker)
+
+
+def _provide(config: pytest.Config, marker: str) -> None:
+    lacking = config.stash[_lacking]
+    if marker not in lacking:
+        lacking[marker] = _look(marker)
+        if not lacking[marker]:
+            _start(config.stash[_stack], marker)
+    if lacking[marker]:
+        outcome = pytest.fail if os.environ.get("CI") else pytest.skip
+        outcome(f"needs {marker}: {lacking[marker]}")
+
+
+def _look(marker: str) -> str:
+    host = this_host(WORK, "127.0.0.1:5055", None, URI)
+    lacking = [one for one in check(_NEEDS[marker], host) if not one.enough]
+    return "; ".join(f"{one.need}: {one.found} ({one.remedy})" for one in lacking)
+
+
+def _start(stack: ExitStack, marker: str) -> None:
+    WORK.mkdir(exist_ok=True)
+    if marker == "docker":
+        os.environ["DOCKER_HOST"] = stack.enter_context(engine(WORK)).host
+    elif marker == "vm":
+        stack.enter_context(libvirt())
+
+
+@pytest.fixture
+def project_root() -> Path:
+    """The folder of this project."""
+    return WORK.parent

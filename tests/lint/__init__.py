@@ -1,0 +1,1 @@
+"""Linters as tests."""

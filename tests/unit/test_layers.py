@@ -1,0 +1,65 @@
+"""Imports go one way: a package knows only the packages before it, root modules know only one another."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import imagekit
+
+ROOT = Path(imagekit.__file__).parent
+ORDER = (
+    "services",
+    "config",
+    "plan",
+    "build",
+    "disk",
+    "vm",
+    "verify",
+    "report",
+    "evidence",
+    "sign",
+    "publish",
+    "doctor",
+    "pipeline",
+    "bench",
+    "cli",
+)
+
+
+def imported(path: Path) -> set[str]:
+    """Names below imagekit that a module imports, at its top or inside functions."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        found |= {name.split(".")[1] for name in names if name.startswith("imagekit.")}
+    return found
+
+
+def forward(path: Path) -> list[str]:
+    """Imports of a module that point forward."""
+    package = path.relative_to(ROOT).parts[0].removesuffix(".py")
+    allowed = {*ORDER[: ORDER.index(package) + 1]} if package in ORDER else set()
+    return sorted(name for name in imported(path) if name in ORDER and name not in allowed)
+
+
+def test_every_package_has_a_place() -> None:
+    packages = {path.parent.name for path in ROOT.glob("*/__init__.py")}
+    assert packages - set(ORDER) == set(), "give the new package its place in ORDER"
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_import_points_forward(path: Path) -> None:
+    assert forward(path) == []
+
+
+def test_a_forward_import_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tests.unit.test_layers.ROOT", tmp_path)
+    (tmp_path / "plan").mkdir()
+    module = tmp_path / "plan" / "late.py"
+    module.write_text("def late() -> None:\n    from imagekit import publish\n    import imagekit.build.bake\n")
+    assert forward(module) == ["build", "publish"]
