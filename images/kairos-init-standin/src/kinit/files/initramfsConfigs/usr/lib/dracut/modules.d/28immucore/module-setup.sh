@@ -1,0 +1,19 @@
+#!/bin/bash
+# dracut module of the kairos-init stand-in of imagekit: immucore runs once the root is mounted.
+
+check() {
+    require_binaries /usr/bin/kairos || return 1
+    return 255
+}
+
+depends() {
+    echo base
+}
+
+install() {
+    inst_simple /usr/bin/kairos
+    ln -sf kairos "$initdir/usr/bin/immucore"
+    ln -sf kairos "$initdir/usr/bin/kairos-agent"
+    inst_multiple -o modprobe
+    inst_hook pre-pivot 30 "$moddir/immucore.sh"
+}

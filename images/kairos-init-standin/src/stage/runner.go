@@ -1,0 +1,85 @@
+// Package stage runs cloud-config stages, as yip does for Kairos.
+package stage
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"standin/cloudconfig"
+	"standin/sys"
+)
+
+// Runner runs stages of the configs in Dirs (below Root) on the running system.
+type Runner struct {
+	Root string
+	Dirs []string
+	Log  io.Writer
+	// Chrooted is true where no service manager runs yet: nothing is started.
+	Chrooted bool
+}
+
+// Run goes through name.before, name and name.after, each over all files before
+// the next. It does every step it can and returns all errors joined.
+func (r *Runner) Run(name string) error {
+	var failures []error
+	for _, part := range []string{name + ".before", name, name + ".after"} {
+		failures = append(failures, r.part(part)...)
+	}
+	return errors.Join(failures...)
+}
+
+// part reads the files anew: a step before may have written some.
+func (r *Runner) part(name string) []error {
+	documents, failures := cloudconfig.Load(r.Root, r.Dirs)
+	for _, failure := range failures {
+		r.say("skipping a config: %v", failure)
+	}
+	for _, document := range documents {
+		for _, warning := range document.Warnings {
+			r.say("warning: %s: %s", document.Path, warning)
+		}
+		for index, step := range document.Stages[name] {
+			if err := r.step(document.Path, name, index, step); err != nil {
+				r.say("error: %v", err)
+				failures = append(failures, err)
+			}
+		}
+	}
+	return failures
+}
+
+func (r *Runner) step(path, part string, index int, step cloudconfig.Step) error {
+	title := fmt.Sprintf("%s: %s[%d] %q", path, part, index, step.Name)
+	for _, warning := range step.Warnings {
+		r.say("warning: %s: %s", title, warning)
+	}
+	if step.If != "" && sys.RunWith(nil, io.Discard, "/bin/sh", "-c", step.If) != nil {
+		return nil
+	}
+	r.say("%s", title)
+	if err := r.execute(step); err != nil {
+		return fmt.Errorf("%s: %w", title, err)
+	}
+	return nil
+}
+
+func (r *Runner) execute(step cloudconfig.Step) error {
+	return errors.Join(
+		r.datasource(step.Datasource),
+		r.directories(step.Directories),
+		r.files(step.Files),
+		r.commands(step.Commands),
+		r.hostname(step.Hostname),
+		r.sysctl(step.Sysctl),
+		r.users(step.Users),
+		r.authorizedKeys(step.AuthorizedKeys),
+		r.modules(step.Modules),
+		r.systemctl(step.Systemctl),
+		r.environment(step.EnvironmentFile, step.Environment),
+	)
+}
+
+func (r *Runner) say(format string, args ...any) {
+	fmt.Fprintf(r.Log, format+"\n", args...)
+}
