@@ -57,6 +57,7 @@ def daemon(work: Path) -> Daemon:
         state=state_folder(work),
         log=folder / "dockerd.log",
         leftovers=(runtime / "docker.sock", runtime / "docker.pid", runtime / "exec"),
+        runtime=runtime,
         patience=90.0,
     )
 
@@ -70,7 +71,6 @@ def prepare(work: Path) -> Daemon:
         )
     folder = work / "engine"
     folder.mkdir(parents=True, exist_ok=True)
-    _runtime(work).mkdir(mode=0o700, parents=True, exist_ok=True)
     (folder / "daemon.json").write_text(json.dumps(_settings(work), indent=2))
     return daemon(work)
 

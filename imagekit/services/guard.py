@@ -35,6 +35,7 @@ def main(text: str) -> int:
             raise
         finally:
             daemon.remove_leftovers()
+            daemon.remove_runtime()
 
 
 def _guard(daemon: Daemon, lease: IO[bytes]) -> int:

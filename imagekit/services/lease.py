@@ -80,6 +80,7 @@ def _lives(daemon: Daemon) -> bool:
 def _start(daemon: Daemon, answers: Probe) -> None:
     with step(f"Starting {daemon.name}"):
         clear(daemon)
+        daemon.make_runtime()
         if daemon.log.exists():
             daemon.log.replace(daemon.log.with_suffix(".log.1"))
         daemon.log.parent.mkdir(parents=True, exist_ok=True)

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import shutil
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -20,6 +21,8 @@ class ServiceError(ToolError):
 class Daemon:
     """A program to keep running: `state` holds its locks, `leftovers` are files that a killed one leaves behind.
 
+    `runtime` is a folder for its sockets, made before its start and removed after its end.
+
     `busy` names a question of `imagekit.services.guard` that, while answered yes, keeps the daemon running.
     """
 
@@ -28,6 +31,7 @@ class Daemon:
     state: Path
     log: Path
     leftovers: tuple[Path, ...] = ()
+    runtime: Path | None = None
     busy: str = ""
     patience: float = 60.0
 
@@ -59,6 +63,17 @@ class Daemon:
             else:
                 path.unlink(missing_ok=True)
 
+    def make_runtime(self) -> None:
+        """Make the folder for sockets, for this user alone."""
+        if self.runtime is not None:
+            self.runtime.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def remove_runtime(self) -> None:
+        """Remove that folder and the one around it, unless something else is in them."""
+        for folder in (self.runtime, self.runtime.parent) if self.runtime is not None else ():
+            with suppress(OSError):
+                folder.rmdir()
+
     def to_json(self) -> str:
         """The daemon as text, for its guard."""
         return json.dumps(asdict(self), default=os.fspath)
@@ -73,6 +88,7 @@ class Daemon:
             state=Path(data["state"]),
             log=Path(data["log"]),
             leftovers=tuple(Path(path) for path in data["leftovers"]),
+            runtime=Path(data["runtime"]) if data["runtime"] else None,
             busy=data["busy"],
             patience=data["patience"],
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket
+from contextlib import suppress
 from pathlib import Path
 
 _LISTEN = "0A"
@@ -28,8 +29,8 @@ def listener(port: int) -> str:
     inodes = _listening_inodes(port)
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit() and inodes & _socket_inodes(entry):
-            name = (entry / "comm").read_text().strip()
-            return f"{name} (process {entry.name})"
+            with suppress(OSError):
+                return f"{(entry / 'comm').read_text().strip()} (process {entry.name})"
     return "another process"
 
 
@@ -46,8 +47,11 @@ def _listening_inodes(port: int) -> set[str]:
 
 
 def _socket_inodes(process: Path) -> set[str]:
+    found = set()
     try:
-        links = [str(link.readlink()) for link in (process / "fd").iterdir()]
+        for link in (process / "fd").iterdir():
+            with suppress(FileNotFoundError):  # closed meanwhile, as the one that lists this folder
+                found.add(str(link.readlink()).removeprefix("socket:[").removesuffix("]"))
     except OSError:
         return set()  # it ended meanwhile, or belongs to somebody else
-    return {link[len("socket:[") : -1] for link in links if link.startswith("socket:[")}
+    return found

@@ -1,0 +1,1 @@
+"""Tests that need daemons or tools; each says which by its marker."""
