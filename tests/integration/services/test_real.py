@@ -39,7 +39,7 @@ def test_a_private_engine_builds_and_leaves_nothing(tmp_path: Path, monkeypatch:
         pid = int((runtime_folder(tmp_path / "w") / "engine" / "docker.pid").read_text())
     assert (target / "index.json").is_file()
     assert not Path(f"/proc/{pid}").exists()
-    assert list((runtime_folder(tmp_path / "w") / "engine").iterdir()) == []
+    assert not runtime_folder(tmp_path / "w").exists()
 
 
 @pytest.mark.registry
@@ -69,11 +69,9 @@ def test_services_stay_up_until_down(tmp_path: Path, free_address: str, monkeypa
     before = {one.name: one for one in status(tmp_path, free_address)}
     assert not before["engine"].running
     during = {one.name: one for one in up(tmp_path, free_address, chosen)}
-    assert (during["engine"].running, during["engine"].kept, during["engine"].address) == (
-        True,
-        True,
-        address(tmp_path),
-    )
+    assert during["engine"].running
+    assert during["engine"].kept
+    assert during["engine"].address == address(tmp_path)
     assert during["registry"].running
     with engine(tmp_path) as shared:
         assert shared.host == address(tmp_path)
