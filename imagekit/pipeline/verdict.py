@@ -1,0 +1,54 @@
+"""Verdicts kept by what they are about, so that an unchanged image is not tested twice. Only passes are kept."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from hashlib import sha256
+from pathlib import Path
+
+from imagekit import __version__
+from imagekit.config.load import Project
+from imagekit.errors import ConfigError
+from imagekit.oci import Digest
+from imagekit.plan.model import inputs_id
+from imagekit.plan.tree import folder_hash
+from imagekit.report.result import FILE_NAME, RunResult, Verdict, read_result, write_whole
+from imagekit.verify.suitehash import suite_hash
+from imagekit.vm.interface import Road
+
+HARNESS = Path("vm-harness")
+
+
+def verdict_id(project: Project, image_name: str, digest: Digest, roads: Sequence[Road]) -> str:
+    """Names all that a verdict depends on: digest, checks, harness, machine, cloud-config, roads."""
+    image = project.image(image_name)
+    seeds = [sha256((project.root / path).read_bytes()).hexdigest() for path in image.cloud_config]
+    return inputs_id(
+        {
+            "digest": str(digest),
+            "suites": suite_hash(image.layers, project.root / HARNESS / "checks"),
+            "harness": folder_hash(project.root / HARNESS),
+            "version": __version__,
+            "machine": image.vm.model_dump_json(),
+            "cloud-config": " ".join(seeds),
+            "roads": " ".join(roads),
+        }
+    )
+
+
+def kept_verdict(work: Path, name: str) -> RunResult | None:
+    """The result of the run that passed under this id, while its file is still there and whole."""
+    try:
+        run_id = json.loads((work / "verdicts" / name).read_text())["run"]
+        result = read_result(work / "runs" / run_id / FILE_NAME)
+    except (FileNotFoundError, ConfigError, ValueError, KeyError):
+        return None
+    return result if result.verdict is Verdict.PASSED else None
+
+
+def keep_verdict(work: Path, name: str, run_id: str) -> None:
+    """Remember which run passed under this id."""
+    folder = work / "verdicts"
+    folder.mkdir(exist_ok=True)
+    write_whole(folder / name, json.dumps({"run": run_id}))
