@@ -12,7 +12,7 @@ from imagekit.config.cloudconfig import read_cloud_config
 
 
 def merged_cloud_config(paths: Iterable[Path]) -> dict[str, Any]:
-    """One document of all files, each checked first. Scalars are typed as the node's own YAML reader would type them."""
+    """One document of all files, each checked first; scalars are typed as the node's own reader types them."""
     result: dict[str, Any] = {}
     for path in paths:
         read_cloud_config(path)  # refuses tags, aliases, duplicate keys and unknown names
@@ -23,10 +23,8 @@ def merged_cloud_config(paths: Iterable[Path]) -> dict[str, Any]:
 def merge(below: Any, above: Any) -> Any:
     """`above` laid over `below`; neither is changed."""
     if isinstance(below, dict) and isinstance(above, dict):
-        return {
-            key: merge(below[key], above[key]) if key in below and key in above else {**below, **above}[key]
-            for key in (*below, *(key for key in above if key not in below))
-        }
+        common = {key: merge(below[key], above[key]) for key in below.keys() & above.keys()}
+        return {**below, **above, **common}
     if isinstance(below, list) and isinstance(above, list):
         if any(isinstance(each, dict) for each in (*below, *above)):
             return [*below, *above]
