@@ -13,6 +13,7 @@ import click
 from imagekit.errors import ImagekitError
 
 INTERRUPTED = 130
+FAULT = 3
 
 
 def run_cli(group: click.Group) -> int:
@@ -22,9 +23,8 @@ def run_cli(group: click.Group) -> int:
     _interrupt_on_termination()
     handler = _handler()
     try:
-        group.main(standalone_mode=False)
-    except click.exceptions.Exit as end:
-        return end.exit_code
+        code = group.main(standalone_mode=False)
+        return code if isinstance(code, int) else 0
     except click.ClickException as error:
         _quiet_end(handler)
         error.show()
@@ -41,9 +41,15 @@ def run_cli(group: click.Group) -> int:
         # The reader of our output went away (`imagekit ... | head`); nothing is left to tell it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except Exception:
+        _quiet_end(handler)
+        import traceback
+
+        traceback.print_exc()
+        click.echo("This is a mistake in imagekit, not in your input; please report it with the lines above.", err=True)
+        return FAULT
     finally:
         _quiet_end(handler)
-    return 0
 
 
 def tell_error(error: ImagekitError) -> None:

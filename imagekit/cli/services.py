@@ -1,0 +1,55 @@
+"""imagekit services"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from imagekit.cli.app import App
+
+if TYPE_CHECKING:
+    from imagekit.services.model import ServiceStatus
+
+
+@click.group("services")
+def command() -> None:
+    """Start, stop or show the build engine, libvirt and registry.
+
+    Every command starts what it needs and stops it at its end. With `up` they stay, which saves a few seconds each time
+    and leaves the embedded registry open for other programs, until `down`.
+    """
+
+
+@command.command("up")
+@click.pass_obj
+def up(app: App) -> None:
+    """Start what does not run, and keep it running."""
+    from imagekit.services import control
+
+    _show(control.up(app.work, app.project.settings.registry))
+
+
+@command.command("down")
+@click.pass_obj
+def down(app: App) -> None:
+    """Stop what `up` started."""
+    from imagekit.services import control
+
+    _show(control.down(app.work, app.project.settings.registry))
+
+
+@command.command("status")
+@click.pass_obj
+def status(app: App) -> None:
+    """Show what runs and whose it is."""
+    from imagekit.services import control
+
+    _show(control.status(app.work, app.project.settings.registry))
+
+
+def _show(services: list[ServiceStatus]) -> None:
+    for service in services:
+        state = "running" if service.running else "stopped"
+        kept = ", kept until `services down`" if service.kept else ""
+        click.echo(f"{service.name:<9} {state:<8} {service.address}  {service.detail}{kept}")
