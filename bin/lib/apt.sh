@@ -28,6 +28,7 @@ missing_packages() {
         *) where=$where24 ;;
         esac
         [[ $where == - ]] && continue
+        [[ $need == engine && $package == docker* ]] && engine_is_there && continue
         have=$(dpkg-query -W -f '${db:Status-Status} ${Version}' "$package" 2>/dev/null) || have=
         have=${have#installed }
         [[ $have == *' '* ]] && have=
@@ -36,6 +37,13 @@ missing_packages() {
         fi
         printf '%s %s %s %s\n' "$package" "$where" "${have:-none}" "$why"
     done <"$root/imagekit/doctor/packages.txt"
+}
+
+# engine_is_there: a Docker from elsewhere (its own packages, a runner's image) serves as well, and is not replaced.
+engine_is_there() {
+    local version
+    version=$(dockerd --version 2>/dev/null | grep -oE '[0-9]+\.[0-9.]+' | head -n 1) || return 1
+    dpkg --compare-versions "$version" ge 25 && docker buildx version >/dev/null 2>&1
 }
 
 # enough DISTRIBUTION HAVE LEAST: Ubuntu 24.04 has nothing newer than its own, so that its own is taken; doctor judges it.

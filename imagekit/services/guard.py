@@ -9,6 +9,8 @@ import fcntl
 import os
 import signal
 import sys
+from contextlib import suppress
+from dataclasses import replace
 from types import FrameType
 from typing import IO, NoReturn
 
@@ -22,30 +24,30 @@ _FOREVER = 10 * 365 * 86400.0
 _LOOK_EVERY = 0.1
 
 
+class _ToldToStop(Exception):  # noqa: N818 - not an error: TERM came
+    """Somebody wants the daemon to end now."""
+
+
 def main(text: str) -> int:
     """Run the daemon until nobody needs it; return its exit status, 0 when it was stopped by us."""
     daemon = Daemon.from_json(text)
     signal.signal(signal.SIGTERM, _stop)
-    os.environ.setdefault("HOME", "/root")
     with daemon.lease.open("a+b") as lease:
-        try:
-            return _guard(daemon, lease)
-        except SystemExit:
+        record, status = _guard(daemon, lease)
+        daemon.remove_leftovers()
+        daemon.remove_runtime()
+        # The record goes last: whoever waits for the end looks at it.
+        if status is None:
             daemon.record.unlink(missing_ok=True)
-            raise
-        finally:
-            daemon.remove_leftovers()
-            daemon.remove_runtime()
+        else:
+            replace(record, ended=status).write(daemon.record)
+    return status or 0
 
 
-def _guard(daemon: Daemon, lease: IO[bytes]) -> int:
-    with background(daemon.argv, log=daemon.log) as child:
-        record = Record(
-            guard=os.getpid(),
-            guard_started=start_time(os.getpid()),
-            pid=child.pid,
-            started=start_time(child.pid),
-        )
+def _guard(daemon: Daemon, lease: IO[bytes]) -> tuple[Record, int | None]:
+    me = os.getpid()
+    with background(daemon.argv, log=daemon.log) as child, suppress(_ToldToStop):
+        record = Record(guard=me, guard_started=start_time(me), pid=child.pid, started=start_time(child.pid))
         record.write(daemon.record)
         wait_until(
             lambda: child.poll() is not None or _unneeded(daemon, lease),
@@ -53,14 +55,8 @@ def _guard(daemon: Daemon, lease: IO[bytes]) -> int:
             what=f"the last user of {daemon.name}",
             every=_LOOK_EVERY,
         )
-        status = child.poll()
-    if status is None:
-        daemon.record.unlink(missing_ok=True)
-        return 0
-    Record(
-        guard=record.guard, guard_started=record.guard_started, pid=record.pid, started=record.started, ended=status
-    ).write(daemon.record)
-    return status
+        return record, child.poll()
+    return record, None
 
 
 def _unneeded(daemon: Daemon, lease: IO[bytes]) -> bool:
@@ -74,7 +70,7 @@ def _unneeded(daemon: Daemon, lease: IO[bytes]) -> bool:
 
 
 def _stop(_signal: int, _frame: FrameType | None) -> NoReturn:
-    raise SystemExit(0)
+    raise _ToldToStop
 
 
 if __name__ == "__main__":

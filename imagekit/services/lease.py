@@ -71,10 +71,12 @@ def running(daemon: Daemon) -> bool:
     )
 
 
-def _lives(daemon: Daemon) -> bool:
-    """Whether the daemon itself runs, be its guard alive or not."""
+def _lingers(daemon: Daemon) -> bool:
+    """Whether the daemon still runs, or its guard still clears up after it."""
     record = Record.read(daemon.record)
-    return record is not None and alive(record.pid, started=record.started)
+    if record is None or record.ended is not None:
+        return False
+    return alive(record.pid, started=record.started) or alive(record.guard, started=record.guard_started)
 
 
 def _start(daemon: Daemon, answers: Probe) -> None:
@@ -154,7 +156,7 @@ def _release(daemon: Daemon, lease: IO[bytes]) -> None:
     if daemon.keep.exists():
         return
     wait_until(
-        lambda: not _lives(daemon) or _others(lease) or busy(daemon.busy),
+        lambda: not _lingers(daemon) or _others(lease) or busy(daemon.busy),
         Deadline.after(_STOP_SECONDS),
         what=f"{daemon.name} to stop",
         hint=f"Its log: {daemon.log}",
