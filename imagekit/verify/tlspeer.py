@@ -74,16 +74,11 @@ class _Server(ThreadingHTTPServer):
 
 @contextmanager
 def peer_of_the_house(ca: Path, address: str) -> Iterator[TlsPeer]:
-    """A server whose certificate was signed by the CA of the folder `ca` (one ``*.key`` and its ``.pem``/``.crt``).
+    """A server whose certificate was signed by the CA of the folder `ca`.
 
-    Raises `ConfigError` when the folder holds no such pair.
+    The folder holds one ``*.key`` and its certificate in a ``*.pem``; raises `ConfigError` when it does not.
     """
-    from cryptography import x509
-    from cryptography.hazmat.primitives.serialization import load_pem_private_key
-
-    cert_path, key_path = _pair(ca)
-    issuer = x509.load_pem_x509_certificate(cert_path.read_bytes())
-    key: Any = load_pem_private_key(key_path.read_bytes(), password=None)
+    issuer, key = _pair(ca)
     with _served(issuer, key, address) as peer:
         yield peer
 
@@ -96,17 +91,26 @@ def peer_of_strangers(address: str) -> Iterator[TlsPeer]:
         yield peer
 
 
-def _pair(ca: Path) -> tuple[Path, Path]:
-    keys = sorted(ca.glob("*.key")) if ca.is_dir() else []
-    certs = [
-        key.with_suffix(suffix) for key in keys for suffix in (".pem", ".crt") if key.with_suffix(suffix).is_file()
+def _pair(ca: Path) -> tuple[Certificate, Any]:
+    """The key of the folder and the certificate that goes with it, whatever their names."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+
+    form = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    keys = [load_pem_private_key(path.read_bytes(), password=None) for path in sorted(ca.glob("*.key"))]
+    certs = [x509.load_pem_x509_certificate(path.read_bytes()) for path in sorted(ca.glob("*.pem"))]
+    pairs = [
+        (cert, key)
+        for key in keys
+        for cert in certs
+        if cert.public_key().public_bytes(*form) == key.public_key().public_bytes(*form)
     ]
-    if len(keys) != 1 or len(certs) != 1:
+    if len(pairs) != 1:
         raise ConfigError(
             f"{ca}: expected one CA key with its certificate, found {len(keys)} keys and {len(certs)} certificates",
-            hint="The harness signs its test server with NAME.key and NAME.pem of this folder.",
+            hint="The harness signs its test server with one *.key of this folder; a *.pem holds its certificate.",
         )
-    return certs[0], keys[0]
+    return pairs[0]
 
 
 @contextmanager

@@ -1,0 +1,90 @@
+"""The boot: complete, and without a complaint."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from testinfra.host import Host
+
+from imagekit.verify.facts import Facts
+
+pytestmark = pytest.mark.runbook("boot")
+
+
+def test_the_system_is_up(host: Host, facts: Facts) -> None:
+    """systemd calls the node running: everything started and nothing failed."""
+    state = facts.state if facts.state == "running" else host.run("systemctl is-system-running --wait").stdout.strip()
+    assert state == "running"
+
+
+def test_no_unit_failed(facts: Facts) -> None:
+    """No unit is in state failed."""
+    assert [name for name, unit in facts.units.items() if unit.active == "failed"] == []
+
+
+def test_nothing_is_left_to_start(host: Host) -> None:
+    """systemd has no job waiting."""
+    assert host.run("systemctl list-jobs --no-legend --no-pager").stdout.strip() == ""
+
+
+def test_no_unit_file_is_broken(facts: Facts) -> None:
+    """No unit has a file that systemd cannot use."""
+    assert [name for name, unit in facts.units.items() if unit.load in ("error", "bad-setting")] == []
+
+
+def test_no_ordering_cycle(host: Host) -> None:
+    """systemd deleted no job to break an ordering cycle."""
+    assert host.run("journalctl -b -q --no-pager -g 'ordering cycle' -n 5 -o cat").stdout.strip() == ""
+
+
+def test_the_kernel_had_no_accident(host: Host) -> None:
+    """The kernel reported no oops, no bug, no lockup and killed nothing for want of memory."""
+    trouble = re.compile(r"\bOops\b|kernel BUG|BUG: |soft lockup|general protection|Out of memory|Call Trace")
+    lines = host.run("dmesg").stdout.splitlines()
+    assert lines, "the kernel's log is empty"
+    assert [line for line in lines if trouble.search(line)] == []
+
+
+def test_the_default_target_is_without_a_desktop(host: Host) -> None:
+    """The node boots to multi-user.target."""
+    assert host.run("systemctl get-default").stdout.strip() == "multi-user.target"
+
+
+def test_the_journal_is_kept_from_the_start(host: Host) -> None:
+    """journald runs and has this boot's first kernel line."""
+    first = host.run("journalctl -b -k -q --no-pager -o cat -n all | head -n 1").stdout
+    assert "Linux version" in first or "Command line" in first
+
+
+def test_one_kernel_and_it_runs(host: Host) -> None:
+    """The image holds exactly one kernel, and it is the one that runs."""
+    names = host.run("ls /usr/lib/modules").stdout.split()
+    assert names == [host.run("uname -r").stdout.strip()]
+
+
+def test_the_kernel_is_where_the_framework_looks(host: Host) -> None:
+    """/boot/vmlinuz leads to a kernel below /boot."""
+    target = host.run("readlink -f /boot/vmlinuz").stdout.strip()
+    assert target.startswith("/boot/vmlinuz")
+    assert host.run("test -s %s", target).rc == 0
+
+
+def test_the_initrd_is_where_the_framework_looks(facts: Facts) -> None:
+    """/boot/initrd is a regular file with content."""
+    initrd = facts.files["/boot/initrd"]
+    assert (initrd.kind, initrd.size > 1_000_000) == ("f", True)
+
+
+def test_the_clock_is_looked_after(facts: Facts) -> None:
+    """A time service is enabled and runs, and the clock is kept in UTC."""
+    services = ("systemd-timesyncd.service", "chronyd.service", "chrony.service")
+    assert any(facts.units[name].active == "active" for name in services if name in facts.units)
+    assert facts.time["LocalRTC"] == "no"
+
+
+def test_the_clock_is_right(host: Host) -> None:
+    """The node's clock is within two minutes of this host's."""
+    import time
+
+    assert abs(int(host.run("date +%s").stdout) - time.time()) < 120

@@ -1,0 +1,74 @@
+"""What a node must not have, and who may do what on it."""
+
+from __future__ import annotations
+
+import pytest
+from testinfra.host import Host
+
+from imagekit.verify import declared
+from imagekit.verify.facts import Facts
+
+pytestmark = pytest.mark.runbook("hygiene")
+
+
+def test_declared_packages_are_installed(facts: Facts) -> None:
+    """Every package that the layer declares is installed."""
+    assert [name for name in declared.packages("base") if name not in facts.packages] == []
+
+
+def test_no_cloud_init(facts: Facts) -> None:
+    """There is no cloud-init: the framework reads the cloud-config, and two readers fight over one file."""
+    assert "cloud-init" not in facts.packages
+    assert [name for name in facts.units if name.startswith("cloud-")] == []
+
+
+def test_nothing_updates_itself(facts: Facts) -> None:
+    """No timer installs or fetches packages: nodes change by image only."""
+    timers = ("apt-daily.timer", "apt-daily-upgrade.timer", "dnf-automatic.timer", "dnf-makecache.timer")
+    assert [name for name in timers if facts.unit_files.get(name) == "enabled"] == []
+    assert "unattended-upgrades" not in facts.packages
+
+
+def test_no_compiler(host: Host) -> None:
+    """There is no compiler on the node."""
+    assert host.run("command -v gcc cc clang go make").stdout.strip() == ""
+
+
+def test_no_empty_password(facts: Facts) -> None:
+    """No account has an empty password."""
+    assert [name for name, state in facts.passwords.items() if state == "empty"] == []
+
+
+def test_one_root(facts: Facts) -> None:
+    """Root alone has user id 0."""
+    assert [name for name, fields in facts.users.items() if fields[2] == "0"] == ["root"]
+
+
+def test_shadow_is_secret(facts: Facts) -> None:
+    """/etc/shadow is not for everybody."""
+    shadow = facts.files["/etc/shadow"]
+    assert (shadow.user, shadow.mode & 0o027) == ("root", 0)
+
+
+def test_no_file_of_the_system_is_open_to_writing(facts: Facts) -> None:
+    """No file below /etc, /usr/bin or /usr/sbin can be written by everybody."""
+    loose = [path for path, file in facts.files.items() if file.kind in "fd" and file.mode & 0o002]
+    assert [path for path in loose if path.startswith(("/etc/", "/usr/"))] == []
+
+
+def test_the_operator_may_become_root(host: Host) -> None:
+    """The account kairos is in group admin and becomes root without a password."""
+    assert "admin" in host.run("id -nG kairos").stdout.split()
+    assert host.run("su -s /bin/sh kairos -c 'sudo -n id -u'").stdout.strip() == "0"
+
+
+def test_sudo_rules_are_well_formed(host: Host) -> None:
+    """sudo's rules are free of errors and not open to writing."""
+    done = host.run("visudo -c -q")
+    assert done.rc == 0, done.stdout + done.stderr
+
+
+def test_what_runs_as_root_is_not_left_to_others(host: Host) -> None:
+    """No program with the set-user-id bit can be written by its group or by everybody."""
+    done = host.run("find /usr -xdev -perm /6000 -perm /0022 -type f")
+    assert done.stdout.strip() == ""

@@ -1,0 +1,65 @@
+"""What Kubernetes and its networks ask of the kernel."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from testinfra.host import Host
+
+from imagekit.verify import declared
+from imagekit.verify.facts import Facts
+
+pytestmark = pytest.mark.runbook("kernel")
+
+
+@pytest.mark.parametrize("module", declared.layer("base").present.modules)
+def test_module_is_there(facts: Facts, module: str) -> None:
+    """The kernel module that the layer declares is loaded or built in."""
+    assert module in facts.modules | facts.builtin
+
+
+@pytest.mark.parametrize("kind", ["wireguard", "vxlan id 7 dstport 4789", "bridge", "veth", "dummy"])
+def test_a_link_of_this_kind_can_be_made(host: Host, kind: str) -> None:
+    """The kernel makes a network link of this kind (in a network namespace of its own)."""
+    done = host.run(f"unshare -n ip link add probe0 type {kind}")
+    assert done.rc == 0, done.stderr
+
+
+def test_overlay_works(host: Host) -> None:
+    """Two folders can be laid over each other, as containers need it."""
+    done = host.run(
+        "unshare -m sh -c 'mount -t tmpfs t /mnt && mkdir /mnt/l /mnt/u /mnt/w /mnt/m && echo x >/mnt/l/f && "
+        "mount -t overlay -o lowerdir=/mnt/l,upperdir=/mnt/u,workdir=/mnt/w o /mnt/m && cat /mnt/m/f'"
+    )
+    assert done.stdout.strip() == "x", done.stderr
+
+
+def test_modules_can_still_be_loaded(host: Host) -> None:
+    """The modules on the disk belong to the running kernel: one more loads."""
+    done = host.run("modprobe dummy")
+    assert done.rc == 0, done.stderr
+
+
+@pytest.mark.parametrize("path", declared.sysctl_files("base"), ids=lambda path: path.name)
+def test_sysctl_file_is_in_force(facts: Facts, path: Path) -> None:
+    """Every setting of this sysctl.d file is what the kernel has."""
+    wanted = declared.sysctl_settings(path)
+    assert wanted
+    found = {key: " ".join(facts.sysctl.get(key, "absent").split()) for key in wanted}
+    assert found == wanted
+
+
+def test_packets_are_forwarded(facts: Facts) -> None:
+    """The node forwards packets of both families."""
+    assert (facts.sysctl["net.ipv4.ip_forward"], facts.sysctl["net.ipv6.conf.all.forwarding"]) == ("1", "1")
+
+
+def test_cgroups_are_unified(facts: Facts) -> None:
+    """Control groups are of version 2 alone."""
+    assert facts.mounts["/sys/fs/cgroup"].fstype == "cgroup2"
+
+
+def test_programs_of_the_berkeley_filter_can_be_pinned(facts: Facts) -> None:
+    """The bpf file system is mounted, as Cilium and others want it."""
+    assert facts.mounts["/sys/fs/bpf"].fstype == "bpf"

@@ -1,0 +1,51 @@
+"""The network: one manager, one open port."""
+
+from __future__ import annotations
+
+import pytest
+from testinfra.host import Host
+
+from imagekit.verify.facts import Facts
+
+pytestmark = pytest.mark.runbook("network")
+
+
+def test_network_manager_runs(facts: Facts) -> None:
+    """NetworkManager is enabled and active."""
+    assert facts.unit_files["NetworkManager.service"] == "enabled"
+    assert facts.units["NetworkManager.service"].active == "active"
+
+
+def test_network_manager_has_the_way_out(host: Host, facts: Facts) -> None:
+    """NetworkManager is in charge of the interface that the default route leaves by."""
+    route = host.run("ip -4 route show default").stdout.split()
+    assert "dev" in route, "no default route"
+    device = route[route.index("dev") + 1]
+    assert (device, "connected") in {(name, state) for name, _, state in facts.devices}
+
+
+def test_no_second_manager(facts: Facts) -> None:
+    """No other program manages the network."""
+    others = ("systemd-networkd.service", "networking.service", "connman.service", "dhcpcd.service")
+    assert [name for name in others if name in facts.units and facts.units[name].active == "active"] == []
+
+
+def test_names_can_be_asked_for(host: Host) -> None:
+    """The resolver knows a name server."""
+    assert host.run("grep -c ^nameserver /etc/resolv.conf").stdout.strip() not in ("", "0")
+
+
+def test_the_node_finds_itself(host: Host) -> None:
+    """localhost leads to the node itself."""
+    assert host.run("getent ahosts localhost").stdout.split()[0] in ("127.0.0.1", "::1")
+
+
+def test_only_ssh_is_open(facts: Facts) -> None:
+    """Nothing but sshd listens for connections from the network."""
+    local = ("127.", "[::1]", "::1")
+    opened = {
+        (entry.port, entry.holders)
+        for entry in facts.listeners
+        if entry.protocol == "tcp" and not entry.address.startswith(local)
+    }
+    assert {port for port, _ in opened} == {22}, opened

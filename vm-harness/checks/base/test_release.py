@@ -1,0 +1,110 @@
+"""The framework: what the image says about itself and the agent that runs it."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from testinfra.host import Host
+
+from imagekit.verify.facts import Facts
+
+pytestmark = pytest.mark.runbook("framework")
+
+KEYS = (
+    "KAIROS_ID",
+    "KAIROS_NAME",
+    "KAIROS_VERSION",
+    "KAIROS_RELEASE",
+    "KAIROS_ARCH",
+    "KAIROS_FLAVOR",
+    "KAIROS_FLAVOR_RELEASE",
+    "KAIROS_FAMILY",
+    "KAIROS_MODEL",
+    "KAIROS_VARIANT",
+    "KAIROS_INIT_VERSION",
+)
+# https://semver.org/#is-there-a-suggested-regular-expression-regex-to-check-a-semver-string, with the framework's v
+SEMVER = re.compile(r"v(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?")
+
+
+def test_release_keys(facts: Facts) -> None:
+    """/etc/kairos-release holds every key that Kairos' tools read."""
+    assert [key for key in KEYS if not facts.kairos_release.get(key)] == []
+    assert facts.kairos_release["KAIROS_ID"] == "kairos"
+
+
+def test_version_can_be_compared(facts: Facts) -> None:
+    """The version is a semantic one, so that the operator can order it."""
+    assert SEMVER.fullmatch(facts.kairos_release["KAIROS_VERSION"])
+
+
+def test_version_is_stamped(facts: Facts) -> None:
+    """The version is that of a build and not the placeholder the layers are made with."""
+    assert not facts.kairos_release["KAIROS_VERSION"].startswith("v0.0.0")
+
+
+def test_version_has_one_value(facts: Facts) -> None:
+    """Version and release agree."""
+    assert facts.kairos_release["KAIROS_VERSION"] == facts.kairos_release["KAIROS_RELEASE"]
+
+
+def test_family_is_the_system(facts: Facts) -> None:
+    """Flavor and flavor release are those of the distribution."""
+    assert facts.kairos_release["KAIROS_FLAVOR"] == facts.os_release["ID"]
+    assert facts.kairos_release["KAIROS_FLAVOR_RELEASE"] == facts.os_release["VERSION_ID"]
+
+
+def test_agent_answers(host: Host) -> None:
+    """kairos-agent runs and gives its version."""
+    done = host.run("kairos-agent version")
+    assert done.rc == 0, done.stderr
+    assert re.search(r"\d+\.\d+", done.stdout)
+
+
+def test_agent_knows_how_it_booted(host: Host) -> None:
+    """kairos-agent names the boot by a word of the contract."""
+    state = host.run("kairos-agent state get boot").stdout
+    words = ("active", "passive", "recovery", "livecd", "autoreset")
+    assert state.strip() in {f"{word}_boot" for word in words} | {"unknown"}
+
+
+@pytest.mark.road("live")
+def test_live_sentinel(facts: Facts) -> None:
+    """A live node carries the live sentinel and no other."""
+    modes = {path for path in facts.files if re.fullmatch(r"/run/cos/\w+_mode", path)}
+    assert modes == {"/run/cos/live_mode"}
+
+
+@pytest.mark.road("live")
+def test_agent_says_live(host: Host) -> None:
+    """kairos-agent calls a live boot a live boot."""
+    assert host.run("kairos-agent state get boot").stdout.strip() == "livecd_boot"
+
+
+@pytest.mark.road("live")
+def test_stages_ran(facts: Facts) -> None:
+    """The framework's boot stages ran and did not fail."""
+    stages = {
+        name: unit for name, unit in facts.units.items() if name.startswith("cos-setup-") and name.endswith(".service")
+    }
+    assert stages
+    assert all(unit.active != "failed" for unit in stages.values())
+
+
+def test_agent_knows_its_version(host: Host, facts: Facts) -> None:
+    """The agent reports the version that the image was stamped with."""
+    assert host.run("kairos-agent state get kairos.version").stdout.strip() == facts.kairos_release["KAIROS_VERSION"]
+
+
+def test_default_cloud_configs(host: Host) -> None:
+    """The framework's own cloud-configs are in /system/oem."""
+    assert host.run("ls /system/oem").stdout.split()
+
+
+def test_both_stages_left_their_trace(facts: Facts) -> None:
+    """The image was made by the framework's stages, which leave a record each."""
+    found = [
+        path for path in facts.files if re.fullmatch(r"/etc/kairos/kairos-init-(install|init|all)-stage\.yaml", path)
+    ]
+    assert any("all-stage" in path for path in found) or len(found) == 2

@@ -1,0 +1,69 @@
+"""The root file system: given, not changed."""
+
+from __future__ import annotations
+
+import pytest
+from testinfra.host import Host
+
+from imagekit.verify.facts import Facts
+
+pytestmark = pytest.mark.runbook("root-file-system")
+
+
+@pytest.mark.road("fast")
+def test_root_is_mounted_read_only(facts: Facts) -> None:
+    """The root file system is mounted read-only."""
+    assert "ro" in facts.mounts["/"].options | facts.mounts["/"].super_options
+
+
+@pytest.mark.road("fast")
+def test_root_refuses_a_write(host: Host) -> None:
+    """Even root cannot write below /usr."""
+    attempt = host.run("touch /usr/bin/imagekit-probe")
+    assert attempt.rc != 0
+    assert "Read-only file system" in attempt.stderr
+
+
+@pytest.mark.road("live")
+def test_what_is_written_stays_in_memory(facts: Facts) -> None:
+    """A live node writes to memory only: the medium below is read-only."""
+    assert facts.mounts["/"].volatile
+    media = [mount for path, mount in facts.mounts.items() if mount.fstype in ("squashfs", "erofs", "iso9660")]
+    assert media
+    assert all("ro" in mount.options | mount.super_options for mount in media)
+
+
+@pytest.mark.parametrize("path", ["/etc", "/var", "/srv"])
+def test_what_a_reboot_forgets(facts: Facts, path: str) -> None:
+    """What is written there is kept in memory and gone after a reboot."""
+    assert facts.mount_of(path).volatile
+
+
+@pytest.mark.parametrize("path", ["/etc", "/var", "/home", "/root"])
+def test_a_node_can_write_where_it_must(host: Host, path: str) -> None:
+    """The node can write there while it runs."""
+    done = host.run("p=$(mktemp %s/.imagekit-XXXXXX) && rm $p", path)
+    assert done.rc == 0, done.stderr
+
+
+def test_tmp_is_open_and_sticky(host: Host) -> None:
+    """/tmp takes files of everybody, and only their owners remove them."""
+    assert host.run("stat -c %a:%U /tmp").stdout.strip() == "1777:root"
+
+
+def test_no_swap(facts: Facts) -> None:
+    """The node swaps to nothing: the kubelet refuses to run beside swap."""
+    assert facts.swaps == ()
+
+
+def test_the_image_is_not_a_container(facts: Facts) -> None:
+    """The image has no mark of a container, with which systemd would ignore the kernel's command line."""
+    assert facts.image_files is not None
+    assert not {"/.dockerenv", "/run/.containerenv"} & set(facts.image_files)
+
+
+def test_boot_does_not_fill_the_memory(host: Host) -> None:
+    """After the boot at least a third of the memory is available."""
+    lines = dict(line.split(":") for line in host.run("cat /proc/meminfo").stdout.splitlines())
+    total, available = (int(lines[name].split()[0]) for name in ("MemTotal", "MemAvailable"))
+    assert available > total / 3

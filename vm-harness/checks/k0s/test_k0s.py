@@ -1,0 +1,112 @@
+"""k0s: there, ready and silent until a cloud-config says what it is to be."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from testinfra.host import Host
+
+from imagekit.verify import declared
+from imagekit.verify.facts import Facts
+
+pytestmark = pytest.mark.runbook("k0s")
+UNITS = ("k0scontroller.service", "k0sworker.service")
+
+
+def test_declared_packages_are_installed(facts: Facts) -> None:
+    """Every package that the layer declares is installed."""
+    assert [name for name in declared.packages("k0s") if name not in facts.packages] == []
+
+
+def test_k0s_is_a_program(facts: Facts) -> None:
+    """/usr/bin/k0s belongs to root and everybody may run it, nobody change it."""
+    binary = facts.files["/usr/bin/k0s"]
+    assert (binary.user, binary.mode & 0o7777, binary.size > 0) == ("root", 0o755, True)
+
+
+def test_k0s_gives_its_version(host: Host) -> None:
+    """k0s runs and names a version of Kubernetes with its own suffix."""
+    done = host.run("k0s version")
+    assert done.rc == 0, done.stderr
+    assert re.fullmatch(r"v\d+\.\d+\.\d+\+k0s\.\d+", done.stdout.strip())
+
+
+def test_k0s_is_the_declared_version(host: Host) -> None:
+    """The version is the one that the layer pins."""
+    assert host.run("k0s version").stdout.strip() == declared.layer("k0s").args["K0S_VERSION"]
+
+
+def test_release_names_the_provider(host: Host, facts: Facts) -> None:
+    """/etc/kairos-release names k0s and its version."""
+    assert facts.kairos_release["KAIROS_SOFTWARE_VERSION_PREFIX"] == "k0s"
+    assert facts.kairos_release["KAIROS_SOFTWARE_VERSION"] == host.run("k0s version").stdout.strip()
+
+
+def test_the_image_is_a_standard_one(facts: Facts) -> None:
+    """An image with a provider is of variant standard."""
+    assert facts.kairos_release["KAIROS_VARIANT"] == "standard"
+
+
+@pytest.mark.parametrize(("unit", "verb"), [(UNITS[0], "controller"), (UNITS[1], "worker")])
+def test_unit_runs_k0s(host: Host, unit: str, verb: str) -> None:
+    """The unit starts k0s in its role."""
+    shown = host.run("systemctl show -p LoadState -p ExecStart %s", unit).stdout
+    assert "LoadState=loaded" in shown
+    assert re.search(rf"argv\[\]=/usr/bin/k0s {verb}\b", shown)
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_unit_is_not_enabled(facts: Facts, unit: str) -> None:
+    """The unit is there and not enabled: a node without a role runs no Kubernetes."""
+    assert facts.unit_files[unit] == "disabled"
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_unit_does_not_run(host: Host, unit: str) -> None:
+    """The unit does not run."""
+    assert host.run("systemctl is-active %s", unit).stdout.strip() == "inactive"
+
+
+def test_tokens_are_secret(facts: Facts) -> None:
+    """Only root sees into /etc/k0s, where join tokens lie."""
+    folder = facts.files["/etc/k0s"]
+    assert (folder.kind, folder.user, folder.mode & 0o077) == ("d", "root", 0)
+
+
+def test_no_token_in_the_image(facts: Facts) -> None:
+    """The image holds neither a join token nor a cluster's configuration."""
+    assert [path for path in facts.files if path.startswith("/etc/k0s/")] == []
+
+
+@pytest.mark.parametrize("path", declared.sysctl_files("k0s"), ids=lambda path: path.name)
+def test_kubelet_settings(facts: Facts, path: Path) -> None:
+    """Every kernel setting that a kubelet with protectKernelDefaults insists on is in force."""
+    wanted = declared.sysctl_settings(path)
+    assert wanted
+    assert {key: facts.sysctl.get(key) for key in wanted} == wanted
+
+
+def test_kubelet_can_limit(host: Host) -> None:
+    """The controllers that pods are limited with are there: cpu, cpuset, io, memory, pids."""
+    offered = set(host.run("cat /sys/fs/cgroup/cgroup.controllers").stdout.split())
+    assert offered >= {"cpu", "cpuset", "io", "memory", "pids"}
+
+
+@pytest.mark.parametrize("program", ["conntrack", "ethtool", "mount", "modprobe", "ip"])
+def test_program_of_the_kubelet(host: Host, program: str) -> None:
+    """A program that the kubelet or kube-proxy calls is there."""
+    assert host.run("PATH=$PATH:/usr/sbin:/sbin command -v %s", program).rc == 0
+
+
+def test_ports_are_free(facts: Facts) -> None:
+    """The ports of the API server, etcd, the kubelet and konnectivity are free."""
+    wanted = {6443, 2379, 2380, 10250, 8132, 9443}
+    assert {entry.port for entry in facts.listeners} & wanted == set()
+
+
+def test_the_kernel_limits_are_wide(facts: Facts) -> None:
+    """The kernel takes more processes and open files than a full node has."""
+    assert int(facts.sysctl["kernel.pid_max"]) >= 65536
+    assert int(facts.sysctl["fs.file-max"]) >= 500_000

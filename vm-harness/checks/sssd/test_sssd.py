@@ -1,0 +1,127 @@
+"""SSSD: installed and wired, with a template that is valid, and waiting for a domain."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from testinfra.host import Host
+
+from imagekit.verify import declared
+from imagekit.verify.facts import Facts
+
+pytestmark = pytest.mark.runbook("sssd")
+TEMPLATE = "/usr/share/imagekit/sssd/sssd.conf.template"
+# sssctl reads only files that belong to root alone, and wants a conf.d beside them.
+CHECK = (
+    "d=$(mktemp -d) && mkdir -m 0700 $d/conf.d && install -m 0600 {source} $d/sssd.conf && {edit} "
+    "sssctl config-check --config=$d/sssd.conf --snippet=$d/conf.d; r=$?; rm -r $d; exit $r"
+)
+
+
+def test_declared_packages_are_installed(facts: Facts) -> None:
+    """Every package that the layer declares is installed."""
+    assert [name for name in declared.packages("sssd") if name not in facts.packages] == []
+
+
+def test_template_is_valid(host: Host) -> None:
+    """SSSD's own check finds no fault with the template for Active Directory."""
+    done = host.run(CHECK.format(source=TEMPLATE, edit=""))
+    assert done.rc == 0, done.stdout + done.stderr
+    assert "Issues identified by validators: 0" in done.stdout
+
+
+def test_the_check_can_say_no(host: Host) -> None:
+    """SSSD's own check refuses the template with an option that does not exist."""
+    done = host.run(CHECK.format(source=TEMPLATE, edit="echo 'no_such_option = 1' >>$d/sssd.conf &&"))
+    assert done.rc != 0
+    assert "no_such_option" in done.stdout
+
+
+def test_template_is_for_active_directory(host: Host) -> None:
+    """The template asks Active Directory for accounts and for access."""
+    text = host.file(TEMPLATE).content_string
+    assert re.search(r"^id_provider\s*=\s*ad$", text, re.MULTILINE)
+    assert re.search(r"^access_provider\s*=\s*ad$", text, re.MULTILINE)
+
+
+def test_template_holds_no_secret(host: Host) -> None:
+    """The template has no password and no bind account."""
+    assert not re.search(r"^\s*\w*(authtok|password|bind_dn)\s*=", host.file(TEMPLATE).content_string, re.MULTILINE)
+
+
+@pytest.mark.parametrize("database", ["passwd", "group"])
+def test_names_come_from_sssd(host: Host, database: str) -> None:
+    """The name service asks SSSD after the node's own files."""
+    line = host.run("grep ^%s: /etc/nsswitch.conf", database).stdout.split()
+    assert "sss" in line
+    assert line.index("files") < line.index("sss")
+
+
+@pytest.mark.parametrize("kind", ["auth", "account", "password", "session"])
+def test_login_goes_through_sssd(host: Host, kind: str) -> None:
+    """PAM asks SSSD at this step of a login."""
+    files = "/etc/pam.d/common-auth /etc/pam.d/common-account /etc/pam.d/common-password /etc/pam.d/common-session"
+    done = host.run(f"cat {files} /etc/pam.d/system-auth /etc/pam.d/password-auth 2>/dev/null")
+    assert re.search(rf"^-?{kind}\b.*\bpam_sss\.so", done.stdout, re.MULTILINE)
+
+
+def test_a_home_is_made_at_login(host: Host) -> None:
+    """PAM makes the home directory at the first login."""
+    assert host.run("grep -rqE 'pam_(oddjob_)?mkhomedir' /etc/pam.d").rc == 0
+
+
+def test_modules_are_there(host: Host) -> None:
+    """The libraries behind PAM and the name service can be found."""
+    done = host.run("find /usr/lib /usr/lib64 -name pam_sss.so -o -name 'libnss_sss.so.2'")
+    assert {"pam_sss.so", "libnss_sss.so.2"} <= {path.rpartition("/")[2] for path in done.stdout.split()}
+
+
+def test_no_configuration_in_the_image(facts: Facts) -> None:
+    """The image holds no sssd.conf: a domain is the node's, not the image's."""
+    assert facts.image_files is not None
+    assert [path for path in facts.image_files if re.fullmatch(r"/etc/sssd/(sssd\.conf|conf\.d/.+)", path)] == []
+
+
+def test_no_keytab_in_the_image(facts: Facts) -> None:
+    """The image holds no keytab: a computer account is the node's."""
+    assert facts.image_files is not None
+    assert "/etc/krb5.keytab" not in facts.image_files
+
+
+def test_configuration_folder_is_closed(facts: Facts) -> None:
+    """Nobody but SSSD's own accounts can list or change /etc/sssd."""
+    assert facts.files["/etc/sssd"].mode & 0o026 == 0
+
+
+def test_sssd_waits(facts: Facts) -> None:
+    """SSSD did not fail for want of a configuration."""
+    ours = {name: unit for name, unit in facts.units.items() if name.startswith("sssd")}
+    assert ours
+    assert [name for name, unit in ours.items() if unit.active == "failed"] == []
+
+
+def test_sssd_starts_with_a_configuration(facts: Facts) -> None:
+    """SSSD is enabled: it starts once a configuration is there."""
+    assert facts.unit_files["sssd.service"] == "enabled"
+
+
+def test_local_accounts_need_no_domain(host: Host) -> None:
+    """A local account is found at once although no domain answers."""
+    assert host.run("timeout 5 getent passwd root").stdout.startswith("root:")
+
+
+def test_an_unknown_account_is_answered(host: Host) -> None:
+    """The question for an account that does not exist is answered with no, at once."""
+    assert host.run("timeout 5 getent passwd imagekit-nobody-here").rc == 2
+
+
+@pytest.mark.parametrize("program", ["adcli", "realm", "kinit", "klist", "sssctl"])
+def test_program_to_join_with(host: Host, program: str) -> None:
+    """A program that joining a domain needs is there."""
+    assert host.run("PATH=$PATH:/usr/sbin:/sbin command -v %s", program).rc == 0
+
+
+def test_joining_installs_nothing(host: Host) -> None:
+    """realmd is told not to install packages on an immutable node."""
+    assert re.search(r"^automatic-install\s*=\s*no$", host.file("/etc/realmd.conf").content_string, re.MULTILINE)
