@@ -19,6 +19,7 @@ from imagekit.errors import ToolError
 
 logger = logging.getLogger(__name__)
 _KEPT = ("PATH", "HOME", "TMPDIR", "USER", "XDG_RUNTIME_DIR", "SSL_CERT_FILE", "DOCKER_HOST", "DOCKER_CONFIG")
+_SUDO = ("SUDO_UID",)  # git run by sudo asks it who owns the clone
 _PROXIES = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 _TAIL_LINES = 15
 _GRACE = 5.0
@@ -54,7 +55,7 @@ class Completed:
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """The environment children get: a short list of inherited names, ``LANG=C.UTF-8`` and `extra`."""
-    kept = {name: os.environ[name] for name in (*_KEPT, *_PROXIES) if name in os.environ}
+    kept = {name: os.environ[name] for name in (*_KEPT, *_SUDO, *_PROXIES) if name in os.environ}
     fallback = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
     return {**fallback, **kept, "LANG": "C.UTF-8", **(extra or {})}
 
