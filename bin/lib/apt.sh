@@ -57,7 +57,11 @@ install_packages() {
     done
     ((${#packages[@]})) || return 0
     become_root "${packages[@]}"
-    [[ $system == debian-12 ]] && write_apt_files
+    if [[ $system == debian-12 ]]; then
+        # A fresh machine has no package lists yet, and apt names its mirrors only by those.
+        [[ -n $(debian_mirror) ]] || narrate "reading the package lists of Debian 12" "$log.first" as_root apt-get -q update
+        write_apt_files
+    fi
     narrate "reading the package lists" "$log.update" as_root apt-get -q update
     hold_daemons
     narrate "installing ${#packages[@]} system packages" "$log.install" as_root env DEBIAN_FRONTEND=noninteractive \
