@@ -159,14 +159,14 @@ def _others(client: Registry, held: Lock) -> list[str]:
 
 
 def _over(claim: Manifest) -> bool:
-    """Whether a claim was given back, or is too old to be believed."""
+    """Whether a claim was given back, is too old to be believed, or is none of ours."""
     if claim.annotations.get(_RELEASED):
         return True
     try:
         created = datetime.fromisoformat(claim.annotations.get(_CREATED, ""))
         return datetime.now(UTC) - created > _STALE
     except (ValueError, TypeError):
-        return False
+        return True
 
 
 def _sweep(client: Registry, repository: str, owner: str) -> None:
@@ -177,14 +177,19 @@ def _sweep(client: Registry, repository: str, owner: str) -> None:
         claim = client.find_manifest(repository, tag)
         if claim is not None and (claim.annotations.get(_OWNER) == owner or _over(claim)):
             logger.info("removing the claim %s that an earlier run left in %s", tag, repository)
-            client.delete_manifest(repository, claim.digest)
+            _withdraw(client, repository, tag, claim)
+
+
+def _withdraw(client: Registry, repository: str, tag: str, claim: Manifest) -> None:
+    """Delete a claim, or say in its place that it is over where nothing can be deleted."""
+    if not claim.annotations.get(_RELEASED) and not client.delete_manifest(repository, claim.digest):
+        client.put_manifest(repository, _claim_manifest({_RELEASED: "yes", "tag": tag}), tag)
 
 
 def _release(client: Registry, held: Lock) -> None:
-    """Withdraw a claim: delete it, or say in its place that it is over where nothing can be deleted."""
+    """Withdraw the own claim, whatever happened while it was held."""
     try:
-        if not client.delete_manifest(held.repository, held.claim.digest):
-            client.put_manifest(held.repository, _claim_manifest({_RELEASED: "yes", "tag": held.tag}), held.tag)
+        _withdraw(client, held.repository, held.tag, held.claim)
     except ImagekitError as error:
         # The work itself is done or has failed with its own error; the next run removes what stays.
         logger.warning("the claim %s stays in %s: %s", held.tag, held.repository, error)

@@ -9,6 +9,7 @@ import http.client
 import json
 import re
 from collections.abc import Callable, Iterator
+from typing import Self
 from urllib.parse import urlencode
 
 from imagekit.oci import Digest, Reference
@@ -57,6 +58,12 @@ class Registry:
             patience=patience,
             observe=observe,
         )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def ping(self) -> None:
         """Raise unless a registry answers here and lets us in."""

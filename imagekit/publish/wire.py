@@ -270,6 +270,7 @@ def read_small(answer: http.client.HTTPResponse, patience: Patience, *, limit: i
             raise TransientError(f"the answer was not complete after {patience.answer:.0f} s")
     if answer.length:
         raise TransientError(f"the answer broke off, {answer.length} bytes before its end")
+    answer.read()  # lets the connection know that the answer is over
     return b"".join(parts)
 
 

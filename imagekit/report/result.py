@@ -143,7 +143,10 @@ class Failure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunResult:
-    """Everything a run found out; parts that the run did not reach are None. `started` is ISO 8601 in UTC."""
+    """Everything a run found out; parts that the run did not reach are None. `started` is ISO 8601 in UTC.
+
+    `boots` holds the boot on every road; `boot`, `chart` and `console` are those of the road to look at: the last one.
+    """
 
     run_id: str
     image: str
@@ -158,6 +161,7 @@ class RunResult:
     layers: tuple[LayerRow, ...] = ()
     stages: tuple[StageRow, ...] = ()
     boot: BootRecord | None = None
+    boots: tuple[BootRecord, ...] = ()
     chart: BootChart | None = None
     console: ConsoleExcerpt | None = None
     suites: SuiteResult | None = None

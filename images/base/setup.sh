@@ -22,9 +22,10 @@ systemctl -q enable NetworkManager.service "$ssh" "$clock"
 systemctl -q mask systemd-networkd.service systemd-networkd.socket systemd-networkd-wait-online.service
 
 # An immutable root updates by image, so nothing here may look for packages or scrub disks on its own.
+# sshd-keygen makes a host key of every kind; ours is made by the framework (files/system/oem/08_ssh.yaml).
 drop apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer man-db.timer dnf-makecache.timer \
     e2scrub_all.timer e2scrub_reap.service fstrim.timer \
-    NetworkManager-dispatcher.service
+    NetworkManager-dispatcher.service rsync.service sshd-keygen.service
 
 # It looks for a VM socket on every boot and makes listening sockets that nobody asked for.
 mkdir -p /etc/systemd/system-generators

@@ -6,8 +6,6 @@ set -eu
 # shellcheck source=images/scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-: "${LAYER_EPOCH:?}"
-
 # Caches and logs. Directories stay: packages expect them, with their owners.
 empty_files() {
     for directory in /var/log /var/tmp /tmp /run /var/cache/ldconfig /var/cache/man /var/cache/debconf /root/.cache; do
@@ -24,16 +22,25 @@ empty_files() {
 # Written with the time or the order of the run inside.
 remove_volatile_state() {
     rm -f /var/lib/dpkg/*-old /etc/*- /var/lib/apt/extended_states.old /var/lib/systemd/random-seed \
-        /var/lib/systemd/catalog/database /var/lib/dbus/machine-id /var/lib/NetworkManager/secret_key \
-        /var/lib/NetworkManager/seen-bssids /etc/.pwd.lock
+        /var/lib/dbus/machine-id /var/lib/NetworkManager/secret_key \
+        /var/lib/NetworkManager/seen-bssids /etc/.pwd.lock /vmlinuz /vmlinuz.old /initrd.img /initrd.img.old
     rm -rf /var/lib/rpm/.rpm.lock /var/lib/dnf/history* /var/lib/dnf/repos
     find /usr/lib /usr/share -xdev -depth -name __pycache__ -exec rm -rf {} +
+}
+
+# systemd-sysusers and package scripts date new accounts by the clock, whatever SOURCE_DATE_EPOCH says.
+date_accounts() {
+    awk -F: -v OFS=: -v day=$((LAYER_EPOCH / 86400)) '$3 > day { $3 = day } { print }' /etc/shadow >/run/shadow
+    # Only when it differs: rewriting copies the file into this layer.
+    cmp -s /run/shadow /etc/shadow || cat /run/shadow >/etc/shadow
+    rm -f /run/shadow
 }
 
 # One machine, one identity: made at first boot, never here.
 remove_identity() {
     rm -f /etc/ssh/ssh_host_*_key /etc/ssh/ssh_host_*_key.pub /.dockerenv /run/.containerenv
-    : >/etc/machine-id
+    [ ! -s /etc/machine-id ] || : >/etc/machine-id
+    [ -e /etc/machine-id ] || : >/etc/machine-id
 }
 
 # Mount points are met too, although not entered; they are on another device and not of this layer.
@@ -46,4 +53,5 @@ clamp_times() {
 empty_files
 remove_volatile_state
 remove_identity
+date_accounts
 clamp_times

@@ -1,6 +1,10 @@
 # shellcheck shell=sh
 # Shared by the build scripts; sourced, never run.
 
+# The time that whatever this step writes is given; useradd and dracut take it from this variable too.
+: "${LAYER_EPOCH:?}"
+export SOURCE_DATE_EPOCH="$LAYER_EPOCH"
+
 # What every message of a build script starts with, so that it is found in a long build log.
 say() {
     printf 'imagekit: %s\n' "$*" >&2
