@@ -1,0 +1,36 @@
+"""imagekit report"""
+
+from __future__ import annotations
+
+import click
+
+from imagekit.cli.app import App
+from imagekit.cli.screen import show_result
+
+
+@click.command("report")
+@click.argument("run_id", required=False, metavar="[RUN]")
+@click.option("--open", "open_page", is_flag=True, help="Open the page in a browser.")
+@click.option("--list", "list_runs", is_flag=True, help="List the runs that are kept, newest first.")
+@click.pass_context
+def command(ctx: click.Context, run_id: str | None, open_page: bool, list_runs: bool) -> None:
+    """Show the report of the last run, or of one run.
+
+    Every view is made of the run's result.json. Exit code 1 when that run did not pass.
+    """
+    from imagekit.pipeline.runs import find_run, kept_runs, write_views
+    from imagekit.report.result import Verdict, read_result
+
+    app: App = ctx.obj
+    if list_runs:
+        for folder in kept_runs(app.work):
+            result = read_result(folder)
+            click.echo(f"{result.run_id}  {result.verdict:<6}  {result.image} {result.version}")
+        return
+    folder = find_run(app.work, run_id)
+    result = read_result(folder)
+    page = write_views(result, folder)
+    show_result(result, page)
+    if open_page and click.launch(page.as_uri()) != 0:
+        click.echo(f"no browser could be started; the page is {page}", err=True)
+    ctx.exit(0 if result.verdict is Verdict.PASSED else 1)
