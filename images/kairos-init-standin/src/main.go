@@ -23,6 +23,8 @@ func dispatch(name string, args []string) int {
 		return agent.Main(args)
 	case "immucore":
 		return immucore.Main(args)
+	case "init":
+		return immucore.Init(args)
 	case "kairos-init":
 		return kinit.Main(args)
 	}

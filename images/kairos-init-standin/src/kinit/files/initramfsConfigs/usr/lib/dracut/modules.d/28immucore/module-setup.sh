@@ -15,5 +15,9 @@ install() {
     ln -sf kairos "$initdir/usr/bin/immucore"
     ln -sf kairos "$initdir/usr/bin/kairos-agent"
     inst_multiple -o modprobe
+    # immucore is the first process; dracut's own init stays beside it for what immucore leaves to it. Module base
+    # comes later and does not overwrite.
+    inst_simple /usr/bin/kairos /init
+    inst_script "$dracutbasedir/modules.d/99base/init.sh" /init.dracut
     inst_hook pre-pivot 30 "$moddir/immucore.sh"
 }
