@@ -42,7 +42,7 @@ class VmShape:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SshTarget:
-    """Where and how to log in: one key, the host key pinned in `known_hosts`; `config` is an ssh_config with ControlPath."""
+    """Where and how to log in: one key, the host pinned in `known_hosts`, an ssh_config with ControlPath."""
 
     host: str
     port: int
@@ -55,7 +55,7 @@ class SshTarget:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BootRecord:
-    """What a boot was and cost; times in seconds, `cpu_seconds` of the QEMU process up to the first login."""
+    """What a boot was and cost; times in seconds from the start of QEMU, `cpu_seconds` of QEMU to the login."""
 
     road: Road
     accelerator: Accelerator
@@ -66,6 +66,7 @@ class BootRecord:
     seconds_to_ssh: float
     cpu_seconds: float
     speed: float
+    seconds_to_banner: float = 0.0
 
 
 class Machine(Protocol):

@@ -1,0 +1,53 @@
+"""A booted node as the rest of imagekit sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from imagekit.process import Completed
+from imagekit.vm import ssh
+from imagekit.vm.console import Console, ConsoleMatch
+from imagekit.vm.errors import ConnectionLostError
+from imagekit.vm.interface import BootRecord, SshTarget
+
+_JOURNAL_LIMIT = 32 << 20
+
+
+class NodeMachine:
+    """A running machine behind `imagekit.vm.interface.Machine`; lives as long as the `boot` block that made it."""
+
+    def __init__(
+        self, *, name: str, target: SshTarget, record: BootRecord, console: Console, watch: Callable[[], None]
+    ) -> None:
+        self.name = name
+        self.ssh = target
+        self.console = console.log
+        self.boot = record
+        self._console = console
+        self._watch = watch
+
+    def run(self, command: str, *, timeout: float = 60.0) -> Completed:
+        """Run a shell command on the node as root and return what it wrote, whatever its status.
+
+        Raises `BootFailedError` when the machine died, `ConnectionLostError` when only the connection broke.
+        """
+        try:
+            return ssh.run_as_root(self.ssh, command, timeout=timeout)
+        except ConnectionLostError:
+            self._watch()
+            raise
+
+    def copy_from(self, remote: str, local: Path, *, limit: int = 64 << 20) -> None:
+        """Fetch one file, of at most `limit` bytes; links are not followed on this side."""
+        ssh.copy_file(self.ssh, remote, local, limit=limit)
+
+    def console_matches(self) -> list[ConsoleMatch]:
+        """Every line of the console so far that the pattern table knows."""
+        self._console.poll()
+        return list(self._console.matches)
+
+    def save_journal(self, local: Path) -> None:
+        """Keep the journal of this boot as text, at most 32 MiB."""
+        self.run("journalctl -b --no-pager -o short-monotonic > /run/imagekit-journal")
+        self.copy_from("/run/imagekit-journal", local, limit=_JOURNAL_LIMIT)
