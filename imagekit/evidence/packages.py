@@ -29,13 +29,17 @@ class Package:
     @property
     def purl(self) -> str:
         """The package URL; https://github.com/package-url/purl-spec/blob/main/types-doc/deb-definition.md."""
-        qualifiers = [f"arch={quote(self.arch, safe='')}"]
+        version, qualifiers = self.version, [f"arch={quote(self.arch, safe='')}"]
         if self.distro:
             qualifiers.append(f"distro={quote(self.distro, safe='')}")
+        # The purl type rpm keeps the epoch out of the version; the type deb leaves it in.
+        if self.kind == "rpm" and ":" in version:
+            epoch, _, version = version.partition(":")
+            qualifiers.append(f"epoch={quote(epoch, safe='')}")
         vendor = self.distro.rpartition("-")[0] or {"deb": "debian", "rpm": "redhat"}[self.kind]
         return (
             f"pkg:{self.kind}/{quote(vendor, safe='')}/{quote(self.name, safe='.-_~')}"
-            f"@{quote(self.version, safe='.-_~:')}?{'&'.join(qualifiers)}"
+            f"@{quote(version, safe='.-_~:')}?{'&'.join(qualifiers)}"
         )
 
 

@@ -118,9 +118,13 @@ def evidence_of(digest: Digest, result: SuiteResult | None = None) -> tuple[Stat
     )
 
 
-@cache
 def key(name: str = "ours") -> ec.EllipticCurvePrivateKey:
     """A key for this test run; other names give other keys."""
+    return _made(name)
+
+
+@cache
+def _made(name: str) -> ec.EllipticCurvePrivateKey:
     return ec.generate_private_key(ec.SECP256R1())
 
 

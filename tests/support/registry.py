@@ -178,7 +178,7 @@ class RegistrySimulator:
             return 416, {}, b""
         stored += body
         if method == "PUT":
-            if str(Digest.of(stored)) != query["digest"]:
+            if str(Digest.of(bytes(stored))) != query["digest"]:
                 return 400, {}, b'{"errors":[{"code":"DIGEST_INVALID"}]}'
             self.blobs.setdefault(repository, {})[query["digest"]] = bytes(self.uploads.pop(session))
             return 201, {}, b""

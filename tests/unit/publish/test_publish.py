@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -246,7 +245,7 @@ def test_crash_at_every_step_leaves_no_unproven_tag_and_a_rerun_completes(
         with simulated_registry(**switches) as world:
             world.down_after = moment
             with world.client() as client:
-                _expect_failure_unless_done(lambda client=client: publish(image, client), world)
+                _publish_or_fail(image, client, world)
             world.down_after = None
             with world.client() as client:
                 _demand_no_unproven_tag(world, client, image)
@@ -255,9 +254,9 @@ def test_crash_at_every_step_leaves_no_unproven_tag_and_a_rerun_completes(
                 assert world.user_tags(REPOSITORY) == {"v1": str(image.digest)}
 
 
-def _expect_failure_unless_done(work: Callable[[], Published], world: RegistrySimulator) -> None:
+def _publish_or_fail(image: LayoutImage, client: Registry, world: RegistrySimulator) -> None:
     try:
-        work()
+        publish(image, client)
     except ToolError:
         return
     assert world.user_tags(REPOSITORY), "published without a tag"
