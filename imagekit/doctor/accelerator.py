@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 
 from imagekit.doctor.model import Finding, Host, Need, State
 from imagekit.errors import ToolError
 
+_WANTED = "KVM, or TCG with patience"
 
-def check(host: Host) -> Finding:
-    """Which accelerator runs guests here; TCG is enough, only slower."""
-    wanted = "KVM, or TCG with patience"
-    if shutil.which("qemu-system-x86_64") is None:
-        return Finding(need=Need.ACCELERATOR, state=State.MISSING, found="no QEMU to probe with", wanted=wanted)
-    from imagekit.vm.accel import accelerator
+
+def check(_host: Host) -> Finding:
+    """Which accelerator runs guests here, and how fast emulation is; TCG is enough, only slower."""
+    emulator = shutil.which("qemu-system-x86_64")
+    if emulator is None:
+        return Finding(need=Need.ACCELERATOR, state=State.MISSING, found="no QEMU to probe with", wanted=_WANTED)
+    from imagekit.vm.accel import acceleration
     from imagekit.vm.interface import Accelerator
 
     try:
-        found = accelerator(host.work)
+        found = acceleration(Path(emulator))
     except ToolError as error:
-        return Finding(need=Need.ACCELERATOR, state=State.BROKEN, found=str(error), wanted=wanted, remedy=error.hint)
-    if found is Accelerator.KVM:
-        return Finding(need=Need.ACCELERATOR, state=State.OK, found="kvm: the probe guest ran", wanted=wanted)
-    return Finding(need=Need.ACCELERATOR, state=State.OK, found="tcg: the probe did not run under kvm", wanted=wanted)
+        return Finding(need=Need.ACCELERATOR, state=State.BROKEN, found=str(error), wanted=_WANTED, remedy=error.hint)
+    speed = f"emulation at {found.speed:.1f} of the reference machine"
+    kvm = found.accelerator is Accelerator.KVM
+    text = f"kvm: the probe guest ran; {speed}" if kvm else f"tcg: the probe guest did not run under kvm; {speed}"
+    return Finding(need=Need.ACCELERATOR, state=State.OK, found=text, wanted=_WANTED)
