@@ -24,7 +24,7 @@ from imagekit.verify.facts import Facts, collect_facts
 from imagekit.verify.outcome import Outcome
 from imagekit.verify.session import SESSION_VARIABLE, CheckMeta, Event, Session, append
 from imagekit.verify.text import clean, one_line
-from imagekit.verify.tlspeer import TlsPeer, peer_of_strangers, peer_of_the_house
+from imagekit.verify.tlspeer import Peers, TlsPeer
 
 _MARKS = (
     "runbook(page): the page below docs/runbook that helps when this check fails",
@@ -202,14 +202,20 @@ def facts(host: Host) -> Facts:
 
 
 @pytest.fixture(scope="session")
-def house_peer(session: Session) -> Iterator[TlsPeer]:
-    """An HTTPS server on this host with a certificate that the corporate CA signed."""
-    with peer_of_the_house(Path(session.fixtures_root) / "ca", session.harness_address) as peer:
-        yield peer
+def peers(session: Session) -> Peers:
+    """The harness's TLS servers, as the guest reaches them."""
+    if session.peers is None:
+        raise RuntimeError("the harness started no TLS servers for this run")
+    return session.peers
 
 
 @pytest.fixture(scope="session")
-def strange_peer(session: Session) -> Iterator[TlsPeer]:
-    """An HTTPS server on this host with a certificate of a CA that no node knows."""
-    with peer_of_strangers(session.harness_address) as peer:
-        yield peer
+def house_peer(peers: Peers) -> TlsPeer:
+    """An HTTPS server with a certificate that the corporate CA signed."""
+    return peers.house
+
+
+@pytest.fixture(scope="session")
+def strange_peer(peers: Peers) -> TlsPeer:
+    """An HTTPS server with a certificate of a CA that no node knows."""
+    return peers.strange

@@ -22,10 +22,9 @@ from imagekit.verify.outcome import CheckResult, Outcome, SuiteResult
 from imagekit.verify.session import SESSION_VARIABLE, CheckMeta, Event, Session, read_events
 from imagekit.verify.suitehash import suite_hash
 from imagekit.verify.text import one_line
+from imagekit.verify.tlspeer import Peers
 from imagekit.vm.interface import Machine, Road
 
-# https://www.qemu.org/docs/master/system/devices/net.html#using-the-user-mode-network-stack
-QEMU_HOST = "10.0.2.2"
 _COLLECT_SECONDS = 120.0
 _PYTEST_BROKE = (3, 4)
 
@@ -40,18 +39,12 @@ class SuiteError(ToolError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suites:
-    """Where the parts are: checks and fixtures of the harness, the images' folder, a folder for what a run leaves."""
+    """Where the parts are: the harness's checks, the images' folder, and a folder for what a run leaves."""
 
     checks_root: Path
     images_root: Path
     out: Path
-    fixtures_root: Path | None = None
     family: str = "debian"
-
-    @property
-    def fixtures(self) -> Path:
-        """The fixtures' folder; by default the sibling of the checks."""
-        return self.fixtures_root or self.checks_root.parent / "fixtures"
 
 
 @dataclass(slots=True)
@@ -90,15 +83,16 @@ def run_suites(
     check_seconds: float = 60.0,
     workers: int = 0,
     today: date | None = None,
-    harness_address: str = QEMU_HOST,
+    peers: Peers | None = None,
 ) -> SuiteResult:
     """Run every check of `layers` against `machine` over its one SSH connection.
 
+    `peers` are test servers that run already, at the address where the guest finds them.
     After `deadline_seconds` (wall) the process is killed: the running check is errored, the ones after it missing.
     Raises `EmptySuiteError` naming a layer without checks, `SuiteError` when pytest itself breaks.
     """
     host = f"ssh://{machine.ssh.alias}?" + urlencode({"ssh_config": os.fspath(machine.ssh.config), "sudo": "true"})
-    session = _session(host, True, layers, suites, machine.boot.road, today, check_seconds, harness_address)
+    session = _session(host, True, layers, suites, machine.boot.road, today, check_seconds, peers)
     return run_session(session, suites, deadline_seconds=deadline_seconds, workers=workers)
 
 
@@ -132,7 +126,7 @@ def _session(
     road: Road,
     today: date | None,
     check_seconds: float,
-    harness_address: str = QEMU_HOST,
+    peers: Peers | None = None,
 ) -> Session:
     out = suites.out / "verify"
     shutil.rmtree(out, ignore_errors=True)
@@ -144,12 +138,11 @@ def _session(
         layers=tuple(layers),
         checks_root=os.fspath(suites.checks_root.resolve()),
         images_root=os.fspath(suites.images_root.resolve()),
-        fixtures_root=os.fspath(suites.fixtures.resolve()),
         events=os.fspath((out / "events.jsonl").resolve()),
-        harness_address=harness_address,
         family=suites.family,
         check_seconds=check_seconds,
         today=(today or datetime.now(UTC).date()).isoformat(),
+        peers=peers,
     )
 
 

@@ -15,6 +15,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Self
 
+from imagekit.verify.tlspeer import Peers, TlsPeer
+
 SESSION_VARIABLE = "IMAGEKIT_VERIFY_SESSION"
 _MAX_EVENTS = 32 << 20
 
@@ -32,8 +34,8 @@ class Event(StrEnum):
 class Session:
     """One run of the suites: which layers, against which host, with what at hand.
 
-    `host` is a testinfra URL, `harness_address` where the guest finds this host, `check_seconds` the longest
-    a single check may take, `today` decides which warn-only marks have expired.
+    `host` is a testinfra URL, `check_seconds` the longest a single check may take, `today` decides which warn-only
+    marks have expired, `peers` are the harness's TLS servers, which run already.
     """
 
     host: str
@@ -42,12 +44,11 @@ class Session:
     layers: tuple[str, ...]
     checks_root: str
     images_root: str
-    fixtures_root: str
     events: str
-    harness_address: str
     family: str
     check_seconds: float
     today: str
+    peers: Peers | None = None
 
     def write(self, path: Path) -> None:
         """Write the session file, whole or not at all."""
@@ -59,7 +60,8 @@ class Session:
     def read(cls, path: Path) -> Self:
         """Read what `write` wrote."""
         data = json.loads(path.read_text())
-        return cls(**{**data, "layers": tuple(data["layers"])})
+        peers = data["peers"] and Peers(*(TlsPeer(**data["peers"][name]) for name in ("house", "strange")))
+        return cls(**{**data, "layers": tuple(data["layers"]), "peers": peers})
 
     @property
     def day(self) -> date:

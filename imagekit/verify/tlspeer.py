@@ -1,7 +1,7 @@
 """HTTPS servers on this host that a guest connects to: one signed by the corporate CA, one by a CA nobody knows.
 
-They listen on 127.0.0.1 only; QEMU's user networking shows the host's loopback to the guest as 10.0.2.2
-(https://www.qemu.org/docs/master/system/devices/net.html#using-the-user-mode-network-stack).
+They listen on 127.0.0.1 only, on ports the kernel chose; the machine forwards an address of the guest's network to them
+(`guestfwd` of https://www.qemu.org/docs/master/system/invocation.html#hxtool-5).
 """
 
 from __future__ import annotations
@@ -26,11 +26,12 @@ if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
 ANSWER = "imagekit-harness-peer"
+GUEST_ADDRESS = "10.0.2.100"
 
 
 @dataclass(frozen=True, slots=True)
 class TlsPeer:
-    """Where a guest reaches the server: `address` as the guest sees it, and the port."""
+    """Where the guest reaches the server: `address` in its own network; `port` is the one on 127.0.0.1 as well."""
 
     address: str
     port: int
@@ -39,6 +40,24 @@ class TlsPeer:
     def url(self) -> str:
         """The server's root."""
         return f"https://{self.address}:{self.port}/"
+
+
+@dataclass(frozen=True, slots=True)
+class Peers:
+    """Both servers, running; the machine has to forward each one's address and port to the same port of 127.0.0.1."""
+
+    house: TlsPeer
+    strange: TlsPeer
+
+
+@contextmanager
+def both_peers(ca: Path, address: str = GUEST_ADDRESS) -> Iterator[Peers]:
+    """Both servers for the time of the block, their certificates made out to `address`.
+
+    Start them before the machine, whose network forwards to them. Raises `ConfigError` when `ca` holds no CA.
+    """
+    with peer_of_the_house(ca, address) as house, peer_of_strangers(address) as strange:
+        yield Peers(house, strange)
 
 
 class _Handler(BaseHTTPRequestHandler):

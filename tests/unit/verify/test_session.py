@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from imagekit.verify.session import Event, Session, append, read_events
 from imagekit.verify.suitehash import suite_hash
+from imagekit.verify.tlspeer import Peers, TlsPeer
 
 
 def session(tmp_path: Path) -> Session:
@@ -14,12 +16,11 @@ def session(tmp_path: Path) -> Session:
         layers=("base",),
         checks_root="/c",
         images_root="/i",
-        fixtures_root="/f",
         events=str(tmp_path / "e"),
-        harness_address="10.0.2.2",
         family="debian",
         check_seconds=1.0,
         today="2026-11-22",
+        peers=Peers(TlsPeer("10.0.2.100", 40001), TlsPeer("10.0.2.100", 40002)),
     )
 
 
@@ -27,6 +28,9 @@ def test_session_survives_its_file(tmp_path: Path) -> None:
     written = session(tmp_path)
     written.write(tmp_path / "s.json")
     assert Session.read(tmp_path / "s.json") == written
+    alone = replace(written, peers=None)
+    alone.write(tmp_path / "s.json")
+    assert Session.read(tmp_path / "s.json") == alone
     assert [path.name for path in tmp_path.iterdir()] == ["s.json"]
 
 

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from imagekit.errors import ConfigError
-from imagekit.verify.tlspeer import ANSWER, TlsPeer, peer_of_strangers, peer_of_the_house
+from imagekit.verify.tlspeer import ANSWER, TlsPeer, both_peers, peer_of_strangers, peer_of_the_house
 
 
 @pytest.fixture
@@ -76,3 +76,9 @@ def test_no_server_is_left(ca: Path) -> None:
 def test_a_folder_without_a_pair(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="found 0 keys"), peer_of_the_house(tmp_path, "127.0.0.1"):
         pass
+
+
+def test_both_say_where_the_guest_finds_them(ca: Path) -> None:
+    with both_peers(ca) as peers:
+        assert peers.house.address == peers.strange.address == "10.0.2.100"
+        assert peers.house.port != peers.strange.port
