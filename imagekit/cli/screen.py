@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from imagekit.errors import ImagekitError
+
 if TYPE_CHECKING:
+    from imagekit.pipeline.run import Finished
     from imagekit.report.result import RunResult
 
 
@@ -20,3 +23,19 @@ def show_result(result: RunResult, page: Path) -> None:
     width = max(60, min(120, shutil.get_terminal_size().columns))
     text = render_terminal(result, width=width, color=sys.stdout.isatty(), page=str(page))
     click.echo(text, nl=not text.endswith("\n"))
+
+
+def finish(finished: Finished) -> int:
+    """Show how a run ended and return the exit code."""
+    from imagekit.report.result import Verdict
+
+    if finished.unchanged:
+        click.echo(f"Nothing changed since {finished.result.started}: this is the verdict of then.")
+    show_result(finished.result, finished.page)
+    match finished.error:
+        case None:
+            return 0 if finished.result.verdict is Verdict.PASSED else 1
+        case ImagekitError() as error:
+            return error.exit_code
+        case error:
+            raise error

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from imagekit import process
+from imagekit.config.merge import merge
 from imagekit.disk import cpio
 from imagekit.disk.programs import iso_tool
 
@@ -42,9 +44,10 @@ def fast_overlay(identity: NodeIdentity, harness: Path) -> bytes:
     )
 
 
-def cloud_config(identity: NodeIdentity, extra: dict[str, Any] | None = None) -> str:
+def cloud_config(identity: NodeIdentity, extra: Mapping[str, Any] | None = None) -> str:
     """A Kairos cloud-config; users, keys and files come in stage initramfs, so they are there before sshd.
 
+    `extra` is the image's own configuration; what is said here is merged over it.
     With `users` at the top level they would come in stage boot, when sshd already answers and fail2ban counts.
     """
     import yaml
@@ -59,7 +62,7 @@ def cloud_config(identity: NodeIdentity, extra: dict[str, Any] | None = None) ->
             _file("/etc/ssh/ssh_host_ed25519_key.pub", identity.host_key_public + "\n", 0o644),
         ],
     }
-    document = {"hostname": identity.hostname, **(extra or {}), "stages": {"initramfs": [step]}}
+    document = merge(dict(extra or {}), {"hostname": identity.hostname, "stages": {"initramfs": [step]}})
     return "#cloud-config\n" + yaml.safe_dump(document, sort_keys=False)
 
 

@@ -51,9 +51,3 @@ def _prove_version(plan: Plan, inventory: Inventory) -> None:
             f"/etc/kairos-release says version {found or 'nothing'!r}, the plan says {plan.version!r}",
             hint="The Kairos operator compares versions, not digests; see images/stamp/Dockerfile.",
         )
-
-
-def layer_sizes(image: Build) -> list[tuple[str, int]]:
-    """Digest and packed bytes of each layer blob of the manifest, bottom first."""
-    manifest = json.loads((image.layout / "blobs" / "sha256" / image.digest.hex).read_text())
-    return [(layer["digest"], layer["size"]) for layer in manifest["layers"]]

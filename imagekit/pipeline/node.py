@@ -2,13 +2,68 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from imagekit.build.builder import Build
+from imagekit.config.load import Project
+from imagekit.config.merge import merged_cloud_config
+from imagekit.config.model import ImageSpec
+from imagekit.disk.live import LiveArtifacts, live_artifacts
+from imagekit.log import step
+from imagekit.pipeline.needs import libvirt_uri
+from imagekit.report.bootchart import collect_chart
+from imagekit.report.console import excerpt
 from imagekit.report.result import BootChart, ConsoleExcerpt
+from imagekit.services.libvirtd import libvirt
+from imagekit.verify.lint import Offer, lint, refuse_contradictions
 from imagekit.verify.outcome import SuiteResult
-from imagekit.vm.interface import BootRecord, Road
+from imagekit.verify.runner import Suites, collect_checks, run_suites
+from imagekit.verify.tlspeer import Peers, TlsPeer, both_peers
+from imagekit.vm.boot import BootRequest, boot
+from imagekit.vm.console import Console, load_patterns
+from imagekit.vm.domain import Forward
+from imagekit.vm.interface import BootRecord, Firmware, Road, VmShape
+from imagekit.vm.machine import NodeMachine
+from imagekit.vm.sweep import sweep
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """What is tested: an image of the project, built; `run_id` marks its machines, `folder` keeps what they leave."""
+
+    project: Project
+    name: str
+    image: Build
+    run_id: str
+    folder: Path
+
+    @property
+    def spec(self) -> ImageSpec:
+        """The image's declaration."""
+        return self.project.image(self.name)
+
+    @property
+    def harness(self) -> Path:
+        """The project's vm-harness folder."""
+        return self.project.root / "vm-harness"
+
+    @property
+    def shape(self) -> VmShape:
+        """The machine it gets."""
+        vm = self.spec.vm
+        return VmShape(memory_mib=vm.memory_mib, cpus=vm.cpus, firmware=Firmware(vm.firmware.value))
+
+    def suites(self, road: Road) -> Suites:
+        """Where its checks are."""
+        return Suites(
+            checks_root=self.harness / "checks",
+            images_root=self.project.root / "images",
+            out=self.folder / road.value,
+            family=self.spec.family.value,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +77,76 @@ class RoadResult:
     suites: SuiteResult
 
 
+def make_disks(subject: Subject) -> LiveArtifacts:
+    """Kernel, initrds and root file system of the image; kept by its digest."""
+    work = subject.project.work
+    return live_artifacts(subject.image.layout, subject.image.digest, work / "disks", harness=subject.harness)
+
+
+def refuse_contradictory_suites(subject: Subject, road: Road) -> None:
+    """Hold what the checks need against the machine they will get, before it is booted."""
+    checks = collect_checks(subject.spec.layers, subject.suites(road), road=road)
+    refuse_contradictions(lint(checks, Offer(shape=subject.shape, road=road)))
+
+
+@contextmanager
+def machine_of(
+    subject: Subject, artifacts: LiveArtifacts, road: Road, peers: Peers | None = None
+) -> Iterator[NodeMachine]:
+    """A booted machine for the time of the block; what killed runs left behind is removed first."""
+    uri = libvirt_uri(subject.project)
+    forwards = [Forward(port=peer.port, host_port=peer.port, address=peer.address) for peer in _each(peers)]
+    seeds = [subject.project.root / path for path in subject.spec.cloud_config]
+    with libvirt(uri):
+        sweep(uri)
+        request = BootRequest(
+            name=subject.name,
+            run_id=subject.run_id,
+            artifacts=artifacts,
+            folder=subject.folder / road.value,
+            harness=subject.harness,
+            road=road,
+            shape=subject.shape,
+            forwards=tuple(forwards),
+            cloud_config=merged_cloud_config(seeds),
+            uri=uri,
+        )
+        with boot(request) as machine:
+            yield machine
+
+
+@contextmanager
+def test_peers(subject: Subject) -> Iterator[Peers]:
+    """The TLS servers that checks connect to from inside the guest."""
+    with both_peers(subject.harness / "fixtures" / "ca") as peers:
+        yield peers
+
+
+def check_machine(subject: Subject, machine: NodeMachine, peers: Peers) -> RoadResult:
+    """Run every check of the image's layers on a machine, and keep its boot chart, console and journal."""
+    road = machine.boot.road
+    suites = run_suites(machine, subject.spec.layers, subject.suites(road), peers=peers)
+    with step("Collecting the boot chart and the journal"):
+        chart = collect_chart(machine)
+        machine.save_journal(subject.folder / road.value / "journal.log")
+    return RoadResult(
+        road=road,
+        boot=machine.boot,
+        chart=chart,
+        console=console_excerpt(subject, road),
+        suites=suites,
+    )
+
+
+def console_excerpt(subject: Subject, road: Road) -> ConsoleExcerpt:
+    """The lines of a road's console that matter; also of a machine that never came up."""
+    console = Console(
+        subject.folder / road.value / "console.log", load_patterns(subject.harness / "console-patterns.yaml")
+    )
+    console.poll()
+    return excerpt(console.log, {match.line: match.pattern.id for match in console.matches})
+
+
 def combined(results: Sequence[RoadResult]) -> SuiteResult:
     """All checks of all roads as one result; the road stands before a check's id."""
     checks = [replace(check, id=f"{result.road}:{check.id}") for result in results for check in result.suites.checks]
@@ -32,6 +157,5 @@ def combined(results: Sequence[RoadResult]) -> SuiteResult:
     )
 
 
-def console_path(folder: Path, road: Road) -> Path:
-    """Where the console of one road is kept."""
-    return folder / f"console-{road}.log"
+def _each(peers: Peers | None) -> tuple[TlsPeer, ...]:
+    return () if peers is None else (peers.house, peers.strange)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,6 +50,7 @@ class BootRequest:
     """What to boot and how: `folder` keeps console.log, `harness` is the project's vm-harness, `limit` in seconds.
 
     `limit` is for the machine of reference and is scaled by the measured speed. `kernel_arguments` are appended.
+    `cloud_config` is the image's own, for the live road.
     """
 
     name: str
@@ -63,6 +64,7 @@ class BootRequest:
     forwards: tuple[Forward, ...] = ()
     open_network: bool = False
     kernel_arguments: tuple[str, ...] = ()
+    cloud_config: Mapping[str, Any] = field(default_factory=dict)
     uri: str | None = None
 
 
@@ -221,6 +223,6 @@ def _media(request: BootRequest, folder: Path, identity: NodeIdentity) -> tuple[
             initrd.write_bytes(artifacts.fast_initrd.read_bytes() + fast_overlay(identity, request.harness))
             return kernel, initrd, (Disk(path=artifacts.rootfs, serial=ROOT_SERIAL),)
         case Road.LIVE:
-            seed = cidata(cloud_config(identity), identity.hostname, folder)
+            seed = cidata(cloud_config(identity, request.cloud_config), identity.hostname, folder)
             medium = live_iso(artifacts)
             return kernel, artifacts.initrd, (Disk(path=medium, serial="live"), Disk(path=seed, serial="cidata"))

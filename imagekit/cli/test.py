@@ -1,0 +1,44 @@
+"""imagekit test"""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from imagekit.cli.app import App
+from imagekit.cli.screen import finish
+
+
+@click.command("test")
+@click.argument("image", required=False)
+@click.option(
+    "--road",
+    type=click.Choice(["fast", "live", "both"]),
+    default="both",
+    show_default=True,
+    help="Which way from the image to a running node.",
+)
+@click.option("--again", is_flag=True, help="Test again, although the same image passed the same checks before.")
+@click.option("--keep", is_flag=True, help="Keep the last machine until Enter or Ctrl-C, and say how to log in.")
+@click.pass_context
+def command(ctx: click.Context, image: str | None, road: str, again: bool, keep: bool) -> None:
+    """Boot IMAGE and run the checks of its layers.
+
+    Builds it first when its inputs changed; publishes nothing.
+    """
+    from imagekit.pipeline.run import Options, run_image
+    from imagekit.vm.interface import Road
+
+    app: App = ctx.obj
+    roads = tuple(Road) if road == "both" else (Road(road),)
+    options = Options(roads=roads, publish=False, again=again or keep, keep=_hold if keep else None)
+    ctx.exit(finish(run_image(app.project, app.image_name(image), options)))
+
+
+def _hold(login: str) -> None:
+    click.echo(f"The machine is kept. Log in from another terminal:\n  {login}\nEnter or Ctrl-C ends it.", err=True)
+    try:
+        sys.stdin.readline()
+    except KeyboardInterrupt:
+        click.echo("", err=True)

@@ -1,0 +1,225 @@
+"""The whole way of one image, recorded stage by stage; one result file at the end, whatever the end is."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from imagekit.build.builder import Build, earlier_build
+from imagekit.config.load import Project
+from imagekit.doctor.check import BUILD, PUBLISH, VERIFY, require
+from imagekit.doctor.model import Need
+from imagekit.errors import ImagekitError
+from imagekit.evidence.packages import Package
+from imagekit.pipeline import node
+from imagekit.pipeline.image import built, proven
+from imagekit.pipeline.needs import host_of
+from imagekit.pipeline.node import RoadResult, Subject
+from imagekit.pipeline.record import Record
+from imagekit.pipeline.release import publish
+from imagekit.pipeline.runs import new_run, write_views
+from imagekit.pipeline.verdict import keep_verdict, kept_verdict, verdict_id
+from imagekit.plan.model import Plan
+from imagekit.plan.resolve import make_plan
+from imagekit.report.result import ConsoleExcerpt, LayerRow, ReleaseRow, RunResult, Verdict, write_result
+from imagekit.vm.interface import Road
+from imagekit.vm.ssh import shell_argv
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What to do: the roads to test on, whether to publish, whether to test again what passed before.
+
+    `keep` is called with a login command while the last machine, good or bad, still runs.
+    """
+
+    roads: tuple[Road, ...] = (Road.FAST, Road.LIVE)
+    publish: bool = True
+    again: bool = False
+    keep: Callable[[str], None] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished:
+    """The end of a run: its result, the page, and the error that ended it; `unchanged` when all was done before."""
+
+    result: RunResult
+    page: Path
+    error: BaseException | None = None
+    unchanged: bool = False
+
+
+@dataclass(slots=True)
+class _Run:
+    """A run while it goes on; what is known so far."""
+
+    project: Project
+    name: str
+    options: Options
+    run_id: str
+    folder: Path
+    record: Record
+    began: datetime
+    plan: Plan | None = None
+    image: Build | None = None
+    packages: tuple[Package, ...] = ()
+    roads: list[RoadResult] = field(default_factory=list)
+    at: Road | None = None
+    release: ReleaseRow | None = None
+    earlier: RunResult | None = None
+
+
+def run_image(project: Project, name: str, options: Options) -> Finished:
+    """Build, test and publish an image; errors end up in the result and in `Finished.error`, never half-told."""
+    run_id, folder = new_run(project.work)
+    record = Record(expected=_stage_names(options), again=f"imagekit {'run' if options.publish else 'test'} {name}")
+    run = _Run(project, name, options, run_id, folder, record, began=datetime.now(UTC))
+    error: BaseException | None = None
+    try:
+        _go(run)
+    except (ImagekitError, KeyboardInterrupt) as caught:
+        error = caught
+    if run.earlier is not None and error is None and _nothing_new(run):
+        folder.rmdir()
+        earlier = project.work / "runs" / run.earlier.run_id
+        return Finished(result=run.earlier, page=earlier / "report.html", unchanged=True)
+    result = _result(run)
+    write_result(result, folder)
+    if result.verdict is Verdict.PASSED and run.earlier is None and run.image is not None:
+        keep_verdict(project.work, verdict_id(project, name, run.image.digest, options.roads), run_id)
+    return Finished(result=result, page=write_views(result, folder), error=error)
+
+
+def _stage_names(options: Options) -> tuple[str, ...]:
+    tests = tuple(f"{part} {road}" for road in options.roads for part in ("boot", "checks"))
+    return ("plan", "needs", "build", "proof", "disks", *tests, *(("publish",) if options.publish else ()))
+
+
+def _go(run: _Run) -> None:
+    record, project = run.record, run.project
+    with record.stage("plan", f"Plan of {run.name}") as stage:
+        run.plan = plan = make_plan(project, run.name)
+        stage.note = f"{plan.version}, plan {plan.short}"
+    image = earlier_build(project.work, plan)
+    run.earlier = _earlier_verdict(run, image)
+    with record.stage("needs", "What this machine must have") as stage:
+        needs = _needs(run, image)
+        require(needs, host_of(project))
+        stage.note = f"{len(needs)} needs met"
+    with record.stage("build", f"Build of {run.name}") as stage:
+        run.image = image = image or built(project, plan)
+        stage.reused, stage.note = image.reused, f"sha256:{image.digest.short}"
+    with record.stage("proof", "Proof that all that was declared is in the artifact") as stage:
+        run.packages = proven(project, plan, image)
+        stage.note = f"{len(run.packages)} packages"
+    if run.earlier is None:
+        _test(run, Subject(project=project, name=run.name, image=image, run_id=run.run_id, folder=run.folder))
+    if run.options.publish and record.failure is None:
+        with record.stage("publish", "Publishing") as stage:
+            run.release = publish(project, plan, image, run.earlier or _result(run), run.packages)
+            stage.reused = run.release.already_there
+            stage.note = run.release.reference
+
+
+def _earlier_verdict(run: _Run, image: Build | None) -> RunResult | None:
+    if image is None or run.options.again:
+        return None
+    name = verdict_id(run.project, run.name, image.digest, run.options.roads)
+    return kept_verdict(run.project.work, name)
+
+
+def _needs(run: _Run, image: Build | None) -> list[Need]:
+    build = [need for need in BUILD if need is not Need.MMDEBSTRAP or run.project.image(run.name).embedded]
+    return [
+        *(build if image is None else ()),
+        *(VERIFY if run.earlier is None else ()),
+        *(PUBLISH if run.options.publish else ()),
+    ]
+
+
+def _test(run: _Run, subject: Subject) -> None:
+    """Boot every road and run the checks there; stops at the first road that does not pass."""
+    with run.record.stage("disks", "Disks") as stage:
+        artifacts = node.make_disks(subject)
+        stage.reused, stage.note = artifacts.reused, f"kernel {artifacts.kernel_release}"
+    for road in run.options.roads:
+        run.at = road
+        with ExitStack() as stack:
+            peers = stack.enter_context(node.test_peers(subject))
+            with run.record.stage(f"boot {road}", f"Boot, {road} road") as stage:
+                node.refuse_contradictory_suites(subject, road)
+                machine = stack.enter_context(node.machine_of(subject, artifacts, road, peers))
+                stage.note = f"{machine.boot.seconds_to_ssh:.1f} s to SSH under {machine.boot.accelerator}"
+            with run.record.stage(f"checks {road}", f"Checks, {road} road") as stage:
+                found = node.check_machine(subject, machine, peers)
+                run.roads.append(found)
+                stage.note = _counted(found)
+            if run.options.keep and (road is run.options.roads[-1] or not found.suites.passed):
+                run.options.keep(shlex.join(shell_argv(machine.ssh)))
+        if not found.suites.passed:
+            blocking = found.suites.blocking
+            first = f"{blocking[0].layer}: {blocking[0].title}" if blocking else "no check was run"
+            run.record.fail(
+                f"checks {road}", f"{len(blocking)} of {len(found.suites.checks)} checks did not pass", first
+            )
+            return
+
+
+def _counted(found: RoadResult) -> str:
+    return ", ".join(f"{count} {outcome}" for outcome, count in found.suites.counts.items() if count)
+
+
+def _nothing_new(run: _Run) -> bool:
+    """Whether everything that was asked for had been done before."""
+    return run.release is None or run.release.already_there
+
+
+def _result(run: _Run) -> RunResult:
+    plan, image, earlier, failure = run.plan, run.image, run.earlier, run.record.failure
+    last = run.roads[-1] if run.roads else None
+    suites = node.combined(run.roads) if run.roads else (earlier.suites if earlier else None)
+    return RunResult(
+        run_id=run.run_id,
+        image=run.name,
+        command=run.record.again,
+        started=run.began.isoformat(timespec="seconds"),
+        seconds=run.record.seconds,
+        verdict=Verdict.PASSED if failure is None and suites is not None and suites.passed else Verdict.FAILED,
+        plan_id=plan.id if plan else "",
+        version=plan.version if plan else "",
+        digest=str(image.digest) if image else "",
+        embedded=run.project.image(run.name).embedded,
+        layers=_layer_rows(image),
+        stages=run.record.stages(),
+        boot=last.boot if last else (earlier.boot if earlier else None),
+        boots=tuple(road.boot for road in run.roads) or (earlier.boots if earlier else ()),
+        chart=last.chart if last else (earlier.chart if earlier else None),
+        console=_console(run),
+        suites=suites,
+        release=run.release,
+        failure=failure,
+    )
+
+
+def _console(run: _Run) -> ConsoleExcerpt | None:
+    """That of the road the run came to last, whether its machine came up or not."""
+    if run.at is None or run.image is None:
+        return run.earlier.console if run.earlier else None
+    if run.roads and run.roads[-1].road is run.at:
+        return run.roads[-1].console
+    subject = Subject(project=run.project, name=run.name, image=run.image, run_id=run.run_id, folder=run.folder)
+    return node.console_excerpt(subject, run.at) if (run.folder / run.at / "console.log").exists() else None
+
+
+def _layer_rows(image: Build | None) -> tuple[LayerRow, ...]:
+    """Layers of the image with the blobs they became; a layer may be several blobs, so sizes stand at the last row."""
+    if image is None:
+        return ()
+    return tuple(
+        LayerRow(name=layer.name, id=layer.id, digest="", size=0, seconds=layer.seconds, cached=layer.reused)
+        for layer in image.layers
+    )
