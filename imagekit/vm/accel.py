@@ -1,7 +1,7 @@
 """Which accelerator works here, and how fast this machine is: both found by running a boot sector.
 
-/dev/kvm can open and the guest still hang, or crawl: a nested KVM was seen to end an empty boot sector in 2 s and not to
-finish in 10 s the counting loop that emulation does in 2 s. So KVM must finish the loop too.
+/dev/kvm can open and the guest still hang, or crawl: a nested KVM was seen to end an empty boot sector in 2 s, and not
+to finish in 10 s the counting loop that emulation does in 2 s. So KVM must finish the loop too.
 """
 
 from __future__ import annotations
