@@ -61,7 +61,7 @@ def test_ubuntu_is_told_what_it_can_do_about_qemu(programs: Path, host: Host) ->
 
 def test_a_missing_program_names_the_command_that_brings_it(programs: Path, host: Host) -> None:
     finding = mmdebstrap.check(replace(host, distribution=Distribution(name="debian-13")))
-    assert (finding.state, finding.remedy) == (State.MISSING, "apt-get install mmdebstrap")
+    assert (finding.state, finding.remedy) == (State.MISSING, "apt-get install mmdebstrap debian-archive-keyring")
 
 
 def test_a_program_without_a_version_is_broken(programs: Path, host: Host) -> None:
