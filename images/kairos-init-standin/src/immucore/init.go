@@ -216,4 +216,3 @@ func removeOn(dir string, device uint64) {
 		}
 	}
 }
-

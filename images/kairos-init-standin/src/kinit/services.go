@@ -22,7 +22,12 @@ var needless = strings.Fields("systemd-firstboot.service systemd-machine-id-comm
 	"systemd-pstore.service systemd-tpm2-setup.service systemd-tpm2-setup-early.service systemd-hibernate-clear.service " +
 	"systemd-boot-random-seed.service systemd-journal-catalog-update.service systemd-hwdb-update.service ldconfig.service " +
 	"systemd-hibernate-resume.service systemd-bless-boot.service proc-sys-fs-binfmt_misc.automount systemd-binfmt.service " +
-	"sys-kernel-debug.mount sys-kernel-tracing.mount")
+	"sys-kernel-debug.mount sys-kernel-tracing.mount modprobe@drm.service")
+
+// needlessGenerators look for hardware and set-ups that a node has not got;
+// each is a process before the first unit starts.
+var needlessGenerators = strings.Fields("ssh gpt-auto hibernate-resume tpm2 rc-local sysv system-update cryptsetup " +
+	"veritysetup integritysetup import")
 
 var wanted = strings.Fields("ssh.service systemd-timesyncd.service cos-setup-fs.service cos-setup-boot.service " +
 	"cos-setup-network.service cos-setup-reconcile.timer serial-getty@ttyS0.service getty@tty1.service")
@@ -33,6 +38,11 @@ func services(*Build) error {
 	}
 	for _, unit := range needless {
 		if err := sys.Symlink("/dev/null", filepath.Join(unitDir, unit)); err != nil {
+			return err
+		}
+	}
+	for _, name := range needlessGenerators {
+		if err := sys.Symlink("/dev/null", "/etc/systemd/system-generators/systemd-"+name+"-generator"); err != nil {
 			return err
 		}
 	}

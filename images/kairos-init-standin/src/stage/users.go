@@ -124,11 +124,13 @@ func (r *Runner) keysOf(database *account.Database, name string, keys []string) 
 
 func mergeKeys(old string, keys []string) (string, error) {
 	var failures []error
-	lines := strings.Fields(strings.ReplaceAll(old, " ", "\x00"))
+	var lines []string
 	known := map[string]bool{}
-	for index, line := range lines {
-		lines[index] = strings.ReplaceAll(line, "\x00", " ")
-		known[lines[index]] = true
+	for _, line := range strings.Split(old, "\n") {
+		if line != "" {
+			lines = append(lines, line)
+			known[line] = true
+		}
 	}
 	for _, key := range keys {
 		key = strings.TrimSpace(key)

@@ -1,0 +1,123 @@
+package stage
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"standin/cloudconfig"
+)
+
+// run writes one config whose @ is a scratch directory, and runs stage boot of it.
+func run(t *testing.T, text string) (dir, log string, err error) {
+	t.Helper()
+	dir = t.TempDir()
+	text = "#cloud-config\nstages:\n" + strings.ReplaceAll(text, "@", dir)
+	if err := os.WriteFile(filepath.Join(dir, "config.yaml"), []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	var out strings.Builder
+	runner := Runner{Dirs: []string{dir}, Log: &out, Chrooted: true}
+	err = runner.Run("boot")
+	return dir, out.String(), err
+}
+
+func read(t *testing.T, dir, name string) string {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(dir, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+func TestPartsRunInOrder(t *testing.T) {
+	dir, _, err := run(t, `
+  boot.after: [{commands: ["echo after >> @/log"]}]
+  boot: [{commands: ["echo boot >> @/log"]}]
+  boot.before: [{commands: ["echo before >> @/log"]}]
+`)
+	if err != nil || read(t, dir, "log") != "before\nboot\nafter\n" {
+		t.Errorf("%v %q", err, read(t, dir, "log"))
+	}
+}
+
+func TestFalseConditionSkipsTheStep(t *testing.T) {
+	dir, _, err := run(t, `
+  boot:
+    - {if: '[ -e /no/such ]', commands: ["touch @/no"]}
+    - {if: '[ -e / ]', commands: ["touch @/yes"]}
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, missing := os.Stat(filepath.Join(dir, "no")); missing == nil {
+		t.Error("the step with a false condition ran")
+	}
+	read(t, dir, "yes")
+}
+
+func TestFailedStepDoesNotStopTheNext(t *testing.T) {
+	dir, log, err := run(t, `
+  boot:
+    - {name: bad, commands: ["exit 3"]}
+    - {name: good, commands: ["touch @/good"]}
+`)
+	if err == nil || !strings.Contains(log, `boot[0] "bad"`) {
+		t.Errorf("%v\n%s", err, log)
+	}
+	read(t, dir, "good")
+}
+
+func TestUnknownKeyIsWarnedOfInTheLog(t *testing.T) {
+	_, log, err := run(t, "  boot: [{name: x, comands: [a]}]\n")
+	if err != nil || !strings.Contains(log, `unknown step key "comands"`) {
+		t.Errorf("%v\n%s", err, log)
+	}
+}
+
+func TestEnvironmentIsMerged(t *testing.T) {
+	dir, _, err := run(t, `
+  boot:
+    - {environment_file: "@/env", environment: {A: "1", B: two words}}
+    - {environment_file: "@/env", environment: {A: "2"}}
+`)
+	if got := read(t, dir, "env"); err != nil || got != "A=2\nB=\"two words\"\n" {
+		t.Errorf("%v %q", err, got)
+	}
+}
+
+func TestTemplates(t *testing.T) {
+	var log strings.Builder
+	runner := Runner{Log: &log}
+	if got := runner.fill(`{{ trunc 3 "abcdef" }}`); got != "abc" {
+		t.Errorf("got %q", got)
+	}
+	if got := runner.fill("{{ nosuch }}"); got != "{{ nosuch }}" || !strings.Contains(log.String(), "warning") {
+		t.Errorf("got %q, log %q", got, log.String())
+	}
+}
+
+func TestEncodings(t *testing.T) {
+	if got, err := decode("aGk=", "b64"); err != nil || string(got) != "hi" {
+		t.Errorf("%q %v", got, err)
+	}
+	if _, err := decode("x", "rot13"); err == nil {
+		t.Error("an unknown encoding was accepted")
+	}
+}
+
+func TestKeysAreAddedOnce(t *testing.T) {
+	merged, err := mergeKeys("ssh-ed25519 A a\n", []string{"ssh-ed25519 A a", "ssh-ed25519 B b", "github:someone"})
+	if merged != "ssh-ed25519 A a\nssh-ed25519 B b\n" || err == nil {
+		t.Errorf("%q %v", merged, err)
+	}
+}
+
+func TestRelativePathIsRefused(t *testing.T) {
+	runner := Runner{Log: &strings.Builder{}}
+	if runner.file(cloudconfig.File{Path: "etc/x"}) == nil {
+		t.Error("a relative path was accepted")
+	}
+}
