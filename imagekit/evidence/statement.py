@@ -14,6 +14,8 @@ from imagekit.errors import ConfigError, RefusedError
 from imagekit.oci import Digest
 
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
+# What `cosign attest` 3.1.1 writes; the fields that are read here mean the same in both.
+_OLDER_TYPE = "https://in-toto.io/Statement/v0.1"
 TEST_RESULT_TYPE = "https://in-toto.io/attestation/test-result/v0.1"
 CYCLONEDX_TYPE = "https://cyclonedx.org/bom"
 # What cosign 3.x writes for `cosign sign`; anything else is an attestation, never a signature.
@@ -54,8 +56,8 @@ def parse_statement(data: bytes) -> Statement:
     """Read a statement about exactly one sha256 subject; raises `MalformedStatementError`."""
     try:
         fields = json.loads(data)
-        if fields["_type"] != STATEMENT_TYPE:
-            raise MalformedStatementError(f"not an in-toto statement v1 but {str(fields['_type'])[:80]!r}")
+        if fields["_type"] not in (STATEMENT_TYPE, _OLDER_TYPE):
+            raise MalformedStatementError(f"not an in-toto statement but {str(fields['_type'])[:80]!r}")
         [subject] = fields["subject"]
         predicate = fields.get("predicate") or {}
         if not isinstance(predicate, dict) or not isinstance(fields["predicateType"], str):

@@ -70,6 +70,15 @@ def locked(client: Registry, repository: str, folder: Path, *, seconds: float = 
             _release(client, held)
 
 
+def sweep_own(client: Registry, repository: str, folder: Path) -> None:
+    """Remove the claims that killed runs of this host left, unless another one runs just now."""
+    try:
+        with _file_locked(folder, f"{client.address}/{repository}", Deadline.after(0)):
+            _sweep(client, repository, _owner(folder))
+    except LockedError:
+        return
+
+
 @contextmanager
 def _file_locked(folder: Path, name: str, deadline: Deadline) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)

@@ -13,7 +13,7 @@ from imagekit.evidence.testresult import judge
 from imagekit.log import step
 from imagekit.oci import Digest, Reference
 from imagekit.publish.errors import NotPassedError, TagExistsError, VerificationError
-from imagekit.publish.lock import CLAIM_PREFIX, locked
+from imagekit.publish.lock import CLAIM_PREFIX, locked, sweep_own
 from imagekit.publish.model import Descriptor
 from imagekit.publish.proof import read_proof
 from imagekit.publish.push import push_image
@@ -59,6 +59,7 @@ def publish_image(
     target = Reference(reference.registry, reference.repository, tag, digest)
     done = _published_before(target, client, verifier)
     if done is not None:
+        sweep_own(client, reference.repository, locks)  # the run that gave the tag may have been killed right after
         return done
     with locked(client, reference.repository, locks) as lock:
         _demand_free(target, client)

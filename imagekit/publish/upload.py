@@ -1,4 +1,8 @@
-"""Sending a blob: one session, pieces streamed from the source, resumed at the byte the registry has."""
+"""Sending a blob: one session, pieces streamed from the source, resumed at the byte the registry has.
+
+docker-registry 2.8.3 gives an upload up when a piece breaks off in its middle (its session token holds the offset of
+the last whole piece); there the blob is sent anew, as the distribution specification allows.
+"""
 
 from __future__ import annotations
 

@@ -128,6 +128,11 @@ def _made(name: str) -> ec.EllipticCurvePrivateKey:
     return ec.generate_private_key(ec.SECP256R1())
 
 
+def fixed_key() -> ec.EllipticCurvePrivateKey:
+    """A key that is the same in every process; worth nothing outside tests."""
+    return ec.derive_private_key(0x1337, ec.SECP256R1())
+
+
 def signer(name: str = "ours") -> NativeSigner:
     """Signs with the key of that name."""
     return NativeSigner(key(name))

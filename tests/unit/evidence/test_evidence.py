@@ -84,7 +84,7 @@ def test_verdict_is_about_one_digest_and_suite() -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"_type": "https://in-toto.io/Statement/v0.1"},
+        {"_type": "https://in-toto.io/Statement/v2"},
         {"subject": []},
         {"subject": [{"digest": {"sha256": "a" * 64}}] * 2},
         {"subject": [{"digest": {"sha1": "a" * 40}}]},

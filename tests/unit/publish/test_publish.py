@@ -252,6 +252,7 @@ def test_crash_at_every_step_leaves_no_unproven_tag_and_a_rerun_completes(
                 assert publish(image, client).verification.passed, f"after a crash before request {moment}"
                 assert publish(image, client).no_op
                 assert world.user_tags(REPOSITORY) == {"v1": str(image.digest)}
+                assert switches.get("deletes") is False or not [t for t in world.tags[REPOSITORY] if "claim" in t]
 
 
 def _publish_or_fail(image: LayoutImage, client: Registry, world: RegistrySimulator) -> None:

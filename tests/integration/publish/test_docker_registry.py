@@ -1,0 +1,153 @@
+"""Publishing to a real docker-registry: crashes, races, spoilt storage, bytes and memory."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count, repeat
+from pathlib import Path
+
+import pytest
+
+from imagekit.oci import Digest, Reference
+from imagekit.process import Completed, run
+from imagekit.publish.blobs import BlobSource
+from imagekit.publish.model import Descriptor
+from imagekit.publish.push import copy_image, push_image
+from imagekit.publish.registry import Registry
+from imagekit.publish.verify import verify_image
+from imagekit.sign.native import NativeVerifier
+from tests.support.dockerregistry import DockerRegistry
+from tests.support.images import fixed_key, write_image
+from tests.support.publisher import REPOSITORY
+
+pytestmark = pytest.mark.registry
+ROOT = Path(__file__).parents[3]
+VERIFIER = NativeVerifier(fixed_key().public_key())
+
+
+def publisher(server: DockerRegistry, tag: str, folder: Path, kill_at: int = -1) -> Completed:
+    """Run a publisher to its end, natural or not."""
+    argv: list[str | Path] = [
+        sys.executable,
+        "-m",
+        "tests.support.publisher",
+        server.address,
+        tag,
+        folder,
+        str(kill_at),
+    ]
+    return run(argv, timeout=120, cwd=ROOT, ok=(0, -9), env={"DOCKER_CONFIG": str(folder)})
+
+
+def user_tags(client: Registry) -> list[str]:
+    return [tag for tag in client.tags(REPOSITORY) if not tag.startswith("sha256-")]
+
+
+def test_kill_9_before_each_request_leaves_no_unproven_tag_and_a_rerun_completes(
+    server: DockerRegistry, client: Registry, tmp_path: Path
+) -> None:
+    for moment in count(0, 4):
+        tag, each = f"v{moment + 1}", tmp_path / f"node{moment}"
+        killed = publisher(server, tag, each, kill_at=moment)
+        if killed.returncode == 0:
+            break  # the publish was over before that request
+        reference = Reference(server.address, REPOSITORY, tag)
+        if client.resolve(reference) is not None:
+            assert verify_image(reference, client, VERIFIER).passed
+        assert publisher(server, tag, each).stdout.split()[0] in ("published", "no-op"), f"request {moment}"
+        assert verify_image(reference, client, VERIFIER).passed
+    assert moment > 60
+    assert not [tag for tag in client.tags(REPOSITORY) if "claim" in tag]
+
+
+def test_of_two_publishers_of_one_tag_exactly_one_wins(
+    server: DockerRegistry, client: Registry, tmp_path: Path
+) -> None:
+    """Two hosts (two lock folders), one tag, two digests."""
+    for number in range(6):
+        folders = [tmp_path / f"{host}{number}" for host in ("a", "b")]
+        with ThreadPoolExecutor(2) as pool:
+            done = list(pool.map(publisher, repeat(server), repeat(f"v{number}"), folders))
+        outcomes = [each.stdout.split() for each in done]
+        assert sorted(outcome[0] for outcome in outcomes) == ["TagExistsError", "published"], outcomes
+        [winner] = [outcome[2] for outcome in outcomes if outcome[0] == "published"]
+        assert str(client.resolve(Reference(server.address, REPOSITORY, f"v{number}"))) == winner
+    assert sorted(user_tags(client)) == [f"v{number}" for number in range(6)]
+
+
+def test_registry_killed_in_the_middle_of_a_blob(server: DockerRegistry, client: Registry) -> None:
+    size, part = 100 << 20, bytes(1 << 20)
+    digest = Digest.of_chunks(part for _ in range(100))
+    killed: list[bool] = []
+
+    def open_at(offset: int) -> Iterator[bytes]:
+        for position in range(offset, size, len(part)):
+            if position == 80 << 20 and not killed:
+                killed.append(True)
+                server.kill()
+                server.start()
+            yield part
+
+    sent = client.put_blob("x", BlobSource(digest=digest, size=size, where="layer", open_at=open_at))
+    assert killed
+    assert sent <= size + (80 << 20)
+    descriptor = Descriptor(media_type="a/b", digest=digest, size=size)
+    assert sum(len(chunk) for chunk in client.blob("x", descriptor)) == size
+
+
+def test_second_push_sends_only_the_top_layer(server: DockerRegistry, client: Registry, tmp_path: Path) -> None:
+    reference = Reference(server.address, "x")
+    lower = tuple(bytes([number]) * (4 << 20) for number in range(4))
+    first = write_image(tmp_path / "oci", (*lower, b"a" * 100_000))
+    second = write_image(tmp_path / "oci", (*lower, b"b" * 100_000))
+    assert push_image(first.layout, first.digest, reference, client).sent_bytes > 16 << 20
+    assert 100_000 < push_image(second.layout, second.digest, reference, client).sent_bytes < 110_000
+    assert push_image(second.layout, second.digest, reference, client).sent_bytes == 0
+    copied = copy_image(reference, second.digest, Reference(server.address, "y"), client, client)
+    assert copied.sent_bytes == 0
+
+
+def test_spoilt_storage_is_named(server: DockerRegistry, client: Registry, tmp_path: Path) -> None:
+    publisher(server, "v1", tmp_path / "node")
+    reference = Reference(server.address, REPOSITORY, "v1")
+    image = client.manifest(REPOSITORY, "v1")
+    for digest in (*(blob.digest for blob in image.blobs), image.digest):
+        stored = server.blob_file(digest)
+        good = stored.read_bytes()
+        # One hex digit changes, so that what is JSON stays JSON: the registry itself notices nothing.
+        stored.write_bytes(
+            re.sub(rb"(?<=sha256:)[0-9a-f]", lambda digit: b"%x" % (int(digit[0], 16) ^ 1), good, count=1)
+            if b"sha256:" in good
+            else b"?" + good[1:]
+        )
+        found = verify_image(reference.at(image.digest), client, VERIFIER)
+        assert any(str(digest) in item.reason for item in found.unsatisfied), digest
+        stored.write_bytes(good)
+    assert verify_image(reference, client, VERIFIER).passed
+
+
+def test_memory_of_a_push_is_bounded(server: DockerRegistry, tmp_path: Path) -> None:
+    """A sparse layer of 1 GiB; the peak of the process (VmHWM) before and after."""
+    layer = tmp_path / "layer"
+    script = (
+        "import sys,re; from pathlib import Path\n"
+        "from imagekit.oci import Digest; from imagekit.publish.registry import Registry\n"
+        "from imagekit.publish.blobs import BlobSource; from imagekit.publish.model import Descriptor\n"
+        "def peak(): return int(re.search(r'VmHWM:\\s+(\\d+)', Path('/proc/self/status').read_text())[1])\n"
+        "path = Path(sys.argv[2]); client = Registry(sys.argv[1]); client.ping(); idle = peak()\n"
+        "digest = Digest.of_file(path); sent = client.put_blob('x', BlobSource.of_file(path, digest))\n"
+        "pushed = peak()\n"
+        "blob = Descriptor(media_type='a/b', digest=digest, size=sent)\n"
+        "got = sum(map(len, client.blob('x', blob)))\n"
+        "sys.stdout.write(f'{sent} {got} {idle} {pushed} {peak()}')\n"
+    )
+    with layer.open("wb") as stream:
+        stream.truncate(1 << 30)
+    said = run([sys.executable, "-c", script, server.address, layer], timeout=300, cwd=ROOT).stdout
+    sent, got, idle, pushed, pulled = map(int, re.findall(r"\d+", said))
+    assert sent == got == 1 << 30
+    assert pushed - idle < 64 << 10, said
+    assert pulled - idle < 64 << 10, said
