@@ -11,7 +11,7 @@ import (
 
 // nodePackages is the lean list: what the boot, the harness's tests and the
 // later installer need. Kairos installs about a hundred.
-var nodePackages = strings.Fields("systemd systemd-sysv systemd-timesyncd libpam-systemd dbus udev kmod " +
+var nodePackages = strings.Fields("systemd systemd-sysv systemd-timesyncd dbus udev kmod " +
 	"dracut dracut-live dracut-network iproute2 openssh-server sudo less zstd rsync cpio " +
 	"dosfstools e2fsprogs ca-certificates")
 
