@@ -57,6 +57,8 @@ def daemon(work: Path) -> Daemon:
         state=state_folder(work),
         log=folder / "dockerd.log",
         leftovers=(runtime / "docker.sock", runtime / "docker.pid", runtime / "exec"),
+        # dockerd binds its data onto itself, and notes below exec-root to undo that: lost with a killed one.
+        mounts=((folder / "data").resolve(), runtime),
         runtime=runtime,
         patience=90.0,
     )

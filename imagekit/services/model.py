@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from imagekit.errors import ToolError
+from imagekit.services.mounts import unmount_below
 
 
 class ServiceError(ToolError):
@@ -19,11 +20,11 @@ class ServiceError(ToolError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Daemon:
-    """A program to keep running: `state` holds its locks, `leftovers` are files that a killed one leaves behind.
+    """A program to keep running: `state` holds its locks, `log` what it writes.
 
-    `runtime` is a folder for its sockets, made before its start and removed after its end.
-
-    `busy` names a question of `imagekit.services.guard` that, while answered yes, keeps the daemon running.
+    A killed one leaves `leftovers` (files, folders) and mounts at or below `mounts` behind. `runtime` is a folder for its
+    sockets, made before its start and removed after its end.
+    `busy` names a question of `imagekit.services.busy` that, while answered yes, keeps the daemon running.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Daemon:
     state: Path
     log: Path
     leftovers: tuple[Path, ...] = ()
+    mounts: tuple[Path, ...] = ()
     runtime: Path | None = None
     busy: str = ""
     patience: float = 60.0
@@ -57,6 +59,8 @@ class Daemon:
 
     def remove_leftovers(self) -> None:
         """Remove what a daemon that no longer runs left behind; folders whole, as far as they can be removed."""
+        for folder in self.mounts:
+            unmount_below(folder)
         for path in self.leftovers:
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path, ignore_errors=True)
@@ -88,6 +92,7 @@ class Daemon:
             state=Path(data["state"]),
             log=Path(data["log"]),
             leftovers=tuple(Path(path) for path in data["leftovers"]),
+            mounts=tuple(Path(path) for path in data["mounts"]),
             runtime=Path(data["runtime"]) if data["runtime"] else None,
             busy=data["busy"],
             patience=data["patience"],

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import http.client
+import os
+import signal
 import socket
 from pathlib import Path
 
 import pytest
 
-from imagekit.process import run
-from imagekit.services import libvirtd
+from imagekit.process import alive, run
+from imagekit.services import dockerd, libvirtd, mounts
 from imagekit.services.control import Service, down, status, up
 from imagekit.services.dockerapi import docker_program
 from imagekit.services.dockerd import address, engine
-from imagekit.services.model import runtime_folder
+from imagekit.services.model import Record, runtime_folder
 from imagekit.services.registry import registry
+from imagekit.waiting import Deadline, wait_until
 
 
 @pytest.fixture
@@ -40,6 +43,21 @@ def test_a_private_engine_builds_and_leaves_nothing(tmp_path: Path, monkeypatch:
     assert (target / "index.json").is_file()
     assert not Path(f"/proc/{pid}").exists()
     assert not runtime_folder(tmp_path / "w").exists()
+
+
+@pytest.mark.docker
+def test_nothing_is_left_of_a_killed_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DOCKER_HOST", raising=False)
+    private = dockerd.daemon(tmp_path)
+    with engine(tmp_path):
+        record = Record.read(private.record)
+        assert record is not None
+        for pid in (record.guard, record.pid):
+            os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: not alive(record.pid), Deadline.after(20), what="the engine to end")
+    with engine(tmp_path) as again:
+        assert again.ours
+    assert mounts.below(tmp_path, Path("/proc/self/mountinfo").read_text()) == []
 
 
 @pytest.mark.registry
