@@ -22,8 +22,8 @@ class ServiceError(ToolError):
 class Daemon:
     """A program to keep running: `state` holds its locks, `log` what it writes.
 
-    A killed one leaves `leftovers` (files, folders) and mounts at or below `mounts` behind. `runtime` is a folder for its
-    sockets, made before its start and removed after its end.
+    A killed one leaves `leftovers` (files, folders) and mounts at or below `mounts` behind. `runtime` is a folder for
+    its sockets, made before its start and removed after its end.
     `busy` names a question of `imagekit.services.busy` that, while answered yes, keeps the daemon running.
     """
 
