@@ -7,10 +7,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from imagekit.log import progress
 from imagekit.oci import Digest
+from imagekit.process import now
 from imagekit.publish.errors import DigestMismatchError, MissingObjectError
 from imagekit.publish.wire import CHUNK
 
+_TELL_EVERY = 2.0
 OpenAt = Callable[[int], Iterator[bytes]]
 
 
@@ -39,6 +42,21 @@ class BlobSource:
         except FileNotFoundError:
             raise MissingObjectError(f"{path} does not exist, though the manifest names {digest}") from None
         return cls(digest=digest, size=size, where=str(path), open_at=lambda offset: _file_chunks(path, offset))
+
+
+class Meter:
+    """Tells how far a long transfer is, at most every two seconds."""
+
+    def __init__(self, what: str, size: int) -> None:
+        self._what, self._size, self._done = what, size, 0
+        self._told = now()
+
+    def add(self, count: int) -> None:
+        """So many more bytes are through."""
+        self._done += count
+        if now() - self._told >= _TELL_EVERY:
+            self._told = now()
+            progress(f"{self._what}: {self._done >> 20} of {self._size >> 20} MiB")
 
 
 class Outflow:

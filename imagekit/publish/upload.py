@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from urllib.parse import quote
 
 from imagekit.publish.address import Target, target_of
-from imagekit.publish.blobs import BlobSource, Outflow
+from imagekit.publish.blobs import BlobSource, Meter, Outflow
 from imagekit.publish.errors import RegistryError
 from imagekit.publish.wire import Body, TransientError, Wire, read_small, said
 
@@ -36,6 +36,7 @@ class _Upload:
         self._repository = repository
         self._source = source
         self._outflow = Outflow(source)
+        self._meter = Meter(f"sending {source.digest.short}", source.size)
         self._session: Target | None = None
         self._broken = False
 
@@ -94,6 +95,7 @@ class _Upload:
         for chunk in self._outflow.piece(length):
             yield chunk
             self.sent += len(chunk)
+            self._meter.add(len(chunk))
 
     def _finish(self) -> None:
         assert self._session is not None

@@ -9,8 +9,8 @@ from imagekit.errors import RefusedError
 from imagekit.evidence.sbom import listed_components
 from imagekit.evidence.statement import CYCLONEDX_TYPE, SIGNATURE_TYPE, TEST_RESULT_TYPE
 from imagekit.evidence.testresult import judge
-from imagekit.log import progress
 from imagekit.oci import Digest, Reference
+from imagekit.publish.blobs import Meter
 from imagekit.publish.model import Manifest
 from imagekit.publish.proof import Proof, read_proof
 from imagekit.publish.registry import Registry
@@ -96,10 +96,11 @@ def _altered(client: Registry, repository: str, image: Manifest, seen: dict[Dige
         if blob.digest in seen:
             continue
         seen[blob.digest] = 0
-        progress(f"hashing blob {blob.digest.short}, {blob.size >> 20} MiB")
+        meter = Meter(f"hashing {blob.digest.short}", blob.size)
         try:
             for chunk in client.blob(repository, blob):
                 seen[blob.digest] += len(chunk)
+                meter.add(len(chunk))
         except RefusedError as error:
             yield str(error)
 

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
+from imagekit.log import progress
 from imagekit.publish.address import Place, Target, registry_place, target_of
 from imagekit.publish.auth import authorization, parse_challenge
 from imagekit.publish.credentials import Credentials
@@ -87,6 +88,7 @@ class Wire:
             stop=tenacity.stop_after_attempt(patience.attempts),
             wait=tenacity.wait_random_exponential(multiplier=patience.first_pause, max=patience.longest_pause),
             retry=tenacity.retry_if_exception_type(TransientError),
+            before_sleep=lambda _: progress(f"registry {self.address}: {what} failed in passing, trying again"),
             reraise=True,
         )
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import socket
+import ssl
 import threading
 import uuid
 from collections.abc import Callable, Iterator
@@ -197,13 +198,16 @@ class RegistrySimulator:
 
 @contextmanager
 def simulated_registry(**switches: Any) -> Iterator[RegistrySimulator]:
-    """Serve a simulator on a free port of 127.0.0.1 until the block ends."""
+    """Serve a simulator on a free port of 127.0.0.1 until the block ends; `tls` is a server context."""
+    tls: ssl.SSLContext | None = switches.pop("tls", None)
     simulator = RegistrySimulator(**switches)
 
     class Handler(_Handler):
         world = simulator
 
     with _Server(("127.0.0.1", 0), Handler) as server:
+        if tls is not None:
+            server.socket = tls.wrap_socket(server.socket, server_side=True)
         simulator.address = f"127.0.0.1:{server.server_address[1]}"
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
         thread.start()
