@@ -49,21 +49,20 @@ def _one_layer(layout: Path, layer: Layer, merge: _Merge) -> None:
 
 @dataclass(slots=True)
 class _Hidden:
-    """What the layers above have decided: paths that are there, and folders whose lower content is gone."""
+    """What the layers above have decided: paths that are there, paths removed, folders without their lower content."""
 
     taken: dict[str, bool] = field(default_factory=dict)  # path -> whether it is a directory
+    gone: set[str] = field(default_factory=set)
     opaque: set[str] = field(default_factory=set)
 
     def hides(self, path: str) -> bool:
         """Whether an entry of a lower layer at `path` must not appear."""
-        if path in self.taken or not path:
-            return True
-        if path in self.opaque:
+        if path in self.taken or path in self.gone or not path:
             return True
         at = path.rfind("/")
         while at > 0:
             parent = path[:at]
-            if parent in self.opaque or self.taken.get(parent) is False:
+            if parent in self.opaque or parent in self.gone or self.taken.get(parent) is False:
                 return True
             at = path.rfind("/", 0, at)
         return "" in self.opaque
@@ -96,6 +95,7 @@ class _Sheet:
         self._spool.close()
         above = self._merge.above
         above.taken.update(self._own.taken)
+        above.gone |= self._own.gone
         above.opaque |= self._own.opaque
 
     def take(self, entry: Entry, source: Source) -> None:
@@ -119,7 +119,7 @@ class _Sheet:
         if name == _OPAQUE:
             self._own.opaque.add(folder)
         elif not name.startswith(".wh..wh."):  # the others are AUFS's bookkeeping
-            self._own.opaque.add(f"{folder}/{name[len(_WHITEOUT) :]}".lstrip("/"))
+            self._own.gone.add(f"{folder}/{name[len(_WHITEOUT) :]}".lstrip("/"))
 
     def _root(self, entry: Entry) -> None:
         if not self._merge.root_done:

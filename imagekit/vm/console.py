@@ -56,7 +56,7 @@ def load_patterns(path: Path) -> tuple[Pattern, ...]:
 
     try:
         document = yaml.safe_load(path.read_text())
-        entries = document["patterns"]
+        entries = list(document["patterns"])
     except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
         raise ConfigError(f"cannot read the console patterns in {path}: {error}") from None
     return tuple(_pattern(path, number, entry) for number, entry in enumerate(entries, start=1))
