@@ -36,5 +36,8 @@ class Heartbeat:
     def _tell(self, name: str, ended: threading.Event) -> None:
         began = now()
         reporter = self._config.pluginmanager.get_plugin("terminalreporter")
-        while reporter is not None and not ended.wait(_SECONDS):
-            reporter.write_line(f"... {now() - began:.0f} s in {name}")
+        capture = self._config.pluginmanager.get_plugin("capturemanager")
+        while reporter is not None and capture is not None and not ended.wait(_SECONDS):
+            # Otherwise the line would land in what the test is taken to have printed.
+            with capture.global_and_fixture_disabled():
+                reporter.write_line(f"... {now() - began:.0f} s in {name}")
