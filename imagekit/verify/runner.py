@@ -91,7 +91,7 @@ def run_suites(
     After `deadline_seconds` (wall) the process is killed: the running check is errored, the ones after it missing.
     Raises `EmptySuiteError` naming a layer without checks, `SuiteError` when pytest itself breaks.
     """
-    host = f"ssh://{machine.ssh.alias}?" + urlencode({"ssh_config": os.fspath(machine.ssh.config), "sudo": "true"})
+    host = f"ssh://{machine.ssh.alias}?" + urlencode({"ssh_config": os.fspath(machine.ssh.config)})
     session = _session(host, True, layers, suites, machine.boot.road, today, check_seconds, peers)
     return run_session(session, suites, deadline_seconds=deadline_seconds, workers=workers)
 

@@ -17,9 +17,9 @@ def test_root_is_mounted_read_only(facts: Facts) -> None:
 
 
 @pytest.mark.road("fast")
-def test_root_refuses_a_write(host: Host) -> None:
+def test_root_refuses_a_write(root: Host) -> None:
     """Even root cannot write below /usr."""
-    attempt = host.run("touch /usr/bin/imagekit-probe")
+    attempt = root.run("touch /usr/bin/imagekit-probe")
     assert attempt.rc != 0
     assert "Read-only file system" in attempt.stderr
 
@@ -39,10 +39,9 @@ def test_what_a_reboot_forgets(facts: Facts, path: str) -> None:
     assert facts.mount_of(path).volatile
 
 
-@pytest.mark.parametrize("path", ["/etc", "/var", "/home", "/root"])
-def test_a_node_can_write_where_it_must(host: Host, path: str) -> None:
-    """The node can write there while it runs."""
-    done = host.run("p=$(mktemp %s/.imagekit-XXXXXX) && rm $p", path)
+def test_a_node_can_write_where_it_must(root: Host) -> None:
+    """The node can write in /etc, /var, /home and /root while it runs."""
+    done = root.run("for d in /etc /var /home /root; do p=$(mktemp $d/.imagekit-XXXXXX) && rm $p || exit 1; done")
     assert done.rc == 0, done.stderr
 
 

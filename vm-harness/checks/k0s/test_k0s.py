@@ -15,6 +15,14 @@ pytestmark = pytest.mark.runbook("k0s")
 UNITS = ("k0scontroller.service", "k0sworker.service")
 
 
+@pytest.fixture(scope="session")
+def version(host: Host) -> str:
+    """What k0s calls its version."""
+    done = host.run("k0s version")
+    assert done.rc == 0, done.stderr
+    return str(done.stdout.strip())
+
+
 def test_declared_packages_are_installed(facts: Facts) -> None:
     """Every package that the layer declares is installed."""
     assert [name for name in declared.packages("k0s") if name not in facts.packages] == []
@@ -26,22 +34,20 @@ def test_k0s_is_a_program(facts: Facts) -> None:
     assert (binary.user, binary.mode & 0o7777, binary.size > 0) == ("root", 0o755, True)
 
 
-def test_k0s_gives_its_version(host: Host) -> None:
+def test_k0s_gives_its_version(version: str) -> None:
     """k0s runs and names a version of Kubernetes with its own suffix."""
-    done = host.run("k0s version")
-    assert done.rc == 0, done.stderr
-    assert re.fullmatch(r"v\d+\.\d+\.\d+\+k0s\.\d+", done.stdout.strip())
+    assert re.fullmatch(r"v\d+\.\d+\.\d+\+k0s\.\d+", version)
 
 
-def test_k0s_is_the_declared_version(host: Host) -> None:
+def test_k0s_is_the_declared_version(version: str) -> None:
     """The version is the one that the layer pins."""
-    assert host.run("k0s version").stdout.strip() == declared.layer("k0s").args["K0S_VERSION"]
+    assert version == declared.layer("k0s").args["K0S_VERSION"]
 
 
-def test_release_names_the_provider(host: Host, facts: Facts) -> None:
+def test_release_names_the_provider(version: str, facts: Facts) -> None:
     """/etc/kairos-release names k0s and its version."""
     assert facts.kairos_release["KAIROS_SOFTWARE_VERSION_PREFIX"] == "k0s"
-    assert facts.kairos_release["KAIROS_SOFTWARE_VERSION"] == host.run("k0s version").stdout.strip()
+    assert facts.kairos_release["KAIROS_SOFTWARE_VERSION"] == version
 
 
 def test_the_image_is_a_standard_one(facts: Facts) -> None:

@@ -19,35 +19,47 @@ CHECK = (
 )
 
 
+@pytest.fixture(scope="session")
+def template(host: Host) -> str:
+    """The text of the configuration template."""
+    return str(host.run("cat %s", TEMPLATE).stdout)
+
+
+@pytest.fixture(scope="session")
+def pam(host: Host) -> str:
+    """The PAM files that every login goes through; each family has its own names for them."""
+    names = "common-auth common-account common-password common-session system-auth password-auth"
+    return str(host.run(f"cd /etc/pam.d && cat {names} 2>/dev/null").stdout)
+
+
 def test_declared_packages_are_installed(facts: Facts) -> None:
     """Every package that the layer declares is installed."""
     assert [name for name in declared.packages("sssd") if name not in facts.packages] == []
 
 
-def test_template_is_valid(host: Host) -> None:
+def test_template_is_valid(root: Host) -> None:
     """SSSD's own check finds no fault with the template for Active Directory."""
-    done = host.run(CHECK.format(source=TEMPLATE, edit=""))
+    done = root.run(CHECK.format(source=TEMPLATE, edit=""))
     assert done.rc == 0, done.stdout + done.stderr
     assert "Issues identified by validators: 0" in done.stdout
 
 
-def test_the_check_can_say_no(host: Host) -> None:
+def test_the_check_can_say_no(root: Host) -> None:
     """SSSD's own check refuses the template with an option that does not exist."""
-    done = host.run(CHECK.format(source=TEMPLATE, edit="echo 'no_such_option = 1' >>$d/sssd.conf &&"))
+    done = root.run(CHECK.format(source=TEMPLATE, edit="echo 'no_such_option = 1' >>$d/sssd.conf &&"))
     assert done.rc != 0
     assert "no_such_option" in done.stdout
 
 
-def test_template_is_for_active_directory(host: Host) -> None:
+def test_template_is_for_active_directory(template: str) -> None:
     """The template asks Active Directory for accounts and for access."""
-    text = host.file(TEMPLATE).content_string
-    assert re.search(r"^id_provider\s*=\s*ad$", text, re.MULTILINE)
-    assert re.search(r"^access_provider\s*=\s*ad$", text, re.MULTILINE)
+    assert re.search(r"^id_provider\s*=\s*ad$", template, re.MULTILINE)
+    assert re.search(r"^access_provider\s*=\s*ad$", template, re.MULTILINE)
 
 
-def test_template_holds_no_secret(host: Host) -> None:
+def test_template_holds_no_secret(template: str) -> None:
     """The template has no password and no bind account."""
-    assert not re.search(r"^\s*\w*(authtok|password|bind_dn)\s*=", host.file(TEMPLATE).content_string, re.MULTILINE)
+    assert not re.search(r"^\s*\w*(authtok|password|bind_dn)\s*=", template, re.MULTILINE)
 
 
 @pytest.mark.parametrize("database", ["passwd", "group"])
@@ -59,11 +71,9 @@ def test_names_come_from_sssd(host: Host, database: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["auth", "account", "password", "session"])
-def test_login_goes_through_sssd(host: Host, kind: str) -> None:
+def test_login_goes_through_sssd(pam: str, kind: str) -> None:
     """PAM asks SSSD at this step of a login."""
-    files = "/etc/pam.d/common-auth /etc/pam.d/common-account /etc/pam.d/common-password /etc/pam.d/common-session"
-    done = host.run(f"cat {files} /etc/pam.d/system-auth /etc/pam.d/password-auth 2>/dev/null")
-    assert re.search(rf"^-?{kind}\b.*\bpam_sss\.so", done.stdout, re.MULTILINE)
+    assert re.search(rf"^-?{kind}\b.*\bpam_sss\.so", pam, re.MULTILINE)
 
 
 def test_a_home_is_made_at_login(host: Host) -> None:
@@ -124,4 +134,4 @@ def test_program_to_join_with(host: Host, program: str) -> None:
 
 def test_joining_installs_nothing(host: Host) -> None:
     """realmd is told not to install packages on an immutable node."""
-    assert re.search(r"^automatic-install\s*=\s*no$", host.file("/etc/realmd.conf").content_string, re.MULTILINE)
+    assert re.search(r"^automatic-install\s*=\s*no$", host.run("cat /etc/realmd.conf").stdout, re.MULTILINE)
