@@ -84,6 +84,18 @@ def test_same_digest_again_is_a_no_op(image: LayoutImage, world: RegistrySimulat
     assert (world.snapshot(), world.received) == (before, received)
 
 
+def test_claim_of_a_run_killed_after_its_tag_is_swept_by_the_next(
+    image: LayoutImage, world: RegistrySimulator, client: Registry
+) -> None:
+    with world.client() as first:
+        world.fail("DELETE", times=9, reset=True)
+        publish(image, first)
+    assert any("claim" in tag for tag in world.tags[REPOSITORY])
+    world.faults.clear()
+    assert publish(image, client).no_op
+    assert not any("claim" in tag for tag in world.tags[REPOSITORY])
+
+
 def test_taken_tag_is_refused_and_nothing_changes(
     image: LayoutImage, world: RegistrySimulator, client: Registry, tmp_path: Path
 ) -> None:

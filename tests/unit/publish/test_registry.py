@@ -224,7 +224,8 @@ def test_credentials_do_not_follow_a_redirect(world: RegistrySimulator) -> None:
     _store(world)
     with simulated_registry() as other, world.client(credentials=credentials) as client:
         _store(other)
-        client.ping()
+        assert client.has_blob("x", BLOB.digest)
+        assert world.authorizations[-1] == credentials.basic()
         place = f"http://{other.address}/v2/x/blobs/{BLOB.digest}"
         world.fail("GET .*/blobs/", status=307, headers={"Location": place})
         assert b"".join(client.blob("x", BLOB)) == DATA
