@@ -19,6 +19,7 @@ from imagekit.log import step
 from imagekit.vm import libvirt as hypervisor
 from imagekit.vm import ssh
 from imagekit.vm.accel import Acceleration, acceleration
+from imagekit.vm.banner import BannerProbe
 from imagekit.vm.console import Console, Severity, load_patterns
 from imagekit.vm.domain import (
     MACHINE,
@@ -101,7 +102,8 @@ def _running(
         handle = stack.enter_context(hypervisor.started(opened, xml))
         watch = _watcher(domain.name, handle, console)
         deadline = Deadline.after(speed.scaled(request.limit or _LIMITS[request.road]))
-        _await(lambda: ssh.banner(target), deadline, watch, console, f"the SSH banner of {domain.name}")
+        with BannerProbe(port) as probe:
+            _await(probe.poll, deadline, watch, console, f"the SSH banner of {domain.name}")
         banner = process.now() - begun
         with _explained(console):
             stack.enter_context(ssh.session(target, deadline, watch))

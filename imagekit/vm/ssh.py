@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import os
 import shlex
-import socket
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -67,16 +66,6 @@ def ssh_config(target: SshTarget, control: Path) -> str:
         "LogLevel": "ERROR",
     }
     return f"Host {target.alias}\n" + "".join(f"  {name} {value}\n" for name, value in options.items())
-
-
-def banner(target: SshTarget, *, patience: float = 0.7) -> bool:
-    """Whether an SSH server greets; a plain read, so that no authentication is tried before one can succeed."""
-    try:
-        with socket.create_connection((target.host, target.port), patience) as connection:
-            connection.settimeout(patience)
-            return connection.recv(64).startswith(b"SSH-")
-    except OSError:
-        return False
 
 
 @contextmanager

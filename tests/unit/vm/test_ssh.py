@@ -1,14 +1,13 @@
-"""The ssh_config that pins host and key, and the banner read before any login."""
+"""The ssh_config that pins host and key, fresh keys, and the port held for QEMU."""
 
 from __future__ import annotations
 
 import socket
-import threading
 from pathlib import Path
 
 from imagekit.vm.keys import fresh_pair
 from imagekit.vm.ports import reserved_port
-from imagekit.vm.ssh import banner, shell_argv, write_target
+from imagekit.vm.ssh import shell_argv, write_target
 
 
 def test_config_offers_one_key_and_pins_the_host(tmp_path: Path) -> None:
@@ -37,38 +36,6 @@ def test_keys_are_fresh_and_not_shown() -> None:
 def test_shell_goes_through_the_same_config(tmp_path: Path) -> None:
     target = write_target(tmp_path, port=1, user="kairos", client=fresh_pair(), host=fresh_pair())
     assert shell_argv(target) == ["ssh", "-F", str(target.config), "-t", "node"]
-
-
-def serve(words: bytes) -> tuple[socket.socket, threading.Thread]:
-    """A server that says one thing to one client."""
-    listener = socket.create_server(("127.0.0.1", 0))
-
-    def answer() -> None:
-        connection, _ = listener.accept()
-        with connection:
-            connection.sendall(words)
-
-    thread = threading.Thread(target=answer)
-    thread.start()
-    return listener, thread
-
-
-def test_banner_is_recognised_and_other_servers_are_not(tmp_path: Path) -> None:
-    for words, expected in ((b"SSH-2.0-OpenSSH_10.0\r\n", True), (b"HTTP/1.1 400\r\n", False), (b"", False)):
-        listener, thread = serve(words)
-        with listener:
-            port = listener.getsockname()[1]
-            folder = tmp_path / str(port)
-            folder.mkdir()
-            target = write_target(folder, port=port, user="u", client=fresh_pair(), host=fresh_pair())
-            assert banner(target) is expected
-            thread.join()
-
-
-def test_no_server_is_no_banner(tmp_path: Path) -> None:
-    with reserved_port() as port:
-        target = write_target(tmp_path, port=port, user="u", client=fresh_pair(), host=fresh_pair())
-        assert not banner(target)
 
 
 def test_a_reserved_port_can_be_listened_on_by_who_reuses_addresses() -> None:
