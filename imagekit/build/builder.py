@@ -114,7 +114,8 @@ def build(project: Project, plan: Plan, engine: Mapping[str, str]) -> Build:
 
 
 def _bake(project: Project, plan: Plan, engine: Mapping[str, str], partial: Path, context: Path | None) -> Progress:
-    progress = Progress([stage.name for stage in plan.stages])
+    dockerfiles = {stage.name: project.root / stage.context / "Dockerfile" for stage in plan.stages}
+    progress = Progress({name: path.read_text(encoding="utf-8") for name, path in dockerfiles.items()})
     files = {
         "compose.yaml": bake.compose(plan, project.root, context),
         "override.json": bake.overrides(plan, partial / "oci"),

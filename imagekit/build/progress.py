@@ -1,7 +1,8 @@
 """BuildKit's raw progress events to steps of layers.
 
 Each Dockerfile names its last stage after its layer, so a vertex reads ``[target layer 2/5] RUN ...``; buildx may put
-the name of another target in front when targets share work, hence only the stage's own name counts.
+the name of another target in front when targets share work, hence only the stage's own name counts. A Dockerfile of one
+stage gives ``[target 1/1] RUN ...``: there the instruction itself says whose it is.
 """
 
 from __future__ import annotations
@@ -9,14 +10,15 @@ from __future__ import annotations
 import json
 import re
 from base64 import b64decode
-from collections.abc import Collection
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from imagekit.log import bar
 
-_VERTEX = re.compile(r"\[(?:\S+ )*?(?P<stage>[\w-]+) +(?P<step>\d+)/(?P<steps>\d+)\] (?P<what>.*)", re.S)
+_VERTEX = re.compile(r"\[(?P<names>\S+(?: \S+)*) +(?P<step>\d+)/(?P<steps>\d+)\] (?P<what>.*)", re.S)
+_CONTINUED = re.compile(r"\\\s*\n")
 _LOG_LINES = 40
 
 
@@ -41,8 +43,9 @@ class LayerProgress:
 class Progress:
     """Takes raw JSON lines as they come and keeps the state of each layer."""
 
-    def __init__(self, layers: Collection[str]) -> None:
-        self.layers = {name: LayerProgress(name) for name in layers}
+    def __init__(self, dockerfiles: Mapping[str, str]) -> None:
+        self.layers = {name: LayerProgress(name) for name in dockerfiles}
+        self._owners = {line: name for name, text in dockerfiles.items() for line in _instructions(text)}
         self.other_errors: list[str] = []
         self.exporting = False
         self._vertices: dict[str, tuple[str, int]] = {}
@@ -85,7 +88,7 @@ class Progress:
 
     def _vertex(self, vertex: dict[str, Any]) -> None:
         found = _VERTEX.match(vertex.get("name", ""))
-        layer = self.layers.get(found["stage"]) if found else None
+        layer = self.layers.get(self._owner(found)) if found else None
         if found is None or layer is None:
             self._foreign(vertex)
             return
@@ -102,6 +105,10 @@ class Progress:
             if vertex.get("cached"):
                 layer.cached.add(step)
         self._tell(layer)
+
+    def _owner(self, found: re.Match[str]) -> str:
+        names = found["names"].split()
+        return names[-1] if len(names) > 1 else self._owners.get(" ".join(found["what"].split()), names[-1])
 
     def _foreign(self, vertex: dict[str, Any]) -> None:
         name, error = vertex.get("name", ""), vertex.get("error", "")
@@ -125,6 +132,12 @@ class Progress:
 
     def _tell(self, layer: LayerProgress) -> None:
         bar(layer.name, len(layer.done), layer.steps, layer.doing)
+
+
+def _instructions(dockerfile: str) -> list[str]:
+    """The instructions of a Dockerfile as BuildKit shows them, white space aside."""
+    lines = (" ".join(line.split()) for line in _CONTINUED.sub(" ", dockerfile).splitlines())
+    return [line for line in lines if line and not line.startswith("#")]
 
 
 def _seconds(vertex: dict[str, Any]) -> float:

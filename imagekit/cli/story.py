@@ -10,6 +10,7 @@ import time
 
 _SILENCE = 4.0  # seconds after which the current step is named again
 _BARS_EVERY = 2.0
+_PROGRESS_EVERY = 2.0
 
 
 class StoryHandler(logging.Handler):
@@ -48,7 +49,7 @@ class StoryHandler(logging.Handler):
                 self._tell_bars()
             case "progress":
                 self._now = text
-                if not self._alive:
+                if not self._alive and time.monotonic() - self._spoke >= _PROGRESS_EVERY:
                     self._line("  " * depth + f"… {text}")
             case _:
                 prefix = "" if record.levelno < logging.WARNING else f"{record.levelname.lower()}: "

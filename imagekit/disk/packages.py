@@ -7,7 +7,7 @@ from pathlib import Path
 
 from imagekit.config.model import Family
 from imagekit.disk.inventory import Inventory
-from imagekit.evidence.packages import Package, packages_of_dpkg, packages_of_rpm
+from imagekit.packages import Package, packages_of_dpkg, packages_of_rpm
 from imagekit.process import run
 
 _RPM_FORMAT = r"%{NAME}\t%{EPOCHNUM}:%{VERSION}-%{RELEASE}\t%{ARCH}\t%{SOURCERPM}\n"

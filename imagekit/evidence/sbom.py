@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from imagekit.evidence.packages import Package
 from imagekit.evidence.statement import CYCLONEDX_TYPE, Statement
 from imagekit.oci import Digest
+from imagekit.packages import Package
 
 # A namespace of our own, so that the serial number follows from the image digest alone.
 _NAMESPACE = uuid.UUID("6f1d3c52-1f0c-5f0e-9c57-6d2a4f0b7a11")

@@ -11,7 +11,7 @@ from imagekit.disk.inventory import Inventory, take_inventory
 from imagekit.disk.packages import installed_packages
 from imagekit.disk.presence import prove_present
 from imagekit.errors import RefusedError
-from imagekit.evidence.packages import Package
+from imagekit.packages import Package
 from imagekit.plan.model import Plan
 from imagekit.report.result import write_whole
 from imagekit.services.dockerd import engine

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 from imagekit import __version__
 from imagekit.build.builder import Build
 from imagekit.config.load import Project
-from imagekit.evidence.packages import Package
 from imagekit.evidence.sbom import cyclonedx, sbom_statement
 from imagekit.evidence.testresult import result_statement
 from imagekit.oci import Digest, Reference
+from imagekit.packages import Package
 from imagekit.plan.model import Plan
 from imagekit.report.result import EvidenceRow, ReleaseRow, RunResult
 from imagekit.services.registry import registry as embedded_registry

@@ -14,7 +14,7 @@ from imagekit.config.load import Project
 from imagekit.doctor.check import BUILD, PUBLISH, VERIFY, require
 from imagekit.doctor.model import Need
 from imagekit.errors import ImagekitError
-from imagekit.evidence.packages import Package
+from imagekit.packages import Package
 from imagekit.pipeline import node
 from imagekit.pipeline.image import built, proven
 from imagekit.pipeline.needs import host_of

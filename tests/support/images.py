@@ -9,11 +9,11 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from imagekit.evidence.packages import packages_of_dpkg
 from imagekit.evidence.sbom import cyclonedx, sbom_statement
 from imagekit.evidence.statement import Statement
 from imagekit.evidence.testresult import result_statement
 from imagekit.oci import MEDIA_TYPE_MANIFEST, Digest
+from imagekit.packages import packages_of_dpkg
 from imagekit.publish.model import Descriptor
 from imagekit.sign.native import NativeSigner, NativeVerifier
 from imagekit.verify.outcome import CheckResult, Outcome, SuiteResult

@@ -16,7 +16,7 @@ def log(digest: str, text: str) -> dict[str, Any]:
 
 
 def told(*events: dict[str, Any], indent: int | None = None) -> Progress:
-    progress = Progress(["base", "k0s"])
+    progress = Progress({"base": "FROM x AS base\nRUN one", "k0s": "FROM y AS k0s\nRUN --mount=a \\\n    two  # x"})
     for event in events:
         for line in json.dumps(event, indent=indent).splitlines():
             progress.take(line)
@@ -66,3 +66,8 @@ def test_an_error_outside_of_any_layer_is_kept() -> None:
     assert layer == ""
     assert "no space left on device" in text
     assert "failed to solve" in text
+
+
+def test_a_dockerfile_of_one_stage_is_known_by_its_instruction() -> None:
+    progress = told(vertex("a", "[stamp 1/1] RUN --mount=a     two  # x", **TIMES))
+    assert progress.layers["k0s"].done == {1}

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from imagekit.evidence.packages import PackageListError, packages_of_dpkg, packages_of_rpm
 from imagekit.evidence.sbom import cyclonedx
 from imagekit.evidence.statement import MalformedStatementError, Statement, parse_statement
 from imagekit.evidence.testresult import judge, result_statement
 from imagekit.oci import Digest
+from imagekit.packages import PackageListError, packages_of_dpkg, packages_of_rpm
 from imagekit.verify.outcome import Outcome, SuiteResult
 from tests.support.images import BOOT, DPKG_STATUS, check, evidence_of, suite
 
