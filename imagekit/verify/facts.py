@@ -94,7 +94,7 @@ class Facts:
     kairos_release: Mapping[str, str]
     sshd: Mapping[str, tuple[str, ...]]
     devices: tuple[tuple[str, str, str], ...]
-    time: Mapping[str, str]
+    hardware_clock: str
     machine_id: str
     hostname: str
     image_files: Mapping[str, File] | None
@@ -154,7 +154,7 @@ def parse_facts(text: str) -> Facts:
         kairos_release=_environment(lines["kairosrelease"]),
         sshd=_multi(lines["sshd"]),
         devices=tuple((f[0], f[1], f[2]) for f in (line.split(":") for line in lines["nm"]) if len(f) >= 3),
-        time=_pairs(lines["time"], "="),
+        hardware_clock="".join(lines["clock"][:1]) or "UTC",
         machine_id="".join(lines["machineid"][:1]),
         hostname="".join(lines["hostname"][:1]),
         image_files=_image(lines["image"]),

@@ -47,7 +47,9 @@ def test_something_is_declared() -> None:
 @each
 def test_authority_is_in_the_bundle(bundle: list[x509.Certificate], pem: Path) -> None:
     """The declared authority is in the system's bundle, byte for byte."""
-    assert load(pem).fingerprint(SHA256()) in {cert.fingerprint(SHA256()) for cert in bundle}
+    held = {cert.fingerprint(SHA256()) for cert in bundle}
+    missing = load(pem).fingerprint(SHA256()) not in held
+    assert not missing, f"{pem.name} is not among the {len(held)} certificates of the bundle"
 
 
 @each
