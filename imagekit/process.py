@@ -105,6 +105,15 @@ def run(
     return Completed(command, code, stdout, stderr)
 
 
+def interactive(argv: Sequence[str | Path]) -> int:
+    """Run a program on this terminal (its standard streams are ours) and return its exit status."""
+    command = [os.fspath(part) for part in argv]
+    try:
+        return subprocess.run(command, env={**os.environ, "LANG": "C.UTF-8"}, check=False).returncode
+    except FileNotFoundError:
+        raise ProgramMissingError(f"program not found: {command[0]}", hint="Run `imagekit doctor`.") from None
+
+
 @contextmanager
 def background(
     argv: Sequence[str | Path],

@@ -165,7 +165,7 @@ def _layer_build(plan: Plan, name: str, progress: Progress) -> LayerBuild:
 @contextmanager
 def _partial(folder: Path) -> Iterator[Path]:
     """A folder beside `folder` that becomes it when the block succeeds, and vanishes otherwise."""
-    partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}.{os.getpid()}.", dir=folder.parent))
     try:
         yield partial
         shutil.rmtree(folder, ignore_errors=True)

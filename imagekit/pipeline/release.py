@@ -8,15 +8,19 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from imagekit import __version__
-from imagekit.build.builder import Build
+from imagekit.build.builder import Build, earlier_build
 from imagekit.config.load import Project
 from imagekit.evidence.sbom import cyclonedx, sbom_statement
 from imagekit.evidence.testresult import result_statement
 from imagekit.oci import Digest, Reference
 from imagekit.packages import Package
+from imagekit.pipeline.image import proven
+from imagekit.pipeline.verdict import kept_verdict, verdict_id
 from imagekit.plan.model import Plan
+from imagekit.plan.resolve import make_plan
 from imagekit.report.result import EvidenceRow, ReleaseRow, RunResult
 from imagekit.services.registry import registry as embedded_registry
+from imagekit.vm.interface import Road
 
 if TYPE_CHECKING:
     from imagekit.evidence.statement import Statement
@@ -85,6 +89,21 @@ def publish(project: Project, plan: Plan, image: Build, result: RunResult, packa
             annotations={"version": plan.version, "plan": plan.id},
         )
         return _row(done, client, store)
+
+
+def publish_tested(project: Project, image_name: str, roads: Sequence[Road]) -> ReleaseRow:
+    """Publish an image that was built and passed before; raises `NotPassedError` when it was not."""
+    from imagekit.publish.errors import NotPassedError
+
+    plan = make_plan(project, image_name)
+    image = earlier_build(project.work, plan)
+    found = kept_verdict(project.work, verdict_id(project, image_name, image.digest, roads)) if image else None
+    if image is None or found is None:
+        raise NotPassedError(
+            f"{image_name} {plan.version} has not passed its tests as it stands now; it is not published",
+            hint=f"Run `imagekit run {image_name}`, which tests and publishes.",
+        )
+    return publish(project, plan, image, found, proven(project, plan, image))
 
 
 def _row(done: Published, client: Registry, store: KeyStore) -> ReleaseRow:

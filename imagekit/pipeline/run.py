@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import shutil
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -84,7 +85,7 @@ def run_image(project: Project, name: str, options: Options) -> Finished:
     except (ImagekitError, KeyboardInterrupt) as caught:
         error = caught
     if run.earlier is not None and error is None and _nothing_new(run):
-        folder.rmdir()
+        shutil.rmtree(folder)
         earlier = project.work / "runs" / run.earlier.run_id
         return Finished(result=run.earlier, page=earlier / "report.html", unchanged=True)
     result = _result(run)

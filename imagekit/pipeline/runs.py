@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import os
 import secrets
 from datetime import UTC, datetime
 from pathlib import Path
 
 from imagekit.errors import ConfigError
+from imagekit.process import alive, start_time
 from imagekit.report.result import FILE_NAME, RunResult
 
 PAGE, JUNIT = "report.html", "junit.xml"
+_OWNER = "owner.json"
 
 
 def new_run(work: Path) -> tuple[str, Path]:
@@ -17,7 +21,21 @@ def new_run(work: Path) -> tuple[str, Path]:
     run_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
     folder = work / "runs" / run_id
     folder.mkdir(parents=True)
+    (folder / _OWNER).write_text(json.dumps({"pid": os.getpid(), "started": start_time(os.getpid())}))
     return run_id, folder
+
+
+def abandoned_runs(work: Path) -> list[Path]:
+    """Folders of runs that ended without a result: their process is dead."""
+    return [path for path in sorted((work / "runs").glob("*")) if not (path / FILE_NAME).exists() and not _owned(path)]
+
+
+def _owned(folder: Path) -> bool:
+    try:
+        owner = json.loads((folder / _OWNER).read_text())
+        return alive(int(owner["pid"]), started=float(owner["started"]))
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return False
 
 
 def kept_runs(work: Path) -> list[Path]:
