@@ -1,0 +1,85 @@
+"""Errors at the edge: message, hint and exit code; nothing half-told."""
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from imagekit.cli import cli
+from imagekit.process import Completed, run
+from tests.support.project import make_project
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    return make_project(tmp_path)
+
+
+def imagekit(project: Path, *arguments: str) -> Completed:
+    import sys
+
+    code = "import sys; sys.argv[0] = 'imagekit'; from imagekit.cli import main; main()"
+    return run([sys.executable, "-c", code, "--project", project, *arguments], timeout=60, ok=range(256))
+
+
+def test_done_is_0_with_the_result_on_stdout_and_nothing_else(project: Path) -> None:
+    done = imagekit(project, "plan")
+    assert done.returncode == 0
+    assert done.stdout.startswith("small-node v2026.1122.0-g")
+    assert done.stderr == ""
+
+
+def test_bad_configuration_is_2_and_names_the_line(project: Path) -> None:
+    path = project / "images/images.yaml"
+    path.write_text(path.read_text().replace("family: debian", "family: debain"))
+    done = imagekit(project, "plan")
+    assert done.returncode == 2
+    assert "images.yaml:4: images.small-node.family" in done.stderr
+    assert "Did you mean 'debian'?" in done.stderr
+    assert done.stdout == ""
+
+
+def test_an_unknown_command_is_2_and_gets_a_suggestion(project: Path) -> None:
+    done = imagekit(project, "plam")
+    assert done.returncode == 2
+    assert "Did you mean 'plan'?" in done.stderr
+
+
+def test_publishing_what_was_not_tested_is_1(project: Path) -> None:
+    done = imagekit(project, "publish")
+    assert done.returncode == 1
+    assert "has not passed its tests" in done.stderr
+    assert "imagekit run small-node" in done.stderr
+
+
+def test_a_report_that_is_not_there_is_2(project: Path) -> None:
+    done = imagekit(project, "report")
+    assert done.returncode == 2
+    assert "no run has been recorded" in done.stderr
+
+
+def test_a_bad_reference_is_2(project: Path) -> None:
+    done = imagekit(project, "verify", "no-registry-in-this")
+    assert done.returncode == 2
+    assert "names no registry" in done.stderr
+
+
+def test_a_reader_that_goes_away_is_no_error(project: Path) -> None:
+    done = run(
+        ["sh", "-c", f"{_quoted()} --project '{project}' plan --json | head -c 10; exit 0"], timeout=60, ok=range(256)
+    )
+    assert "Traceback" not in done.stderr
+
+
+def _quoted() -> str:
+    import shlex
+    import sys
+
+    return shlex.join([sys.executable, "-c", "from imagekit.cli import main; main()"])
+
+
+def test_help_lists_every_command() -> None:
+    result = CliRunner().invoke(cli, ["--help"])
+    assert result.exit_code == 0
+    for name in ("run", "plan", "verify", "clean"):
+        assert f"\n  {name} " in result.output
