@@ -95,7 +95,7 @@ class Progress:
         step = int(found["step"])
         layer.steps = int(found["steps"])
         self._vertices[vertex["digest"]] = (layer.name, step)
-        layer.doing = " ".join(found["what"].split())
+        layer.doing = " ".join(word for word in found["what"].split() if not word.startswith("--mount="))
         if vertex.get("error") and "context canceled" not in vertex["error"]:
             layer.error = vertex["error"]
             self._failed.append(vertex["digest"])

@@ -10,6 +10,7 @@ import time
 
 _SILENCE = 4.0  # seconds after which the current step is named again
 _BARS_EVERY = 2.0
+_WIDTH = 80
 _PROGRESS_EVERY = 2.0
 
 
@@ -23,6 +24,7 @@ class StoryHandler(logging.Handler):
         self._spoke = self._bars_at = time.monotonic()
         self._open: list[tuple[str, float]] = []
         self._bars: dict[str, tuple[int, int, str]] = {}
+        self._latest = ""
         self._now = ""
         self._drawn = 0
         self._end = threading.Event()
@@ -45,7 +47,8 @@ class StoryHandler(logging.Handler):
             case "done" | "failed":
                 self._close_step(kind, depth, text, float(getattr(record, "seconds", 0.0)))
             case "bar":
-                self._bars[record.__dict__["bar"]] = (record.__dict__["done"], record.__dict__["total"], text)
+                self._latest = record.__dict__["bar"]
+                self._bars[self._latest] = (record.__dict__["done"], record.__dict__["total"], text)
                 self._tell_bars()
             case "progress":
                 self._now = text
@@ -78,8 +81,7 @@ class StoryHandler(logging.Handler):
         now = time.monotonic()
         if now - self._bars_at >= _BARS_EVERY:
             self._bars_at = now
-            name, (done, total, text) = list(self._bars.items())[-1]
-            self._line(f"  {name} {done}/{total} {text}")
+            self._line("  " * len(self._open) + self._last_bar())
 
     def _line(self, text: str) -> None:
         self._erase()
@@ -104,11 +106,12 @@ class StoryHandler(logging.Handler):
     def _waiting(self) -> str:
         """What is going on, for a line when nothing else was said for a while."""
         name, since = self._open[-1]
-        doing = ""
-        if self._bars:
-            part, (done, total, text) = list(self._bars.items())[-1]
-            doing = f"; {part} {done}/{total} {text[:60]}"
+        doing = f"; {self._last_bar()}" if self._bars else ""
         return f"{name}: {_seconds(time.monotonic() - since)} so far{doing}"
+
+    def _last_bar(self) -> str:
+        done, total, text = self._bars[self._latest]
+        return f"{self._latest} {done}/{total} {text[:_WIDTH]}"
 
     def _draw(self) -> None:
         self._erase()
