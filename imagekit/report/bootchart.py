@@ -9,7 +9,8 @@ from imagekit.report.result import BootChart, BootUnit
 from imagekit.verify.text import one_line
 from imagekit.vm.interface import Machine
 
-_UNITS = 48
+_UNITS = 40
+_NOTHING = 0.02  # seconds; targets, slices and sockets come up in no time and say nothing
 # The properties of https://www.freedesktop.org/software/systemd/man/latest/org.freedesktop.systemd1.html
 _COMMAND = (
     "export LC_ALL=C SYSTEMD_PAGER=; systemctl show -p InitRDTimestampMonotonic -p UserspaceTimestampMonotonic "
@@ -36,7 +37,8 @@ def parse_chart(text: str) -> BootChart:
     userspace, finished = _seconds(manager, "UserspaceTimestamp"), _seconds(manager, "FinishTimestamp")
     initrd = _seconds(manager, "InitRDTimestamp")
     units = {unit.name: unit for block in blocks[1:] if (unit := _unit(block, finished)) is not None}
-    slowest = sorted(units.values(), key=lambda unit: unit.seconds, reverse=True)[:_UNITS]
+    told = [unit for unit in units.values() if unit.failed or unit.seconds >= _NOTHING]
+    slowest = sorted(told, key=lambda unit: (unit.failed, unit.seconds), reverse=True)[:_UNITS]
     return BootChart(
         kernel=initrd or userspace,
         initrd=initrd,

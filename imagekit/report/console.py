@@ -33,7 +33,7 @@ def _lines(console: Path) -> list[bytes]:
     if not console.exists():
         return []
     with console.open("rb") as stream:
-        return stream.read(_MAX_BYTES).split(b"\n")
+        return stream.read(_MAX_BYTES).removesuffix(b"\n").split(b"\n") if console.stat().st_size else []
 
 
 def _clean(raw: bytes) -> str:

@@ -63,3 +63,7 @@ def test_console_excerpt(tmp_path: Path) -> None:
     assert kept.matches[0].matched == "oops"
     assert "\x1b" not in kept.lines[0].text
     assert excerpt(tmp_path / "none", {}).lines == ()
+    log.write_bytes(b"")
+    assert excerpt(log, {}).total == 0
+    log.write_bytes(b"one\n")
+    assert excerpt(log, {}).total == 1
