@@ -100,6 +100,8 @@ def _running(
         xml = domain_xml(domain, request.harness / "domains" / "machine.xml.j2")
         begun = process.now()
         handle = stack.enter_context(hypervisor.started(opened, xml))
+        if request.forwards:
+            hypervisor.check_may_relay(domain.name)
         watch = _watcher(domain.name, handle, console)
         deadline = Deadline.after(speed.scaled(request.limit or _LIMITS[request.road]))
         with BannerProbe(port) as probe:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from imagekit.vm.errors import HypervisorError
@@ -67,6 +68,21 @@ def started(opened: Any, xml: str) -> Iterator[Any]:
         yield domain
     finally:
         destroy(domain)
+
+
+def check_may_relay(name: str) -> None:
+    """Refuse a QEMU that libvirt forbids to start programs: it could not connect a guest to the harness's servers."""
+    for folder in (Path("/run/libvirt/qemu"), Path(os.environ.get("XDG_RUNTIME_DIR", "/run")) / "libvirt/qemu/run"):
+        try:
+            pid = (folder / f"{name}.pid").read_text().strip()
+            line = Path(f"/proc/{pid}/cmdline").read_text()
+        except OSError:
+            continue
+        if "spawn=deny" in line:
+            raise HypervisorError(
+                "libvirt starts QEMU in a sandbox that forbids the connection from the guest to servers of the test",
+                hint="Set `seccomp_sandbox = 0` in libvirt's qemu.conf and restart libvirtd (or virtqemud).",
+            )
 
 
 def destroy(domain: Any) -> None:
