@@ -1,0 +1,57 @@
+"""Both roads to SSH, against a plain Debian with cloud-init and dracut on the same QEMU."""
+
+from __future__ import annotations
+
+from imagekit.bench.model import Goal, Row
+from imagekit.bench.plain import PlainBoot, boot_plain
+from imagekit.bench.reference import reference_image
+from imagekit.bench.subject import Subject
+from imagekit.disk.live import live_iso
+from imagekit.pipeline import node
+from imagekit.pipeline.needs import libvirt_uri
+from imagekit.services.libvirtd import libvirt
+from imagekit.vm.interface import BootRecord, Road
+
+GOALS = {Road.FAST: Goal(limit=0.4), Road.LIVE: Goal(limit=0.6)}
+_AGAINST = "plain Debian, cloud-init, dracut"
+
+
+def measure(bench: Subject) -> list[Row]:
+    """One boot each, one after another; wall seconds to the login and QEMU's processor seconds until then."""
+    subject = bench.node()
+    image = reference_image(bench.cache, bench.project.settings.debian_mirror)
+    artifacts = node.make_disks(subject)
+    live_iso(artifacts)  # made once for a digest, no part of a boot
+    uri = libvirt_uri(bench.project)
+    with libvirt(uri):
+        plain = boot_plain(image, subject.shape, subject.harness, bench.scratch, uri)
+    roads = []
+    for road in Road:
+        with node.machine_of(subject, artifacts, road) as machine:
+            roads.append(machine.boot)
+    return [row for record in roads for row in rows_of(record, plain)]
+
+
+def rows_of(record: BootRecord, plain: PlainBoot) -> tuple[Row, Row]:
+    """The two rows of one road."""
+    goal = GOALS[record.road]
+    note = f"{record.shape.cpus} CPUs, {record.shape.memory_mib} MiB, {record.accelerator}, QEMU {record.qemu_version}"
+    return (
+        Row(
+            name=f"boot to SSH, {record.road} road",
+            measured=record.seconds_to_ssh,
+            unit="s",
+            against=_AGAINST,
+            reference=plain.seconds_to_ssh,
+            goal=goal,
+            note=note,
+        ),
+        Row(
+            name=f"boot to SSH, {record.road} road, CPU",
+            measured=record.cpu_seconds,
+            unit="CPU s",
+            against=_AGAINST,
+            reference=plain.cpu_seconds,
+            goal=goal,
+        ),
+    )

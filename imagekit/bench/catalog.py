@@ -1,0 +1,36 @@
+"""The benchmarks by name; the module of one is imported when it is asked for."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from imagekit.bench.model import Row
+    from imagekit.bench.subject import Subject
+
+# name -> what it measures; imagekit/bench/<name>.py holds `measure`.
+BENCHMARKS = {
+    "startup": "CPU seconds of `imagekit --help` and `imagekit plan`",
+    "unchanged": "a run with nothing changed, against the run that built the image",
+    "rootfs": "image to root file system, against a plain copy and checksum of the same bytes",
+    "boot": "both roads to SSH, against a plain Debian with cloud-init and dracut",
+    "checks": "the checks of a road, against testinfra with a new connection for each fact",
+    "push": "bytes of a second push, memory of a push of 1 GiB",
+    "change": "one certificate added to the top layer, until the verdict",
+    "cold": "a fresh clone with nothing cached, stage by stage",
+}
+SLOW = ("cold",)  # only when named
+
+
+def chosen(names: Sequence[str]) -> tuple[str, ...]:
+    """The named benchmarks in the order of the table, each once; without names all but the slow ones."""
+    wanted = set(names) or {name for name in BENCHMARKS if name not in SLOW}
+    return tuple(name for name in BENCHMARKS if name in wanted)
+
+
+def measure_of(name: str) -> Callable[[Subject], list[Row]]:
+    """The function that measures."""
+    measure: Callable[[Subject], list[Row]] = importlib.import_module(f"imagekit.bench.{name}").measure
+    return measure

@@ -1,0 +1,76 @@
+"""The checks of a road, against stock testinfra that opens a new paramiko connection for each fact."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+from imagekit import process
+from imagekit.bench.model import Goal, Row
+from imagekit.bench.subject import Subject
+from imagekit.log import progress, step
+from imagekit.pipeline import node
+from imagekit.verify.runner import run_suites
+from imagekit.vm.interface import Road, SshTarget
+
+if TYPE_CHECKING:
+    from testinfra.host import Host
+
+FACTS = 60
+_GOAL = Goal(limit=0.25)
+_TELL_EVERY = 10
+
+
+def measure(bench: Subject) -> list[Row]:
+    """Wall seconds of both on one machine on the fast road; compared by the check and by the fact."""
+    subject = bench.node()
+    with node.test_peers(subject) as peers:
+        artifacts = node.make_disks(subject)
+        with node.machine_of(subject, artifacts, Road.FAST, peers) as machine:
+            suites = run_suites(machine, subject.spec.layers, subject.suites(Road.FAST), peers=peers)
+            with step(f"Stock testinfra: {FACTS} facts, a connection each"):
+                stock = stock_seconds(machine.ssh, FACTS)
+    count = len(suites.checks)
+    against = f"testinfra, paramiko, {FACTS} facts"
+    each = Row(
+        name=f"one check of {count}, fast road",
+        measured=suites.seconds / count,
+        unit="s",
+        against=against,
+        reference=stock / FACTS,
+        goal=_GOAL,
+        note=", ".join(f"{number} {outcome}" for outcome, number in suites.counts.items() if number),
+    )
+    return [each, Row(name=f"all {count} checks", measured=suites.seconds, unit="s", against=against, reference=stock)]
+
+
+def stock_seconds(target: SshTarget, count: int) -> float:
+    """Wall seconds that stock testinfra takes for so many simple facts, each over its own connection."""
+    import testinfra
+
+    where = f"paramiko://{target.user}@{target.host}:{target.port}?"
+    where += urlencode({"ssh_identity_file": target.key, "timeout": 60})
+    config = target.config.with_name("stock_config")
+    # The one concession: testinfra's own policy prints a warning for a host key that it cannot know.
+    config.write_text(f"Host {target.host}\n  StrictHostKeyChecking no\n")
+    where += "&" + urlencode({"ssh_config": config})
+    begun = process.now()
+    for number in range(count):
+        host = testinfra.get_host(where)
+        _fact(host, number)
+        host.backend.client.close()
+        if number % _TELL_EVERY == 0:
+            progress(f"fact {number} of {count}")
+    return process.now() - begun
+
+
+def _fact(host: Host, number: int) -> object:
+    match number % 4:
+        case 0:
+            return host.file("/etc/passwd").exists
+        case 1:
+            return host.package("openssh-server").is_installed
+        case 2:
+            return host.service("ssh").is_enabled
+        case _:
+            return host.user("root").uid

@@ -1,0 +1,86 @@
+"""A clone of the project to work in, with its own work folder and a registry port of its own."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from imagekit import process
+from imagekit.bench.subject import program
+from imagekit.config.load import SETTINGS_FILE, Project
+from imagekit.errors import ToolError
+from imagekit.log import progress
+from imagekit.pipeline.runs import find_run
+from imagekit.report.result import RunResult, read_result
+from imagekit.services.control import down
+from imagekit.vm.ports import reserved_port
+
+_TIMEOUT = 7200.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ran:
+    """A command that ended: wall seconds, the longest silence in seconds, and the result file of its run."""
+
+    seconds: float
+    silence: float
+    result: RunResult
+
+
+@contextmanager
+def cloned(project: Project, folder: Path) -> Iterator[Path]:
+    """A clone of what is committed; whatever was started for it is stopped at the end."""
+    process.run(["git", "-c", "safe.directory=*", "clone", "--quiet", project.root, folder], timeout=300.0)
+    with reserved_port() as port:
+        address = f"127.0.0.1:{port}"
+    _write_settings(project, folder, address)
+    try:
+        yield folder
+    finally:
+        down(folder / ".imagekit", address)
+
+
+def run_in(clone: Path, *arguments: str, env: Mapping[str, str]) -> Ran:
+    """Run imagekit in a clone; the answer no (a check failed) is an answer, all else raises."""
+    last, silence = process.now(), 0.0
+
+    def heard(line: str) -> None:
+        nonlocal last, silence
+        silence, last = max(silence, process.now() - last), process.now()
+        progress(line.strip())
+
+    begun = process.now()
+    argv: list[str | Path] = [program(), "--project", clone, *arguments]
+    process.run(argv, timeout=_TIMEOUT, env=env, cwd=clone, on_line=heard, ok=(0, 1))
+    seconds = process.now() - begun
+    result = read_result(find_run(clone / ".imagekit", None))
+    if result.suites is None:
+        reason = result.failure.error if result.failure else "no check was run"
+        raise ToolError(f"`imagekit {' '.join(arguments)}` in a clone came to no verdict: {reason}")
+    return Ran(seconds=seconds, silence=silence, result=result)
+
+
+def verdict_note(result: RunResult) -> str:
+    """How the checks ended, for a row that is about time."""
+    assert result.suites is not None
+    counted = ", ".join(f"{count} {outcome}" for outcome, count in result.suites.counts.items() if count)
+    roads = " and ".join(boot.road.value for boot in result.boots)
+    return f"verdict {result.verdict}: {counted}, on the {roads} road"
+
+
+def share_base(project: Project, clone: Path) -> None:
+    """Give a clone the root file systems that the project made for its base: they are the same bytes."""
+    kept = project.work / "distro"
+    if kept.is_dir():
+        shutil.copytree(kept, clone / ".imagekit" / "distro")
+
+
+def _write_settings(project: Project, clone: Path, address: str) -> None:
+    import yaml
+
+    settings: dict[str, Any] = project.settings.model_dump(mode="json", exclude_none=True) | {"registry": address}
+    (clone / SETTINGS_FILE).write_text(yaml.safe_dump(settings))

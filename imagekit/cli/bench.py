@@ -1,0 +1,43 @@
+"""imagekit bench"""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+
+import click
+
+from imagekit.bench.catalog import BENCHMARKS, chosen
+from imagekit.cli.app import App
+
+
+@click.command("bench")
+@click.argument("names", nargs=-1, metavar="[NAMES]...", type=click.Choice(list(BENCHMARKS)))
+@click.option("--image", help="Image to measure with; not needed when there is only one.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option(
+    "--out", type=click.Path(path_type=Path, dir_okay=False), help="Write the Markdown table to this file as well."
+)
+@click.pass_context
+def command(ctx: click.Context, names: tuple[str, ...], image: str | None, as_json: bool, out: Path | None) -> None:
+    """Measure the pipeline against its goals; print ratios of one run.
+
+    Every reference is measured in the same run. Without NAMES all but `cold` are measured. Results are kept in
+    .imagekit/bench. Exit code 1 when a goal is missed, 3 when something could not be measured.
+    """
+    from imagekit.bench import table
+    from imagekit.bench.suite import keep_report, run_benchmarks
+    from imagekit.report.result import write_whole
+
+    app: App = ctx.obj
+    asked = shlex.join(["imagekit", *sys.argv[1:]])
+    report = run_benchmarks(app.project, app.image_name(image), chosen(names), asked)
+    kept = keep_report(report, app.work / "bench")
+    if out is not None:
+        write_whole(out, table.as_markdown(report))
+    click.echo(table.as_json(report) if as_json else table.as_text(report), nl=False)
+    click.echo(f"kept in {kept} and {kept.with_suffix('.md').name}", err=True)
+    if report.errors:
+        ctx.exit(3)
+    ctx.exit(1 if report.missed else 0)
