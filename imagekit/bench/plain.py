@@ -29,7 +29,8 @@ from imagekit.vm.keys import KeyPair, fresh_pair
 from imagekit.vm.ports import reserved_port
 from imagekit.waiting import Deadline, wait_until
 
-ARGUMENTS = "root=/dev/vda ro console=ttyS0 panic=-1"
+# No fstab, so the root is mounted writable from the start; with "ro" cloud-init could not do its work.
+ARGUMENTS = "root=/dev/vda rw console=ttyS0 panic=-1"
 _LIMIT = 400.0  # seconds on the machine of reference
 _USER = "debian"
 
