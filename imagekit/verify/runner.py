@@ -6,6 +6,7 @@ pytest runs in a process of its own: a hang can be killed, and what happened unt
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 from collections.abc import Sequence
@@ -27,6 +28,9 @@ from imagekit.vm.interface import Machine, Road
 
 _COLLECT_SECONDS = 120.0
 _PYTEST_BROKE = (3, 4)
+_PYTEST_LINE = re.compile(
+    r"(?P<layer>[\w-]+)/test_\w+\.py::test_(?P<check>\S+) (?P<word>[A-Z]+) +\[ *(?P<share>\d+)%\]"
+)
 
 
 class EmptySuiteError(ConfigError):
@@ -158,12 +162,19 @@ def _pytest(session: Session, suites: Suites, extra: Sequence[str], seconds: flo
         timeout=seconds,
         env=_environment(out / "session.json"),
         cwd=out,
-        on_line=lambda line: progress(one_line(line, 100)) if "::" in line else None,
+        on_line=_tell,
         ok=range(256),
     )
     (out / "pytest.log").write_text(done.stdout + done.stderr)
     if done.returncode in _PYTEST_BROKE or done.returncode > 128:
         raise SuiteError(f"pytest broke (exit status {done.returncode})", hint=(done.stdout + done.stderr)[-2000:])
+
+
+def _tell(line: str) -> None:
+    """One line of pytest's: which check of which layer has ended how."""
+    found = _PYTEST_LINE.search(line)
+    if found:
+        progress(one_line(f"{found['layer']}: {found['check']} {found['word'].lower()}, {found['share']} %", 100))
 
 
 def _spread(workers: int) -> tuple[str, ...]:
