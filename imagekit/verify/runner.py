@@ -172,7 +172,7 @@ def _pytest(session: Session, suites: Suites, extra: Sequence[str], seconds: flo
 
 def _tell(line: str) -> None:
     """One line of pytest's: which check of which layer has ended how."""
-    found = _PYTEST_LINE.search(line)
+    found = _PYTEST_LINE.search(line[:300])  # a long line may be the guest's
     if found:
         progress(one_line(f"{found['layer']}: {found['check']} {found['word'].lower()}, {found['share']} %", 100))
 
