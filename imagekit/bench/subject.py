@@ -17,6 +17,7 @@ from imagekit.config.load import Project
 from imagekit.pipeline import node
 from imagekit.pipeline.image import built
 from imagekit.plan.resolve import make_plan
+from imagekit.services.mounts import unmount_below
 
 SCRATCH = "tmp"
 
@@ -57,6 +58,7 @@ def scratch_folder(bench: Path) -> Iterator[Path]:
     for left in bench.glob(f"{SCRATCH}-*-*"):
         owner = left.name.split("-")[1]
         if owner.isdigit() and not process.alive(int(owner)):
+            unmount_below(left)  # a killed engine of a clone leaves its own
             shutil.rmtree(left, ignore_errors=True)
     made = Path(tempfile.mkdtemp(prefix=f"{SCRATCH}-{os.getpid()}-", dir=bench))
     try:
