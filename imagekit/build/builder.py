@@ -14,7 +14,7 @@ from typing import Any
 
 from imagekit.build import bake
 from imagekit.build.distro import distro_context
-from imagekit.build.progress import Progress
+from imagekit.build.progress import LayerProgress, Progress
 from imagekit.config.load import Project
 from imagekit.errors import RefusedError, ToolError
 from imagekit.log import step
@@ -33,12 +33,14 @@ class BuildError(RefusedError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerBuild:
-    """How one layer came about; `seconds` is the sum of its steps' wall time."""
+    """How one layer came about: wall seconds of its steps, packed bytes of its blobs, digest of the topmost blob."""
 
     name: str
     id: str
     seconds: float
     reused: bool
+    size: int = 0
+    digest: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,8 +99,9 @@ def build(project: Project, plan: Plan, engine: Mapping[str, str]) -> Build:
     with step(f"Image {plan.image} {plan.version}") as current, _partial(folder) as partial:
         progress = _bake(project, plan, engine, partial, context)
         digest = _digest_of(partial / "oci")
+        blobs = _blobs_of(partial / "oci", digest, _stack(plan, progress))
         current.note = f"{digest.short}"
-    layers = tuple(_layer_build(plan, name, progress) for name in (*plan.layers, "stamp"))
+    layers = tuple(_layer_build(plan, name, progress, blobs) for name in (*plan.layers, "stamp"))
     result = Build(
         image=plan.image,
         plan_id=plan.id,
@@ -157,9 +160,33 @@ def _digest_of(layout: Path) -> Digest:
     return digest
 
 
-def _layer_build(plan: Plan, name: str, progress: Progress) -> LayerBuild:
-    state = progress.layers[name]
-    return LayerBuild(name=name, id=plan.stage(name).id, seconds=round(state.seconds, 3), reused=state.reused)
+def _stack(plan: Plan, progress: Progress) -> list[LayerProgress]:
+    """The stages that the image is made of, bottom first; the framework only lends its program."""
+    return [progress.layers[stage.name] for stage in plan.stages if stage.kind is not StageKind.FRAMEWORK]
+
+
+def _blobs_of(layout: Path, digest: Digest, stack: list[LayerProgress]) -> dict[str, list[dict[str, Any]]]:
+    """The blobs of each stage: BuildKit makes one for each instruction that writes files, from the bottom up.
+
+    Empty when the numbers do not agree; then nothing is claimed.
+    """
+    manifest = json.loads((layout / "blobs" / "sha256" / digest.hex).read_text())
+    left = list(manifest["layers"])
+    if sum(layer.writes for layer in stack) != len(left):
+        return {}
+    return {layer.name: [left.pop(0) for _ in range(layer.writes)] for layer in stack}
+
+
+def _layer_build(plan: Plan, name: str, progress: Progress, blobs: dict[str, list[dict[str, Any]]]) -> LayerBuild:
+    state, own = progress.layers[name], blobs.get(name, [])
+    return LayerBuild(
+        name=name,
+        id=plan.stage(name).id,
+        seconds=round(state.seconds, 3),
+        reused=state.reused,
+        size=sum(blob["size"] for blob in own),
+        digest=own[-1]["digest"] if own else "",
+    )
 
 
 @contextmanager

@@ -24,9 +24,13 @@ _LOG_LINES = 40
 
 @dataclass(slots=True)
 class LayerProgress:
-    """What is known of one layer's build so far; `seconds` is the time its steps took, side by side or not."""
+    """What is known of one layer's build so far; `seconds` is the time its steps took, side by side or not.
+
+    `writes` counts the instructions of its last stage that write files.
+    """
 
     name: str
+    writes: int = 0
     steps: int = 1
     done: set[int] = field(default_factory=set)
     cached: set[int] = field(default_factory=set)
@@ -44,7 +48,7 @@ class Progress:
     """Takes raw JSON lines as they come and keeps the state of each layer."""
 
     def __init__(self, dockerfiles: Mapping[str, str]) -> None:
-        self.layers = {name: LayerProgress(name) for name in dockerfiles}
+        self.layers = {name: LayerProgress(name, _writes(text)) for name, text in dockerfiles.items()}
         self._owners = {line: name for name, text in dockerfiles.items() for line in _instructions(text)}
         self.other_errors: list[str] = []
         self.exporting = False
@@ -138,6 +142,12 @@ def _instructions(dockerfile: str) -> list[str]:
     """The instructions of a Dockerfile as BuildKit shows them, white space aside."""
     lines = (" ".join(line.split()) for line in _CONTINUED.sub(" ", dockerfile).splitlines())
     return [line for line in lines if line and not line.startswith("#")]
+
+
+def _writes(dockerfile: str) -> int:
+    words = [line.split()[0].upper() for line in _instructions(dockerfile)]
+    last = len(words) - words[::-1].index("FROM") if "FROM" in words else 0
+    return sum(word in ("RUN", "COPY", "ADD") for word in words[last:])
 
 
 def _seconds(vertex: dict[str, Any]) -> float:

@@ -217,10 +217,16 @@ def _console(run: _Run) -> ConsoleExcerpt | None:
 
 
 def _layer_rows(image: Build | None) -> tuple[LayerRow, ...]:
-    """Layers of the image with the blobs they became; a layer may be several blobs, so sizes stand at the last row."""
     if image is None:
         return ()
     return tuple(
-        LayerRow(name=layer.name, id=layer.id, digest="", size=0, seconds=layer.seconds, cached=layer.reused)
+        LayerRow(
+            name=layer.name,
+            id=layer.id,
+            digest=layer.digest,
+            size=layer.size,
+            seconds=layer.seconds,
+            cached=layer.reused,
+        )
         for layer in image.layers
     )

@@ -135,8 +135,11 @@ def _boot(result: RunResult) -> list[Text]:
     boot = result.boot
     if boot is None:
         return []
-    how = f"{boot.road} road, {boot.accelerator}, {boot.shape.memory_mib} MiB, {boot.shape.cpus} CPUs"
-    return [_row("boot", f"{_time(boot.seconds_to_ssh)} to SSH ", (f"({how}; {boot.cpu_seconds:.0f} CPU s)", "dim"))]
+    times = ", ".join(
+        f"{each.road} {_time(each.seconds_to_ssh)} ({each.cpu_seconds:.0f} CPU s)" for each in result.boots or (boot,)
+    )
+    how = f"{boot.accelerator}, {boot.shape.memory_mib} MiB, {boot.shape.cpus} CPUs"
+    return [_row("to SSH", times, (f"  {how}", "dim"))]
 
 
 def _checks(suites: SuiteResult | None, *, shown: bool) -> list[Text]:

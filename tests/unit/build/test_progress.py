@@ -71,3 +71,8 @@ def test_an_error_outside_of_any_layer_is_kept() -> None:
 def test_a_dockerfile_of_one_stage_is_known_by_its_instruction() -> None:
     progress = told(vertex("a", "[stamp 1/1] RUN --mount=a     two  # x", **TIMES))
     assert progress.layers["k0s"].done == {1}
+
+
+def test_instructions_that_write_are_counted_in_the_last_stage() -> None:
+    text = "ARG A\nFROM x AS one\nRUN a\nFROM y AS two\nARG B\nRUN a \\\n  && b\nCOPY c d\nLABEL e=f\n# RUN no\n"
+    assert Progress({"two": text}).layers["two"].writes == 2
