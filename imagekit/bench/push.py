@@ -31,7 +31,7 @@ def measure(bench: Subject) -> list[Row]:
         bottom = large_blob(layout, GIB)
         first, second = (made_image(layout, bottom, seed, _TOP) for seed in (1, 2))
     with registry(bench.scratch / "work", address):
-        once, again = (_pushed(layout, image.manifest, address) for image in (first, second))
+        once, again = (pushed(layout, image.manifest, address) for image in (first, second))
     return rows_of(once, again, second)
 
 
@@ -60,7 +60,8 @@ def rows_of(once: dict[str, int], again: dict[str, int], second: MadeImage) -> l
     ]
 
 
-def _pushed(layout: Path, manifest: Digest, address: str) -> dict[str, int]:
+def pushed(layout: Path, manifest: Digest, address: str) -> dict[str, int]:
+    """Push by a fresh process and return its counts; see `imagekit.bench.pusher.push_and_tell`."""
     with step(f"Pushing {manifest.short}"):
         argv: list[str | Path] = [sys.executable, "-m", "imagekit.bench.pusher", layout, str(manifest), address]
         told = process.run(argv, timeout=_TIMEOUT).stdout

@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from imagekit.bench.madelayout import large_blob, made_image
+from imagekit.bench.push import pushed
 from imagekit.bench.reference import PACKAGES, arguments
 from imagekit.oci import Digest
 from imagekit.publish.layout import layout_manifest
+from tests.support.registry import simulated_registry
 
 
 def test_two_made_images_share_the_bottom_layer_alone(tmp_path: Path) -> None:
@@ -30,3 +32,13 @@ def test_the_reference_is_made_from_the_mirror_that_is_given(tmp_path: Path) -> 
     argv = [str(part) for part in arguments(tmp_path, ["deb http://mirror.example trixie main"])]
     assert argv[-1] == "deb http://mirror.example trixie main"
     assert f"--include={','.join(PACKAGES)}" in argv
+
+
+def test_a_second_push_sends_only_what_is_new(tmp_path: Path) -> None:
+    bottom = large_blob(tmp_path, 1 << 20)
+    images = [made_image(tmp_path, bottom, seed, 1000) for seed in (1, 2)]
+    with simulated_registry() as registry:
+        counts = [pushed(tmp_path, image.manifest, registry.address) for image in images]
+    assert counts[0]["sent"] == images[0].new_bytes + bottom.size
+    assert counts[1]["sent"] == images[1].new_bytes
+    assert 0 < counts[0]["idle"] <= counts[0]["peak"]
