@@ -23,7 +23,7 @@ class Arch(StrEnum):
     ARM64 = "arm64"
 
 
-class FirmwareChoice(StrEnum):
+class Firmware(StrEnum):
     """Firmware a test machine starts with."""
 
     BIOS = "bios"
@@ -157,7 +157,7 @@ class VmSpec(Frozen):
 
     memory_mib: int = Field(1024, ge=256, le=262_144, description="memory in MiB")
     cpus: int = Field(2, ge=1, le=64, description="virtual processors")
-    firmware: FirmwareChoice = FirmwareChoice.BIOS
+    firmware: Firmware = Firmware.BIOS
 
 
 class ImageSpec(Frozen):

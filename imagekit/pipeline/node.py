@@ -25,7 +25,7 @@ from imagekit.verify.tlspeer import Peers, TlsPeer, both_peers
 from imagekit.vm.boot import BootRequest, boot
 from imagekit.vm.console import Console, load_patterns
 from imagekit.vm.domain import Forward
-from imagekit.vm.interface import BootRecord, Firmware, Road, VmShape
+from imagekit.vm.interface import BootRecord, Road, VmShape
 from imagekit.vm.machine import NodeMachine
 from imagekit.vm.sweep import sweep
 
@@ -54,7 +54,7 @@ class Subject:
     def shape(self) -> VmShape:
         """The machine it gets."""
         vm = self.spec.vm
-        return VmShape(memory_mib=vm.memory_mib, cpus=vm.cpus, firmware=Firmware(vm.firmware.value))
+        return VmShape(memory_mib=vm.memory_mib, cpus=vm.cpus, firmware=vm.firmware)
 
     def suites(self, road: Road) -> Suites:
         """Where its checks are."""

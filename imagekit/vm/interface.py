@@ -7,6 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
+from imagekit.config.model import Firmware as Firmware  # declared in images.yaml
 from imagekit.process import Completed
 
 
@@ -22,13 +23,6 @@ class Accelerator(StrEnum):
 
     KVM = "kvm"
     TCG = "tcg"
-
-
-class Firmware(StrEnum):
-    """Firmware of the machine; further profiles live in vm-harness/domains."""
-
-    BIOS = "bios"
-    UEFI = "uefi"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
