@@ -1,4 +1,5 @@
 #!/bin/bash
+# shellcheck disable=SC2154  # dracut sets these variables
 # dracut module of the kairos-init stand-in of imagekit: immucore runs once the root is mounted.
 
 check() {
