@@ -12,13 +12,13 @@ if TYPE_CHECKING:
 
 # name -> what it measures; imagekit/bench/<name>.py holds `measure`.
 BENCHMARKS = {
-    "startup": "CPU seconds of `imagekit --help` and `imagekit plan`",
-    "unchanged": "a run with nothing changed, against the run that built the image",
-    "rootfs": "image to root file system, against a plain copy and checksum of the same bytes",
-    "boot": "both roads to SSH, against a plain Debian with cloud-init and dracut",
-    "checks": "the checks of a road, against testinfra with a new connection for each fact",
+    "startup": "CPU seconds of --help and plan",
+    "unchanged": "a run with nothing changed, against the one that built",
+    "rootfs": "image to root file system, against cp and sha256sum",
+    "boot": "both roads to SSH, against plain Debian with cloud-init",
+    "checks": "the checks, against testinfra with a connection a fact",
     "push": "bytes of a second push, memory of a push of 1 GiB",
-    "change": "one certificate added to the top layer, until the verdict",
+    "change": "a certificate added to the top layer, to the verdict",
     "cold": "a fresh clone with nothing cached, stage by stage",
 }
 SLOW = ("cold",)  # only when named

@@ -12,7 +12,11 @@ from imagekit.bench.catalog import BENCHMARKS, chosen
 from imagekit.cli.app import App
 
 
-@click.command("bench")
+# \b keeps click from folding the lines into one paragraph.
+_NAMES = "\b\nBenchmarks:\n" + "\n".join(f"  {name:<10} {text}" for name, text in BENCHMARKS.items())
+
+
+@click.command("bench", epilog=_NAMES)
 @click.argument("names", nargs=-1, metavar="[NAMES]...", type=click.Choice(list(BENCHMARKS)))
 @click.option("--image", help="Image to measure with; not needed when there is only one.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
