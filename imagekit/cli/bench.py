@@ -11,7 +11,6 @@ import click
 from imagekit.bench.catalog import BENCHMARKS, chosen
 from imagekit.cli.app import App
 
-
 # \b keeps click from folding the lines into one paragraph.
 _NAMES = "\b\nBenchmarks:\n" + "\n".join(f"  {name:<10} {text}" for name, text in BENCHMARKS.items())
 
