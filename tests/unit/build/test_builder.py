@@ -1,0 +1,95 @@
+"""Results of builds are kept whole, and an altered one counts for nothing; failures are told for what they are."""
+
+import json
+import shutil
+from collections import namedtuple
+from pathlib import Path
+
+import pytest
+
+from imagekit.build import builder
+from imagekit.build.progress import Progress
+from imagekit.config.load import load_project
+from imagekit.errors import ToolError
+from imagekit.oci import Digest
+from imagekit.plan.model import Plan
+from imagekit.plan.resolve import make_plan
+from imagekit.process import ProcessError
+from tests.support.layout import layer, layout, member
+from tests.support.project import make_project
+
+Usage = namedtuple("Usage", "total used free")
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> Plan:
+    return make_plan(load_project(make_project(tmp_path / "project")), "small-node")
+
+
+def keep(work: Path, plan: Plan) -> Digest:
+    """What a build leaves behind."""
+    folder = builder.folder_of(work, plan)
+    digest = layout(folder / "oci", [layer(member("etc/a", b"a"))])
+    result = builder.Build(
+        image=plan.image,
+        plan_id=plan.id,
+        version=plan.version,
+        digest=digest,
+        layout=folder / "oci",
+        layers=(builder.LayerBuild(name="base", id="x", seconds=1.5, reused=False),),
+        seconds=2.0,
+        reused=False,
+    )
+    builder._keep(folder, result)
+    return digest
+
+
+def test_the_same_plan_finds_its_earlier_build(tmp_path: Path, plan: Plan) -> None:
+    digest = keep(tmp_path, plan)
+    found = builder.earlier_build(tmp_path, plan)
+    assert found is not None
+    assert (found.digest, found.reused, found.layers[0].seconds) == (digest, True, 1.5)
+
+
+@pytest.mark.parametrize("damage", ["manifest", "result", "gone"])
+def test_a_damaged_earlier_build_is_built_again(tmp_path: Path, plan: Plan, damage: str) -> None:
+    digest = keep(tmp_path, plan)
+    folder = builder.folder_of(tmp_path, plan)
+    manifest = folder / "oci/blobs/sha256" / digest.hex
+    match damage:
+        case "manifest":
+            manifest.write_bytes(manifest.read_bytes() + b" ")
+        case "result":
+            (folder / "build.json").write_text(json.dumps({"image": "x"}))
+        case _:
+            shutil.rmtree(folder / "oci")
+    assert builder.earlier_build(tmp_path, plan) is None
+
+
+def test_too_little_room_is_told_before_anything_is_built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(10, 9, builder.NEEDED_BYTES - 1))
+    with pytest.raises(ToolError, match="a build needs 4 GB"):
+        builder._need_room(tmp_path)
+
+
+def test_a_full_disk_is_no_fault_of_a_layer(plan: Plan) -> None:
+    progress = Progress({"base": "FROM x AS base\nRUN a"})
+    progress.take("ERROR: write /x: no space left on device")
+    failed = ProcessError("exit status 1", returncode=1, stdout="", stderr="")
+    told = builder._explained(plan, progress, failed)
+    assert isinstance(told, ToolError)
+    assert "no disk space left" in str(told)
+
+
+def interrupted_build(folder: Path) -> None:
+    with builder._partial(folder) as partial:
+        (partial / "file").write_text("half")
+        raise KeyboardInterrupt
+
+
+def test_a_failed_build_leaves_no_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "builds" / "abc"
+    folder.parent.mkdir()
+    with pytest.raises(KeyboardInterrupt):
+        interrupted_build(folder)
+    assert list(folder.parent.iterdir()) == []
