@@ -23,12 +23,12 @@ def measure(bench: Subject) -> list[Row]:
     artifacts = node.make_disks(subject)
     live_iso(artifacts)  # made once for a digest, no part of a boot
     uri = libvirt_uri(bench.project)
+    roads = []
     with libvirt(uri):
         plain = boot_plain(image, subject.shape, subject.harness, bench.scratch, uri)
-    roads = []
-    for road in Road:
-        with node.machine_of(subject, artifacts, road) as machine:
-            roads.append(machine.boot)
+        for road in Road:
+            with node.machine_of(subject, artifacts, road) as machine:
+                roads.append(machine.boot)
     return [row for record in roads for row in rows_of(record, plain)]
 
 
