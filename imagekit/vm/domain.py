@@ -24,16 +24,18 @@ LIVE_ARGUMENTS = (
 FAST_ARGUMENTS = (
     "rdinit=/init console=ttyS0 panic=-1 net.ifnames=1 selinux=0 mitigations=off audit=0 nokaslr quiet loglevel=4 "
     "tsc=reliable random.trust_cpu=on fstab=no systemd.gpt_auto=0 systemd.firstboot=off "
-    "systemd.condition_needs_update=0"
+    "systemd.condition_needs_update=0 8250.nr_uarts=1 rcupdate.rcu_expedited=1 no_timer_check"
 )
 # Units that a short-lived machine with a read-only root has no use for; none of them is a layer's.
 FAST_MASKS = (
+    "NetworkManager-wait-online.service",
     "apt-daily.timer",
     "apt-daily-upgrade.timer",
     "dev-hugepages.mount",
     "dev-mqueue.mount",
     "dnf-makecache.timer",
     "dpkg-db-backup.timer",
+    "dracut-shutdown.service",
     "e2scrub_all.timer",
     "e2scrub_reap.service",
     "fstrim.timer",
@@ -52,6 +54,7 @@ FAST_MASKS = (
     "sys-kernel-config.mount",
     "sys-kernel-debug.mount",
     "sys-kernel-tracing.mount",
+    "systemd-hostnamed.service",
     "systemd-hwdb-update.service",
     "systemd-journal-catalog-update.service",
     "systemd-journal-flush.service",
