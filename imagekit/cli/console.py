@@ -26,6 +26,11 @@ def command(app: App, run_id: str | None, road: str | None, follow: bool, raw: b
 
     log = find_console(app.work, run_id, road)
     click.echo(f"{log}:", err=True)
+    pending = b""
     for chunk in followed(log, seconds=_QUIET_SECONDS if follow else 0.0):
-        text = chunk.decode("utf-8", "replace")
-        click.echo(text if raw else clean(text), nl=False)
+        *lines, pending = (pending + chunk).split(b"\n")
+        for line in lines:
+            text = line.decode("utf-8", "replace")
+            click.echo(text if raw else clean(text))
+    if pending:
+        click.echo(pending.decode("utf-8", "replace") if raw else clean(pending.decode("utf-8", "replace")))

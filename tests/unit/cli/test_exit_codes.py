@@ -83,3 +83,12 @@ def test_help_lists_every_command() -> None:
     assert result.exit_code == 0
     for name in ("run", "plan", "verify", "clean"):
         assert f"\n  {name} " in result.output
+
+
+def test_the_console_is_shown_whole_and_without_control_sequences(project: Path) -> None:
+    log = project / ".imagekit/runs/20260101-000000-aaaa/fast/console.log"
+    log.parent.mkdir(parents=True)
+    log.write_bytes(b"\x1b[31mline\x1b[0m of the console\r\n" * 3000)
+    done = imagekit(project, "console")
+    assert done.returncode == 0
+    assert done.stdout.splitlines() == ["line of the console"] * 3000
