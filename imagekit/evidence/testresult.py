@@ -12,6 +12,7 @@ from typing import Any
 from imagekit.evidence.statement import TEST_RESULT_TYPE, Statement
 from imagekit.oci import Digest
 from imagekit.verify.outcome import CheckResult, Outcome, SuiteResult
+from imagekit.verify.scenario import ScenarioResult
 from imagekit.vm.interface import BootRecord
 
 
@@ -24,22 +25,38 @@ class Verdict:
 
 
 def result_statement(
-    image: Digest, suite: SuiteResult, boots: Sequence[BootRecord], *, harness_version: str, name: str = ""
+    image: Digest,
+    suite: SuiteResult,
+    boots: Sequence[BootRecord],
+    *,
+    harness_version: str,
+    name: str = "",
+    scenarios: Sequence[ScenarioResult] = (),
 ) -> Statement:
-    """State how the checks of an image ended on the machines they ran on; times are in seconds."""
+    """State how the checks of an image ended on the machines they ran on; times are in seconds.
+
+    A lifecycle scenario stands among the tests as ``scenario/<name>``, and in `scenarios` with what it promises.
+    """
     required = [check for check in suite.checks if check.required]
     warned = [check for check in suite.checks if not check.required and check.outcome is not Outcome.PASSED]
     predicate = {
-        "result": _result(suite, warned),
+        "result": _result(suite, warned, scenarios),
         "configuration": [
             {"name": "suite", "annotations": {"hash": suite.suite_hash}},
             {"name": "harness", "annotations": {"tool": "imagekit", "version": harness_version}},
             *(_machine(boot) for boot in boots),
         ],
-        "passedTests": [check.id for check in suite.checks if check.outcome is Outcome.PASSED],
+        "passedTests": [
+            *(check.id for check in suite.checks if check.outcome is Outcome.PASSED),
+            *(_test_name(scenario) for scenario in scenarios if scenario.passed),
+        ],
         "warnedTests": [check.id for check in warned],
-        "failedTests": [check.id for check in required if check.outcome is not Outcome.PASSED],
+        "failedTests": [
+            *(check.id for check in required if check.outcome is not Outcome.PASSED),
+            *(_test_name(scenario) for scenario in scenarios if not scenario.passed),
+        ],
         "checks": [_check(check) for check in suite.checks],
+        "scenarios": [_scenario(scenario) for scenario in scenarios],
     }
     return Statement(subject=image, predicate_type=TEST_RESULT_TYPE, predicate=predicate, name=name)
 
@@ -53,6 +70,7 @@ def judge(statement: Statement, image: Digest, *, suite_hash: str | None = None)
     if not outcomes:
         return Verdict(False, "names no checks; nothing was tested")
     bad = [check for check, (outcome, required) in outcomes.items() if required and outcome != Outcome.PASSED]
+    bad += _scenarios_not_passed(predicate)
     failed = predicate.get("failedTests") or []
     if bad or failed or predicate.get("result") not in ("PASSED", "WARNED"):
         named = ", ".join(str(check) for check in (bad or failed)[:3])
@@ -65,8 +83,8 @@ def judge(statement: Statement, image: Digest, *, suite_hash: str | None = None)
     return Verdict(True, f"{len(outcomes) - warned} checks passed" + (f", {warned} warned" if warned else ""))
 
 
-def _result(suite: SuiteResult, warned: list[CheckResult]) -> str:
-    if not suite.passed:
+def _result(suite: SuiteResult, warned: list[CheckResult], scenarios: Sequence[ScenarioResult]) -> str:
+    if not suite.passed or not all(scenario.passed for scenario in scenarios):
         return "FAILED"
     return "WARNED" if warned else "PASSED"
 
@@ -100,6 +118,21 @@ def _check(check: CheckResult) -> dict[str, Any]:
     }
 
 
+def _test_name(scenario: ScenarioResult) -> str:
+    return f"scenario/{scenario.name}"
+
+
+def _scenario(scenario: ScenarioResult) -> dict[str, Any]:
+    return {
+        "name": scenario.name,
+        "promise": scenario.promise,
+        "outcome": str(scenario.outcome),
+        "seconds": round(scenario.seconds, 3),
+        "budget": round(scenario.budget, 3),
+        "boots": scenario.boots,
+    }
+
+
 def _outcomes(predicate: Mapping[str, Any]) -> dict[str, tuple[str, bool]]:
     checks = predicate.get("checks")
     if not isinstance(checks, list):
@@ -109,6 +142,17 @@ def _outcomes(predicate: Mapping[str, Any]) -> dict[str, tuple[str, bool]]:
         for check in checks
         if isinstance(check, dict)
     }
+
+
+def _scenarios_not_passed(predicate: Mapping[str, Any]) -> list[str]:
+    listed = predicate.get("scenarios") or []
+    if not isinstance(listed, list):
+        return ["scenarios"]
+    return [
+        f"scenario/{entry.get('name') if isinstance(entry, dict) else entry}"
+        for entry in listed
+        if not isinstance(entry, dict) or entry.get("outcome") != Outcome.PASSED
+    ]
 
 
 def _suite_hash(predicate: Mapping[str, Any]) -> str:

@@ -10,6 +10,7 @@ from junitparser.junitparser import FinalResult
 
 from imagekit.report.result import RunResult, StageStatus, write_whole
 from imagekit.verify.outcome import CheckResult, Outcome
+from imagekit.verify.scenario import ScenarioResult
 
 
 def render_junit(result: RunResult) -> str:
@@ -21,6 +22,8 @@ def render_junit(result: RunResult) -> str:
         suite = TestSuite(f"{result.image}/{layer}")
         suite.add_testcases([_case(check) for check in checks if check.layer == layer])
         document.add_testsuite(suite)
+    if result.scenarios:
+        document.add_testsuite(_scenarios(result))
     out = io.BytesIO()
     document.write(out, pretty=True)
     return out.getvalue().decode()
@@ -44,6 +47,20 @@ def _stages(result: RunResult) -> TestSuite:
     return suite
 
 
+def _scenarios(result: RunResult) -> TestSuite:
+    suite = TestSuite(f"{result.image}/lifecycle")
+    suite.add_testcases([_story(scenario) for scenario in result.scenarios])
+    return suite
+
+
+def _story(scenario: ScenarioResult) -> TestCase:
+    case = TestCase(f"{scenario.name}: {scenario.promise}", "lifecycle")
+    case.time = round(scenario.seconds, 3)
+    if (outcome := _ending(scenario.outcome, scenario.detail or str(scenario.outcome))) is not None:
+        case.result = [outcome]
+    return case
+
+
 def _case(check: CheckResult) -> TestCase:
     name = check.id.rpartition("::")[2] or check.id
     case = TestCase(f"{name}: {check.title}", check.id.partition("::")[0].removesuffix(".py").replace("/", "."))
@@ -61,10 +78,16 @@ def _outcome(check: CheckResult) -> FinalResult | None:
         return None
     if not check.required:
         return Skipped(f"warns only until {check.expires} ({check.ticket}): {check.outcome}: {message}")
-    match check.outcome:
+    return _ending(check.outcome, message)
+
+
+def _ending(outcome: Outcome, message: str) -> FinalResult | None:
+    match outcome:
+        case Outcome.PASSED:
+            return None
         case Outcome.FAILED:
             return Failure(message)
         case Outcome.SKIPPED:
             return Skipped(message)
         case _:
-            return Error(f"{check.outcome}: {message}")
+            return Error(f"{outcome}: {message}")

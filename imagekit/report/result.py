@@ -13,6 +13,7 @@ from pathlib import Path
 
 from imagekit.errors import ConfigError
 from imagekit.verify.outcome import SuiteResult
+from imagekit.verify.scenario import ScenarioResult
 from imagekit.vm.interface import BootRecord
 
 FORMAT = 1
@@ -165,13 +166,15 @@ class RunResult:
     chart: BootChart | None = None
     console: ConsoleExcerpt | None = None
     suites: SuiteResult | None = None
+    scenarios: tuple[ScenarioResult, ...] = ()
     release: ReleaseRow | None = None
     failure: Failure | None = None
     changes: tuple[str, ...] = ()
     format: int = FORMAT
 
     def __post_init__(self) -> None:
-        if self.verdict is Verdict.PASSED and (self.failure or (self.suites and not self.suites.passed)):
+        tests = (self.suites is None or self.suites.passed) and all(scenario.passed for scenario in self.scenarios)
+        if self.verdict is Verdict.PASSED and (self.failure or not tests):
             raise ResultError(
                 f"run {self.run_id} says passed and holds a failure",
                 hint="This is a mistake of imagekit; please report it.",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from imagekit.report.result import Failure, RunResult, StageRow, StageStatus, Verdict
 from imagekit.verify.outcome import CheckResult, Outcome, SuiteResult
+from imagekit.verify.scenario import ScenarioResult
 from imagekit.verify.text import clean, one_line
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ def _lines(result: RunResult, page: str, width: int) -> list[Text]:
         *_layers(result),
         *_boot(result),
         *_checks(result.suites, shown=not result.failure),
+        *_scenarios(result.scenarios, width),
     ]
     return [*head, *body[: 22 - len(head)], *_foot(result, page)][:23]
 
@@ -86,6 +88,8 @@ def _failure(result: RunResult, width: int) -> list[Text]:
         return []
     lines = [_row("stage", (failure.stage, "bold red")), *_error(failure, width)]
     lines += [_row("check", *_check_words(check)) for check in _worst(result.suites)]
+    broken = [scenario for scenario in result.scenarios if not scenario.passed]
+    lines += [_row("scenario", *_scenario_words(scenario)) for scenario in broken[:_WORST_SHOWN]]
     if failure.hint:
         lines.append(_row("hint", one_line(failure.hint)))
     return [*lines, *_again(failure)]
@@ -110,16 +114,11 @@ def _check_words(check: CheckResult) -> tuple[tuple[str, str], ...]:
 
 
 def _stages(stages: tuple[StageRow, ...], width: int) -> list[Text]:
-    """Stages side by side, as many to a line as fit."""
-    lines: list[Text] = []
-    row: list[tuple[str, str]] = []
-    for stage in stages:
-        word = f"{_MARK[stage.status]} {one_line(stage.name, 20)} {_time(stage.seconds)}  "
-        if 9 + sum(len(part[0]) for part in row) + len(word) > width:
-            lines.append(_row("" if lines else "stages", *row))
-            row = []
-        row.append((word, _STYLE[stage.status]))
-    return [*lines, _row("" if lines else "stages", *row)] if row else lines
+    words = [
+        (f"{_MARK[stage.status]} {one_line(stage.name, 20)} {_time(stage.seconds)}  ", _STYLE[stage.status])
+        for stage in stages
+    ]
+    return _side_by_side("stages", words, width)
 
 
 def _layers(result: RunResult) -> list[Text]:
@@ -156,6 +155,43 @@ def _checks(suites: SuiteResult | None, *, shown: bool) -> list[Text]:
         _row("warning", one_line(f"{check.title} ({check.ticket}, until {check.expires})")) for check in warnings[:2]
     ]
     return lines if shown or len(lines) <= 6 else lines[:6]
+
+
+def _scenario_words(scenario: ScenarioResult) -> tuple[tuple[str, str], ...]:
+    reason = f": {one_line(scenario.detail, 160)}" if scenario.detail else ""
+    return ((f"{scenario.name} {scenario.outcome} ", "red"), (one_line(scenario.promise, 90) + reason, ""))
+
+
+def _scenarios(scenarios: tuple[ScenarioResult, ...], width: int) -> list[Text]:
+    """How many kept their promise, then the names side by side with their times."""
+    if not scenarios:
+        return []
+    passed = sum(scenario.passed for scenario in scenarios)
+    boots, spent = sum(scenario.boots for scenario in scenarios), sum(scenario.seconds for scenario in scenarios)
+    count = (f"{passed} of {len(scenarios)} scenarios passed", "green" if passed == len(scenarios) else "red")
+    words = [
+        (
+            f"{'✓' if scenario.passed else '✗'} {scenario.name} {_time(scenario.seconds)}  ",
+            "" if scenario.passed else "red",
+        )
+        for scenario in scenarios
+    ]
+    return [
+        _row("lifecycle", " ", count, (f"  {boots} boots in {_time(spent)}", "dim")),
+        *_side_by_side("", words, width),
+    ]
+
+
+def _side_by_side(label: str, words: list[tuple[str, str]], width: int) -> list[Text]:
+    """Words with their styles, as many to a line as fit."""
+    lines: list[Text] = []
+    row: list[tuple[str, str]] = []
+    for word in words:
+        if 9 + sum(len(part[0]) for part in row) + len(word[0]) > width:
+            lines.append(_row("" if lines else label, *row))
+            row = []
+        row.append(word)
+    return [*lines, _row("" if lines else label, *row)] if row else lines
 
 
 def _foot(result: RunResult, page: str) -> list[Text]:

@@ -14,6 +14,7 @@ from imagekit.evidence.testresult import judge, result_statement
 from imagekit.oci import Digest
 from imagekit.packages import PackageListError, packages_of_dpkg, packages_of_rpm
 from imagekit.verify.outcome import Outcome, SuiteResult
+from imagekit.verify.scenario import ScenarioResult
 from tests.support.images import BOOT, DPKG_STATUS, check, evidence_of, suite
 
 IMAGE = Digest.of(b"image")
@@ -42,6 +43,35 @@ def test_test_result_says_what_ran_where_and_how_it_ended() -> None:
     assert entries["machine"]["accelerator"] == "tcg"
     assert entries["machine"]["firmware"] == "bios"
     assert entries["machine"]["memoryMiB"] == "1024"
+
+
+def story(outcome: Outcome) -> ScenarioResult:
+    return ScenarioResult(name="upgrade", promise="It upgrades.", outcome=outcome, seconds=61.25, budget=180.0, boots=2)
+
+
+@pytest.mark.parametrize("outcome", list(Outcome))
+def test_a_scenario_counts_like_a_check(outcome: Outcome) -> None:
+    statement = result_statement(IMAGE, suite(), [BOOT], harness_version="0.1.0", scenarios=[story(outcome)])
+    passed = outcome is Outcome.PASSED
+    assert ("scenario/upgrade" in statement.predicate["passedTests"]) is passed
+    assert ("scenario/upgrade" in statement.predicate["failedTests"]) is not passed
+    assert statement.predicate["scenarios"] == [
+        {
+            "name": "upgrade",
+            "promise": "It upgrades.",
+            "outcome": str(outcome),
+            "seconds": 61.25,
+            "budget": 180.0,
+            "boots": 2,
+        }
+    ]
+    assert judge(statement, IMAGE).passed is passed
+
+
+def test_a_scenario_that_did_not_pass_counts_whatever_the_summary_says() -> None:
+    statement = result_statement(IMAGE, suite(), [BOOT], harness_version="0.1.0", scenarios=[story(Outcome.MISSING)])
+    predicate = {**statement.predicate, "result": "PASSED", "failedTests": []}
+    assert "scenario/upgrade" in judge(replace(statement, predicate=predicate), IMAGE).reason
 
 
 def test_statement_round_trip_is_canonical() -> None:

@@ -19,6 +19,7 @@ from imagekit.report.result import (
     Verdict,
 )
 from imagekit.verify.outcome import CheckResult, Outcome, SuiteResult
+from imagekit.verify.scenario import ScenarioResult
 from imagekit.vm.interface import Accelerator, BootRecord, Road, VmShape
 
 DIGEST = "sha256:" + "4f" * 32
@@ -64,6 +65,21 @@ def chart() -> BootChart:
         for n, name in enumerate(names)
     )
     return BootChart(kernel=3.9, initrd=0.0, userspace=3.9, finished=18.4, units=units, unit_count=143)
+
+
+def stories(*outcomes: Outcome, detail: str = "") -> tuple[ScenarioResult, ...]:
+    return tuple(
+        ScenarioResult(
+            name=f"story-{number}",
+            promise=f"Promise number {number} is kept.",
+            outcome=outcome,
+            seconds=40.0 * number,
+            budget=180.0,
+            boots=number,
+            detail="" if outcome is Outcome.PASSED else detail,
+        )
+        for number, outcome in enumerate(outcomes, 1)
+    )
 
 
 def good() -> RunResult:

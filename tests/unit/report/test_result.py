@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from imagekit.report.result import FILE_NAME, ResultError, Verdict, read_result, write_result
-from tests.unit.report.sample import bad, good
+from imagekit.verify.outcome import Outcome
+from tests.unit.report.sample import bad, good, stories
 
 
-@pytest.mark.parametrize("result", [good(), bad()])
+@pytest.mark.parametrize("result", [good(), bad(), replace(good(), scenarios=stories(Outcome.PASSED))])
 def test_what_was_written_is_read(tmp_path: Path, result: object) -> None:
     from imagekit.report.result import RunResult
 
@@ -26,6 +27,12 @@ def test_a_result_cannot_pass_with_a_failed_check() -> None:
         replace(bad(), verdict=Verdict.PASSED)
     with pytest.raises(ResultError):
         replace(bad(), verdict=Verdict.PASSED, failure=None)
+
+
+@pytest.mark.parametrize("outcome", [outcome for outcome in Outcome if outcome is not Outcome.PASSED])
+def test_a_result_cannot_pass_with_a_broken_promise(outcome: Outcome) -> None:
+    with pytest.raises(ResultError):
+        replace(good(), scenarios=stories(Outcome.PASSED, outcome))
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"format": 2}', '{"format": 1, "run_id": 3}', "\xff"])

@@ -11,7 +11,8 @@ from imagekit.report.html import duration, render_html, size
 from imagekit.report.junit import render_junit
 from imagekit.report.result import RunResult, Verdict
 from imagekit.report.terminal import render_terminal
-from tests.unit.report.sample import DIGEST, bad, good
+from imagekit.verify.outcome import Outcome
+from tests.unit.report.sample import DIGEST, HOSTILE, bad, good, stories
 
 _VOID = {"meta", "link", "img", "br", "input", "hr"}
 
@@ -156,3 +157,29 @@ def test_the_chart_stays_inside_its_frame() -> None:
     boxes = re.findall(r'<rect x="([\d.]+)" y="\d+" width="([\d.]+)"', render_html(good()))
     assert len(boxes) == 8
     assert all(float(x) + float(width) <= 1000 for x, width in boxes)
+
+
+def test_every_view_shows_the_scenarios() -> None:
+    told = replace(good(), scenarios=stories(*[Outcome.PASSED] * 15))
+    page = Page(render_html(told))
+    assert page.open == []
+    assert "Promise number 15 is kept." in page.text
+    suites = {suite.name: suite for suite in JUnitXml.fromstring(render_junit(told).encode())}
+    assert (suites["debian-node/lifecycle"].tests, suites["debian-node/lifecycle"].failures) == (15, 0)
+    screen = render_terminal(told)
+    assert "15 of 15 scenarios passed" in screen
+    assert len(screen.splitlines()) <= 23
+    assert all(f"story-{number}" in screen for number in range(1, 16))
+
+
+def test_a_broken_scenario_is_named_with_its_reason() -> None:
+    scenarios = stories(Outcome.PASSED, Outcome.FAILED, Outcome.MISSING, Outcome.ERRORED, detail=HOSTILE)
+    told = replace(bad(), scenarios=scenarios)
+    page = Page(render_html(told))
+    assert page.open == []
+    assert HOSTILE in page.text
+    assert "imagekit test debian-node --scenario story-2" in page.text
+    suites = {suite.name: suite for suite in JUnitXml.fromstring(render_junit(told).encode())}
+    lifecycle = suites["debian-node/lifecycle"]
+    assert (lifecycle.tests, lifecycle.failures, lifecycle.errors) == (4, 1, 2)
+    assert "story-2 failed" in render_terminal(told)
