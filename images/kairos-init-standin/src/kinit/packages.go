@@ -13,7 +13,8 @@ import (
 // later installer need. Kairos installs about a hundred.
 var nodePackages = strings.Fields("systemd systemd-sysv systemd-timesyncd dbus udev kmod " +
 	"dracut dracut-live dracut-network iproute2 openssh-server sudo less zstd rsync cpio " +
-	"dosfstools e2fsprogs ca-certificates")
+	"dosfstools e2fsprogs fdisk ca-certificates " +
+	"grub-common grub2-common grub-pc-bin grub-efi-amd64-bin grub-efi-amd64-signed shim-signed")
 
 var kernelPackages = []string{"linux-image-cloud-amd64"}
 
