@@ -6,10 +6,12 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"standin/nodeconfig"
 )
 
 func TestLeafIsRawAndWithoutNewline(t *testing.T) {
-	text, err := yamlOf(State{Boot: "livecd_boot", Kairos: Kairos{Version: "v1"}, Addresses: []string{"10.0.2.15"}})
+	text, err := nodeconfig.YAML(State{Boot: "livecd_boot", Kairos: Kairos{Version: "v1"}, Addresses: []string{"10.0.2.15"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -26,33 +28,6 @@ func TestLeafIsRawAndWithoutNewline(t *testing.T) {
 	}
 	if err := printLeaf(text, "boot.more", &strings.Builder{}); err == nil {
 		t.Error("a path below a leaf was found")
-	}
-}
-
-func TestCollectMergesAsKairosDoes(t *testing.T) {
-	root := t.TempDir()
-	for path, text := range map[string]string{
-		"oem/1.yaml":        "#cloud-config\ninstall: {device: auto, reboot: true}\nlist: [a, b]\nusers: [{name: x}]\n",
-		"oem/2.yaml":        "#cloud-config\ninstall: {device: /dev/vda}\nlist: [b, c]\nusers: [{name: y}]\n",
-		"etc/kairos/0.yaml": "#kairos-config\ninstall: {device: never, force: true}\n",
-		"oem/3.yaml":        "nothing: here\n",
-	} {
-		full := filepath.Join(root, path)
-		if err := os.MkdirAll(filepath.Dir(full), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(full, []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	got := collect(root, configDirs)
-	want := map[string]any{
-		"install": map[string]any{"device": "/dev/vda", "reboot": true, "force": true},
-		"list":    []any{"a", "b", "c"},
-		"users":   []any{map[string]any{"name": "x"}, map[string]any{"name": "y"}},
-	}
-	if !reflect.DeepEqual(got, want) {
-		t.Errorf("got %v, want %v", got, want)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"standin/bootmode"
+	"standin/nodeconfig"
 	"standin/release"
 	"standin/sys"
 )
@@ -55,7 +56,7 @@ type Kairos struct {
 }
 
 func state(args []string, out io.Writer) error {
-	text, err := yamlOf(gather())
+	text, err := nodeconfig.YAML(gather())
 	if err != nil {
 		return err
 	}
@@ -74,14 +75,6 @@ func state(args []string, out io.Writer) error {
 	// The real agent prints everything for any other word; its own tests say `state boot`.
 	_, err = io.WriteString(out, text)
 	return err
-}
-
-func yamlOf(value any) (string, error) {
-	var text strings.Builder
-	encoder := yaml.NewEncoder(&text)
-	encoder.SetIndent(4)
-	err := encoder.Encode(value)
-	return text.String(), err
 }
 
 // printLeaf prints a scalar raw and without a newline, a map in Go's own form.
