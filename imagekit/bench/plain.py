@@ -21,12 +21,22 @@ from imagekit.vm import ssh
 from imagekit.vm.accel import acceleration
 from imagekit.vm.banner import BannerProbe
 from imagekit.vm.console import Console
-from imagekit.vm.domain import Disk, Domain, Owner, domain_name, domain_xml, user_network
+from imagekit.vm.domain import (
+    Disk,
+    Domain,
+    FirmwareState,
+    KernelStart,
+    Owner,
+    domain_name,
+    domain_xml,
+    user_network,
+)
 from imagekit.vm.errors import BootFailedError
 from imagekit.vm.folder import owned_folder
 from imagekit.vm.interface import VmShape
 from imagekit.vm.keys import KeyPair, fresh_pair
 from imagekit.vm.ports import reserved_port
+from imagekit.vm.profile import load_profile
 from imagekit.waiting import Deadline, wait_until
 
 # No fstab, so the root is mounted writable from the start; with "ro" cloud-init could not do its work.
@@ -64,9 +74,9 @@ def boot_plain(image: Reference, shape: VmShape, harness: Path, scratch: Path, u
             accelerator=speed.accelerator,
             emulator=emulator,
             shape=shape,
-            kernel=image.kernel,
-            initrd=image.initrd,
-            cmdline=ARGUMENTS,
+            profile=load_profile(shape.firmware, harness),
+            state=FirmwareState(nvram=folder / "nvram.fd", tpm=folder / "tpm"),
+            direct=KernelStart(kernel=image.kernel, initrd=image.initrd, cmdline=ARGUMENTS),
             disks=(Disk(path=disk, serial="plain", readonly=False), Disk(path=seed, serial="cidata")),
             console=console.log,
             netdev=user_network(port, (), relay=None, open_network=False),

@@ -13,7 +13,7 @@ from imagekit.oci import Digest
 from imagekit.pipeline.runs import kept_runs
 from imagekit.pipeline.verdict import kept_verdict, verdict_id
 from imagekit.report.result import RunResult, StageStatus, read_result
-from imagekit.vm.interface import Road
+from imagekit.vm.interface import DISKLESS
 
 _TIMEOUT = 600.0
 _ROUNDS = 3
@@ -67,5 +67,5 @@ def describe(cold: RunResult | None) -> str:
 
 
 def _verdict(bench: Subject, digest: Digest) -> RunResult | None:
-    name = verdict_id(bench.project, bench.name, digest, tuple(Road))
+    name = verdict_id(bench.project, bench.name, digest, DISKLESS)
     return kept_verdict(bench.project.work, name)

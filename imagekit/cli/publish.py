@@ -18,9 +18,9 @@ def command(app: App, image: str | None) -> None:
     """
     from imagekit.log import step
     from imagekit.pipeline.release import publish_tested
-    from imagekit.vm.interface import Road
+    from imagekit.vm.interface import DISKLESS
 
     with step("Publishing") as current:
-        row = publish_tested(app.project, app.image_name(image), tuple(Road))
+        row = publish_tested(app.project, app.image_name(image), DISKLESS)
         current.note = "nothing to do, the tag is there" if row.already_there else row.reference
     click.echo(f"{row.reference}@{row.digest}")

@@ -28,10 +28,10 @@ def command(ctx: click.Context, image: str | None, road: str, again: bool, keep:
     Builds it first when its inputs changed; publishes nothing.
     """
     from imagekit.pipeline.run import Options, run_image
-    from imagekit.vm.interface import Road
+    from imagekit.vm.interface import DISKLESS, Road
 
     app: App = ctx.obj
-    roads = tuple(Road) if road == "both" else (Road(road),)
+    roads = DISKLESS if road == "both" else (Road(road),)
     options = Options(roads=roads, publish=False, again=again or keep, keep=_hold if keep else None)
     ctx.exit(finish(run_image(app.project, app.image_name(image), options)))
 

@@ -24,10 +24,11 @@ class Arch(StrEnum):
 
 
 class Firmware(StrEnum):
-    """Firmware a test machine starts with."""
+    """Firmware a test machine starts with; vm-harness/profiles holds one file for each."""
 
     BIOS = "bios"
     UEFI = "uefi"
+    UEFI_SECURE = "uefi-secure"
 
 
 def _absolute(path: str) -> str:
@@ -158,6 +159,7 @@ class VmSpec(Frozen):
     memory_mib: int = Field(1024, ge=256, le=262_144, description="memory in MiB")
     cpus: int = Field(2, ge=1, le=64, description="virtual processors")
     firmware: Firmware = Firmware.BIOS
+    tpm: bool = Field(False, description="whether it has a TPM 2.0 (swtpm)")
 
 
 class ImageSpec(Frozen):

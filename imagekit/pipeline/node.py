@@ -54,7 +54,7 @@ class Subject:
     def shape(self) -> VmShape:
         """The machine it gets."""
         vm = self.spec.vm
-        return VmShape(memory_mib=vm.memory_mib, cpus=vm.cpus, firmware=vm.firmware)
+        return VmShape(memory_mib=vm.memory_mib, cpus=vm.cpus, firmware=vm.firmware, tpm=vm.tpm)
 
     def suites(self, road: Road) -> Suites:
         """Where its checks are."""

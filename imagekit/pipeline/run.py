@@ -27,7 +27,7 @@ from imagekit.pipeline.verdict import keep_verdict, kept_verdict, verdict_id
 from imagekit.plan.model import Plan
 from imagekit.plan.resolve import make_plan
 from imagekit.report.result import ConsoleExcerpt, LayerRow, ReleaseRow, RunResult, Verdict, write_result
-from imagekit.vm.interface import Road
+from imagekit.vm.interface import DISKLESS, Road
 from imagekit.vm.ssh import shell_argv
 
 
@@ -38,7 +38,7 @@ class Options:
     `keep` is called with a login command while the last machine, good or bad, still runs.
     """
 
-    roads: tuple[Road, ...] = (Road.FAST, Road.LIVE)
+    roads: tuple[Road, ...] = DISKLESS
     publish: bool = True
     again: bool = False
     keep: Callable[[str], None] | None = None

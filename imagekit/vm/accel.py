@@ -38,6 +38,11 @@ class Acceleration:
     accelerator: Accelerator
     speed: float
 
+    @property
+    def cpu_model(self) -> str:
+        """The processor that the domain template gives a guest."""
+        return "host-passthrough" if self.accelerator is Accelerator.KVM else "maximum"
+
     def scaled(self, seconds: float) -> float:
         """A time limit that was set on the machine of reference, for this one; never shortened."""
         return seconds / min(1.0, self.speed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,35 +14,37 @@ from typing import Any
 from imagekit import process
 from imagekit.disk.live import LiveArtifacts, live_iso
 from imagekit.disk.programs import busybox, find
-from imagekit.disk.seed import NodeIdentity, cidata, cloud_config, fast_overlay
+from imagekit.disk.seed import fast_overlay
 from imagekit.log import step
 from imagekit.vm import libvirt as hypervisor
 from imagekit.vm import ssh
 from imagekit.vm.accel import Acceleration, acceleration
 from imagekit.vm.banner import BannerProbe
-from imagekit.vm.console import Console, Severity, load_patterns
+from imagekit.vm.console import Console, load_patterns
 from imagekit.vm.domain import (
     MACHINE,
     ROOT_SERIAL,
     Disk,
     Domain,
+    FirmwareState,
     Forward,
+    KernelStart,
     Owner,
     domain_name,
     domain_xml,
     kernel_arguments,
-    needs_direct_kernel,
     user_network,
 )
-from imagekit.vm.errors import BootFailedError
+from imagekit.vm.errors import HypervisorError
 from imagekit.vm.folder import owned_folder
-from imagekit.vm.interface import Accelerator, BootRecord, Road, VmShape
-from imagekit.vm.keys import KeyPair, fresh_pair
+from imagekit.vm.identity import NodeKeys, fresh_keys, node_identity, seed_disk
+from imagekit.vm.interface import BootRecord, Road, VmShape
 from imagekit.vm.machine import NodeMachine
 from imagekit.vm.ports import reserved_port
-from imagekit.waiting import Deadline, DeadlineError, wait_until
+from imagekit.vm.profile import DirectKernel, Profile, load_profile, profile_name
+from imagekit.vm.watch import awaited, empty_log, explained, watcher
+from imagekit.waiting import Deadline
 
-USER = "kairos"
 _LIMITS = {Road.FAST: 120.0, Road.LIVE: 240.0}  # seconds on the machine of reference; about five times a quiet boot
 
 
@@ -51,7 +53,8 @@ class BootRequest:
     """What to boot and how: `folder` keeps console.log, `harness` is the project's vm-harness, `limit` in seconds.
 
     `limit` is for the machine of reference and is scaled by the measured speed. `kernel_arguments` are appended.
-    `cloud_config` is the image's own, for the live road.
+    `cloud_config` is the image's own, for the live road; `disks` come before its medium. An installed node has more
+    than one boot: see `imagekit.vm.node`.
     """
 
     name: str
@@ -66,6 +69,7 @@ class BootRequest:
     open_network: bool = False
     kernel_arguments: tuple[str, ...] = ()
     cloud_config: Mapping[str, Any] = field(default_factory=dict)
+    disks: tuple[Disk, ...] = ()
     uri: str | None = None
 
 
@@ -91,30 +95,30 @@ def boot(request: BootRequest) -> Iterator[NodeMachine]:
 def _running(
     request: BootRequest, opened: Any, emulator: Path, speed: Acceleration, folder: Path
 ) -> Iterator[NodeMachine]:
-    console = Console(_empty_log(request.folder), load_patterns(request.harness / "console-patterns.yaml"))
-    client, host = fresh_pair(), fresh_pair()
+    console = Console(empty_log(request.folder), load_patterns(request.harness / "console-patterns.yaml"))
+    keys = fresh_keys()
     with ExitStack() as stack:
         port = stack.enter_context(reserved_port())
-        target = ssh.write_target(folder, port=port, user=USER, client=client, host=host)
-        domain = _domain(request, emulator, speed, folder, port, _identity(request, client, host), console.log)
+        target = ssh.write_target(folder, port=port, user=keys.user, client=keys.client, host=keys.host)
+        domain = _domain(request, emulator, speed, folder, port, keys, console.log)
         xml = domain_xml(domain, request.harness / "domains" / "machine.xml.j2")
         begun = process.now()
         handle = stack.enter_context(hypervisor.started(opened, xml))
         if request.forwards:
             hypervisor.check_may_relay(domain.name)
-        watch = _watcher(domain.name, handle, console)
+        watch = watcher(domain.name, handle, console)
         deadline = Deadline.after(speed.scaled(request.limit or _LIMITS[request.road]))
         with BannerProbe(port) as probe:
-            _await(probe.poll, deadline, watch, console, f"the SSH banner of {domain.name}")
+            awaited(probe.poll, deadline, watch, console, f"the SSH banner of {domain.name}")
         banner = process.now() - begun
-        with _explained(console):
+        with explained(console):
             stack.enter_context(ssh.session(target, deadline, watch))
         record = BootRecord(
             road=request.road,
             accelerator=speed.accelerator,
             qemu_version=hypervisor.version_text(opened.getVersion()),
             machine=domain.machine,
-            cpu_model="host-passthrough" if speed.accelerator is Accelerator.KVM else "maximum",
+            cpu_model=speed.cpu_model,
             shape=request.shape,
             seconds_to_ssh=process.now() - begun,
             seconds_to_banner=banner,
@@ -124,79 +128,17 @@ def _running(
         yield NodeMachine(name=domain.name, target=target, record=record, console=console, watch=watch)
 
 
-def _await(
-    probe: Callable[[], bool], deadline: Deadline, watch: Callable[[], None], console: Console, what: str
-) -> None:
-    def seen() -> bool:
-        watch()
-        return probe()
-
-    with _explained(console):
-        wait_until(seen, deadline, what=what)
-
-
-@contextmanager
-def _explained(console: Console) -> Iterator[None]:
-    """Turn a passed deadline into a failed boot that shows the end of the console."""
-    try:
-        yield
-    except DeadlineError as error:
-        console.poll()
-        raise BootFailedError(f"{error}; the console's last lines:\n{console.tail()}", hint=_log(console)) from None
-
-
-def _watcher(name: str, handle: Any, console: Console) -> Callable[[], None]:
-    def watch() -> None:
-        running = hypervisor.runs(handle)  # asked before reading, so that a dead machine's last words are read
-        fatal = [match for match in console.poll() if match.pattern.severity is Severity.FATAL]
-        if fatal:
-            known = fatal[0]
-            raise BootFailedError(
-                f"{name}: {known.pattern.meaning} (console line {known.line}: {known.text[:200]})\n{console.tail()}",
-                hint=f"{known.pattern.hint} {_log(console)}",
-            )
-        if not running:
-            raise BootFailedError(
-                f"{name} ended by itself; the console's last lines:\n{console.tail()}", hint=_log(console)
-            )
-        if console.flooded:
-            raise BootFailedError(f"{name} floods its console", hint=_log(console))
-
-    return watch
-
-
-def _log(console: Console) -> str:
-    return f"The whole console is in {console.log}."
-
-
-def _empty_log(folder: Path) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    log = folder / "console.log"
-    log.unlink(missing_ok=True)
-    log.touch(mode=0o644)
-    return log.resolve()
-
-
-def _identity(request: BootRequest, client: KeyPair, host: KeyPair) -> NodeIdentity:
-    return NodeIdentity(
-        hostname=request.name.replace(".", "-"),
-        user=USER,
-        authorized_key=client.public,
-        host_key=host.private,
-        host_key_public=host.public,
-    )
-
-
 def _domain(
     request: BootRequest,
     emulator: Path,
     speed: Acceleration,
     folder: Path,
     port: int,
-    identity: NodeIdentity,
+    keys: NodeKeys,
     log: Path,
 ) -> Domain:
-    kernel, initrd, disks = _media(request, folder, identity)
+    profile = load_profile(request.shape.firmware, request.harness)
+    direct, disks = _media(request, folder, keys, _kernel(request, profile))
     relay = busybox() if request.forwards else None
     return Domain(
         name=domain_name(request.name, secrets.token_hex(4)),
@@ -206,9 +148,9 @@ def _domain(
         accelerator=speed.accelerator,
         emulator=emulator,
         shape=request.shape,
-        kernel=kernel,
-        initrd=initrd,
-        cmdline=kernel_arguments(request.road, request.kernel_arguments),
+        profile=profile,
+        state=FirmwareState(nvram=folder / "nvram.fd", tpm=folder / "tpm"),
+        direct=direct,
         disks=disks,
         console=log,
         netdev=user_network(port, request.forwards, relay=relay, open_network=request.open_network),
@@ -216,17 +158,35 @@ def _domain(
     )
 
 
-def _media(request: BootRequest, folder: Path, identity: NodeIdentity) -> tuple[Path, Path, tuple[Disk, ...]]:
-    """Kernel, initrd and disks of a road; the artifacts themselves are only ever read."""
+def _kernel(request: BootRequest, profile: Profile) -> Path:
+    """The form of the kernel that the firmware starts; raises `HypervisorError` when it wants a signed loader."""
+    match profile.direct_kernel:
+        case DirectKernel.ELF:
+            return request.artifacts.bare_kernel or request.artifacts.kernel
+        case DirectKernel.BZIMAGE:
+            return request.artifacts.kernel
+        case DirectKernel.NONE:
+            raise HypervisorError(
+                f"the firmware {profile_name(request.shape)} starts no kernel without a signed boot loader",
+                hint="Use the installed road, or another firmware for the fast and live roads.",
+            )
+
+
+def _media(request: BootRequest, folder: Path, keys: NodeKeys, kernel: Path) -> tuple[KernelStart, tuple[Disk, ...]]:
+    """Kernel start and disks of a road; the artifacts themselves are only ever read."""
     artifacts = request.artifacts
-    bare = artifacts.bare_kernel if needs_direct_kernel(request.shape.firmware) else None
-    kernel = bare or artifacts.kernel
+    cmdline = kernel_arguments(request.road, request.kernel_arguments)
     match request.road:
         case Road.FAST:
             initrd = folder / "initrd"
-            initrd.write_bytes(artifacts.fast_initrd.read_bytes() + fast_overlay(identity, request.harness))
-            return kernel, initrd, (Disk(path=artifacts.rootfs, serial=ROOT_SERIAL),)
+            overlay = fast_overlay(node_identity(keys, request.name), request.harness)
+            initrd.write_bytes(artifacts.fast_initrd.read_bytes() + overlay)
+            start = KernelStart(kernel=kernel, initrd=initrd, cmdline=cmdline)
+            return start, (Disk(path=artifacts.rootfs, serial=ROOT_SERIAL), *request.disks)
         case Road.LIVE:
-            seed = cidata(cloud_config(identity, request.cloud_config), identity.hostname, folder)
-            medium = live_iso(artifacts)
-            return kernel, artifacts.initrd, (Disk(path=medium, serial="live"), Disk(path=seed, serial="cidata"))
+            seed = seed_disk(keys, request.name, folder, request.cloud_config)
+            media = (Disk(path=live_iso(artifacts), serial="live"), Disk(path=seed, serial="cidata"))
+            start = KernelStart(kernel=kernel, initrd=artifacts.initrd, cmdline=cmdline)
+            return start, (*request.disks, *media)
+        case Road.INSTALLED:
+            raise HypervisorError("a node with a disk of its own is not booted so", hint="Use imagekit.vm.node.")

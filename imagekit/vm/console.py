@@ -98,6 +98,18 @@ class Console:
         self.matches += fresh[: max(0, _MOST_MATCHES - len(self.matches))]
         return sorted(fresh, key=lambda match: match.pattern.severity is not Severity.FATAL)
 
+    @property
+    def size(self) -> int:
+        """How many bytes there are so far."""
+        return self.log.stat().st_size
+
+    def text_since(self, mark: int) -> str:
+        """What came after so many bytes, cleaned line by line."""
+        with self.log.open("rb") as stream:
+            stream.seek(mark)
+            text = stream.read(_LARGEST_LOG).decode("utf-8", "replace")
+        return "\n".join(clean(line) for line in text.split("\n"))
+
     def tail(self, count: int = 15) -> str:
         """The last lines for an error message, an unfinished one included."""
         lines = [*self._last, clean(self._rest.decode("utf-8", "replace"))]

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from imagekit.errors import ConfigError
-from imagekit.vm.interface import Accelerator, Firmware, Road, VmShape
+from imagekit.vm.interface import Accelerator, Road, VmShape
+from imagekit.vm.profile import Profile
 
 MACHINE = "q35"
 NAMESPACE = "urn:imagekit:run"
@@ -70,11 +71,29 @@ _NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,60}[a-z0-9])?")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Disk:
-    """A raw disk image of the machine."""
+    """A disk of the machine, in their order; `format` is raw or qcow2."""
 
     path: Path
     serial: str
     readonly: bool = True
+    format: str = "raw"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KernelStart:
+    """A kernel that QEMU starts itself, past any boot loader."""
+
+    kernel: Path
+    initrd: Path
+    cmdline: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FirmwareState:
+    """Where the firmware's variables and the TPM's state of one machine lie; both are made when first needed."""
+
+    nvram: Path
+    tpm: Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +117,10 @@ class Owner:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Domain:
-    """Everything the XML says."""
+    """Everything the XML says.
+
+    Without a `direct` kernel the firmware boots the disks in their order, and a reboot of the guest is one.
+    """
 
     name: str
     uuid: str
@@ -107,9 +129,9 @@ class Domain:
     accelerator: Accelerator
     emulator: Path
     shape: VmShape
-    kernel: Path
-    initrd: Path
-    cmdline: str
+    profile: Profile
+    state: FirmwareState
+    direct: KernelStart | None
     disks: tuple[Disk, ...]
     console: Path
     netdev: str
@@ -131,11 +153,11 @@ def domain_xml(domain: Domain, template: Path) -> str:
             emulator=domain.emulator,
             memory_mib=domain.shape.memory_mib,
             cpus=domain.shape.cpus,
-            firmware=domain.shape.firmware.value,
+            profile=domain.profile,
+            tpm=domain.shape.tpm,
+            state=domain.state,
             machine=domain.machine,
-            kernel=domain.kernel,
-            initrd=domain.initrd,
-            cmdline=domain.cmdline,
+            direct=domain.direct,
             disks=domain.disks,
             console=domain.console,
             netdev=domain.netdev,
@@ -167,15 +189,12 @@ def user_network(ssh_port: int, forwards: Sequence[Forward], *, relay: Path | No
 
 
 def kernel_arguments(road: Road, extra: Sequence[str] = ()) -> str:
-    """The kernel command line of a road; `extra` follows."""
+    """The kernel command line of a road; `extra` follows. That of an installed disk is its boot loader's."""
     match road:
         case Road.LIVE:
             parts = [LIVE_ARGUMENTS]
         case Road.FAST:
             parts = [FAST_ARGUMENTS, *(f"systemd.mask={unit}" for unit in FAST_MASKS)]
+        case Road.INSTALLED:
+            parts = []
     return " ".join([*parts, *extra])
-
-
-def needs_direct_kernel(firmware: Firmware) -> bool:
-    """Whether QEMU may start an unpacked kernel; UEFI starts only a bzImage with its EFI stub."""
-    return firmware is Firmware.BIOS

@@ -9,6 +9,10 @@ class BootFailedError(RefusedError):
     """The machine did not become a node one can log in to; the message names what the console showed."""
 
 
+class BootLoopError(BootFailedError):
+    """The machine started again more often than it was allowed to."""
+
+
 class HypervisorError(ToolError):
     """libvirt or QEMU is missing, too old or refuses its work."""
 

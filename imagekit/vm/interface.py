@@ -16,6 +16,11 @@ class Road(StrEnum):
 
     FAST = "fast"
     LIVE = "live"
+    INSTALLED = "installed"
+
+
+DISKLESS = (Road.FAST, Road.LIVE)
+"""The roads that need no installed disk."""
 
 
 class Accelerator(StrEnum):
@@ -27,11 +32,12 @@ class Accelerator(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VmShape:
-    """The hardware a machine gets: memory in MiB, number of virtual CPUs, firmware."""
+    """The hardware a machine gets: memory in MiB, number of virtual CPUs, firmware, whether there is a TPM 2.0."""
 
     memory_mib: int = 1024
     cpus: int = 2
     firmware: Firmware = Firmware.BIOS
+    tpm: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +54,19 @@ class SshTarget:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BootPhase:
+    """One part of a boot: firmware (and boot loader), kernel, initrd or userspace (to the login); in seconds."""
+
+    name: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BootRecord:
-    """What a boot was and cost; times in seconds from the start of QEMU, `cpu_seconds` of QEMU to the login."""
+    """What a boot was and cost; times in seconds from the start of QEMU (of a reboot: from asking for it).
+
+    `cpu_seconds` is QEMU's until the login. `phases` are known for installed boots only.
+    """
 
     road: Road
     accelerator: Accelerator
@@ -61,6 +78,7 @@ class BootRecord:
     cpu_seconds: float
     speed: float
     seconds_to_banner: float = 0.0
+    phases: tuple[BootPhase, ...] = ()
 
 
 class Machine(Protocol):
@@ -68,7 +86,10 @@ class Machine(Protocol):
 
     ssh: SshTarget
     console: Path
-    boot: BootRecord
+
+    @property
+    def boot(self) -> BootRecord:
+        """What the latest boot was and cost."""
 
     def run(self, command: str, *, timeout: float = 60.0) -> Completed:
         """Run a shell command on the node as root and return what it wrote, whatever its status."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -104,6 +104,17 @@ def runs(domain: Any) -> bool:
         return bool(domain.isActive())
     except libvirt.libvirtError:
         return False
+
+
+def send_keys(domain: Any, codes: Sequence[int], *, held_ms: int) -> None:
+    """Press keys, by Linux's key codes, all at once; a machine that just ended takes none."""
+    import libvirt
+
+    try:
+        domain.sendKey(libvirt.VIR_KEYCODE_SET_LINUX, held_ms, list(codes), len(codes), 0)
+    except libvirt.libvirtError as error:
+        if runs(domain):
+            raise HypervisorError(f"libvirt did not press a key on {domain.name()}: {error}") from None
 
 
 def cpu_seconds(domain: Any) -> float:

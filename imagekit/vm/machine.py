@@ -8,24 +8,31 @@ from pathlib import Path
 from imagekit.process import Completed
 from imagekit.vm import ssh
 from imagekit.vm.console import Console, ConsoleMatch
-from imagekit.vm.errors import ConnectionLostError
+from imagekit.vm.errors import BootFailedError, ConnectionLostError
 from imagekit.vm.interface import BootRecord, SshTarget
 
 _JOURNAL_LIMIT = 32 << 20
 
 
 class NodeMachine:
-    """A running machine behind `imagekit.vm.interface.Machine`; lives as long as the `boot` block that made it."""
+    """A running machine behind `imagekit.vm.interface.Machine`; lives as long as the block that made it."""
 
     def __init__(
-        self, *, name: str, target: SshTarget, record: BootRecord, console: Console, watch: Callable[[], None]
+        self, *, name: str, target: SshTarget, record: BootRecord | None, console: Console, watch: Callable[[], None]
     ) -> None:
         self.name = name
         self.ssh = target
         self.console = console.log
-        self.boot = record
+        self._record = record
         self._console = console
         self._watch = watch
+
+    @property
+    def boot(self) -> BootRecord:
+        """What the latest boot was and cost; raises `BootFailedError` before the first one."""
+        if self._record is None:
+            raise BootFailedError(f"{self.name} has not been booted yet")
+        return self._record
 
     def run(self, command: str, *, timeout: float = 60.0) -> Completed:
         """Run a shell command on the node as root and return what it wrote, whatever its status.

@@ -9,13 +9,13 @@ import pytest
 from imagekit.verify.lint import Offer, lint
 from imagekit.verify.runner import Suites, collect_checks
 from imagekit.verify.session import CheckMeta
-from imagekit.vm.interface import Road, VmShape
+from imagekit.vm.interface import DISKLESS, Road, VmShape
 
 ROOT = Path(__file__).resolve().parents[3]
 LAYERS = ("base", "k0s", "sssd", "ca-trust")
 
 
-@pytest.fixture(scope="module", params=Road)
+@pytest.fixture(scope="module", params=DISKLESS)
 def collected(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[CheckMeta, ...]:
     suites = Suites(
         checks_root=ROOT / "vm-harness/checks", images_root=ROOT / "images", out=tmp_path_factory.mktemp("out")

@@ -9,10 +9,23 @@ from xml.etree import ElementTree
 import pytest
 
 from imagekit.errors import ConfigError
-from imagekit.vm.domain import Disk, Domain, Forward, Owner, domain_name, domain_xml, kernel_arguments, user_network
-from imagekit.vm.interface import Accelerator, Firmware, Road, VmShape
+from imagekit.vm.domain import (
+    Disk,
+    Domain,
+    FirmwareState,
+    Forward,
+    KernelStart,
+    Owner,
+    domain_name,
+    domain_xml,
+    kernel_arguments,
+    user_network,
+)
+from imagekit.vm.interface import DISKLESS, Accelerator, Firmware, Road, VmShape
+from imagekit.vm.profile import load_profile
 
-TEMPLATE = Path(__file__).parents[3] / "vm-harness" / "domains" / "machine.xml.j2"
+HARNESS = Path(__file__).parents[3] / "vm-harness"
+TEMPLATE = HARNESS / "domains" / "machine.xml.j2"
 GOLDEN = Path(__file__).parents[2] / "data" / "domains" / "fast-tcg.xml"
 DOMAIN = Domain(
     name="imagekit-debian-node-1a2b",
@@ -22,13 +35,33 @@ DOMAIN = Domain(
     accelerator=Accelerator.TCG,
     emulator=Path("/usr/bin/qemu-system-x86_64"),
     shape=VmShape(),
-    kernel=Path("/w/disks/d/vmlinux"),
-    initrd=Path("/run/imagekit-vm-x/initrd"),
-    cmdline="rdinit=/init console=ttyS0",
+    profile=load_profile(Firmware.BIOS, HARNESS),
+    state=FirmwareState(nvram=Path("/run/imagekit-vm-x/nvram.fd"), tpm=Path("/run/imagekit-vm-x/tpm")),
+    direct=KernelStart(
+        kernel=Path("/w/disks/d/vmlinux"),
+        initrd=Path("/run/imagekit-vm-x/initrd"),
+        cmdline="rdinit=/init console=ttyS0",
+    ),
     disks=(Disk(path=Path("/w/disks/d/rootfs.squashfs"), serial="imagekit-root"),),
     console=Path("/w/runs/r-1/console.log"),
     netdev="user,id=n0,hostfwd=tcp:127.0.0.1:2222-:22,restrict=on",
 )
+
+
+INSTALLED = replace(
+    DOMAIN,
+    direct=None,
+    disks=(
+        Disk(path=Path("/w/machines/system-1.qcow2"), serial="system", readonly=False, format="qcow2"),
+        Disk(path=Path("/w/seed.iso"), serial="medium0"),
+    ),
+)
+
+
+def under(domain: Domain, firmware: Firmware, *, tpm: bool = False) -> Domain:
+    """The same machine with another firmware."""
+    shape = VmShape(firmware=firmware, tpm=tpm)
+    return replace(domain, shape=shape, profile=load_profile(firmware, HARNESS))
 
 
 def xml(domain: Domain) -> ElementTree.Element:
@@ -48,8 +81,44 @@ def test_kvm_takes_the_hosts_processor() -> None:
     assert cpu.attrib["mode"] == "host-passthrough"
 
 
-def test_uefi_is_left_to_libvirts_choice() -> None:
-    assert xml(replace(DOMAIN, shape=VmShape(firmware=Firmware.UEFI))).find("os[@firmware='efi']") is not None
+def test_uefi_is_left_to_libvirts_choice_by_features() -> None:
+    root = xml(under(DOMAIN, Firmware.UEFI))
+    assert root.find("os[@firmware='efi']") is not None
+    assert {each.attrib["name"]: each.attrib["enabled"] for each in root.findall("os/firmware/feature")} == {
+        "secure-boot": "no",
+        "enrolled-keys": "no",
+    }
+    assert root.findtext("os/nvram") == "/run/imagekit-vm-x/nvram.fd"
+    assert root.find("features/smm") is None
+
+
+def test_secure_boot_needs_keys_and_system_management_mode() -> None:
+    root = xml(under(INSTALLED, Firmware.UEFI_SECURE))
+    assert [each.attrib["enabled"] for each in root.findall("os/firmware/feature")] == ["yes", "yes"]
+    smm = root.find("features/smm")
+    assert smm is not None
+    assert smm.attrib["state"] == "on"
+
+
+def test_a_tpm_keeps_its_state_in_the_machines_own_folder() -> None:
+    assert xml(under(INSTALLED, Firmware.UEFI)).find("devices/tpm") is None
+    backend = xml(under(INSTALLED, Firmware.UEFI, tpm=True)).find("devices/tpm/backend")
+    assert backend is not None
+    assert backend.attrib == {"type": "emulator", "version": "2.0", "persistent_state": "yes"}
+    source = backend.find("source")
+    assert source is not None
+    assert source.attrib["path"] == "/run/imagekit-vm-x/tpm"
+
+
+def test_an_installed_node_boots_its_disks_in_order_and_may_reboot() -> None:
+    root = xml(INSTALLED)
+    assert root.find("os/kernel") is None
+    assert root.findtext("on_reboot") == "restart"
+    assert root.find("devices/panic") is None
+    assert [boot.attrib["order"] for boot in root.findall("devices/disk/boot")] == ["1", "2"]
+    assert [driver.attrib["type"] for driver in root.findall("devices/disk/driver")] == ["qcow2", "raw"]
+    assert [source.attrib["append"] for source in root.findall("devices/serial/source")] == ["on"]
+    assert root.find("os/bios[@useserial='yes']") is not None
 
 
 def test_artifacts_are_read_only_and_a_panic_or_reboot_ends_the_machine() -> None:
@@ -89,7 +158,7 @@ def test_the_network_is_closed_but_for_what_is_asked() -> None:
 
 
 def test_a_panic_ends_either_road_at_once() -> None:
-    for road in Road:
+    for road in DISKLESS:
         assert "panic=-1" in kernel_arguments(road).split()
     assert kernel_arguments(Road.LIVE, ("extra=1",)).endswith(" extra=1")
 
