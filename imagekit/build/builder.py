@@ -19,6 +19,7 @@ from imagekit.config.load import Project
 from imagekit.errors import RefusedError, ToolError
 from imagekit.log import step
 from imagekit.oci import Digest
+from imagekit.plan.lock import require_buildable
 from imagekit.plan.model import Plan, StageKind
 from imagekit.process import ProcessError, run
 
@@ -87,10 +88,12 @@ def earlier_build(work: Path, plan: Plan) -> Build | None:
 def build(project: Project, plan: Plan, engine: Mapping[str, str]) -> Build:
     """Build the plan, or return the earlier result; `engine` is the environment that reaches the build engine.
 
-    Raises `BuildError` naming the layer, or `ToolError` when the engine or the disk fails.
+    Raises `BuildError` naming the layer, `ToolError` when the engine or the disk fails, and `ConfigError` for a plan
+    that is not locked or is for another architecture than this machine's.
     """
     if found := earlier_build(project.work, plan):
         return found
+    require_buildable(plan)
     folder = folder_of(project.work, plan)
     folder.parent.mkdir(parents=True, exist_ok=True)
     _need_room(folder.parent)

@@ -16,6 +16,7 @@ from imagekit.cli.app import App
 COMMANDS = {
     "run": "Build, boot, test, sign and publish IMAGE, and show the report.",
     "plan": "Show what would be built, with the id of every layer.",
+    "lock": "Write the digests that IMAGE, or every image, is built from into images.lock.",
     "build": "Build IMAGE and print its digest.",
     "test": "Boot IMAGE and run the checks of its layers.",
     "publish": "Sign IMAGE's tested digest and give it its tag.",

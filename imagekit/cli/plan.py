@@ -2,27 +2,69 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from imagekit.cli.app import App
 
+if TYPE_CHECKING:
+    from imagekit.plan.model import Plan
+
 
 @click.command("plan")
 @click.argument("image", required=False)
+@click.option("--all", "every", is_flag=True, help="Plan every image for every architecture it is declared for.")
+@click.option("--arch", type=click.Choice(["amd64", "arm64"]), help="Plan for this architecture alone.")
+@click.option("--matrix", is_flag=True, help="Print the matrix of jobs for GitHub Actions, as one line of JSON.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj
-def command(app: App, image: str | None, as_json: bool) -> None:
+def command(app: App, image: str | None, every: bool, arch: str | None, matrix: bool, as_json: bool) -> None:
     """Show what would be built, with the id of every layer.
 
-    Reads only the project's files and git: no network, no daemon, no clock.
+    Reads only the project's files and git: no network, no daemon, no clock. What images.lock has no digest for is
+    named; such an image can be planned and not built, and is left out of the matrix.
     """
-    from imagekit.plan import show
+    plans = _plans(app, image, every or matrix, arch)
+    if matrix:
+        _print_matrix(plans)
+    elif as_json:
+        _print_json(plans, every)
+    else:
+        from imagekit.plan import show
+
+        click.echo("\n\n".join(show.as_text(plan) for plan in plans))
+
+
+def _plans(app: App, image: str | None, every: bool, arch: str | None) -> tuple[Plan, ...]:
+    from imagekit.config.model import Arch
+    from imagekit.plan.matrix import make_plans
     from imagekit.plan.resolve import make_plan
 
-    plan = make_plan(app.project, app.image_name(image))
-    if as_json:
-        import json
+    chosen = Arch(arch) if arch else None
+    if every and image is None:
+        return make_plans(app.project, arch=chosen)
+    if every:
+        raise click.UsageError("name an image, or ask for all of them")
+    return (make_plan(app.project, app.image_name(image), arch=chosen),)
 
-        click.echo(json.dumps(show.as_data(plan), indent=2))
-    else:
-        click.echo(show.as_text(plan))
+
+def _print_matrix(plans: tuple[Plan, ...]) -> None:
+    import json
+
+    from imagekit.log import progress
+    from imagekit.plan.matrix import as_matrix
+
+    for plan in plans:
+        if plan.unlocked:
+            progress(f"{plan.image} {plan.arch}: not in the matrix, not locked: {', '.join(plan.unlocked)}")
+    click.echo(json.dumps(as_matrix(plans), separators=(",", ":")))
+
+
+def _print_json(plans: tuple[Plan, ...], every: bool) -> None:
+    import json
+
+    from imagekit.plan import show
+
+    found = [show.as_data(plan) for plan in plans]
+    click.echo(json.dumps(found if every else found[0], indent=2))

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from imagekit.config.model import ImagesFile, ImageSpec, LayerSpec, Settings
+from imagekit.config.model import ImagesFile, ImageSpec, LayerSpec, LockFile, Settings
 from imagekit.config.yamlfile import Key, YamlFile, read_yaml
 from imagekit.errors import ConfigError
 
 M = TypeVar("M", bound=BaseModel)
 IMAGES_FILE = Path("images/images.yaml")
+LOCK_FILE = Path("images/images.lock")
 SETTINGS_FILE = Path("imagekit.yaml")
 
 
@@ -27,6 +28,7 @@ class Project:
     images: dict[str, ImageSpec]
     layers: dict[str, LayerSpec]
     settings: Settings
+    lock: LockFile = field(default_factory=LockFile)
 
     @property
     def work(self) -> Path:
@@ -44,11 +46,13 @@ class Project:
 
 
 def load_project(root: Path) -> Project:
-    """Read images/images.yaml, every images/<layer>/layer.yaml that an image names, and imagekit.yaml."""
+    """Read images/images.yaml, every layer.yaml that an image names, images/images.lock and imagekit.yaml."""
     images_source = read_yaml(root / IMAGES_FILE)
     images = _parse(ImagesFile, images_source).images
     settings_path = root / SETTINGS_FILE
     settings = _parse(Settings, read_yaml(settings_path)) if settings_path.exists() else Settings()
+    lock_path = root / LOCK_FILE
+    lock = _parse(LockFile, read_yaml(lock_path)) if lock_path.exists() else LockFile()
     layers: dict[str, LayerSpec] = {}
     for image_name, image in images.items():
         for index, layer in enumerate(image.layers):
@@ -56,7 +60,7 @@ def load_project(root: Path) -> Project:
                 where = images_source.line(("images", image_name, "layers", index))
                 layers[layer] = _load_layer(root, layer, f"{images_source.path}:{where}")
         _check_cloud_config(root, image_name, image, images_source)
-    return Project(root=root, images=images, layers=layers, settings=settings)
+    return Project(root=root, images=images, layers=layers, settings=settings, lock=lock)
 
 
 def parse_file(model: type[M], path: Path) -> M:
@@ -151,7 +155,7 @@ def _real_key(data: Any, loc: tuple[str | int, ...]) -> Key:
     for index, part in enumerate(loc):
         if _has(here, part):
             here = here[part]
-        elif index < len(loc) - 1:
+        elif index < len(loc) - 1 or not isinstance(here, dict | list):
             continue
         else:
             here = None

@@ -43,6 +43,16 @@ def _relative(path: str) -> str:
     return path
 
 
+def _fixed(image: str) -> str:
+    name, _, digest = image.partition("@")
+    tag = name.rpartition("/")[2].partition(":")[2]
+    if not digest and not tag:
+        raise ValueError("must name a tag, whose digest images.lock then holds, or a digest")
+    if not digest and tag == "latest":
+        raise ValueError("must name a version; the tag latest moves with every release")
+    return image
+
+
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=63)]
 # Debian policy 5.6.7 and the RPM name characters; nothing that a shell could read as more than a word.
 Package = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9+._-]*$", max_length=128)]
@@ -50,10 +60,20 @@ Unit = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9@:._\\-]+\.(service
 Module = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]+$")]
 ArgName = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]*$")]
 ArgValue = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9+._:/@=-]*$", max_length=256)]
+# One name for all architectures, or one for each that has the package.
+PackageEntry = Package | dict[Arch, Package]
 KernelArg = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.,:=/-]+$")]
 NodePath = Annotated[str, AfterValidator(_absolute)]
 ProjectPath = Annotated[str, AfterValidator(_relative)]
-PinnedImage = Annotated[str, StringConstraints(pattern=r"^[a-z0-9.:/_-]+(:[A-Za-z0-9._-]+)?@sha256:[0-9a-f]{64}$")]
+# https://github.com/distribution/reference: registry, path, tag, digest; the registry is never left to be guessed.
+_IMAGE = (
+    r"^[a-z0-9.-]+\.[a-z0-9.-]+(:[0-9]+)?(/[a-z0-9]+([._-]+[a-z0-9]+)*)+"
+    r"(:[A-Za-z0-9_][A-Za-z0-9._-]*)?(@sha256:[0-9a-f]{64})?$"
+)
+NamedImage = Annotated[str, StringConstraints(pattern=_IMAGE), AfterValidator(_fixed)]
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+ImageDigest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
+Address = Annotated[str, StringConstraints(pattern=r"^https://[A-Za-z0-9.-]+(/[A-Za-z0-9._+%{}-]+)+$")]
 
 # Build arguments that imagekit sets itself.
 RESERVED_ARGS = frozenset(
@@ -73,7 +93,7 @@ class Frozen(BaseModel):
 class Present(Frozen):
     """What must be found in the finished artifact."""
 
-    packages: dict[Family, tuple[Package, ...]] | None = Field(
+    packages: dict[Family, tuple[PackageEntry, ...]] | None = Field(
         None, description="packages that must be installed; default: the packages of the layer"
     )
     files: tuple[NodePath, ...] = Field((), description="files that must exist in the root file system")
@@ -86,6 +106,16 @@ class Present(Frozen):
     kernel_args: tuple[KernelArg, ...] = Field((), description="words that must be on the installed command line")
 
 
+class Download(Frozen):
+    """A file that the framework fetches while it builds a layer; ``{NAME}`` stands for a build argument.
+
+    Its checksum comes from images.lock and reaches the Dockerfile as the build argument that names this entry.
+    """
+
+    url: dict[Arch, Address] = Field(min_length=1, description="where the file comes from, for each architecture")
+    checksums: Address = Field(description="the publisher's list of SHA-256 sums, as sha256sum(1) writes it")
+
+
 class LayerSpec(Frozen):
     """One layer: a folder under images/ with a Dockerfile and this layer.yaml."""
 
@@ -93,25 +123,33 @@ class LayerSpec(Frozen):
     name: Name = Field(description="the folder's name")
     description: str = Field("", max_length=400)
     needs: tuple[Name, ...] = Field((), description="layers that must be below this one")
-    packages: dict[Family, tuple[Package, ...]] = Field(default_factory=dict)
+    packages: dict[Family, tuple[PackageEntry, ...]] = Field(default_factory=dict)
     args: dict[ArgName, ArgValue] = Field(default_factory=dict, description="build arguments with their defaults")
+    downloads: dict[ArgName, Download] = Field(
+        default_factory=dict, description="files that the real framework fetches, by the argument with their checksum"
+    )
     present: Present = Present()
 
     @model_validator(mode="after")
     def _own_args(self) -> Self:
-        taken = RESERVED_ARGS & set(self.args)
+        taken = RESERVED_ARGS & {*self.args, *self.downloads}
         if taken:
             raise ValueError(f"build argument {min(taken)} is set by imagekit and cannot be declared")
         return self
 
-    def packages_of(self, family: Family) -> tuple[str, ...]:
+    def packages_of(self, family: Family, arch: Arch = Arch.AMD64) -> tuple[str, ...]:
         """The packages this layer installs on a family."""
-        return self.packages.get(family, ())
+        return _for_arch(self.packages.get(family, ()), arch)
 
-    def expected_packages(self, family: Family) -> tuple[str, ...]:
+    def expected_packages(self, family: Family, arch: Arch = Arch.AMD64) -> tuple[str, ...]:
         """The packages that must be installed in the artifact."""
         declared = self.packages if self.present.packages is None else self.present.packages
-        return declared.get(family, ())
+        return _for_arch(declared.get(family, ()), arch)
+
+
+def _for_arch(entries: tuple[PackageEntry, ...], arch: Arch) -> tuple[str, ...]:
+    named = (entry if isinstance(entry, str) else entry.get(arch) for entry in entries)
+    return tuple(name for name in named if name is not None)
 
 
 class DistroBase(Frozen):
@@ -136,9 +174,9 @@ class DistroFile(Frozen):
 
 
 class ImageBase(Frozen):
-    """A base image by digest."""
+    """A base image: by digest, or by a tag whose digest images.lock holds."""
 
-    image: PinnedImage
+    image: NamedImage
 
 
 class StandinInit(Frozen):
@@ -148,9 +186,9 @@ class StandinInit(Frozen):
 
 
 class ImageInit(Frozen):
-    """The real kairos-init by digest."""
+    """The real kairos-init: by digest, or by a tag whose digest images.lock holds."""
 
-    image: PinnedImage
+    image: NamedImage
 
 
 class VmSpec(Frozen):
@@ -186,6 +224,14 @@ class ImagesFile(Frozen):
 
     version: Literal[1] = Field(description="version of this file format")
     images: dict[Name, ImageSpec] = Field(min_length=1)
+
+
+class LockFile(Frozen):
+    """images/images.lock: what names stood for when they were looked up; written by ``imagekit lock``."""
+
+    version: Literal[1] = 1
+    images: dict[NamedImage, ImageDigest] = Field(default_factory=dict, description="digest of each image by tag")
+    files: dict[str, Sha256] = Field(default_factory=dict, description="SHA-256 of each downloaded file by address")
 
 
 class Settings(Frozen):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from imagekit.config.load import Project
-from imagekit.config.model import Family, LayerSpec
+from imagekit.config.model import Arch, Family, LayerSpec
 from imagekit.disk.inventory import Inventory
 from imagekit.disk.packages import installed_packages
 from imagekit.errors import RefusedError
@@ -37,7 +37,7 @@ class Absence:
         return f"{self.layer}: {self.kind} {self.name}"
 
 
-def prove_present(project: Project, image_name: str, inventory: Inventory) -> int:
+def prove_present(project: Project, image_name: str, inventory: Inventory, *, arch: Arch = Arch.AMD64) -> int:
     """Look up all that the layers of an image declare; returns how many things were found.
 
     Raises `AbsentError` that lists what is not there.
@@ -47,7 +47,7 @@ def prove_present(project: Project, image_name: str, inventory: Inventory) -> in
     count = 0
     for name in image.layers:
         layer = project.layers[name]
-        expected = list(_expected(layer, image.family, project.root / "images" / name, inventory))
+        expected = list(_expected(layer, image.family, arch, project.root / "images" / name, inventory))
         count += len(expected)
         absent += [Absence(name, kind, what) for kind, what, found in expected if not found]
     if absent:
@@ -59,9 +59,11 @@ def prove_present(project: Project, image_name: str, inventory: Inventory) -> in
     return count
 
 
-def _expected(layer: LayerSpec, family: Family, folder: Path, inventory: Inventory) -> Iterable[tuple[str, str, bool]]:
+def _expected(
+    layer: LayerSpec, family: Family, arch: Arch, folder: Path, inventory: Inventory
+) -> Iterable[tuple[str, str, bool]]:
     packages = {package.name for package in installed_packages(inventory, family)}
-    for package in layer.expected_packages(family):
+    for package in layer.expected_packages(family, arch):
         yield "package", package, package in packages
     for path in layer.present.files:
         yield "file", path, inventory.resolve(path) is not None

@@ -7,11 +7,13 @@ from dataclasses import asdict
 
 from imagekit.build.builder import Build, build, earlier_build
 from imagekit.config.load import Project
+from imagekit.config.model import Arch
 from imagekit.disk.inventory import Inventory, take_inventory
 from imagekit.disk.packages import installed_packages
 from imagekit.disk.presence import prove_present
 from imagekit.errors import RefusedError
 from imagekit.packages import Package
+from imagekit.plan.lock import require_buildable
 from imagekit.plan.model import Plan
 from imagekit.report.result import write_whole
 from imagekit.services.dockerd import engine
@@ -26,6 +28,7 @@ def built(project: Project, plan: Plan) -> Build:
     found = earlier_build(project.work, plan)
     if found is not None:
         return found
+    require_buildable(plan)  # before anything is started for it
     with engine(project.work) as running:
         return build(project, plan, {"DOCKER_HOST": running.host})
 
@@ -36,7 +39,7 @@ def proven(project: Project, plan: Plan, image: Build) -> tuple[Package, ...]:
     if kept.exists():
         return tuple(Package(**each) for each in json.loads(kept.read_text()))
     inventory = take_inventory(image.layout, image.digest)
-    prove_present(project, plan.image, inventory)
+    prove_present(project, plan.image, inventory, arch=Arch(plan.arch))
     _prove_version(plan, inventory)
     packages = installed_packages(inventory, project.image(plan.image).family)
     write_whole(kept, json.dumps([asdict(package) for package in packages]))

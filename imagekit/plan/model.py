@@ -46,7 +46,10 @@ class Source:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What will be built: the stages from the bottom up, and the version that the result carries."""
+    """What will be built: the stages from the bottom up, and the version that the result carries.
+
+    `unlocked` names the inputs whose digest images.lock lacks; such a plan can be looked at and not be built.
+    """
 
     image: str
     family: str
@@ -55,6 +58,8 @@ class Plan:
     version: str
     source: Source
     stages: tuple[Stage, ...]
+    embedded: bool = True
+    unlocked: tuple[str, ...] = ()
 
     @property
     def short(self) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from graphlib import CycleError, TopologicalSorter
 
 from imagekit.config.load import Project
-from imagekit.config.model import Arch, DistroBase, ImageSpec, StandinInit
+from imagekit.config.model import Arch, DistroBase, ImageBase, ImageInit, ImageSpec, StandinInit
 from imagekit.errors import ConfigError
+from imagekit.plan.lock import Locked, download_address
 from imagekit.plan.model import Plan, Source, Stage, StageKind, inputs_id
 from imagekit.plan.revision import read_source
 from imagekit.plan.tree import folder_hash
@@ -16,7 +18,7 @@ SCRIPTS = "images/scripts"
 STAMP = "images/stamp"
 DISTRO = "images/distro"
 # Raise when the way a stage is built changes in imagekit itself, so that no earlier result is taken for a new one.
-RECIPE = "1"
+RECIPE = "2"
 
 
 def make_plan(project: Project, image_name: str, *, arch: Arch | None = None) -> Plan:
@@ -29,10 +31,11 @@ def make_plan(project: Project, image_name: str, *, arch: Arch | None = None) ->
         )
     _check_order(project, image_name, image)
     source = _source(project, image)
+    locked = Locked(project.lock)
     stages = _bottom(project, image, chosen)
     for layer in image.layers:
-        stages.append(_layer(project, image, layer, stages))
-    stamp = _stamp(project, image_name, source, stages)
+        stages.append(_layer(_Layering(project, image, chosen, locked), layer, stages))
+    stamp = _stamp(project, image_name, source, stages, locked)
     version = version_of(source.date, stamp.id)
     return Plan(
         image=image_name,
@@ -42,6 +45,8 @@ def make_plan(project: Project, image_name: str, *, arch: Arch | None = None) ->
         version=version,
         source=source,
         stages=(*stages, stamp),
+        embedded=image.embedded,
+        unlocked=tuple(locked.missing),
     )
 
 
@@ -119,21 +124,26 @@ def _bottom(project: Project, image: ImageSpec, arch: Arch) -> list[Stage]:
     return stages
 
 
-def _layer(project: Project, image: ImageSpec, name: str, stages: list[Stage]) -> Stage:
-    spec = project.layers[name]
-    args = {"FAMILY": image.family.value, "PACKAGES": " ".join(spec.packages_of(image.family))}
-    args.update({key: image.args.get(key, default) for key, default in spec.args.items()})
+@dataclass(frozen=True, slots=True)
+class _Layering:
+    """What every layer of one image is planned from."""
+
+    project: Project
+    image: ImageSpec
+    arch: Arch
+    locked: Locked
+
+
+def _layer(of: _Layering, name: str, stages: list[Stage]) -> Stage:
     first = not any(stage.kind is StageKind.LAYER for stage in stages)
-    if first and not isinstance(image.base, DistroBase):
-        args["BASE_IMAGE"] = image.base.image
-    if not isinstance(image.kairos_init, StandinInit):
-        args["KAIROS_INIT"] = image.kairos_init.image
+    args = _layer_args(of, name, first)
     needed = [stage for stage in stages if stage.kind is StageKind.FRAMEWORK]
     needed += stages[-1:] if not first else [stage for stage in stages if stage.kind is StageKind.DISTRO]
     inputs = {
         "recipe": RECIPE,
-        "folder": folder_hash(project.root / "images" / name),
-        "scripts": folder_hash(project.root / SCRIPTS),
+        "arch": of.arch.value,
+        "folder": folder_hash(of.project.root / "images" / name),
+        "scripts": folder_hash(of.project.root / SCRIPTS),
         **{f"arg {key}": value for key, value in args.items()},
         **{f"stage {stage.name}": stage.id for stage in needed},
     }
@@ -148,17 +158,33 @@ def _layer(project: Project, image: ImageSpec, name: str, stages: list[Stage]) -
     )
 
 
-def _stamp(project: Project, image_name: str, source: Source, stages: list[Stage]) -> Stage:
+def _layer_args(of: _Layering, name: str, first: bool) -> dict[str, str]:
+    spec, image = of.project.layers[name], of.image
+    args = {"FAMILY": image.family.value, "PACKAGES": " ".join(spec.packages_of(image.family, of.arch))}
+    args.update({key: image.args.get(key, default) for key, default in spec.args.items()})
+    if first and isinstance(image.base, ImageBase):
+        args["BASE_IMAGE"] = of.locked.image(image.base.image)
+    if isinstance(image.kairos_init, ImageInit):
+        args["KAIROS_INIT"] = of.locked.image(image.kairos_init.image)
+        # The stand-in downloads nothing, so it has nothing to be checked.
+        for key, download in spec.downloads.items():
+            args[key] = of.locked.checksum(download_address(download, args, of.arch))
+    return args
+
+
+def _stamp(project: Project, image_name: str, source: Source, stages: list[Stage], locked: Locked) -> Stage:
     image, top = project.image(image_name), stages[-1]
     layers = [stage for stage in stages if stage.kind is StageKind.LAYER]
     declared = {key: layer.args[key] for layer in layers for key in project.layers[layer.name].args}
     args = {
         **{key: top.args[key] for key in ("FAMILY", "KAIROS_INIT") if key in top.args},
         **declared,
-        **_base_labels(image),
+        **_base_labels(image, stages),
         "TITLE": image_name,
         "DESCRIPTION": image.description,
     }
+    if locked.used:
+        args["LOCK"] = inputs_id(locked.used)
     inputs = {
         "recipe": RECIPE,
         "folder": folder_hash(project.root / STAMP),
@@ -180,9 +206,10 @@ def _stamp(project: Project, image_name: str, source: Source, stages: list[Stage
     )
 
 
-def _base_labels(image: ImageSpec) -> dict[str, str]:
+def _base_labels(image: ImageSpec, stages: list[Stage]) -> dict[str, str]:
     """https://github.com/opencontainers/image-spec/blob/main/annotations.md#pre-defined-annotation-keys"""
     if isinstance(image.base, DistroBase):
         return {"BASE_NAME": f"debian:{image.base.distro}"}
-    name, _, digest = image.base.image.partition("@")
+    base = next(stage.args["BASE_IMAGE"] for stage in stages if "BASE_IMAGE" in stage.args)
+    name, _, digest = base.partition("@")
     return {"BASE_NAME": name, "BASE_DIGEST": digest}

@@ -19,6 +19,7 @@ def as_text(plan: Plan) -> str:
         f"{plan.image} {plan.version}  {plan.family}/{plan.arch}  plan {plan.short}",
         f"source {plan.source.revision[:12]}{'-dirty' if plan.source.revision.endswith('-dirty') else ''}",
     ]
+    head += [f"not locked: {name}" for name in plan.unlocked]
     return "\n".join(head + _branch(plan, plan.stages[-1], "", True, set()))
 
 

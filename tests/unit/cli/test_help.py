@@ -21,7 +21,7 @@ def test_every_command_has_the_help_the_table_says(name: str) -> None:
             assert parameter.help, f"{name} {parameter.opts} has no help"
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["plan", "--json"]], ids=str)
+@pytest.mark.parametrize("arguments", [["--help"], ["plan", "debian-node", "--json"]], ids=str)
 def test_starts_without_heavy_imports(arguments: list[str]) -> None:
     code = (
         "import sys\nsys.argv = ['imagekit', *sys.argv[1:]]\nfrom imagekit.cli import main\n"

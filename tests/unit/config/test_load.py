@@ -33,9 +33,25 @@ BAD = {
     ),
     "floating base image": (
         "images/images.yaml",
-        IMAGES.replace("{distro: trixie}", "{image: registry.example/rocky:9}"),
+        IMAGES.replace("{distro: trixie}", "{image: registry.example/rocky:latest}"),
         ["images.yaml:5: images.small-node.base"],
     ),
+    "base image that names no registry": (
+        "images/images.yaml",
+        IMAGES.replace("{distro: trixie}", '{image: "rocky:9"}'),
+        ["images.yaml:5: images.small-node.base"],
+    ),
+    "package for an architecture nobody knows": (
+        "images/base/layer.yaml",
+        BASE.replace("nano", "{amd65: nano}"),
+        ["base/layer.yaml:4: packages.debian.1"],
+    ),
+    "download over a plain line": (
+        "images/base/layer.yaml",
+        BASE + "downloads:\n  SUM:\n    url: {amd64: 'http://example.org/f'}\n    checksums: https://example.org/s\n",
+        ["base/layer.yaml:9: downloads.SUM.url.amd64:"],
+    ),
+    "digest that is none": ("images/images.lock", "version: 1\nimages: {'a.b/c:1': sha256:12}\n", ["images.lock:2:"]),
     "shell in a package name": (
         "images/base/layer.yaml",
         BASE.replace("nano", '"nano; reboot"'),

@@ -59,6 +59,12 @@ def test_sysctl_file_is_in_force(facts: Facts, path: Path) -> None:
     assert found == wanted
 
 
+def test_selinux_is_off(facts: Facts, host: Host) -> None:
+    """SELinux is off, as Kairos's command line asks and the image's label says."""
+    assert "selinux=0" in facts.cmdline
+    assert not host.file("/sys/fs/selinux/enforce").exists
+
+
 def test_packets_are_forwarded(facts: Facts) -> None:
     """The node forwards packets of both families."""
     assert (facts.sysctl["net.ipv4.ip_forward"], facts.sysctl["net.ipv6.conf.all.forwarding"]) == ("1", "1")

@@ -1,0 +1,93 @@
+"""Inputs from elsewhere: locked by digest, or planned, named and not built; per architecture."""
+
+from pathlib import Path
+
+import pytest
+
+from imagekit.build.builder import build
+from imagekit.config.load import load_project
+from imagekit.config.model import Arch
+from imagekit.errors import ConfigError
+from imagekit.pipeline.image import built
+from imagekit.plan.lock import ForeignArchError, NotLockedError, address, require_buildable
+from imagekit.plan.matrix import as_matrix, make_plans
+from imagekit.plan.model import Plan
+from imagekit.plan.resolve import make_plan
+from imagekit.plan.show import as_text
+from tests.support.production import BASE_IMAGE, CHECKSUMS, DIGESTS, KAIROS_INIT, make_production
+
+
+def plan_of(root: Path, arch: Arch = Arch.AMD64) -> Plan:
+    return make_plan(load_project(root), "big-node", arch=arch)
+
+
+def test_a_locked_plan_names_every_input_by_digest(tmp_path: Path) -> None:
+    plan = plan_of(make_production(tmp_path))
+    args = plan.stage("base").args
+    assert args["BASE_IMAGE"] == f"{BASE_IMAGE}@{DIGESTS[BASE_IMAGE]}"
+    assert args["KAIROS_INIT"] == f"{KAIROS_INIT}@{DIGESTS[KAIROS_INIT]}"
+    assert args["TOOL_SHA256"] == "c" * 64
+    assert plan.stage("stamp").args["BASE_DIGEST"] == DIGESTS[BASE_IMAGE]
+    assert len(plan.stage("stamp").args["LOCK"]) == 64
+    assert plan.unlocked == ()
+    assert "BASE_IMAGE" not in plan.stage("extra").args
+
+
+def test_an_unlocked_plan_is_shown_with_what_it_lacks(tmp_path: Path) -> None:
+    plan = plan_of(make_production(tmp_path, locked=False))
+    assert plan.unlocked == (BASE_IMAGE, KAIROS_INIT, "https://files.example.org/tool/v2/tool-v2-amd64")
+    assert f"not locked: {BASE_IMAGE}" in as_text(plan)
+
+
+def test_an_unlocked_plan_is_not_built(tmp_path: Path) -> None:
+    project = load_project(make_production(tmp_path, locked=False))
+    plan = make_plan(project, "big-node")
+    with pytest.raises(NotLockedError, match=r"no digest for registry\.example\.org") as caught:
+        built(project, plan)
+    assert "imagekit lock big-node" in caught.value.hint
+    with pytest.raises(NotLockedError):
+        build(project, plan, {})
+    assert not (tmp_path / ".imagekit").exists()
+
+
+def test_another_architecture_is_planned_and_not_built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("imagekit.plan.lock.machine", lambda: "x86_64")
+    root = make_production(tmp_path)
+    require_buildable(plan_of(root))
+    plan = plan_of(root, Arch.ARM64)
+    assert plan.stage("base").args["TOOL_SHA256"] == CHECKSUMS["https://files.example.org/tool/v2/tool-v2-arm64"]
+    with pytest.raises(ForeignArchError, match="planned for arm64, and this machine is amd64"):
+        require_buildable(plan)
+
+
+def test_packages_follow_the_architecture(tmp_path: Path) -> None:
+    root = make_production(tmp_path)
+    assert plan_of(root).stage("base").args["PACKAGES"] == "less grub2-pc shim-x64"
+    assert plan_of(root, Arch.ARM64).stage("base").args["PACKAGES"] == "less shim-aa64"
+
+
+def test_each_architecture_and_each_lock_has_its_own_id(tmp_path: Path) -> None:
+    root = make_production(tmp_path)
+    before = {plan_of(root).id, plan_of(root, Arch.ARM64).id}
+    lock = root / "images/images.lock"
+    lock.write_text(lock.read_text().replace("a" * 64, "e" * 64))
+    assert len(before | {plan_of(root).id, plan_of(root, Arch.ARM64).id}) == 4
+
+
+def test_the_matrix_has_what_can_be_built_and_no_more(tmp_path: Path) -> None:
+    jobs = as_matrix(make_plans(load_project(make_production(tmp_path))))["include"]
+    assert [(job["image"], job["arch"], job["runner"], job["embedded"], job["boot"]) for job in jobs] == [
+        ("small-node", "amd64", "ubuntu-24.04", True, True),
+        ("big-node", "amd64", "ubuntu-24.04", False, True),
+        ("big-node", "arm64", "ubuntu-24.04-arm", False, False),
+    ]
+
+
+def test_an_unlocked_image_is_not_in_the_matrix(tmp_path: Path) -> None:
+    plans = make_plans(load_project(make_production(tmp_path, locked=False)), arch=Arch.AMD64)
+    assert [job["image"] for job in as_matrix(plans)["include"]] == ["small-node"]
+
+
+def test_an_address_names_only_arguments_of_its_layer() -> None:
+    with pytest.raises(ConfigError, match="no build argument 'NONE'"):
+        address("https://example.org/{NONE}", {"TOOL": "v2"})
