@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any
 
 from imagekit.errors import ConfigError, RefusedError
@@ -18,8 +19,13 @@ STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 _OLDER_TYPE = "https://in-toto.io/Statement/v0.1"
 TEST_RESULT_TYPE = "https://in-toto.io/attestation/test-result/v0.1"
 CYCLONEDX_TYPE = "https://cyclonedx.org/bom"
+SPDX_TYPE = "https://spdx.dev/Document"
+PROVENANCE_TYPE = "https://slsa.dev/provenance/v1"
+SUMMARY_TYPE = "https://slsa.dev/verification_summary/v1"
 # What cosign 3.x writes for `cosign sign`; anything else is an attestation, never a signature.
 SIGNATURE_TYPE = "https://sigstore.dev/cosign/sign/v1"
+# Annotation of the subject in what is signed here: when the signer says that it signed (ISO 8601, UTC).
+SIGNED_ANNOTATION = "imagekit.signed"
 
 
 class MalformedStatementError(RefusedError):
@@ -35,6 +41,26 @@ class Statement:
     predicate: Mapping[str, Any]
     name: str = ""
     annotations: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def signed_at(self) -> datetime | None:
+        """When the signer says it signed; None when the statement does not say so in a way that can be read."""
+        try:
+            found = datetime.fromisoformat(self.annotations.get(SIGNED_ANNOTATION, ""))
+        except ValueError:
+            return None
+        return found.astimezone(UTC) if found.tzinfo is not None else None
+
+    @property
+    def claim(self) -> bytes:
+        """What is said, whenever it was signed: equal for two signings of the same thing."""
+        kept = {key: value for key, value in self.annotations.items() if key != SIGNED_ANNOTATION}
+        return replace(self, annotations=kept).to_bytes()
+
+    def stamped(self, at: datetime) -> Statement:
+        """The same statement with the time of signing in it, in whole seconds."""
+        text = at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+        return replace(self, annotations={**self.annotations, SIGNED_ANNOTATION: text})
 
     def to_bytes(self) -> bytes:
         """Canonical JSON: sorted keys, no spaces; equal statements give equal bytes."""

@@ -32,18 +32,21 @@ def result_statement(
     harness_version: str,
     name: str = "",
     scenarios: Sequence[ScenarioResult] = (),
+    tested: str = "",
+    waivers: Sequence[str] = (),
 ) -> Statement:
     """State how the checks of an image ended on the machines they ran on; times are in seconds.
 
     A lifecycle scenario stands among the tests as ``scenario/<name>``, and in `scenarios` with what it promises.
+    `tested` is when the tests began (ISO 8601), `waivers` are digests of the waivers that were valid then.
     """
     required = [check for check in suite.checks if check.required]
     warned = [check for check in suite.checks if not check.required and check.outcome is not Outcome.PASSED]
     predicate = {
         "result": _result(suite, warned, scenarios),
         "configuration": [
-            {"name": "suite", "annotations": {"hash": suite.suite_hash}},
-            {"name": "harness", "annotations": {"tool": "imagekit", "version": harness_version}},
+            _configured("suite", suite.suite_hash, {"hash": suite.suite_hash}),
+            _configured("harness", harness_version, {"tool": "imagekit", "version": harness_version}),
             *(_machine(boot) for boot in boots),
         ],
         "passedTests": [
@@ -57,6 +60,8 @@ def result_statement(
         ],
         "checks": [_check(check) for check in suite.checks],
         "scenarios": [_scenario(scenario) for scenario in scenarios],
+        "waivers": list(waivers),
+        **({"testedOn": tested} if tested else {}),
     }
     return Statement(subject=image, predicate_type=TEST_RESULT_TYPE, predicate=predicate, name=name)
 
@@ -89,22 +94,25 @@ def _result(suite: SuiteResult, warned: list[CheckResult], scenarios: Sequence[S
     return "WARNED" if warned else "PASSED"
 
 
+def _configured(name: str, value: str, annotations: dict[str, str]) -> dict[str, Any]:
+    """A resource descriptor, which must have one of uri, digest and content."""
+    return {"name": name, "uri": f"urn:imagekit:{name}:{value}", "annotations": annotations}
+
+
 def _machine(boot: BootRecord) -> dict[str, Any]:
-    return {
-        "name": "machine",
-        "annotations": {
-            "road": str(boot.road),
-            "accelerator": str(boot.accelerator),
-            "firmware": str(boot.shape.firmware),
-            "memoryMiB": str(boot.shape.memory_mib),
-            "cpus": str(boot.shape.cpus),
-            "cpuModel": boot.cpu_model,
-            "machine": boot.machine,
-            "qemu": boot.qemu_version,
-            "secondsToSsh": f"{boot.seconds_to_ssh:.1f}",
-            "cpuSeconds": f"{boot.cpu_seconds:.1f}",
-        },
+    annotations = {
+        "road": str(boot.road),
+        "accelerator": str(boot.accelerator),
+        "firmware": str(boot.shape.firmware),
+        "memoryMiB": str(boot.shape.memory_mib),
+        "cpus": str(boot.shape.cpus),
+        "cpuModel": boot.cpu_model,
+        "machine": boot.machine,
+        "qemu": boot.qemu_version,
+        "secondsToSsh": f"{boot.seconds_to_ssh:.1f}",
+        "cpuSeconds": f"{boot.cpu_seconds:.1f}",
     }
+    return _configured("machine", str(boot.road), annotations)
 
 
 def _check(check: CheckResult) -> dict[str, Any]:

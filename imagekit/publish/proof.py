@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from imagekit.errors import RefusedError
@@ -14,6 +15,15 @@ from imagekit.publish.registry import Registry
 from imagekit.sign.interface import BUNDLE_LIMIT, BUNDLE_TYPE, Verifier
 
 _MOST_REFERRERS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A bundle that `referrer` (a manifest) holds; `problem` says why its bytes could not be had."""
+
+    referrer: Digest
+    bundle: bytes
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,24 +44,41 @@ def read_proof(client: Registry, repository: str, digest: Digest, verifier: Veri
     A bundle by another key, about another digest, or damaged counts for nothing; it is listed with the reason.
     Raises `MalformedError` when the list itself cannot be read or names more than 200 referrers.
     """
-    entries = list_referrers(client, repository, digest)
-    if len(entries) > _MOST_REFERRERS:
-        raise MalformedError(f"{len(entries)} manifests refer to {digest.short}, {_MOST_REFERRERS} are read at most")
     statements, rejected = [], []
-    for entry in entries:
+    for found in read_bundles(client, repository, digest):
         try:
-            found = _statement(client, repository, digest, entry, verifier)
+            if found.problem:
+                raise MalformedError(found.problem)
+            statement = verifier.verify(found.bundle)
+            if statement.subject != digest:
+                raise MalformedError(f"the statement speaks of {statement.subject.short}, another image")
         except RefusedError as error:
-            rejected.append(f"{entry.digest.short}: {error}")
+            rejected.append(f"{found.referrer.short}: {error}")
         else:
-            statements += [found] if found is not None else []
+            statements.append(statement)
     return Proof(tuple(statements), tuple(rejected))
 
 
-def _statement(
-    client: Registry, repository: str, digest: Digest, entry: Descriptor, verifier: Verifier
-) -> Statement | None:
-    """The statement in one referrer; None when it holds no bundle at all.
+def read_bundles(client: Registry, repository: str, digest: Digest) -> Iterator[Found]:
+    """Every bundle that refers to a digest, unverified; one that cannot be had comes with its `problem`.
+
+    Raises `MalformedError` when the list itself cannot be read or names more than 200 referrers.
+    """
+    entries = list_referrers(client, repository, digest)
+    if len(entries) > _MOST_REFERRERS:
+        raise MalformedError(f"{len(entries)} manifests refer to {digest.short}, {_MOST_REFERRERS} are read at most")
+    for entry in entries:
+        try:
+            bundle = _bundle(client, repository, digest, entry)
+        except RefusedError as error:
+            yield Found(entry.digest, b"", str(error))
+        else:
+            if bundle is not None:
+                yield Found(entry.digest, bundle)
+
+
+def _bundle(client: Registry, repository: str, digest: Digest, entry: Descriptor) -> bytes | None:
+    """The bundle in one referrer; None when it holds none at all.
 
     Only the manifest itself is asked for its type: cosign 3.1.1 writes a wrong one into the fallback index.
     """
@@ -61,7 +88,4 @@ def _statement(
         return None
     if manifest.subject is None or manifest.subject.digest != digest or len(bundles) != 1:
         raise MalformedError("the manifest does not hold one bundle about this image")
-    statement = verifier.verify(client.read_blob(repository, bundles[0], limit=BUNDLE_LIMIT))
-    if statement.subject != digest:
-        raise MalformedError(f"the statement speaks of {statement.subject.short}, another image")
-    return statement
+    return client.read_blob(repository, bundles[0], limit=BUNDLE_LIMIT)

@@ -65,6 +65,12 @@ class NativeVerifier:
         return True
 
 
+def claimed_statement(bundle: bytes) -> Statement:
+    """What a bundle claims, with no signature checked; raises `SignatureError`, `MalformedStatementError`."""
+    payload, _ = _envelope(bundle)
+    return parse_statement(payload)
+
+
 def key_hint(key: ec.EllipticCurvePublicKey) -> str:
     """What cosign writes to tell which key signed: base64 of the sha256 of the DER form."""
     der = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)

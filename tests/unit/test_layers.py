@@ -21,6 +21,7 @@ ORDER = (
     "evidence",
     "sign",
     "publish",
+    "gate",
     "report",
     "doctor",
     "pipeline",
