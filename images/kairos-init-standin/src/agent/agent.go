@@ -16,15 +16,20 @@ type verb struct {
 }
 
 var verbs = map[string]verb{
-	"version":   {"print the version", version},
-	"state":     {"print the state of the node as YAML; state get PATH prints one value", state},
-	"run-stage": {"run a cloud-config stage: run-stage STAGE [--strict] [--cloud-init-paths DIR,DIR]", runStage},
-	"config":    {"print the merged configuration; config get PATH prints one value", config},
-	"validate":  {"check a cloud-config file: validate FILE", validate},
+	"manual-install": {"install the node: manual-install [--device auto|DISK] [--reboot|--poweroff] [--source TYPE:ADDRESS] FILE|URL", manualInstall},
+	"install":        {"install the node as a configuration with install.auto: true says", autoInstall},
+	"version":        {"print the version", version},
+	"state":          {"print the state of the node as YAML; state get PATH prints one value", state},
+	"run-stage":      {"run a cloud-config stage: run-stage STAGE [--strict] [--cloud-init-paths DIR,DIR]", runStage},
+	"config":         {"print the merged configuration; config get PATH prints one value", config},
+	"validate":       {"check a cloud-config file: validate FILE", validate},
 }
 
+// order is that of the help.
+var order = strings.Fields("manual-install install version state run-stage config validate")
+
 // later are the verbs of the real agent that are refused here.
-var later = strings.Fields("manual-install install interactive-install upgrade reset recovery bootentry grubedit start " +
+var later = strings.Fields("interactive-install upgrade reset recovery bootentry grubedit start " +
 	"rotate sysext logs print-schema webui get-kubeconfig register bridge uuid")
 
 // Main runs one verb and returns the exit code: 1 when it failed, 2 for bad usage.
@@ -63,8 +68,8 @@ func fail(err error, code int) int {
 func usage() string {
 	var text strings.Builder
 	fmt.Fprintf(&text, "kairos-agent of the %s: %s\n\n", brand.Name, brand.Warning)
-	for _, name := range []string{"version", "state", "run-stage", "config", "validate"} {
-		fmt.Fprintf(&text, "  %-10s %s\n", name, verbs[name].help)
+	for _, name := range order {
+		fmt.Fprintf(&text, "  %-14s %s\n", name, verbs[name].help)
 	}
 	fmt.Fprintf(&text, "\nnot in the stand-in yet: %s\n", strings.Join(later, ", "))
 	return text.String()

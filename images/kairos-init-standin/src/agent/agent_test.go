@@ -32,7 +32,7 @@ func TestLeafIsRawAndWithoutNewline(t *testing.T) {
 }
 
 func TestVerbsThatAreNotThereEndInOne(t *testing.T) {
-	for _, verb := range []string{"manual-install", "install", "upgrade", "reset", "bootentry"} {
+	for _, verb := range later {
 		if code := Main([]string{verb, "--source", "x"}); code != 1 {
 			t.Errorf("%s: exit code %d, want 1", verb, code)
 		}

@@ -56,6 +56,13 @@ func Text(source string, data []byte) (Merged, error) {
 	return merged, nil
 }
 
+// With merges another configuration over this one.
+func (m Merged) With(later Merged) Merged {
+	merge(m.Tree, later.Tree)
+	m.Sources = append(m.Sources, later.Sources...)
+	return m
+}
+
 func (m *Merged) add(path string) error {
 	data, err := os.ReadFile(path)
 	if err != nil {
