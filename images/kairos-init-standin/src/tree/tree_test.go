@@ -4,6 +4,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sort"
+	"strings"
 	"testing"
 	"time"
 )
@@ -25,11 +27,13 @@ chmod 4755 a/one; chmod 1777 empty; mkfifo pipe; head -c 5000 /dev/zero >big; to
 
 func listing(t *testing.T, root string) string {
 	t.Helper()
-	out, err := exec.Command("find", root, "-mindepth", "1", "-printf", "%P %y %m %n %U:%G %l %T@ ", "-type", "f", "-printf", "%s").CombinedOutput()
+	out, err := exec.Command("find", root, "-mindepth", "1", "-printf", "%P %y %m %n %U:%G %l %T@\\n", "-type", "f", "-printf", "%P %s\\n").CombinedOutput()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return string(out)
+	lines := strings.Split(string(out), "\n")
+	sort.Strings(lines)
+	return strings.Join(lines, "\n")
 }
 
 func TestCopyKeepsEverything(t *testing.T) {
