@@ -12,6 +12,7 @@ from imagekit.pipeline.runs import abandoned_runs
 from imagekit.process import alive
 from imagekit.services import control
 from imagekit.services.libvirtd import answers, libvirt
+from imagekit.vm.folder import machines_folder
 from imagekit.vm.sweep import sweep, sweep_folders
 
 _CACHES = ("builds", "disks", "distro", "verdicts", "engine", "bench")
@@ -32,11 +33,11 @@ def clean(project: Project, *, cache: bool, runs: bool) -> list[str]:
 
 
 def _machines(project: Project) -> list[str]:
-    uri = libvirt_uri(project)
+    uri, work = libvirt_uri(project), machines_folder(project.work)
     if not answers(uri):
-        return [f"folder {path}" for path in sweep_folders()]
+        return [f"folder {path}" for path in (*sweep_folders(), *sweep_folders(work))]
     with libvirt(uri):
-        swept = sweep(uri)
+        swept = sweep(uri, work=work)
     return [f"machine {name}" for name in swept.domains] + [f"folder {path}" for path in swept.folders]
 
 

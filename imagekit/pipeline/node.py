@@ -25,6 +25,7 @@ from imagekit.verify.tlspeer import Peers, TlsPeer, both_peers
 from imagekit.vm.boot import BootRequest, boot
 from imagekit.vm.console import Console, load_patterns
 from imagekit.vm.domain import Forward
+from imagekit.vm.folder import machines_folder
 from imagekit.vm.interface import BootRecord, Road, VmShape
 from imagekit.vm.machine import NodeMachine
 from imagekit.vm.sweep import sweep
@@ -98,7 +99,7 @@ def machine_of(
     forwards = [Forward(port=peer.port, host_port=peer.port, address=peer.address) for peer in _each(peers)]
     seeds = [subject.project.root / path for path in subject.spec.cloud_config]
     with libvirt(uri):
-        sweep(uri)
+        sweep(uri, work=machines_folder(subject.project.work))
         request = BootRequest(
             name=subject.name,
             run_id=subject.run_id,

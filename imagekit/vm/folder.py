@@ -26,6 +26,11 @@ def runtime_base() -> Path:
     return Path(os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir())
 
 
+def machines_folder(work: Path) -> Path:
+    """Where the disks of nodes lie while these live, below a project's work folder: too much for memory."""
+    return work / "machines"
+
+
 @contextmanager
 def owned_folder(run_id: str, base: Path | None = None) -> Iterator[Path]:
     """A private folder that is removed at the end; after a kill -9 `dead_folders` finds it."""

@@ -71,13 +71,17 @@ def read_machine(xml: str) -> RunningMachine | None:
     )
 
 
-def sweep(uri: str | None = None) -> Swept:
-    """Remove the domains and folders of runs whose process is dead; those of living runs stay."""
+def sweep(uri: str | None = None, *, work: Path | None = None) -> Swept:
+    """Remove the domains and folders of runs whose process is dead; those of living runs stay.
+
+    `work` is where the disks of nodes lie, see `imagekit.vm.hardware.NodeRequest`.
+    """
     with hypervisor.connection(uri) as opened:
         dead = [machine for machine in machines(opened) if not machine.owner_alive]
         for machine in dead:
             hypervisor.destroy(opened.lookupByName(machine.name))
-    return Swept(tuple(machine.name for machine in dead), sweep_folders())
+    folders = sweep_folders() + (sweep_folders(work) if work is not None else ())
+    return Swept(tuple(machine.name for machine in dead), folders)
 
 
 def sweep_folders(base: Path | None = None) -> tuple[Path, ...]:
