@@ -1,12 +1,13 @@
-"""The bake files of a plan (pure): one graph for BuildKit, one target a stage.
+"""The bake files of plans (pure): one graph for BuildKit, one target a stage; stages with the same id are one target.
 
 buildx before 0.14 takes the network of a target only from a compose-format file, so the graph is written as one;
-outputs are set by a second file. Only the last stage is written out, as an OCI layout.
+outputs are set by a second file. Only the last stage of each plan is written out, as an OCI layout.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +16,51 @@ from imagekit.plan.model import Plan, Stage, StageKind
 FINAL = "stamp"
 
 
-def compose(plan: Plan, root: Path, distro_context: Path | None) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """Plans that are built together; `distros` has the context of each distro stage by the stage's id."""
+
+    plans: tuple[Plan, ...]
+    root: Path
+    distros: Mapping[str, Path]
+
+    def target(self, stage: Stage) -> str:
+        """The target of a stage: its name, and with several plans a part of its id too."""
+        return stage.name if len(self.plans) == 1 else f"{stage.name}-{stage.id[:12]}"
+
+    def final(self, plan: Plan) -> str:
+        """The target that is written out."""
+        return self.target(plan.stage(FINAL))
+
+    def stages(self) -> dict[str, tuple[Plan, Stage]]:
+        """Every target with its stage and a plan that it belongs to."""
+        found: dict[str, tuple[Plan, Stage]] = {}
+        for plan in self.plans:
+            for stage in plan.stages:
+                found.setdefault(self.target(stage), (plan, stage))
+        return found
+
+
+def compose(graph: Graph) -> dict[str, Any]:
     """The graph: contexts, arguments and which target stands on which."""
-    return {"services": {stage.name: {"build": _target(plan, stage, root, distro_context)} for stage in plan.stages}}
+    targets = {name: _target(graph, plan, stage) for name, (plan, stage) in graph.stages().items()}
+    return {"services": {name: {"build": target} for name, target in targets.items()}}
 
 
-def overrides(plan: Plan, destination: Path) -> dict[str, Any]:
-    """What compose cannot say: the last target becomes an OCI layout with clamped times; no attestations.
+def overrides(graph: Graph, destinations: Mapping[str, Path]) -> dict[str, Any]:
+    """What compose cannot say: each plan's last target becomes an OCI layout with clamped times; no attestations.
 
-    Attestations are written by imagekit as referrers; BuildKit's carry times and would change the digest.
+    `destinations` is by plan id. Attestations are written by imagekit as referrers; BuildKit's carry times and would
+    change the digest.
     """
-    output = ",".join(
+    targets: dict[str, Any] = {name: {"attest": ["type=provenance,disabled=true"]} for name in graph.stages()}
+    for plan in graph.plans:
+        targets[graph.final(plan)]["output"] = [_output(destinations[plan.id])]
+    return {"target": targets}
+
+
+def _output(destination: Path) -> str:
+    return ",".join(
         (
             "type=oci",
             f"dest={destination}",
@@ -36,29 +71,26 @@ def overrides(plan: Plan, destination: Path) -> dict[str, Any]:
             "force-compression=true",
         )
     )
-    targets: dict[str, Any] = {stage.name: {"attest": ["type=provenance,disabled=true"]} for stage in plan.stages}
-    targets[FINAL]["output"] = [output]
-    return {"target": targets}
 
 
-def _target(plan: Plan, stage: Stage, root: Path, distro_context: Path | None) -> dict[str, Any]:
-    folder = root / stage.context
-    context = distro_context if stage.kind is StageKind.DISTRO and distro_context else folder
+def _target(graph: Graph, plan: Plan, stage: Stage) -> dict[str, Any]:
+    folder = graph.root / stage.context
     return {
-        "context": str(context),
+        "context": str(graph.distros.get(stage.id, folder)),
         "dockerfile": str(folder / "Dockerfile"),
         "network": "host",
         "args": {**stage.args, **_stage_args(plan, stage), "SOURCE_DATE_EPOCH": str(plan.source.epoch)},
-        "additional_contexts": _contexts(plan, stage, root),
+        "additional_contexts": _contexts(graph, plan, stage),
     }
 
 
-def _contexts(plan: Plan, stage: Stage, root: Path) -> Mapping[str, str]:
-    contexts = {"scripts": str(root / "images/scripts")} if stage.kind in (StageKind.LAYER, StageKind.STAMP) else {}
+def _contexts(graph: Graph, plan: Plan, stage: Stage) -> Mapping[str, str]:
+    scripts = {"scripts": str(graph.root / "images/scripts")}
+    contexts = scripts if stage.kind in (StageKind.LAYER, StageKind.STAMP) else {}
     for need in stage.needs:
         below = plan.stage(need)
         name = "parent" if below.kind is StageKind.LAYER else below.name
-        contexts[name] = f"target:{need}"
+        contexts[name] = f"target:{graph.target(below)}"
     return contexts
 
 

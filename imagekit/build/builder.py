@@ -1,4 +1,4 @@
-"""Run a plan through BuildKit and keep the result by the plan's id."""
+"""Run plans through BuildKit and keep each result by its plan's id."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -86,66 +86,98 @@ def earlier_build(work: Path, plan: Plan) -> Build | None:
 
 
 def build(project: Project, plan: Plan, engine: Mapping[str, str]) -> Build:
-    """Build the plan, or return the earlier result; `engine` is the environment that reaches the build engine.
+    """Build the plan, or return the earlier result; as `build_all`."""
+    return build_all(project, (plan,), engine)[0]
 
-    Raises `BuildError` naming the layer, `ToolError` when the engine or the disk fails, and `ConfigError` for a plan
-    that is not locked or is for another architecture than this machine's.
+
+def build_all(project: Project, plans: Sequence[Plan], engine: Mapping[str, str]) -> tuple[Build, ...]:
+    """Build plans as one graph; those with an earlier result are not built again.
+
+    `engine` is the environment that reaches the build engine. Raises `BuildError` naming the layer, `ToolError` when
+    the engine or the disk fails, and `ConfigError` for a plan that is not locked or is for another architecture than
+    this machine's. What one failing layer ends is the whole graph; BuildKit keeps the steps that were done.
     """
-    if found := earlier_build(project.work, plan):
-        return found
-    require_buildable(plan)
-    folder = folder_of(project.work, plan)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    _need_room(folder.parent)
-    needs_distro = any(stage.kind is StageKind.DISTRO for stage in plan.stages)
-    context = distro_context(project, plan) if needs_distro else None
-    with step(f"Image {plan.image} {plan.version}") as current, _partial(folder) as partial:
-        progress = _bake(project, plan, engine, partial, context)
-        digest = _digest_of(partial / "oci")
-        blobs = _blobs_of(partial / "oci", digest, _stack(plan, progress))
-        current.note = f"{digest.short}"
-    layers = tuple(_layer_build(plan, name, progress, blobs) for name in (*plan.layers, "stamp"))
-    result = Build(
+    found = {plan.id: earlier_build(project.work, plan) for plan in plans}
+    wanted = [plan for plan in plans if found[plan.id] is None]
+    for plan in wanted:
+        require_buildable(plan)
+    made = _build_new(project, wanted, engine) if wanted else {}
+    return tuple(found[plan.id] or made[plan.id] for plan in plans)
+
+
+def _build_new(project: Project, plans: Sequence[Plan], engine: Mapping[str, str]) -> dict[str, Build]:
+    folders = {plan.id: folder_of(project.work, plan) for plan in plans}
+    (project.work / "builds").mkdir(parents=True, exist_ok=True)
+    _need_room(project.work / "builds")
+    graph = bake.Graph(tuple(plans), project.root, _distros(project, plans))
+    title = ", ".join(f"{plan.image} {plan.version}" for plan in plans)
+    with step(f"Image {title}") as current, ExitStack() as stack:
+        partials = {key: stack.enter_context(_partial(folder)) for key, folder in folders.items()}
+        progress = _bake(graph, engine, partials)
+        results = [_result(graph, plan, progress, partials[plan.id], folders[plan.id]) for plan in plans]
+        current.note = " ".join(result.digest.short for result in results)
+    results = [replace(result, seconds=current.seconds) for result in results]
+    for result in results:
+        _keep(folders[result.plan_id], result)
+    return {result.plan_id: result for result in results}
+
+
+def _distros(project: Project, plans: Sequence[Plan]) -> dict[str, Path]:
+    """The context of each distro stage, made on first use."""
+    stages = {stage.id: plan for plan in plans for stage in plan.stages if stage.kind is StageKind.DISTRO}
+    return {key: distro_context(project, plan) for key, plan in stages.items()}
+
+
+def _result(graph: bake.Graph, plan: Plan, progress: Progress, partial: Path, folder: Path) -> Build:
+    digest = _digest_of(partial / "oci")
+    blobs = _blobs_of(partial / "oci", digest, _stack(graph, plan, progress))
+    return Build(
         image=plan.image,
         plan_id=plan.id,
         version=plan.version,
         digest=digest,
         layout=folder / "oci",
-        layers=layers,
-        seconds=current.seconds,
+        layers=tuple(_layer_build(graph, plan, name, progress, blobs) for name in (*plan.layers, bake.FINAL)),
+        seconds=0.0,
         reused=False,
     )
-    _keep(folder, result)
-    return result
 
 
-def _bake(project: Project, plan: Plan, engine: Mapping[str, str], partial: Path, context: Path | None) -> Progress:
-    dockerfiles = {stage.name: project.root / stage.context / "Dockerfile" for stage in plan.stages}
-    progress = Progress({name: path.read_text(encoding="utf-8") for name, path in dockerfiles.items()})
+def _bake(graph: bake.Graph, engine: Mapping[str, str], partials: Mapping[str, Path]) -> Progress:
+    stages = {name: stage for name, (_, stage) in graph.stages().items()}
+    dockerfiles = {name: graph.root / stage.context / "Dockerfile" for name, stage in stages.items()}
+    progress = Progress(
+        {name: path.read_text(encoding="utf-8") for name, path in dockerfiles.items()},
+        {name: stage.name for name, stage in stages.items()},
+    )
     files = {
-        "compose.yaml": bake.compose(plan, project.root, context),
-        "override.json": bake.overrides(plan, partial / "oci"),
+        "compose.yaml": bake.compose(graph),
+        "override.json": bake.overrides(graph, {key: partial / "oci" for key, partial in partials.items()}),
     }
+    beside = next(iter(partials.values()))
     for name, data in files.items():
-        (partial / name).write_text(json.dumps(data, indent=1))
+        (beside / name).write_text(json.dumps(data, indent=1))
     argv = ["docker", "buildx", "bake", "--progress=rawjson"]
-    argv += [part for name in files for part in ("--file", os.fspath(partial / name))]
+    argv += [part for name in files for part in ("--file", os.fspath(beside / name))]
+    argv += [graph.final(plan) for plan in graph.plans]
     try:
-        run([*argv, bake.FINAL], timeout=_TIMEOUT, env={"BUILDX_NO_DEFAULT_LOAD": "1", **engine}, on_line=progress.take)
+        run(argv, timeout=_TIMEOUT, env={"BUILDX_NO_DEFAULT_LOAD": "1", **engine}, on_line=progress.take)
     except ProcessError as error:
-        raise _explained(plan, progress, error) from None
+        raise _explained(graph, progress, error) from None
     return progress
 
 
-def _explained(plan: Plan, progress: Progress, error: ProcessError) -> Exception:
-    layer, text = progress.failure()
+def _explained(graph: bake.Graph, progress: Progress, error: ProcessError) -> Exception:
+    target, text = progress.failure()
+    images = ", ".join(plan.image for plan in graph.plans)
     if "no space left on device" in text:
         return ToolError(
-            f"no disk space left while building {plan.image}", hint=f"Free some space, then run again.\n{text}"
+            f"no disk space left while building {images}", hint=f"Free some space, then run again.\n{text}"
         )
-    if layer:
+    if target:
+        plan, stage = graph.stages()[target]
         return BuildError(
-            f"layer {layer!r} did not build ({plan.stage(layer).context}/Dockerfile)",
+            f"layer {stage.name!r} did not build ({stage.context}/Dockerfile)",
             hint=f"{text}\nAgain: imagekit build {plan.image}",
         )
     return ToolError("the build engine failed", hint=text or error.hint)
@@ -163,9 +195,9 @@ def _digest_of(layout: Path) -> Digest:
     return digest
 
 
-def _stack(plan: Plan, progress: Progress) -> list[LayerProgress]:
+def _stack(graph: bake.Graph, plan: Plan, progress: Progress) -> list[LayerProgress]:
     """The stages that the image is made of, bottom first; the framework only lends its program."""
-    return [progress.layers[stage.name] for stage in plan.stages if stage.kind is not StageKind.FRAMEWORK]
+    return [progress.layers[graph.target(stage)] for stage in plan.stages if stage.kind is not StageKind.FRAMEWORK]
 
 
 def _blobs_of(layout: Path, digest: Digest, stack: list[LayerProgress]) -> dict[str, list[dict[str, Any]]]:
@@ -180,8 +212,11 @@ def _blobs_of(layout: Path, digest: Digest, stack: list[LayerProgress]) -> dict[
     return {layer.name: [left.pop(0) for _ in range(layer.writes)] for layer in stack}
 
 
-def _layer_build(plan: Plan, name: str, progress: Progress, blobs: dict[str, list[dict[str, Any]]]) -> LayerBuild:
-    state, own = progress.layers[name], blobs.get(name, [])
+def _layer_build(
+    graph: bake.Graph, plan: Plan, name: str, progress: Progress, blobs: dict[str, list[dict[str, Any]]]
+) -> LayerBuild:
+    target = graph.target(plan.stage(name))
+    state, own = progress.layers[target], blobs.get(target, [])
     return LayerBuild(
         name=name,
         id=plan.stage(name).id,

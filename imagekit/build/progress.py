@@ -47,7 +47,11 @@ class LayerProgress:
 class Progress:
     """Takes raw JSON lines as they come and keeps the state of each layer."""
 
-    def __init__(self, dockerfiles: Mapping[str, str]) -> None:
+    def __init__(self, dockerfiles: Mapping[str, str], stages: Mapping[str, str] | None = None) -> None:
+        """`dockerfiles` is by target; `stages` has the stage of each target whose name is another."""
+        self._targets: dict[str, list[str]] = {}
+        for name in dockerfiles:
+            self._targets.setdefault((stages or {}).get(name, name), []).append(name)
         self.layers = {name: LayerProgress(name, _writes(text)) for name, text in dockerfiles.items()}
         self._owners = {line: name for name, text in dockerfiles.items() for line in _instructions(text)}
         self.other_errors: list[str] = []
@@ -112,7 +116,10 @@ class Progress:
 
     def _owner(self, found: re.Match[str]) -> str:
         names = found["names"].split()
-        return names[-1] if len(names) > 1 else self._owners.get(" ".join(found["what"].split()), names[-1])
+        if len(names) == 1:
+            return self._owners.get(" ".join(found["what"].split()), names[0])
+        owners = self._targets.get(names[-1], names[-1:])
+        return names[0] if names[0] in owners else owners[0]
 
     def _foreign(self, vertex: dict[str, Any]) -> None:
         name, error = vertex.get("name", ""), vertex.get("error", "")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 
-from imagekit.build.builder import Build, build, earlier_build
+from imagekit.build.builder import Build, build_all, earlier_build
 from imagekit.config.load import Project
 from imagekit.config.model import Arch
 from imagekit.disk.inventory import Inventory, take_inventory
@@ -25,12 +26,18 @@ class WrongVersionError(RefusedError):
 
 def built(project: Project, plan: Plan) -> Build:
     """The image of a plan: the earlier result, or a new one made by the build engine."""
-    found = earlier_build(project.work, plan)
-    if found is not None:
-        return found
-    require_buildable(plan)  # before anything is started for it
+    return built_all(project, (plan,))[0]
+
+
+def built_all(project: Project, plans: Sequence[Plan]) -> tuple[Build, ...]:
+    """The images of plans: earlier results, and new ones made by the build engine as one graph."""
+    missing = [plan for plan in plans if earlier_build(project.work, plan) is None]
+    if not missing:
+        return build_all(project, plans, {})
+    for plan in missing:
+        require_buildable(plan)  # before anything is started for it
     with engine(project.work) as running:
-        return build(project, plan, {"DOCKER_HOST": running.host})
+        return build_all(project, plans, {"DOCKER_HOST": running.host})
 
 
 def proven(project: Project, plan: Plan, image: Build) -> tuple[Package, ...]:

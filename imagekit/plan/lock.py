@@ -72,6 +72,13 @@ def download_address(download: Download, args: Mapping[str, str], arch: Arch) ->
     return address(download.url[arch], args)
 
 
+def here() -> Arch:
+    """This machine's architecture; raises `ConfigError` for one that no image can be built for."""
+    if machine() not in _MACHINES:
+        raise ConfigError(f"no image is built for {machine()} machines", hint="Use an amd64 or arm64 machine.")
+    return _MACHINES[machine()]
+
+
 def require_buildable(plan: Plan) -> None:
     """Refuse a plan with inputs that are not locked, or for another architecture than this machine's."""
     if plan.unlocked:
@@ -79,9 +86,8 @@ def require_buildable(plan: Plan) -> None:
             f"{plan.image}: images/images.lock has no digest for {', '.join(plan.unlocked)}",
             hint=f"Run `imagekit lock {plan.image}` where these can be reached, look at the change, and commit it.",
         )
-    here = _MACHINES.get(machine(), machine())
-    if plan.arch != here:
+    if plan.arch != here():
         raise ForeignArchError(
-            f"{plan.image} is planned for {plan.arch}, and this machine is {here}: it is neither built nor booted here",
+            f"{plan.image} is planned for {plan.arch}: on this {here()} machine it is neither built nor booted",
             hint=f"Build on an {plan.arch} machine; `imagekit plan --matrix` names a runner for each architecture.",
         )

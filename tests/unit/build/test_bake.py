@@ -14,7 +14,8 @@ from tests.support.project import make_project
 def test_targets_stand_on_targets_and_only_the_last_is_written(tmp_path: Path) -> None:
     root = make_project(tmp_path)
     plan = make_plan(load_project(root), "small-node")
-    services = bake.compose(plan, root, Path("/cache/distro"))["services"]
+    graph = bake.Graph((plan,), root, {plan.stage("distro").id: Path("/cache/distro")})
+    services = bake.compose(graph)["services"]
     assert services["distro"]["build"]["context"] == "/cache/distro"
     assert services["base"]["build"]["additional_contexts"] == {
         "scripts": str(root / "images/scripts"),
@@ -28,7 +29,7 @@ def test_targets_stand_on_targets_and_only_the_last_is_written(tmp_path: Path) -
     assert services["stamp"]["build"]["args"]["COLOUR"] == "blue"
     assert "VERSION" not in services["extra"]["build"]["args"]  # a new version must rebuild nothing below the stamp
 
-    targets = bake.overrides(plan, Path("/out/oci"))["target"]
+    targets = bake.overrides(graph, {plan.id: Path("/out/oci")})["target"]
     assert [name for name, target in targets.items() if "output" in target] == ["stamp"]
     assert "dest=/out/oci" in targets["stamp"]["output"][0]
     assert "rewrite-timestamp=true" in targets["stamp"]["output"][0]
@@ -59,3 +60,22 @@ def test_a_machine_that_is_not_debian_is_told_what_to_set() -> None:
     with pytest.raises(MirrorError) as caught:
         mirror_of("http://mirror.example/ubuntu/|Ubuntu|Ubuntu\n")
     assert "debian_mirror" in caught.value.hint
+
+
+def test_plans_share_the_stages_that_are_the_same(tmp_path: Path) -> None:
+    root = make_project(tmp_path)
+    images = root / "images/images.yaml"
+    text = images.read_text()
+    bare = text.partition("  small-node:")[2].replace("[base, extra]", "[base]")
+    images.write_text(f"{text}  bare-node:{bare}")
+    project = load_project(root)
+    plans = (make_plan(project, "small-node"), make_plan(project, "bare-node"))
+    graph = bake.Graph(plans, root, {})
+    services = bake.compose(graph)["services"]
+    assert sorted(name.rpartition("-")[0] for name in services) == [
+        *("base", "distro", "extra", "kairos-init", "stamp", "stamp")
+    ]
+    assert [graph.target(plan.stage("base")) for plan in plans] == [graph.target(plans[0].stage("base"))] * 2
+    targets = bake.overrides(graph, {plan.id: Path(plan.image) for plan in plans})["target"]
+    outputs = {name: target["output"][0].split(",")[1] for name, target in targets.items() if "output" in target}
+    assert outputs == {graph.final(plans[0]): "dest=small-node", graph.final(plans[1]): "dest=bare-node"}

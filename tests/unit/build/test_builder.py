@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from imagekit.build import builder
+from imagekit.build import bake, builder
 from imagekit.build.progress import Progress
 from imagekit.config.load import load_project
 from imagekit.errors import ToolError
@@ -76,7 +76,7 @@ def test_a_full_disk_is_no_fault_of_a_layer(plan: Plan) -> None:
     progress = Progress({"base": "FROM x AS base\nRUN a"})
     progress.take("ERROR: write /x: no space left on device")
     failed = ProcessError("exit status 1", returncode=1, stdout="", stderr="")
-    told = builder._explained(plan, progress, failed)
+    told = builder._explained(bake.Graph((plan,), Path(), {}), progress, failed)
     assert isinstance(told, ToolError)
     assert "no disk space left" in str(told)
 

@@ -76,3 +76,16 @@ def test_a_dockerfile_of_one_stage_is_known_by_its_instruction() -> None:
 def test_instructions_that_write_are_counted_in_the_last_stage() -> None:
     text = "ARG A\nFROM x AS one\nRUN a\nFROM y AS two\nARG B\nRUN a \\\n  && b\nCOPY c d\nLABEL e=f\n# RUN no\n"
     assert Progress({"two": text}).layers["two"].writes == 2
+
+
+def test_two_targets_of_one_stage_are_told_apart() -> None:
+    text = "FROM x AS base\nRUN one"
+    progress = Progress({"base-1": text, "base-2": text}, {"base-1": "base", "base-2": "base"})
+    for event in (
+        vertex("a", "[base-2 base 1/2] RUN one", **TIMES),
+        vertex("b", "[base-2 base 2/2] RUN two", error="exit code: 1"),
+    ):
+        progress.take(json.dumps(event))
+    assert progress.layers["base-1"].done == set()
+    assert progress.layers["base-2"].done == {1}
+    assert progress.failure()[0] == "base-2"

@@ -39,7 +39,7 @@ def project_with(image: ImageSpec | None = None) -> Project:
 
 
 def services(plan: Plan) -> dict[str, Any]:
-    found: dict[str, Any] = bake.compose(plan, ROOT, None)["services"]
+    found: dict[str, Any] = bake.compose(bake.Graph((plan,), ROOT, {}))["services"]
     return {name: service["build"] for name, service in found.items()}
 
 

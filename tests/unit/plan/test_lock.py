@@ -56,7 +56,7 @@ def test_another_architecture_is_planned_and_not_built(tmp_path: Path, monkeypat
     require_buildable(plan_of(root))
     plan = plan_of(root, Arch.ARM64)
     assert plan.stage("base").args["TOOL_SHA256"] == CHECKSUMS["https://files.example.org/tool/v2/tool-v2-arm64"]
-    with pytest.raises(ForeignArchError, match="planned for arm64, and this machine is amd64"):
+    with pytest.raises(ForeignArchError, match="planned for arm64: on this amd64 machine"):
         require_buildable(plan)
 
 
