@@ -23,4 +23,5 @@ done
 rm -f /etc/systemd/system/sshd.service
 printf '#!/bin/sh\necho v0\n' >/usr/bin/k0s
 chmod 0755 /usr/bin/k0s
+sha256sum /usr/bin/k0s | cut -d ' ' -f 1 >/fixture/k0s.sha256
 : >/fixture/calls
