@@ -91,7 +91,7 @@ write_apt_files() {
         printf '# Written by imagekit (bin/setup): nothing comes from Debian 13 but what is named here.\n'
         printf 'Package: *\nPin: release n=trixie\nPin-Priority: -10\n\n'
         printf 'Package: %s\nPin: release n=trixie\nPin-Priority: 600\n\n' "$(packages_from trixie) containerd"
-        printf 'Package: qemu* libvirt* mmdebstrap ovmf seabios ipxe-qemu\nPin: release n=bookworm-backports\nPin-Priority: 600\n'
+        printf 'Package: qemu* libvirt* mmdebstrap ovmf seabios ipxe-qemu e2fsprogs libext2fs2 libcom-err2 libss2 logsave\nPin: release n=bookworm-backports\nPin-Priority: 600\n'
     } | as_root tee /etc/apt/preferences.d/imagekit.pref >/dev/null
     {
         printf '# Written by imagekit (bin/setup): QEMU 10 and libvirt from backports, dockerd 26 from Debian 13.\n'

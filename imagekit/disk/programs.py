@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from imagekit.process import ProgramMissingError
@@ -16,6 +17,14 @@ def find(name: str, package: str) -> Path:
     if found is None:
         raise ProgramMissingError(f"program not found: {name}", hint=f"Install the package {package}.")
     return Path(found)
+
+
+def first_of(names: Sequence[str], package: str) -> Path:
+    """The first of some names of one program that is installed; raises as `find` does."""
+    for name in names:
+        if found := shutil.which(name) or shutil.which(name, path=_SBIN):
+            return Path(found)
+    return find(names[0], package)
 
 
 def busybox() -> Path:

@@ -11,6 +11,7 @@ from imagekit.doctor import (
     accelerator,
     cosign,
     disk,
+    diskimages,
     engine,
     initrd,
     iso,
@@ -38,6 +39,7 @@ _CHECKS: dict[Need, Callable[[Host], Finding]] = {
     Need.SQUASHFS: squashfs.check,
     Need.INITRD: initrd.check,
     Need.ISO: iso.check,
+    Need.DISK_IMAGES: diskimages.check,
     Need.SSH: ssh.check,
     Need.REGISTRY: registry.check,
     Need.PORTS: ports.check,
@@ -47,6 +49,7 @@ _CHECKS: dict[Need, Callable[[Host], Finding]] = {
 }
 BUILD = (Need.PYTHON, Need.ENGINE, Need.MMDEBSTRAP, Need.DISK)
 VERIFY = (Need.LIBVIRT, Need.QEMU, Need.ACCELERATOR, Need.SQUASHFS, Need.INITRD, Need.ISO, Need.SSH, Need.MEMORY)
+DISKS = (Need.DISK_IMAGES,)
 PUBLISH = (Need.REGISTRY, Need.PORTS)
 
 

@@ -21,6 +21,7 @@ class Need(StrEnum):
     SQUASHFS = "squashfs-tools"
     INITRD = "initrd"
     ISO = "iso"
+    DISK_IMAGES = "disk-images"
     SSH = "ssh"
     REGISTRY = "registry"
     PORTS = "ports"

@@ -1,0 +1,112 @@
+"""An image's root file system as one tar file on this host, with an index of what is in it."""
+
+from __future__ import annotations
+
+import mmap
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from posixpath import dirname, join, normpath
+
+from imagekit.disk.flatten import flatten
+from imagekit.disk.partitions import BLOCK
+from imagekit.disk.tarstream import Entry, Source, entries
+from imagekit.oci import Digest
+
+_MAX_LINKS = 40  # as the kernel's own limit, path_resolution(7)
+_DIRECT = 12  # blocks that an inode of ext2 names itself; a block of addresses holds 1024 more
+_PER_BLOCK = BLOCK // 4
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One path; `offset` and `size` are those of its data in the tar, `link` is where a link leads."""
+
+    kind: bytes
+    link: str
+    offset: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class FlatRoot:
+    """The tar and its index, paths without leading slash; `blocks` of 4 KiB is what a file system needs for it."""
+
+    tar: Path
+    members: dict[str, Member]
+    blocks: int
+
+    def resolve(self, path: str) -> str | None:
+        """The path that `path` leads to inside the image, links followed; None when it leads nowhere."""
+        parts, done, budget = _parts(path), "", _MAX_LINKS
+        while parts:
+            here = join(done, parts.pop(0))
+            member = self.members.get(here)
+            if member is not None and member.kind == b"2":
+                budget -= 1
+                if not budget:
+                    return None
+                parts, done = _parts(normpath(join("/", dirname(here), member.link))) + parts, ""
+            else:
+                done = here
+        return done if done in self.members else None
+
+    def read(self, path: str) -> bytes | None:
+        """Content of the regular file that `path` leads to; None when there is none."""
+        found = self.resolve(path)
+        member = self.members.get(found or "")
+        if member is not None and member.kind == b"1":
+            member = self.members.get(member.link)
+        if member is None or member.kind != b"0":
+            return None
+        with self.tar.open("rb") as stream:
+            stream.seek(member.offset)
+            return stream.read(member.size)
+
+    def matching(self, pattern: str) -> Iterator[str]:
+        """Paths that match a regular expression, in order of their names."""
+        test = re.compile(pattern)
+        yield from sorted(path for path in self.members if test.fullmatch(path))
+
+
+def flat_root(layout: Path, manifest: Digest, tar: Path) -> FlatRoot:
+    """Write an image's root file system to the file `tar` and index it; raises `ImageContentError`."""
+    with tar.open("wb", buffering=0) as sink:
+        flatten(layout, manifest, sink)
+    return index_tar(tar)
+
+
+def index_tar(tar: Path) -> FlatRoot:
+    """Index a tar that `flatten` wrote."""
+    members: dict[str, Member] = {}
+    blocks = at = 0
+    names: dict[str, int] = {}
+    with tar.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as whole:
+        source = Source([whole])  # type: ignore[list-item]  # a map is read as bytes are
+        for entry in entries(source):
+            at += len(entry.raw)
+            members[entry.path] = Member(entry.kind, entry.link, at, entry.size)
+            source.copy(entry.padded, _nowhere)
+            at += entry.padded
+            blocks += _blocks(entry)
+            parent = dirname(entry.path)
+            names[parent] = names.get(parent, 0) + 12 + len(entry.path) - len(parent)
+    blocks += sum(size * 3 // 2 // BLOCK for size in names.values())
+    return FlatRoot(tar, members, blocks)
+
+
+def _blocks(entry: Entry) -> int:
+    if entry.kind != b"0":
+        return 1 if entry.kind == b"5" or len(entry.link) >= 60 else 0
+    data = -(-entry.size // BLOCK)
+    addresses = 0 if data <= _DIRECT else 3 + data // _PER_BLOCK
+    return data + addresses
+
+
+def _parts(path: str) -> list[str]:
+    return [part for part in path.split("/") if part and part != "."]
+
+
+def _nowhere(_: bytes | memoryview) -> None:
+    return
