@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -60,10 +60,19 @@ class Inventory:
 
 def take_inventory(layout: Path, manifest: Digest) -> Inventory:
     """Read a whole image once; raises `ImageContentError` when a blob is not what its digest says."""
+    inventory = Inventory()
+    read_root(layout, manifest, lambda source: _read(source, inventory))
+    return inventory
+
+
+def read_root(layout: Path, manifest: Digest, read: Callable[[Source], None]) -> None:
+    """Give `read` the root file system of an image as one tar; it must read to the end, and raises through here.
+
+    Raises `ImageContentError` when a blob is not what its digest says; what was read must not be kept then.
+    """
     import os
     import threading
 
-    inventory = Inventory()
     read_end, write_end = os.pipe()
     failures: list[BaseException] = []
 
@@ -77,11 +86,10 @@ def take_inventory(layout: Path, manifest: Digest) -> Inventory:
     producer = threading.Thread(target=produce, daemon=True)
     producer.start()
     with open(read_end, "rb", buffering=0) as stream:  # noqa: PTH123 - a descriptor, not a path
-        _read(Source(iter(lambda: stream.read(1 << 20), b"")), inventory)
+        read(Source(iter(lambda: stream.read(1 << 20), b"")))
     producer.join()
     if failures:
         raise failures[0]
-    return inventory
 
 
 def _read(source: Source, inventory: Inventory) -> None:

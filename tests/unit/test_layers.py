@@ -23,6 +23,7 @@ ORDER = (
     "publish",
     "gate",
     "report",
+    "lifecycle",
     "doctor",
     "pipeline",
     "bench",

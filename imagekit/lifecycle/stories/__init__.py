@@ -1,0 +1,1 @@
+"""The stories, one module a family; `imagekit.lifecycle.table` lists them."""

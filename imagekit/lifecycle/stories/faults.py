@@ -1,0 +1,67 @@
+"""Upgrades that come to nothing, and must leave nothing."""
+
+from __future__ import annotations
+
+from imagekit.lifecycle import ask
+from imagekit.lifecycle.model import Kind, Mode, Node, Scenario, Tally, World
+
+_FILLER = f"{ask.STATE}/imagekit-filler"
+_LEFT_MIB = 64
+
+
+def disk_full(world: World, tally: Tally) -> None:
+    """Leave too little room for an image: the upgrade fails and the node goes on as before."""
+    with world.machines.installed("disk-full") as node:
+        tally.nodes.append(node)
+        before = ask.images(node)
+        _fill(node)
+        ask.refused_upgrade(node, world.supply.target(Kind.NEXT))
+        ask.demand(ask.images(node) == before, f"a failed upgrade left {ask.images(node)}, there was {before}")
+        _free(node)
+        node.reboot()
+        ask.stands_on(node, Mode.ACTIVE, world.installed_version)
+
+
+def source_dies(world: World, tally: Tally) -> None:
+    """The registry goes away in the middle: the upgrade fails, and succeeds when it is there again."""
+    with world.machines.installed("source-dies") as node:
+        tally.nodes.append(node)
+        before, target = ask.images(node), world.supply.target(Kind.NEXT)
+        world.supply.die_after(target.size // 2)
+        try:
+            ask.refused_upgrade(node, target)
+        finally:
+            world.supply.revive()
+        ask.demand(ask.images(node) == before, f"a failed upgrade left {ask.images(node)}, there was {before}")
+        ask.upgrade(node, target, tally)
+        node.reboot()
+        ask.stands_on(node, Mode.ACTIVE, target.version)
+
+
+def _fill(node: Node) -> None:
+    """All of the state partition but a little is one large file."""
+    free = f"$(( $(stat -f -c '%a * %S' {ask.STATE}) / 1048576 - {_LEFT_MIB} ))"
+    ask.answer(
+        node,
+        f"mount -o remount,rw {ask.STATE} && fallocate -l {free}M {_FILLER} && mount -o remount,ro {ask.STATE}",
+    )
+
+
+def _free(node: Node) -> None:
+    ask.answer(node, f"mount -o remount,rw {ask.STATE} && rm {_FILLER} && mount -o remount,ro {ask.STATE}")
+
+
+SCENARIOS = (
+    Scenario(
+        name="disk-full",
+        promise="An upgrade that finds no room fails, leaves nothing behind, and the node boots as before.",
+        budget=150.0,
+        story=disk_full,
+    ),
+    Scenario(
+        name="source-dies",
+        promise="An upgrade whose registry dies half-way fails and leaves nothing; later the same one succeeds.",
+        budget=200.0,
+        story=source_dies,
+    ),
+)

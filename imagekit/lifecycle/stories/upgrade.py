@@ -1,0 +1,130 @@
+"""Upgrades that go well, and the ways back."""
+
+from __future__ import annotations
+
+from imagekit.lifecycle import ask
+from imagekit.lifecycle.model import Entry, Kind, Mode, Node, Scenario, Tally, World
+
+_DATA = {
+    "/usr/local/imagekit-lifecycle": "on the persistent partition\n",
+    "/home/imagekit-lifecycle": "in a home\n",
+    "/oem/imagekit-lifecycle": "on the OEM partition\n",
+}
+_HOST_KEYS = "cat /etc/ssh/ssh_host_*.pub"
+_CONFIG = "/oem/99_imagekit_lifecycle.yaml"
+_SAYS = "/run/imagekit-lifecycle"
+
+
+def upgrade(world: World, tally: Tally) -> None:
+    """Upgrade and boot: the new image is active, nothing of the upgrade is left, all data is there."""
+    with world.machines.installed("upgrade") as node:
+        tally.nodes.append(node)
+        ask.stands_on(node, Mode.ACTIVE, world.installed_version)
+        _write_data(node)
+        keys = ask.answer(node, _HOST_KEYS)
+        target = world.supply.target(Kind.NEXT)
+        ask.upgrade(node, target, tally)
+        ask.stands_on(node, Mode.ACTIVE, world.installed_version)
+        node.reboot()
+        ask.stands_on(node, Mode.ACTIVE, target.version)
+        ask.healthy(node)
+        _demand_clean(node)
+        _demand_data(node)
+        ask.demand(
+            ask.answer(node, "cat /etc/ssh/ssh_host_*.pub") == keys, "the node shows other host keys than before"
+        )
+
+
+def rollback(world: World, tally: Tally) -> None:
+    """After an upgrade choose the old image: it boots once, and then the new one again."""
+    with world.machines.installed("rollback") as node:
+        tally.nodes.append(node)
+        _write_data(node)
+        target = world.supply.target(Kind.NEXT)
+        ask.upgrade(node, target, tally)
+        # A choice made before the first boot of the new image counts like any other: this saves a boot.
+        ask.select(node, Entry.PASSIVE)
+        node.reboot()
+        ask.stands_on(node, Mode.PASSIVE, world.installed_version)
+        _demand_data(node)
+        node.reboot()
+        ask.stands_on(node, Mode.ACTIVE, target.version)
+        _demand_data(node)
+
+
+def passive(world: World, tally: Tally) -> None:
+    """Go back to passive and upgrade from there: passive is kept, active is the new one."""
+    with world.machines.installed("passive") as node:
+        tally.nodes.append(node)
+        first = world.installed_version
+        ask.select(node, Entry.PASSIVE)
+        node.reboot()
+        ask.stands_on(node, Mode.PASSIVE, first)
+        target = world.supply.target(Kind.NEXT)
+        ask.upgrade(node, target, tally)
+        node.reboot()
+        ask.stands_on(node, Mode.ACTIVE, target.version)
+        ask.select(node, Entry.PASSIVE)
+        node.reboot()
+        ask.stands_on(node, Mode.PASSIVE, first)
+
+
+def config(world: World, tally: Tally) -> None:
+    """A cloud-config that is changed around an upgrade takes effect on the new image."""
+    with world.machines.installed("config") as node:
+        tally.nodes.append(node)
+        ask.write(node, _CONFIG, _stage("before"))
+        target = world.supply.target(Kind.NEXT)
+        ask.upgrade(node, target, tally)
+        ask.write(node, _CONFIG, _stage("after"))
+        node.reboot()
+        ask.stands_on(node, Mode.ACTIVE, target.version)
+        ask.reads(node, _SAYS, "after\n")
+        ask.reads(node, _CONFIG, _stage("after"))
+
+
+def _stage(word: str) -> str:
+    return f'#cloud-config\nstages:\n  boot:\n    - name: lifecycle\n      commands: ["echo {word} > {_SAYS}"]\n'
+
+
+def _write_data(node: Node) -> None:
+    for path, text in _DATA.items():
+        ask.write(node, path, text)
+
+
+def _demand_data(node: Node) -> None:
+    for path, text in _DATA.items():
+        ask.reads(node, path, text)
+
+
+def _demand_clean(node: Node) -> None:
+    names = {line.split()[0].removeprefix("./") for line in ask.images(node).splitlines()}
+    ask.demand(names == {"active.img", "passive.img"}, f"{ask.IMAGES} holds {', '.join(sorted(names)) or 'nothing'}")
+
+
+SCENARIOS = (
+    Scenario(
+        name="upgrade",
+        promise="After an upgrade the new image is active, and what users wrote before is there.",
+        budget=180.0,
+        story=upgrade,
+    ),
+    Scenario(
+        name="rollback",
+        promise="Choosing the old image boots it once; the next boot is on the new one again, data is there on both.",
+        budget=200.0,
+        story=rollback,
+    ),
+    Scenario(
+        name="passive-upgrade",
+        promise="The passive image boots, and an upgrade from it renews active and keeps passive.",
+        budget=230.0,
+        story=passive,
+    ),
+    Scenario(
+        name="config-change",
+        promise="A cloud-config changed around an upgrade is what the new image applies.",
+        budget=180.0,
+        story=config,
+    ),
+)
