@@ -6,7 +6,7 @@ import base64
 import shlex
 
 from imagekit.lifecycle.errors import PromiseBrokenError
-from imagekit.lifecycle.model import Entry, Mode, Node, Tally, Target
+from imagekit.lifecycle.model import Entry, Mode, Shell, Tally, Target
 from imagekit.lifecycle.variants import SUMS, version_in
 from imagekit.process import Completed, now
 
@@ -22,26 +22,26 @@ def demand(kept: bool, otherwise: str) -> None:
         raise PromiseBrokenError(otherwise)
 
 
-def answer(node: Node, command: str, *, timeout: float = 60.0) -> str:
+def answer(node: Shell, command: str, *, timeout: float = 60.0) -> str:
     """What a command that must succeed says, without the white space around it."""
     done = node.run(command, timeout=timeout)
     demand(done.returncode == 0, f"`{command}` ended with {done.returncode}: {_last(done)}")
     return done.stdout.strip()
 
 
-def version(node: Node) -> str:
+def version(node: Shell) -> str:
     """The version that the node runs, by its own release file."""
     return version_in(answer(node, "cat /etc/kairos-release"))
 
 
-def mode(node: Node) -> Mode | None:
+def mode(node: Shell) -> Mode | None:
     """What the node has booted, by the sentinel in /run/cos; None when there is no such, or more than one."""
     names = set(answer(node, "ls /run/cos").split())
     found = [mode for mode in Mode if mode.sentinel in names]
     return found[0] if len(found) == 1 else None
 
 
-def stands_on(node: Node, expected: Mode, running: str) -> None:
+def stands_on(node: Shell, expected: Mode, running: str) -> None:
     """Demand that sentinel, agent and release file agree on mode and version."""
     found, state = mode(node), answer(node, "kairos-agent state get boot").splitlines()[-1].strip()
     demand(found is expected, f"the node came up as {found or 'no single mode'}, not as {expected}")
@@ -50,14 +50,14 @@ def stands_on(node: Node, expected: Mode, running: str) -> None:
     demand(runs == running, f"the node came up as {expected} with version {runs!r}, not {running!r}")
 
 
-def healthy(node: Node) -> None:
+def healthy(node: Shell) -> None:
     """Demand that systemd finished starting without a failed unit."""
     node.run("systemctl is-system-running --wait", timeout=90.0)
     failed = answer(node, "systemctl list-units --failed --plain --no-legend --no-pager | cut -d' ' -f1")
     demand(not failed, f"units failed: {', '.join(failed.split())}")
 
 
-def upgrade(node: Node, target: Target, tally: Tally, *, recovery: bool = False) -> None:
+def upgrade(node: Shell, target: Target, tally: Tally, *, recovery: bool = False) -> None:
     """Upgrade to an image, which must succeed."""
     begun = now()
     done = node.run(upgrade_command(target, recovery=recovery), timeout=_UPGRADE_SECONDS)
@@ -66,7 +66,7 @@ def upgrade(node: Node, target: Target, tally: Tally, *, recovery: bool = False)
     demand(done.returncode == 0, f"the upgrade to {target.kind} ended with {done.returncode}: {_last(done)}")
 
 
-def refused_upgrade(node: Node, target: Target) -> Completed:
+def refused_upgrade(node: Shell, target: Target) -> Completed:
     """Try to upgrade to an image, which must be refused."""
     done = node.run(upgrade_command(target), timeout=_UPGRADE_SECONDS)
     demand(done.returncode != 0, f"the upgrade to {target.kind} was done, though it must be refused")
@@ -79,47 +79,47 @@ def upgrade_command(target: Target, *, recovery: bool = False) -> str:
     return f"kairos-agent upgrade --source {shlex.quote(target.source)} --allow-insecure-registries{more}"
 
 
-def select(node: Node, entry: Entry) -> None:
+def select(node: Shell, entry: Entry) -> None:
     """Choose the entry of the next boot, that one alone."""
     answer(node, f"kairos-agent bootentry --select {entry}")
 
 
-def write(node: Node, path: str, text: str) -> None:
+def write(node: Shell, path: str, text: str) -> None:
     """Write a file on the node and have it on the disk before this returns."""
     data = base64.b64encode(text.encode()).decode()
     quoted = shlex.quote(path)
     answer(node, f"mkdir -p $(dirname {quoted}) && echo {data} | base64 -d > {quoted} && sync {quoted}")
 
 
-def reads(node: Node, path: str, expected: str) -> None:
+def reads(node: Shell, path: str, expected: str) -> None:
     """Demand that a file is there with this text."""
     done = node.run(f"cat {shlex.quote(path)}")
     demand(done.returncode == 0, f"{path} is gone")
     demand(done.stdout == expected, f"{path} says {done.stdout[:80]!r}, not {expected[:80]!r}")
 
 
-def gone(node: Node, path: str) -> None:
+def gone(node: Shell, path: str) -> None:
     """Demand that a file is not there."""
     demand(node.run(f"test -e {shlex.quote(path)}").returncode != 0, f"{path} is still there")
 
 
-def images(node: Node) -> str:
+def images(node: Shell) -> str:
     """The files beside the image that runs: names, sizes, times; equal texts mean that nothing was changed."""
     return answer(node, _LISTING)
 
 
-def whole(node: Node) -> None:
+def whole(node: Shell) -> None:
     """Demand that every file of the image that runs has the content it was made with; each byte is read."""
     done = node.run(f"cd / && md5sum --quiet --check {SUMS}", timeout=180.0)
     demand(done.returncode == 0, f"the image that runs is damaged: {_last(done)}")
 
 
-def begin(node: Node, command: str) -> None:
+def begin(node: Shell, command: str) -> None:
     """Start a command on the node and do not wait for its end."""
     answer(node, f"systemd-run --quiet --collect -- sh -c {shlex.quote(command)}")
 
 
-def sectors_written(node: Node, label: str) -> int:
+def sectors_written(node: Shell, label: str) -> int:
     """Sectors of 512 bytes that were ever written to the partition with a label, since the node started."""
     return int(answer(node, f"sync; cat /sys/class/block/$(basename $(blkid -L {label}))/stat").split()[6])
 

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from imagekit.disk.live import LiveArtifacts
 from imagekit.process import Completed
-from imagekit.vm.disks import DiskSource
-from imagekit.vm.domain import Forward
+from imagekit.vm.boot import BootRequest, boot
+from imagekit.vm.disks import DiskSource, create_disk
+from imagekit.vm.domain import Disk, Forward
+from imagekit.vm.folder import owned_folder
 from imagekit.vm.hardware import NodeRequest
-from imagekit.vm.identity import NodeKeys, agent_config
-from imagekit.vm.interface import VmShape
+from imagekit.vm.identity import agent_config, fresh_keys, seed_disk
+from imagekit.vm.interface import Road, VmShape
+from imagekit.vm.machine import NodeMachine
 from imagekit.vm.node import InstalledNode, node
 from imagekit.waiting import Deadline, wait_until
 
 _STARTS = 8  # of a node that has to find its way back by itself
 _LOGIN = "login:"
 _UNTIL_SECONDS = 240.0
+_DISK_MIB = 12 << 10
 
 
 class StoryNode:
@@ -75,12 +81,6 @@ class StoryNode:
         self._machine.start()
         self._spent += self._machine.wait_boot(boots=_STARTS, through_crashes=True).seconds_to_ssh
 
-    def boot_from_disk(self) -> None:
-        """Take the installation medium out, reboot, and wait for the login."""
-        self._machine.shutdown()
-        self._machine.start(media=())
-        self._spent += self._machine.wait_boot().seconds_to_ssh
-
     def pause(self, seconds: float) -> None:
         """Let the node go on for so long."""
         end = Deadline.after(seconds)
@@ -93,3 +93,137 @@ class StoryNode:
             return True
         self._spent += self._machine.wait_boot(boots=_STARTS, through_crashes=True).seconds_to_ssh
         return False
+
+
+class MediumNode:
+    """A machine that runs from the medium until `boot_from_disk`; from then on the installed one."""
+
+    def __init__(self, live: NodeMachine, leave: Callable[[], StoryNode]) -> None:
+        self._live: NodeMachine | None = live
+        self._live_seconds = live.boot.seconds_to_ssh
+        self._leave = leave
+        self._installed: StoryNode | None = None
+
+    @property
+    def boots(self) -> int:
+        """Starts so far, that of the medium included."""
+        return 1 + (self._installed.boots if self._installed else 0)
+
+    @property
+    def boot_seconds(self) -> float:
+        """Wall seconds of all boots that ended in a login."""
+        return self._live_seconds + (self._installed.boot_seconds if self._installed else 0.0)
+
+    def run(self, command: str, *, timeout: float = 60.0) -> Completed:
+        """Run a shell command as root."""
+        return (self._installed or self._medium).run(command, timeout=timeout)
+
+    def boot_from_disk(self) -> None:
+        """Cut the power, take the medium out, start, and wait for the login."""
+        self._installed, self._live = self._leave(), None
+
+    def reboot(self) -> None:
+        """Ask the installed node to reboot and wait for the next login."""
+        self._disk.reboot()
+
+    @property
+    def _medium(self) -> NodeMachine:
+        assert self._live is not None
+        return self._live
+
+    @property
+    def _disk(self) -> StoryNode:
+        assert self._installed is not None
+        return self._installed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rig:
+    """What all machines of a ladder share; `disk` is the installed disk, only read, `artifacts` make the medium.
+
+    `folder` keeps the consoles, `work` is where disks lie while their machines live; `forwards` lead to the supply.
+    """
+
+    name: str
+    run_id: str
+    folder: Path
+    work: Path
+    harness: Path
+    disk: Path
+    artifacts: LiveArtifacts
+    shape: VmShape
+    forwards: tuple[Forward, ...] = ()
+    cloud_config: Mapping[str, Any] = field(default_factory=dict)
+    uri: str | None = None
+
+
+class RigMachines:
+    """Machines of a rig."""
+
+    def __init__(self, rig: Rig) -> None:
+        self._rig = rig
+        self._keys = fresh_keys()
+        self.install_config = agent_config(self._keys, rig.name, rig.cloud_config)
+
+    @contextmanager
+    def installed(self, name: str) -> Iterator[StoryNode]:
+        """A fork of the installed disk, booted; who may log in comes with a seed at this first boot."""
+        with self._seed() as seed, node(self._request(name, self._rig.disk, (seed,))) as machine:
+            made = StoryNode(machine)
+            made.start()
+            yield made
+
+    @contextmanager
+    def medium(self, name: str) -> Iterator[MediumNode]:
+        """The live system, with an empty disk."""
+        rig = self._rig
+        with ExitStack() as stack:
+            folder = stack.enter_context(owned_folder(rig.run_id, rig.work))
+            disk = folder / "system.qcow2"
+            create_disk(disk, size_mib=_DISK_MIB)
+            live = stack.enter_context(ExitStack())
+            machine = live.enter_context(boot(self._live(name, disk)))
+
+            def leave() -> StoryNode:
+                live.close()
+                made = StoryNode(stack.enter_context(node(self._request(f"{name}-disk", disk, ()))))
+                made.start()
+                return made
+
+            yield MediumNode(machine, leave)
+
+    def _request(self, name: str, disk: Path, media: tuple[Path, ...]) -> NodeRequest:
+        rig = self._rig
+        return NodeRequest(
+            name=rig.name,
+            run_id=rig.run_id,
+            folder=rig.folder / name,
+            work=rig.work,
+            harness=rig.harness,
+            disks=(DiskSource(backing=disk),),
+            media=media,
+            keys=self._keys,
+            shape=rig.shape,
+            forwards=rig.forwards,
+            uri=rig.uri,
+        )
+
+    def _live(self, name: str, disk: Path) -> BootRequest:
+        rig = self._rig
+        return BootRequest(
+            name=rig.name,
+            run_id=rig.run_id,
+            artifacts=rig.artifacts,
+            folder=rig.folder / name,
+            harness=rig.harness,
+            road=Road.LIVE,
+            shape=rig.shape,
+            cloud_config=rig.cloud_config,
+            disks=(Disk(path=disk, serial="system", readonly=False, format="qcow2"),),
+            uri=rig.uri,
+        )
+
+    @contextmanager
+    def _seed(self) -> Iterator[Path]:
+        with owned_folder(self._rig.run_id) as folder:
+            yield seed_disk(self._keys, self._rig.name, folder, self._rig.cloud_config)

@@ -58,12 +58,8 @@ class Target:
     size: int
 
 
-class Node(Protocol):
-    """A machine with a disk of its own, driven through SSH and its console alone.
-
-    `boots` counts its starts so far, `boot_seconds` the wall seconds that went into those that ended in a login.
-    Whatever waits for a login raises `BootFailedError` when none can come, with the console's last words.
-    """
+class Shell(Protocol):
+    """A machine on which commands are run, and what it has cost so far."""
 
     @property
     def boots(self) -> int:
@@ -75,6 +71,13 @@ class Node(Protocol):
 
     def run(self, command: str, *, timeout: float = 60.0) -> Completed:
         """Run a shell command as root; `timeout` in seconds on the machine of reference."""
+
+
+class Node(Shell, Protocol):
+    """A machine with a disk of its own, driven through SSH and its console alone.
+
+    Whatever waits for a login raises `BootFailedError` when none can come, with the console's last words.
+    """
 
     def reboot(self) -> None:
         """Ask the node to reboot and wait for the next login; one start is allowed."""
@@ -94,11 +97,18 @@ class Node(Protocol):
     def start(self) -> None:
         """Give power again and wait for the login; the node may restart by itself on the way."""
 
-    def boot_from_disk(self) -> None:
-        """Take the installation medium out, reboot, and wait for the login."""
-
     def pause(self, seconds: float) -> None:
         """Let the node go on for so long."""
+
+
+class Installer(Shell, Protocol):
+    """A machine that runs from the installation medium, with an empty disk."""
+
+    def boot_from_disk(self) -> None:
+        """Cut the power, take the medium out, give power again, and wait for the login."""
+
+    def reboot(self) -> None:
+        """Ask the installed node to reboot and wait for the next login."""
 
 
 class Supply(Protocol):
@@ -122,8 +132,8 @@ class Machines(Protocol):
     def installed(self, name: str) -> AbstractContextManager[Node]:
         """A node that has just booted from a fork of the installed disk."""
 
-    def medium(self, name: str) -> AbstractContextManager[Node]:
-        """A node that has booted from the installation medium, with an empty disk."""
+    def medium(self, name: str) -> AbstractContextManager[Installer]:
+        """A machine that has booted from the installation medium."""
 
     @property
     def install_config(self) -> str:
@@ -145,7 +155,7 @@ class World:
 class Tally:
     """What a story did, counted while it goes on."""
 
-    nodes: list[Node] = field(default_factory=list)
+    nodes: list[Shell] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
     write_seconds: float = 0.0
     writes: int = 0

@@ -1,0 +1,84 @@
+"""Which image a ladder starts from: a named reference, what a channel points at, or the image itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from imagekit.disk.inventory import take_inventory
+from imagekit.errors import ConfigError
+from imagekit.lifecycle.variants import RELEASE, version_in
+from imagekit.oci import Digest, Reference
+from imagekit.publish.errors import VerificationError
+from imagekit.publish.pull import pull_image
+from imagekit.publish.registry import Registry
+from imagekit.publish.verify import verify_image
+from imagekit.sign.interface import Verifier
+
+CHANNELS = ("prod", "staging", "dev")  # the first that points at another digest is where nodes come from
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """The image that is installed before the upgrades; `said` tells where it was taken from."""
+
+    layout: Path
+    digest: Digest
+    version: str
+    said: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pointer:
+    """What a channel file says of one image."""
+
+    channel: str
+    reference: Reference
+
+
+def itself(layout: Path, digest: Digest, version: str) -> Start:
+    """The image under test, installed; upgrades go to variants of it."""
+    return Start(layout=layout, digest=digest, version=version, said="the image itself; no channel points at another")
+
+
+def pointers(folder: Path, image: str) -> Iterator[Pointer]:
+    """What the channel files below `folder` say of an image, nearest to production first; raises `ConfigError`."""
+    for channel in CHANNELS:
+        path = folder / f"{channel}.yaml"
+        if path.exists():
+            fields = _fields(path)
+            if fields.get("image", image) == image:
+                yield Pointer(channel=channel, reference=_reference(path, fields))
+
+
+def pulled(reference: Reference, client: Registry, verifier: Verifier, into: Path, *, said: str) -> Start:
+    """A published image, verified as a consumer would and fetched; raises `VerificationError`."""
+    found = verify_image(reference, client, verifier, content=False)
+    if not found.passed or found.digest is None:
+        reasons = "; ".join(f"{item.name}: {item.reason}" for item in found.unsatisfied)
+        raise VerificationError(f"{reference} does not verify, so no node starts from it: {reasons}")
+    layout = into / found.digest.hex
+    pull_image(client, reference.repository, found.digest, layout)
+    version = version_in(take_inventory(layout, found.digest).text(RELEASE))
+    return Start(layout=layout, digest=found.digest, version=version, said=f"{said}: {reference.at(found.digest)}")
+
+
+def _fields(path: Path) -> dict[str, Any]:
+    import yaml
+
+    try:
+        fields = yaml.safe_load(path.read_text())
+    except (OSError, yaml.YAMLError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}") from None
+    if not isinstance(fields, dict):
+        raise ConfigError(f"{path} is no channel file: it holds no keys")
+    return fields
+
+
+def _reference(path: Path, fields: dict[str, Any]) -> Reference:
+    try:
+        return Reference.parse(str(fields["reference"])).at(Digest(str(fields["digest"])))
+    except KeyError as error:
+        raise ConfigError(f"{path} has no key {error}", hint="A channel file names image, digest, reference.") from None

@@ -1,0 +1,59 @@
+"""Fetching an image by digest into an OCI layout: every blob hashed on its way, whole under its name or not there."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+
+from imagekit.log import step
+from imagekit.oci import Digest
+from imagekit.publish.blobs import Meter
+from imagekit.publish.errors import MalformedError
+from imagekit.publish.model import Descriptor
+from imagekit.publish.registry import Registry
+
+
+def pull_image(client: Registry, repository: str, digest: Digest, layout: Path) -> int:
+    """Put one image manifest with its blobs into a layout folder; what is there is kept. Returns the bytes fetched.
+
+    Raises `MalformedError` for an index, and what `Registry` raises; then the manifest is not in the layout.
+    """
+    blobs = layout / "blobs" / "sha256"
+    blobs.mkdir(parents=True, exist_ok=True)
+    manifest = client.manifest(repository, digest)
+    if manifest.children:
+        raise MalformedError(f"{digest.short} is an index of {len(manifest.children)} images; name one of them")
+    with step(f"Pulling {digest.short} of {client.address}/{repository}") as told:
+        fetched = sum(_fetch(client, repository, blob, blobs) for blob in manifest.blobs)
+        _write(blobs / digest.hex, manifest.raw)
+        told.note = f"{fetched / 1e6:.1f} MB"
+    return fetched
+
+
+def _fetch(client: Registry, repository: str, blob: Descriptor, blobs: Path) -> int:
+    path = blobs / blob.digest.hex
+    if path.exists() and path.stat().st_size == blob.size:
+        return 0
+    meter = Meter(f"blob {blob.digest.short}", blob.size)
+    with NamedTemporaryFile(dir=blobs, prefix=".part-", delete=False) as stream:
+        try:
+            for chunk in client.blob(repository, blob):
+                stream.write(chunk)
+                meter.add(len(chunk))
+            stream.flush()
+            os.fsync(stream.fileno())
+            Path(stream.name).replace(path)
+        finally:
+            with suppress(FileNotFoundError):
+                Path(stream.name).unlink()
+    return blob.size
+
+
+def _write(path: Path, data: bytes) -> None:
+    with NamedTemporaryFile(dir=path.parent, prefix=".part-", delete=False) as stream:
+        stream.write(data)
+        stream.flush()
+        os.fsync(stream.fileno())
+    Path(stream.name).replace(path)
