@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
+from typing import Unpack
 
 import click
 
 from imagekit.cli.app import App
+from imagekit.cli.lifecycle import LifecycleWords, lifecycle_options, lifecycle_wish
 from imagekit.cli.screen import finish
 
 
@@ -21,18 +23,35 @@ from imagekit.cli.screen import finish
 )
 @click.option("--again", is_flag=True, help="Test again, although the same image passed the same checks before.")
 @click.option("--keep", is_flag=True, help="Keep the last machine until Enter or Ctrl-C, and say how to log in.")
+@lifecycle_options
 @click.pass_context
-def command(ctx: click.Context, image: str | None, road: str, again: bool, keep: bool) -> None:
+def command(
+    ctx: click.Context, image: str | None, road: str, again: bool, keep: bool, **wishes: Unpack[LifecycleWords]
+) -> None:
     """Boot IMAGE and run the checks of its layers.
 
-    Builds it first when its inputs changed; publishes nothing.
+    Builds it first when its inputs changed; publishes nothing. With --lifecycle every lifecycle scenario follows; with
+    --scenario the named ones are all that is run.
     """
+    if wishes["list_scenarios"]:
+        from imagekit.lifecycle.table import listing
+
+        click.echo(listing())
+        return
     from imagekit.pipeline.run import Options, run_image
     from imagekit.vm.interface import DISKLESS, Road
 
     app: App = ctx.obj
-    roads = DISKLESS if road == "both" else (Road(road),)
-    options = Options(roads=roads, publish=False, again=again or keep, keep=_hold if keep else None)
+    roads: tuple[Road, ...] = DISKLESS if road == "both" else (Road(road),)
+    if wishes["scenario"] and not wishes["lifecycle"]:
+        roads = ()
+    options = Options(
+        roads=roads,
+        publish=False,
+        again=again or keep,
+        lifecycle=lifecycle_wish(wishes),
+        keep=_hold if keep else None,
+    )
     ctx.exit(finish(run_image(app.project, app.image_name(image), options)))
 
 

@@ -45,6 +45,11 @@ class Wish:
         return chosen(self.names)
 
     @property
+    def whole(self) -> bool:
+        """Whether every scenario is asked for."""
+        return len(self.scenarios) == len(chosen(()))
+
+    @property
     def again(self) -> str:
         """The options that ask for the same again."""
         names = "".join(f" --scenario {name}" for name in self.names) or " --lifecycle"

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from imagekit.build.builder import Build
 from imagekit.errors import ImagekitError
 from imagekit.log import step
 from imagekit.process import now
-from imagekit.report.result import Failure, StageRow, StageStatus
+from imagekit.report.result import Failure, LayerRow, StageRow, StageStatus
 
 
 @dataclass(slots=True)
@@ -79,3 +80,20 @@ class Record:
         if isinstance(error, KeyboardInterrupt):
             return Failure(stage=stage, error="interrupted", again=self.again)
         return Failure(stage=stage, error=f"{type(error).__name__}: {error}", again=self.again)
+
+
+def layer_rows(image: Build | None) -> tuple[LayerRow, ...]:
+    """How each layer of an image came about; nothing for an image that was not built."""
+    if image is None:
+        return ()
+    return tuple(
+        LayerRow(
+            name=layer.name,
+            id=layer.id,
+            digest=layer.digest,
+            size=layer.size,
+            seconds=layer.seconds,
+            cached=layer.reused,
+        )
+        for layer in image.layers
+    )

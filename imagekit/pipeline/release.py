@@ -15,7 +15,7 @@ from imagekit.evidence.testresult import result_statement
 from imagekit.oci import Digest, Reference
 from imagekit.packages import Package
 from imagekit.pipeline.image import proven
-from imagekit.pipeline.verdict import kept_verdict, verdict_id
+from imagekit.pipeline.verdict import fullest_verdict
 from imagekit.plan.model import Plan
 from imagekit.plan.resolve import make_plan
 from imagekit.report.result import EvidenceRow, ReleaseRow, RunResult
@@ -64,7 +64,14 @@ def statements(plan: Plan, image: Build, result: RunResult, packages: Sequence[P
     assert result.suites is not None
     document = cyclonedx(image.digest, packages, name=plan.image, version=plan.version, epoch=plan.source.date)
     return (
-        result_statement(image.digest, result.suites, result.boots, harness_version=__version__, name=plan.image),
+        result_statement(
+            image.digest,
+            result.suites,
+            result.boots,
+            harness_version=__version__,
+            name=plan.image,
+            scenarios=result.scenarios,
+        ),
         sbom_statement(image.digest, document, name=plan.image),
     )
 
@@ -97,7 +104,7 @@ def publish_tested(project: Project, image_name: str, roads: Sequence[Road]) -> 
 
     plan = make_plan(project, image_name)
     image = earlier_build(project.work, plan)
-    found = kept_verdict(project.work, verdict_id(project, image_name, image.digest, roads)) if image else None
+    found = fullest_verdict(project, image_name, image.digest, roads) if image else None
     if image is None or found is None:
         raise NotPassedError(
             f"{image_name} {plan.version} has not passed its tests as it stands now; it is not published",

@@ -6,7 +6,7 @@ import shlex
 import shutil
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,18 +15,22 @@ from imagekit.config.load import Project
 from imagekit.doctor.check import BUILD, PUBLISH, VERIFY, require
 from imagekit.doctor.model import Need
 from imagekit.errors import ImagekitError
+from imagekit.lifecycle.runner import Told, missing
 from imagekit.packages import Package
 from imagekit.pipeline import node
 from imagekit.pipeline.image import built, proven
+from imagekit.pipeline.ladder import Wish, climb, start_of, with_seed
 from imagekit.pipeline.needs import host_of
 from imagekit.pipeline.node import RoadResult, Subject
-from imagekit.pipeline.record import Record
+from imagekit.pipeline.record import Record, layer_rows
 from imagekit.pipeline.release import publish
 from imagekit.pipeline.runs import new_run, write_views
-from imagekit.pipeline.verdict import keep_verdict, kept_verdict, verdict_id
+from imagekit.pipeline.verdict import fullest_verdict, keep_verdict, verdict_id
 from imagekit.plan.model import Plan
 from imagekit.plan.resolve import make_plan
-from imagekit.report.result import ConsoleExcerpt, LayerRow, ReleaseRow, RunResult, Verdict, write_result
+from imagekit.report.result import ConsoleExcerpt, ReleaseRow, RunResult, Verdict, write_result
+from imagekit.verify.outcome import SuiteResult
+from imagekit.verify.scenario import ScenarioResult
 from imagekit.vm.interface import DISKLESS, Road
 from imagekit.vm.ssh import shell_argv
 
@@ -35,12 +39,14 @@ from imagekit.vm.ssh import shell_argv
 class Options:
     """What to do: the roads to test on, whether to publish, whether to test again what passed before.
 
-    `keep` is called with a login command while the last machine, good or bad, still runs.
+    With `lifecycle` its scenarios follow the checks; with no roads they are all that is done. `keep` is called with a
+    login command while the last machine, good or bad, still runs.
     """
 
     roads: tuple[Road, ...] = DISKLESS
     publish: bool = True
     again: bool = False
+    lifecycle: Wish | None = None
     keep: Callable[[str], None] | None = None
 
 
@@ -70,6 +76,7 @@ class _Run:
     packages: tuple[Package, ...] = ()
     roads: list[RoadResult] = field(default_factory=list)
     at: Road | None = None
+    told: list[Told] = field(default_factory=list)
     release: ReleaseRow | None = None
     earlier: RunResult | None = None
 
@@ -77,27 +84,45 @@ class _Run:
 def run_image(project: Project, name: str, options: Options) -> Finished:
     """Build, test and publish an image; errors end up in the result and in `Finished.error`, never half-told."""
     run_id, folder = new_run(project.work)
-    record = Record(expected=_stage_names(options), again=f"imagekit {'run' if options.publish else 'test'} {name}")
+    if options.lifecycle is not None:
+        options = replace(options, lifecycle=with_seed(options.lifecycle))
+    record = Record(expected=_stage_names(options), again=_again(options, name))
     run = _Run(project, name, options, run_id, folder, record, began=datetime.now(UTC))
     error: BaseException | None = None
     try:
         _go(run)
     except (ImagekitError, KeyboardInterrupt) as caught:
         error = caught
-    if run.earlier is not None and error is None and _nothing_new(run):
+    if run.earlier is not None and error is None and not run.told and _nothing_new(run):
         shutil.rmtree(folder)
         earlier = project.work / "runs" / run.earlier.run_id
         return Finished(result=run.earlier, page=earlier / "report.html", unchanged=True)
     result = _result(run)
     write_result(result, folder)
-    if result.verdict is Verdict.PASSED and run.earlier is None and run.image is not None:
-        keep_verdict(project.work, verdict_id(project, name, run.image.digest, options.roads), run_id)
+    if result.verdict is Verdict.PASSED and (run.earlier is None or run.told):
+        _keep(run)
     return Finished(result=result, page=write_views(result, folder), error=error)
+
+
+def _again(options: Options, name: str) -> str:
+    wish = options.lifecycle.again if options.lifecycle else ""
+    return f"imagekit {'run' if options.publish else 'test'} {name}{wish}"
+
+
+def _keep(run: _Run) -> None:
+    """Remember a verdict about everything; one about a few scenarios alone is none."""
+    if run.image is None or not run.options.roads or (run.told and not (_wish(run).whole)):
+        return
+    names = [told.result.name for told in run.told]
+    name = verdict_id(run.project, run.name, run.image.digest, run.options.roads, lifecycle=names)
+    keep_verdict(run.project.work, name, run.run_id)
 
 
 def _stage_names(options: Options) -> tuple[str, ...]:
     tests = tuple(f"{part} {road}" for road in options.roads for part in ("boot", "checks"))
-    return ("plan", "needs", "build", "proof", "disks", *tests, *(("publish",) if options.publish else ()))
+    disks = ("disks",) if options.roads else ()
+    ladder = ("lifecycle",) if options.lifecycle else ()
+    return ("plan", "needs", "build", "proof", *disks, *tests, *ladder, *(("publish",) if options.publish else ()))
 
 
 def _go(run: _Run) -> None:
@@ -117,27 +142,56 @@ def _go(run: _Run) -> None:
     with record.stage("proof", "Proof that all that was declared is in the artifact") as stage:
         run.packages = proven(project, plan, image)
         stage.note = f"{len(run.packages)} packages"
-    if run.earlier is None:
-        _test(run, Subject(project=project, name=run.name, image=image, run_id=run.run_id, folder=run.folder))
+    subject = Subject(project=project, name=run.name, image=image, run_id=run.run_id, folder=run.folder)
+    if run.earlier is None and run.options.roads:
+        _test(run, subject)
+    if run.options.lifecycle is not None and record.failure is None and not _climbed(run):
+        _climb(run, subject)
     if run.options.publish and record.failure is None:
         with record.stage("publish", "Publishing") as stage:
-            run.release = publish(project, plan, image, run.earlier or _result(run), run.packages)
+            found = run.earlier if run.earlier is not None and not run.told else _result(run)
+            run.release = publish(project, plan, image, found, run.packages)
             stage.reused = run.release.already_there
             stage.note = run.release.reference
 
 
 def _earlier_verdict(run: _Run, image: Build | None) -> RunResult | None:
-    if image is None or run.options.again:
+    if image is None or run.options.again or not run.options.roads:
         return None
-    name = verdict_id(run.project, run.name, image.digest, run.options.roads)
-    return kept_verdict(run.project.work, name)
+    return fullest_verdict(run.project, run.name, image.digest, run.options.roads)
+
+
+def _wish(run: _Run) -> Wish:
+    assert run.options.lifecycle is not None
+    return run.options.lifecycle
+
+
+def _climbed(run: _Run) -> bool:
+    """Whether the whole ladder passed before, from the same start as is asked for now."""
+    wish = _wish(run)
+    return run.earlier is not None and bool(run.earlier.scenarios) and wish.whole and not wish.upgrade_from
+
+
+def _climb(run: _Run, subject: Subject) -> None:
+    """Run the scenarios; every one of them, so that one broken promise hides no other."""
+    wish = _wish(run)
+    with run.record.stage("lifecycle", "Lifecycle") as stage:
+        start = start_of(subject, wish)
+        for told in climb(subject, start, wish):
+            run.told.append(told)
+        good = sum(told.result.passed for told in run.told)
+        stage.note = f"{good} of {len(run.told)} scenarios from {start.version} ({start.said}), seed {wish.seed}"
+    broken = [told.result for told in run.told if not told.result.passed]
+    if broken:
+        hint = f"{broken[0].name}: {broken[0].detail}"
+        run.record.fail("lifecycle", f"{len(broken)} of {len(run.told)} scenarios did not keep their promise", hint)
 
 
 def _needs(run: _Run, image: Build | None) -> list[Need]:
     build = [need for need in BUILD if need is not Need.MMDEBSTRAP or run.project.image(run.name).embedded]
     return [
         *(build if image is None else ()),
-        *(VERIFY if run.earlier is None else ()),
+        *(VERIFY if run.earlier is None or run.options.lifecycle else ()),
         *(PUBLISH if run.options.publish else ()),
     ]
 
@@ -189,21 +243,37 @@ def _result(run: _Run) -> RunResult:
         command=run.record.again,
         started=run.began.isoformat(timespec="seconds"),
         seconds=run.record.seconds,
-        verdict=Verdict.PASSED if failure is None and suites is not None and suites.passed else Verdict.FAILED,
+        verdict=Verdict.PASSED if failure is None and _all_passed(run, suites) else Verdict.FAILED,
         plan_id=plan.id if plan else "",
         version=plan.version if plan else "",
         digest=str(image.digest) if image else "",
         embedded=run.project.image(run.name).embedded,
-        layers=_layer_rows(image),
+        layers=layer_rows(image),
         stages=run.record.stages(),
         boot=last.boot if last else (earlier.boot if earlier else None),
         boots=tuple(road.boot for road in run.roads) or (earlier.boots if earlier else ()),
         chart=last.chart if last else (earlier.chart if earlier else None),
         console=_console(run),
         suites=suites,
+        scenarios=_scenarios(run),
         release=run.release,
         failure=failure,
     )
+
+
+def _all_passed(run: _Run, suites: SuiteResult | None) -> bool:
+    """Something was tested, and all of it passed."""
+    checks = suites.passed if suites is not None else bool(run.told) and not run.options.roads
+    return checks and all(scenario.passed for scenario in _scenarios(run))
+
+
+def _scenarios(run: _Run) -> tuple[ScenarioResult, ...]:
+    """How each scenario ended, in the order of the ladder; one that was asked for and not run is missing."""
+    if run.options.lifecycle is None or _climbed(run):
+        return run.earlier.scenarios if run.earlier else ()
+    ended = {told.result.name: told.result for told in run.told}
+    wish = _wish(run)
+    return tuple(ended.get(each.name) or missing(each, each.allowance(wish.cuts)) for each in wish.scenarios)
 
 
 def _console(run: _Run) -> ConsoleExcerpt | None:
@@ -214,19 +284,3 @@ def _console(run: _Run) -> ConsoleExcerpt | None:
         return run.roads[-1].console
     subject = Subject(project=run.project, name=run.name, image=run.image, run_id=run.run_id, folder=run.folder)
     return node.console_excerpt(subject, run.at) if (run.folder / run.at / "console.log").exists() else None
-
-
-def _layer_rows(image: Build | None) -> tuple[LayerRow, ...]:
-    if image is None:
-        return ()
-    return tuple(
-        LayerRow(
-            name=layer.name,
-            id=layer.id,
-            digest=layer.digest,
-            size=layer.size,
-            seconds=layer.seconds,
-            cached=layer.reused,
-        )
-        for layer in image.layers
-    )

@@ -10,6 +10,7 @@ from pathlib import Path
 from imagekit import __version__
 from imagekit.config.load import Project
 from imagekit.errors import ConfigError
+from imagekit.lifecycle.table import chosen
 from imagekit.oci import Digest
 from imagekit.plan.model import inputs_id
 from imagekit.plan.tree import folder_hash
@@ -20,8 +21,10 @@ from imagekit.vm.interface import Road
 HARNESS = Path("vm-harness")
 
 
-def verdict_id(project: Project, image_name: str, digest: Digest, roads: Sequence[Road]) -> str:
-    """Names all that a verdict depends on: digest, checks, harness, machine, cloud-config, roads."""
+def verdict_id(
+    project: Project, image_name: str, digest: Digest, roads: Sequence[Road], *, lifecycle: Sequence[str] = ()
+) -> str:
+    """Names all that a verdict depends on: digest, checks, harness, machine, cloud-config, roads, scenarios."""
     image = project.image(image_name)
     seeds = [sha256((project.root / path).read_bytes()).hexdigest() for path in image.cloud_config]
     return inputs_id(
@@ -33,6 +36,7 @@ def verdict_id(project: Project, image_name: str, digest: Digest, roads: Sequenc
             "machine": image.vm.model_dump_json(),
             "cloud-config": " ".join(seeds),
             "roads": " ".join(roads),
+            **({"lifecycle": " ".join(lifecycle)} if lifecycle else {}),
         }
     )
 
@@ -45,6 +49,13 @@ def kept_verdict(work: Path, name: str) -> RunResult | None:
     except (FileNotFoundError, ConfigError, ValueError, KeyError):
         return None
     return result if result.verdict is Verdict.PASSED else None
+
+
+def fullest_verdict(project: Project, image_name: str, digest: Digest, roads: Sequence[Road]) -> RunResult | None:
+    """What passed of an image: checks and every scenario, or else the checks alone; None when neither did."""
+    names = [scenario.name for scenario in chosen(())]
+    ids = [verdict_id(project, image_name, digest, roads, lifecycle=part) for part in (names, ())]
+    return next((found for name in ids if (found := kept_verdict(project.work, name)) is not None), None)
 
 
 def keep_verdict(work: Path, name: str, run_id: str) -> None:

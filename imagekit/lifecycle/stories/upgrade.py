@@ -53,14 +53,14 @@ def rollback(world: World, tally: Tally) -> None:
 
 
 def passive(world: World, tally: Tally) -> None:
-    """Go back to passive and upgrade from there: passive is kept, active is the new one."""
-    with world.machines.installed("passive") as node:
+    """Go back to passive and upgrade from there: the passive image is kept, and not replaced by the active one."""
+    with world.machines.installed("passive-upgrade") as node:
         tally.nodes.append(node)
-        first = world.installed_version
+        first, target = world.installed_version, world.supply.target(Kind.LATER)
+        ask.upgrade(node, world.supply.target(Kind.NEXT), tally)
         ask.select(node, Entry.PASSIVE)
         node.reboot()
         ask.stands_on(node, Mode.PASSIVE, first)
-        target = world.supply.target(Kind.NEXT)
         ask.upgrade(node, target, tally)
         node.reboot()
         ask.stands_on(node, Mode.ACTIVE, target.version)
