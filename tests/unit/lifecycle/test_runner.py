@@ -1,0 +1,81 @@
+"""How a story's end becomes a result."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from imagekit.errors import ImagekitError, ToolError
+from imagekit.lifecycle.errors import PromiseBrokenError
+from imagekit.lifecycle.model import Scenario, Story, Tally, World
+from imagekit.lifecycle.runner import lanes, missing, run_scenarios
+from imagekit.verify.outcome import Outcome
+from imagekit.vm.errors import BootFailedError
+from tests.support.simnode import sim_world
+
+
+def scenario(story: Story, name: str = "one", budget: float = 60.0) -> Scenario:
+    return Scenario(name=name, promise=f"{name} is kept.", budget=budget, story=story)
+
+
+def fine(world: World, tally: Tally) -> None:
+    tally.say("seed 7")
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome"),
+    [
+        (PromiseBrokenError("it is gone", hint="look"), Outcome.FAILED),
+        (BootFailedError("no login", hint="the console"), Outcome.FAILED),
+        (ToolError("no disk", hint="free some"), Outcome.ERRORED),
+    ],
+)
+def test_how_errors_count(error: ImagekitError, outcome: Outcome) -> None:
+    def broken(world: World, tally: Tally) -> None:
+        tally.say("seed 7")
+        raise error
+
+    [told] = run_scenarios([scenario(broken)], sim_world(), scaled=float)
+    assert told.result.outcome is outcome
+    assert told.result.detail == f"seed 7\n{error}\n{error.hint}"
+
+
+def test_a_promise_kept_too_late_is_broken() -> None:
+    [told] = run_scenarios([scenario(fine)], sim_world(), scaled=lambda seconds: 0.0)
+    assert told.result.outcome is Outcome.FAILED
+    assert "its budget is 0 s" in told.result.detail
+
+
+def test_one_broken_promise_hides_no_other() -> None:
+    def broken(world: World, tally: Tally) -> None:
+        raise PromiseBrokenError("no")
+
+    found = list(run_scenarios([scenario(broken), scenario(fine, "two")], sim_world(), scaled=float))
+    assert [told.result.outcome for told in found] == [Outcome.FAILED, Outcome.PASSED]
+
+
+def test_side_by_side_they_run_at_the_same_time() -> None:
+    together = threading.Barrier(2, timeout=10)
+
+    def meets(world: World, tally: Tally) -> None:
+        together.wait()
+
+    both = [scenario(meets, "a"), scenario(meets, "b")]
+    found = list(run_scenarios(both, sim_world(), scaled=float, side_by_side=2))
+    assert {told.result.name for told in found if told.result.passed} == {"a", "b"}
+    assert {told.result.budget for told in found} == {120.0}
+
+
+def test_what_was_not_run_is_missing() -> None:
+    result = missing(scenario(fine), 5.0)
+    assert result.outcome is Outcome.MISSING
+    assert not result.passed
+
+
+@pytest.mark.parametrize(
+    ("cores", "free", "expected"),
+    [(1, 8000, 1), (2, 20000, 1), (4, 20000, 2), (16, 20000, 8), (16, 3000, 1), (8, 100, 1)],
+)
+def test_as_many_lanes_as_cores_and_memory_carry(cores: int, free: int, expected: int) -> None:
+    assert lanes(cores=cores, free_mib=free, memory_mib=1024) == expected
