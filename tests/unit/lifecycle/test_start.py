@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from imagekit.disk.layout import Compression
 from imagekit.errors import ConfigError
 from imagekit.evidence.statement import signature_statement
 from imagekit.lifecycle.start import itself, pointers, pulled
@@ -18,7 +19,7 @@ from imagekit.publish.push import push_image
 from imagekit.publish.referrers import attach_bundle
 from imagekit.publish.registry import Registry
 from tests.support.images import evidence_of, signer, verifier
-from tests.support.layout import Compression, layer, layout, member
+from tests.support.layout import layer, layout, member
 from tests.support.registry import RegistrySimulator, simulated_registry
 from tests.unit.lifecycle.images import with_config
 
