@@ -45,6 +45,8 @@ func FromCommandLine(line string) Mode {
 		marks []string
 	}{
 		{Active, []string{"kairos.ram"}},
+		// Trusted boot tells its mode by EFI variables, which the stand-in does not do.
+		{Unknown, []string{"rd.immucore.uki"}},
 		{AutoReset, []string{"kairos.reset"}},
 		{Active, []string{"COS_ACTIVE"}},
 		{Passive, []string{"COS_PASSIVE"}},

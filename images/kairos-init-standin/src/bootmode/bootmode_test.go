@@ -13,6 +13,7 @@ func TestFromCommandLine(t *testing.T) {
 		"root=live:CDLABEL=COS_LIVE stray=COS_ACTIVE":                      Active,
 		"root=live:LABEL=COS_RECOVERY rd.live.squashimg=recovery.squashfs": Recovery,
 		"kairos.ram kairos.ram.create_partitions root=live:CDLABEL=X":      Active,
+		"rd.immucore.uki root=LABEL=COS_ACTIVE":                            Unknown,
 		"root=/dev/vda1 quiet":                                             Unknown,
 		"":                                                                 Unknown,
 	}

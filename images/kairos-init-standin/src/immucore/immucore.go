@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"syscall"
 
+	"standin/assess"
 	"standin/bootmode"
 	"standin/brand"
 	"standin/cloudconfig"
@@ -29,15 +30,22 @@ func Main(args []string) int {
 		fmt.Printf("immucore %s (%s: %s)\n", brand.Version, brand.Name, brand.Warning)
 		return 0
 	}
+	if len(args) > 0 && args[0] == "assessment" {
+		return status(assess.Main(args[1:]))
+	}
 	root := "/sysroot"
 	if len(args) > 0 {
 		root = args[0]
 	}
-	if err := run(root); err != nil {
-		fmt.Fprintf(os.Stderr, "immucore (%s): %v\n", brand.Name, err)
-		return 1
+	return status(run(root))
+}
+
+func status(err error) int {
+	if err == nil {
+		return 0
 	}
-	return 0
+	fmt.Fprintf(os.Stderr, "immucore (%s): %v\n", brand.Name, err)
+	return 1
 }
 
 func run(root string) error {
@@ -55,7 +63,7 @@ func run(root string) error {
 		return err
 	}
 	if mode != bootmode.Live {
-		return brand.NotYet("boot mode %s; only the live boot is there", mode)
+		return brand.NotYet("boot mode %s with dracut's own init", mode)
 	}
 	return stages(root, log)
 }
@@ -65,6 +73,11 @@ func WriteSentinel(dir string, mode bootmode.Mode) error {
 	name := mode.Sentinel()
 	if name == "" {
 		return nil
+	}
+	if bootmode.HasWord(bootmode.CommandLine(), "upgrade_failure") {
+		if err := sys.WriteFile(filepath.Join(dir, "upgrade_failure"), []byte("1"), 0o644); err != nil {
+			return err
+		}
 	}
 	return sys.WriteFile(filepath.Join(dir, name), []byte("1"), 0o644)
 }

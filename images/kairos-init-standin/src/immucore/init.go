@@ -23,13 +23,18 @@ const (
 	labelWait = 15 * time.Second
 )
 
-// Init is the initrd's first process. It does the plain live boot itself, in a
-// tenth of the time of dracut's shell and udev under emulation, with the same
-// mounts in the same places; for all else, and on any failure, it makes way
-// for dracut's own init.
+// Init is the initrd's first process. It boots an installed node, which dracut
+// cannot; and the plain live boot, in a tenth of the time of dracut's shell and
+// udev under emulation, with the same mounts in the same places. For all else,
+// and when a live boot fails, it makes way for dracut's own init.
 func Init(args []string) int {
 	if err := mountKernel(); err == nil {
-		if medium, ok := parseLive(bootmode.CommandLine()); ok {
+		line := bootmode.CommandLine()
+		if boot, ok := parseInstalled(line); ok {
+			// Coming back ends the kernel's first process: it panics, and reboots for the word panic=5.
+			return status(installedBoot(boot, args))
+		}
+		if medium, ok := parseLive(line); ok {
 			failure := liveBoot(medium, args)
 			fmt.Fprintf(os.Stderr, "immucore (%s): %v; leaving it to dracut\n", brand.Name, failure)
 		}
@@ -142,7 +147,7 @@ func mountLive(modules *modules, volume sys.Volume, image string) error {
 	if err := syscall.Mount(volume.Device, liveDir, volume.Type, syscall.MS_RDONLY, ""); err != nil {
 		return fmt.Errorf("mount %s: %w", volume.Device, err)
 	}
-	device, release, err := attachLoop(filepath.Join(liveDir, image))
+	device, release, err := attachLoop(filepath.Join(liveDir, image), true)
 	if err != nil {
 		return err
 	}

@@ -28,10 +28,14 @@ type loopConfig struct {
 	reserved      [8]uint64
 }
 
-// attachLoop gives a file a read-only loop device. It is detached when its last
-// user is gone, so release it only after mounting.
-func attachLoop(path string) (device string, release func(), err error) {
-	image, err := os.Open(path)
+// attachLoop gives a file a loop device. It is detached when its last user is
+// gone, so release it only after mounting.
+func attachLoop(path string, readOnly bool) (device string, release func(), err error) {
+	access, flags := os.O_RDONLY, uint32(loopAutoClear|loopReadOnly)
+	if !readOnly {
+		access, flags = os.O_RDWR, loopAutoClear
+	}
+	image, err := os.OpenFile(path, access, 0)
 	if err != nil {
 		return "", nil, err
 	}
@@ -46,11 +50,11 @@ func attachLoop(path string) (device string, release func(), err error) {
 		return "", nil, fmt.Errorf("free loop device: %w", code)
 	}
 	device = fmt.Sprintf("/dev/loop%d", number)
-	loop, err := os.Open(device)
+	loop, err := os.OpenFile(device, access, 0)
 	if err != nil {
 		return "", nil, err
 	}
-	config := loopConfig{fd: uint32(image.Fd()), flags: loopReadOnly | loopAutoClear}
+	config := loopConfig{fd: uint32(image.Fd()), flags: flags}
 	copy(config.names[:63], path)
 	_, _, code = syscall.Syscall(syscall.SYS_IOCTL, loop.Fd(), loopConfigure, uintptr(unsafe.Pointer(&config)))
 	if code != 0 {

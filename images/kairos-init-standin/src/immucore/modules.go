@@ -19,23 +19,18 @@ type modules struct {
 }
 
 func openModules() (*modules, error) {
-	var name syscall.Utsname
-	if err := syscall.Uname(&name); err != nil {
-		return nil, err
-	}
-	var release strings.Builder
-	for _, char := range name.Release {
-		if char == 0 {
-			break
-		}
-		release.WriteByte(byte(char))
-	}
-	dir := filepath.Join("/usr/lib/modules", release.String())
+	dir := filepath.Join("/usr/lib/modules", kernelRelease())
 	table, err := os.ReadFile(filepath.Join(dir, "modules.dep"))
 	if err != nil {
 		return nil, err
 	}
 	return parseModules(dir, string(table)), nil
+}
+
+// kernelRelease is what uname -r says.
+func kernelRelease() string {
+	data, _ := os.ReadFile("/proc/sys/kernel/osrelease")
+	return strings.TrimSpace(string(data))
 }
 
 func parseModules(dir, table string) *modules {

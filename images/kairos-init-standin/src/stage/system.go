@@ -33,10 +33,11 @@ func (r *Runner) hostname(wanted string) error {
 	if err := syscall.Sethostname([]byte(name)); err != nil {
 		return fmt.Errorf("hostname %s: %w", name, err)
 	}
-	if err := sys.WriteFile("/etc/hostname", []byte(name+"\n"), 0o644); err != nil {
+	// On an installed node both are links to where they last.
+	if err := sys.WriteFile(sys.Follow("/etc/hostname"), []byte(name+"\n"), 0o644); err != nil {
 		return err
 	}
-	return sys.WriteFile("/etc/hosts", []byte(hosts(name)), 0o644)
+	return sys.WriteFile(sys.Follow("/etc/hosts"), []byte(hosts(name)), 0o644)
 }
 
 func hosts(name string) string {

@@ -30,6 +30,22 @@ func WriteFile(path string, data []byte, mode os.FileMode) error {
 	return os.Rename(temp.Name(), path)
 }
 
+// Follow gives the file that a path leads to over symbolic links, one that is
+// not there yet included; the path itself when it is no link.
+func Follow(path string) string {
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		return real
+	}
+	leads, err := os.Readlink(path)
+	if err != nil {
+		return path
+	}
+	if !filepath.IsAbs(leads) {
+		leads = filepath.Join(filepath.Dir(path), leads)
+	}
+	return leads
+}
+
 // Symlink makes link point at target, in place of whatever was there.
 func Symlink(target, link string) error {
 	if err := os.MkdirAll(filepath.Dir(link), 0o755); err != nil {

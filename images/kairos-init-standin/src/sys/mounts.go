@@ -9,6 +9,7 @@ import (
 
 // Mount is one line of a mountinfo table.
 type Mount struct {
+	Root    string // of the mount within its file system
 	Point   string
 	Type    string
 	Source  string
@@ -46,6 +47,7 @@ func ParseMounts(table io.Reader) ([]Mount, error) {
 			continue
 		}
 		mounts = append(mounts, Mount{
+			Root:    unescape(before[3]),
 			Point:   unescape(before[4]),
 			Type:    after[0],
 			Source:  unescape(after[1]),

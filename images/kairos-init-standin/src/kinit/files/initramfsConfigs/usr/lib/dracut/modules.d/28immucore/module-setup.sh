@@ -15,7 +15,7 @@ install() {
     inst_simple /usr/bin/kairos
     ln -sf kairos "$initdir/usr/bin/immucore"
     ln -sf kairos "$initdir/usr/bin/kairos-agent"
-    inst_multiple -o modprobe
+    inst_multiple -o modprobe e2fsck
     # immucore is the first process; dracut's own init stays beside it for what immucore leaves to it. Module base
     # comes later and does not overwrite.
     inst_simple /usr/bin/kairos /init
