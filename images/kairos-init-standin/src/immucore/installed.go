@@ -204,6 +204,9 @@ func (b *booter) mountState() error {
 	if err != nil {
 		return err
 	}
+	if err := b.inOrder(volume, wholly); err != nil {
+		return err
+	}
 	dirty := journalPending(volume.Device)
 	if err := mountOn(volume.Device, stateDir, volume.Type, syscall.MS_RDONLY, ""); err != nil {
 		return err
@@ -266,7 +269,7 @@ func (b *booter) mountOEM() error {
 	target := filepath.Join(newRoot, oemDir)
 	volume, err := b.find(b.oem, b.oemWait)
 	if err == nil {
-		err = b.mountChecked(volume, target)
+		err = b.mountChecked(volume, target, wholly)
 	}
 	if err != nil {
 		b.warn("going on without %s: %v", b.oem, err)

@@ -125,7 +125,7 @@ func (b *booter) mountOverlayBase() error {
 		if err != nil {
 			return err
 		}
-		return b.mountChecked(volume, overlayDir)
+		return b.mountChecked(volume, overlayDir, safely)
 	}
 	return fmt.Errorf("overlay %q: neither tmpfs:<size> nor LABEL=<volume>", b.layout.overlay)
 }
@@ -142,7 +142,7 @@ func (b *booter) mountVolumes() error {
 		if err := os.MkdirAll(target, 0o755); err != nil {
 			return err
 		}
-		if err := b.mountChecked(volume, target); err != nil {
+		if err := b.mountChecked(volume, target, safely); err != nil {
 			return stateError{err}
 		}
 		b.fstab = append(b.fstab, fmt.Sprintf("LABEL=%s %s %s rw 0 0", wanted.label, wanted.dir, volume.Type))

@@ -49,47 +49,68 @@ func journalPending(device string) bool {
 	return err == nil && state.journal
 }
 
-// mountChecked mounts a volume writable. The kernel replays its journal; one that
-// the kernel marked as damaged, or that was open and has no journal, is repaired
-// first, as far as that is safe.
-func (b *booter) mountChecked(volume sys.Volume, target string) error {
-	if volume.Type != "ext4" {
-		return mountOn(volume.Device, target, volume.Type, 0, "")
-	}
+// inOrder repairs a volume that the kernel marked as damaged, or that was open at
+// a power cut and has no journal. The kernel replays a journal by itself.
+func (b *booter) inOrder(volume sys.Volume, repair repair) error {
 	state, err := extStateOf(volume.Device)
-	if err != nil {
+	if err != nil || volume.Type != "ext4" {
 		return err
 	}
-	if state.errors || (!state.clean && !state.journal) {
-		b.warn("%s (%s) was not left in order; checking it", volume.Label, volume.Device)
-		if err := b.check(volume.Device); err != nil {
-			return err
-		}
-	}
-	failure := mountOn(volume.Device, target, volume.Type, 0, "")
-	if failure == nil {
+	if !state.errors && (state.clean || state.journal) {
 		return nil
 	}
+	b.say("%s (%s) was not left in order; checking it", volume.Label, volume.Device)
+	return b.check(volume.Device, repair)
+}
+
+// mountChecked mounts a volume writable; one that does not mount is checked and tried again.
+func (b *booter) mountChecked(volume sys.Volume, target string, repair repair) error {
+	if err := b.inOrder(volume, repair); err != nil {
+		return err
+	}
+	failure := mountOn(volume.Device, target, volume.Type, 0, "")
+	if failure == nil || volume.Type != "ext4" {
+		return failure
+	}
 	b.warn("%v; checking it", failure)
-	if err := b.check(volume.Device); err != nil {
+	if err := b.check(volume.Device, repair); err != nil {
 		return errors.Join(failure, err)
 	}
 	return mountOn(volume.Device, target, volume.Type, 0, "")
 }
 
-// check repairs what e2fsck calls safe; exit codes 0 and 1 mean in order now (e2fsck(8)).
-func (b *booter) check(device string) error {
-	command := exec.Command("e2fsck", "-f", "-p", device)
+// repair says how far a check may go.
+type repair bool
+
+const (
+	// safely makes only repairs that lose nothing: for what cannot be had again.
+	safely repair = false
+	// wholly answers yes to everything when that is not enough: for images and configs, without which nobody gets in.
+	wholly repair = true
+)
+
+// check runs e2fsck; exit codes 0 and 1 mean in order now (e2fsck(8)).
+func (b *booter) check(device string, repair repair) error {
+	err := b.e2fsck("-f", "-p", device)
+	if err != nil && repair == wholly {
+		b.warn("%s is damaged; repairing it whatever it costs", device)
+		err = b.e2fsck("-f", "-y", device)
+	}
+	if err != nil {
+		return fmt.Errorf("%s is damaged: %w; it needs a person: e2fsck -f %s in the recovery system", device, err, device)
+	}
+	return nil
+}
+
+func (b *booter) e2fsck(args ...string) error {
+	command := exec.Command("e2fsck", args...)
 	command.Stdout, command.Stderr = b.log, b.log
 	err := command.Run()
 	var code *exec.ExitError
 	if errors.As(err, &code) && code.ExitCode() == 1 {
 		return nil
 	}
-	if err != nil {
-		return fmt.Errorf("e2fsck -p %s: %w; it needs a person: e2fsck -f %s in the recovery system", device, err, device)
-	}
-	return nil
+	return err
 }
 
 func mountOn(source, target, kind string, flags uintptr, data string) error {
