@@ -16,19 +16,27 @@ def command() -> None:
 @click.pass_obj
 def check(app: App) -> None:
     """Read every configuration file and say what is wrong with the first bad one."""
+    from imagekit.gate.policy import load_policy
     from imagekit.plan.resolve import make_plan
+    from imagekit.sign.trust import TRUST_FILE, load_trust
 
+    load_policy(app.root)
+    if (app.root / TRUST_FILE).exists():
+        load_trust(app.root)
     for name in app.project.images:
         make_plan(app.project, name)
     click.echo(f"good: {len(app.project.images)} images, {len(app.project.layers)} layers")
 
 
 @command.command("schema")
-@click.argument("kind", type=click.Choice(["images", "layer", "settings"]))
+@click.argument("kind", type=click.Choice(["images", "layer", "settings", "policy", "trust"]))
 def schema(kind: str) -> None:
     """Print the JSON Schema of one kind of file, for editors."""
     import json
 
     from imagekit.config.schema import schema as schema_of
+    from imagekit.gate.policy import Policy
+    from imagekit.sign.trustfile import TrustFile
 
-    click.echo(json.dumps(schema_of(kind), indent=2))
+    later: dict[str, type[Policy] | type[TrustFile]] = {"policy": Policy, "trust": TrustFile}
+    click.echo(json.dumps(schema_of(kind, later.get(kind)), indent=2))

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from imagekit.cli.app import App
+
+if TYPE_CHECKING:
+    from imagekit.gate.model import Item
+    from imagekit.oci import Digest
+    from imagekit.publish.verify import Verification
+    from imagekit.sign.trust import TrustStore
 
 
 @click.command("verify")
@@ -14,38 +22,88 @@ from imagekit.cli.app import App
 @click.option(
     "--key",
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
-    help="Public key (PEM).  [default: the project's own]",
+    help="Public key (PEM).  [default: trust.yaml, else the project's own]",
 )
+@click.option("--evidence-only", is_flag=True, help="Leave the content of the image unread.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
-def command(ctx: click.Context, reference: str, key: Path | None, as_json: bool) -> None:
+def command(ctx: click.Context, reference: str, key: Path | None, evidence_only: bool, as_json: bool) -> None:
     """Check signature, tests, SBOM and content of a published REF.
 
     From a cold start: the reference is resolved once, manifest and every blob are hashed, and only what a statement by
-    the key says of this digest counts. Exit code 1 when anything is not satisfied.
+    a trusted key (trust.yaml, or the project's own) says of this digest counts. All evidence that was found is listed,
+    with the reason where it does not count. Exit code 1 when anything is not satisfied.
     """
+    from imagekit.gate.collect import collect
     from imagekit.oci import Reference
-    from imagekit.pipeline.release import keys_of, registry_client
+    from imagekit.pipeline.release import registry_client
+    from imagekit.pipeline.trusted import trust_of
     from imagekit.publish.verify import verify_image
-    from imagekit.sign.keys import verifier_of
 
     app: App = ctx.obj
     target = Reference.parse(reference)
-    verifier = verifier_of(key) if key else keys_of(app.project).verifier()
+    trust = _trust_in(key) if key else trust_of(app.project)
     with registry_client(app.project, target.registry) as client:
-        found = verify_image(target, client, verifier)
+        found = verify_image(target, client, trust.verifier(), content=not evidence_only)
+        items = _collected(found, lambda digest: collect(client, target.repository, digest, trust, suites={}).items)
     if as_json:
-        import json
-        from dataclasses import asdict
-
-        click.echo(json.dumps(asdict(found) | {"passed": found.passed}, default=str, indent=2))
+        _print_json(found, items)
     else:
-        for item in found.requirements:
-            click.secho(
-                "satisfied    " if item.satisfied else "unsatisfied  ",
-                nl=False,
-                fg="green" if item.satisfied else "red",
-            )
-            click.echo(f"{item.name:<10} {item.reason}")
-        click.echo(f"{'verified' if found.passed else 'NOT verified'}: {found.digest or reference}")
+        _print_text(found, items, reference)
     ctx.exit(0 if found.passed else 1)
+
+
+def _trust_in(key: Path) -> TrustStore:
+    from imagekit.sign.keys import read_public
+    from imagekit.sign.trust import trust_one
+    from imagekit.sign.trustfile import Purpose, TrustedKey
+
+    pem = read_public(key)
+    entry = TrustedKey(id="given", pem=pem.decode("ascii", "replace"), purposes=(Purpose.BUILD,))
+    return trust_one(pem, str(key), key=entry)
+
+
+def _collected(found: Verification, ask: Callable[[Digest], tuple[Item, ...]]) -> tuple[Item, ...]:
+    """What refers to the digest; nothing where that cannot be listed, which the requirements tell already."""
+    from imagekit.errors import RefusedError
+
+    try:
+        return ask(found.digest) if found.digest is not None else ()
+    except RefusedError:
+        return ()
+
+
+def _print_json(found: Verification, items: tuple[Item, ...]) -> None:
+    import json
+    from dataclasses import asdict
+
+    evidence = [
+        {
+            "source": item.source,
+            "type": item.reading.statement.predicate_type if item.reading.statement else None,
+            "key": item.reading.key.id if item.reading.key else None,
+            "signed": item.reading.signed_at.isoformat() if item.reading.signed_at else None,
+            "counts": item.reading.problem is None,
+            "reason": item.reading.reason,
+        }
+        for item in items
+    ]
+    click.echo(json.dumps(asdict(found) | {"passed": found.passed, "evidence": evidence}, default=str, indent=2))
+
+
+def _print_text(found: Verification, items: tuple[Item, ...], reference: str) -> None:
+    from imagekit.gate.view import named
+    from imagekit.sign.trust import day
+
+    for item in found.requirements:
+        word = "satisfied    " if item.satisfied else "unsatisfied  "
+        click.secho(word, nl=False, fg="green" if item.satisfied else "red")
+        click.echo(f"{item.name:<10} {item.reason}")
+    for each in items:
+        reading = each.reading
+        kind = reading.statement.predicate_type if reading.statement else "unreadable"
+        by = f"by {reading.key.id}" if reading.key else "by nobody trusted"
+        when = f", {day(reading.signed_at)}" if reading.signed_at else ""
+        why = f": {reading.reason}" if reading.reason else ""
+        click.echo(f"found        {named(each.source)} {kind} {by}{when}{why}")
+    click.echo(f"{'verified' if found.passed else 'NOT verified'}: {found.digest or reference}")

@@ -244,6 +244,11 @@ class Settings(Frozen):
     repository: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+([._/-][a-z0-9]+)*$")] = Field(
         "imagekit", description="repository prefix; the image's name follows"
     )
+    signing_key: Annotated[str, StringConstraints(min_length=1, max_length=500)] | None = Field(
+        None,
+        description="key file of the project, URI for the cosign program (awskms://, pkcs11:, env://NAME ...), or "
+        "keyless; default: a key pair made on first use",
+    )
     debian_mirror: Annotated[str, StringConstraints(pattern=r"^https?://[^\s]+$")] | None = Field(
         None, description="Debian archive for the embedded base; default: the one this machine's apt uses"
     )

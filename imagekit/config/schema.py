@@ -11,10 +11,10 @@ from imagekit.config.model import ImagesFile, LayerSpec, Settings
 MODELS: dict[str, type[BaseModel]] = {"images": ImagesFile, "layer": LayerSpec, "settings": Settings}
 
 
-def schema(name: str) -> dict[str, Any]:
-    """The schema of one kind of file: images, layer or settings."""
+def schema(name: str, model: type[BaseModel] | None = None) -> dict[str, Any]:
+    """The schema of one kind of file: images, layer, settings, or the one that `model` describes."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **MODELS[name].model_json_schema(),
+        **(model or MODELS[name]).model_json_schema(),
         "title": f"imagekit {name} file",
     }

@@ -44,10 +44,8 @@ class Made:
     embedded: bool | None
 
 
-def provenance_statement(
-    digest: Digest, plan: Plan, invocation: Invocation, *, embedded: bool, lock: bytes | None, name: str = ""
-) -> Statement:
-    """State how a plan was built; `lock` is the content of the file of resolved inputs, where there is one."""
+def provenance_statement(digest: Digest, plan: Plan, invocation: Invocation, *, name: str = "") -> Statement:
+    """State how a plan was built; the same plan and invocation give the same bytes."""
     predicate = {
         "buildDefinition": {
             "buildType": BUILD_TYPE,
@@ -56,11 +54,11 @@ def provenance_statement(
                 "arch": plan.arch,
                 "plan": plan.id,
                 "version": plan.version,
-                "framework": "stand-in" if embedded else "kairos-init",
+                "framework": "stand-in" if plan.embedded else "kairos-init",
                 "arguments": {stage.name: dict(sorted(stage.args.items())) for stage in plan.stages},
             },
             "internalParameters": {"sourceDateEpoch": plan.source.epoch},
-            "resolvedDependencies": _dependencies(plan, lock),
+            "resolvedDependencies": _dependencies(plan),
         },
         "runDetails": {
             "builder": {"id": invocation.builder, "version": dict(sorted(invocation.versions.items()))},
@@ -108,7 +106,7 @@ def _source(dependencies: object) -> tuple[str, bool]:
     return str(sources[0]["digest"].get("gitCommit", "")), not clean
 
 
-def _dependencies(plan: Plan, lock: bytes | None) -> list[dict[str, Any]]:
+def _dependencies(plan: Plan) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     revision = plan.source.revision.removesuffix(_DIRTY)
     if len(revision) == 40:
@@ -118,8 +116,8 @@ def _dependencies(plan: Plan, lock: bytes | None) -> list[dict[str, Any]]:
     for stage in plan.stages:
         if stage.kind in (StageKind.DISTRO, StageKind.FRAMEWORK):
             found.append(_made_here(stage.name, stage.id))
-    if lock is not None:
-        found.append({"name": "images.lock", "digest": {"sha256": Digest.of(lock).hex}})
+    locks = sorted({stage.args["LOCK"] for stage in plan.stages if "LOCK" in stage.args})
+    found += [{"name": "images.lock", "digest": {"sha256": lock}} for lock in locks]
     return found
 
 

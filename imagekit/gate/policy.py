@@ -9,7 +9,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
 from imagekit.config.load import parse_file
 from imagekit.config.model import Frozen, Name
@@ -140,8 +140,3 @@ def load_policy(root: Path) -> Policy:
         return parse_file(Policy, path)
     with resources.as_file(resources.files(__package__) / "default.yaml") as default:
         return parse_file(Policy, default)
-
-
-def models() -> dict[str, type[BaseModel]]:
-    """The files of this package by the name that `imagekit config schema` uses."""
-    return {"policy": Policy}

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+import os
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from imagekit import __version__
 from imagekit.build.builder import Build, earlier_build
 from imagekit.config.load import Project
+from imagekit.evidence.provenance import GITHUB_BUILDER, LOCAL_BUILDER, Invocation, provenance_statement
 from imagekit.evidence.sbom import cyclonedx, sbom_statement
+from imagekit.evidence.spdx import spdx, spdx_statement
 from imagekit.evidence.testresult import result_statement
 from imagekit.oci import Digest, Reference
 from imagekit.packages import Package
 from imagekit.pipeline.image import proven
+from imagekit.pipeline.trusted import publish_gate, signer_of, trust_of
 from imagekit.pipeline.verdict import fullest_verdict
 from imagekit.plan.model import Plan
 from imagekit.plan.resolve import make_plan
@@ -26,7 +32,7 @@ if TYPE_CHECKING:
     from imagekit.evidence.statement import Statement
     from imagekit.publish.publish import Published
     from imagekit.publish.registry import Registry
-    from imagekit.sign.keys import KeyStore
+    from imagekit.sign.interface import Signer
 
 PREDICATE_ANNOTATION = "dev.sigstore.bundle.predicateType"
 
@@ -52,17 +58,13 @@ def registry_client(project: Project, address: str) -> Iterator[Registry]:
         yield stack.enter_context(Registry(address))
 
 
-def keys_of(project: Project) -> KeyStore:
-    """The project's key pair, made on first use for the embedded default."""
-    from imagekit.sign.keys import KeyStore
-
-    return KeyStore(project.work / "keys")
-
-
-def statements(plan: Plan, image: Build, result: RunResult, packages: Sequence[Package]) -> tuple[Statement, ...]:
-    """What is stated about the digest: how its checks ended, and what is in it."""
+def statements(
+    plan: Plan, image: Build, result: RunResult, packages: Sequence[Package], invocation: Invocation
+) -> tuple[Statement, ...]:
+    """What is stated about the digest: how its checks ended, what is in it (in both formats), how it was made."""
     assert result.suites is not None
     document = cyclonedx(image.digest, packages, name=plan.image, version=plan.version, epoch=plan.source.date)
+    other = spdx(image.digest, packages, name=plan.image, version=plan.version, epoch=plan.source.date)
     return (
         result_statement(
             image.digest,
@@ -71,31 +73,48 @@ def statements(plan: Plan, image: Build, result: RunResult, packages: Sequence[P
             harness_version=__version__,
             name=plan.image,
             scenarios=result.scenarios,
+            tested=result.started,
         ),
         sbom_statement(image.digest, document, name=plan.image),
+        spdx_statement(image.digest, other, name=plan.image),
+        provenance_statement(image.digest, plan, invocation, name=plan.image),
     )
+
+
+def invocation_of(image: Build, environ: Mapping[str, str] = os.environ) -> Invocation:
+    """The run that built an image: on GitHub Actions that job, else this machine at the time of the kept build."""
+    built = (image.layout.parent / "build.json").stat().st_mtime
+    started = datetime.fromtimestamp(int(built - image.seconds), UTC)
+    versions = {"imagekit": __version__}
+    if environ.get("GITHUB_ACTIONS") == "true":
+        job = "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}/actions/runs/{GITHUB_RUN_ID}/attempts/{GITHUB_RUN_ATTEMPT}"
+        names = defaultdict(str, environ)
+        return Invocation(builder=GITHUB_BUILDER, id=job.format_map(names), started=started, versions=versions)
+    run_id = f"urn:imagekit:build:{image.plan_id[:12]}:{started:%Y%m%dT%H%M%SZ}"
+    return Invocation(builder=LOCAL_BUILDER, id=run_id, started=started, versions=versions)
 
 
 def publish(project: Project, plan: Plan, image: Build, result: RunResult, packages: Sequence[Package]) -> ReleaseRow:
     """Publish a tested digest under its version; raises what `publish_image` raises."""
     from imagekit.publish.publish import publish_image
+    from imagekit.sign.trustfile import Purpose
 
-    store = keys_of(project)
-    signer = store.signer()
+    signer = signer_of(project, Purpose.BUILD)
     target = reference_of(project, plan.image, plan.version)
     with registry_client(project, target.registry) as client:
         done = publish_image(
             image.layout,
             image.digest,
             target,
-            evidence=statements(plan, image, result, packages),
+            evidence=statements(plan, image, result, packages, invocation_of(image)),
             signer=signer,
-            verifier=store.verifier(),
+            verifier=trust_of(project).verifier(Purpose.BUILD),
             client=client,
             locks=project.work / "locks",
             annotations={"version": plan.version, "plan": plan.id},
+            gate=publish_gate(project),
         )
-        return _row(done, client, store)
+        return _row(done, client, signer)
 
 
 def publish_tested(project: Project, image_name: str, roads: Sequence[Road]) -> ReleaseRow:
@@ -113,11 +132,9 @@ def publish_tested(project: Project, image_name: str, roads: Sequence[Road]) -> 
     return publish(project, plan, image, found, proven(project, plan, image))
 
 
-def _row(done: Published, client: Registry, store: KeyStore) -> ReleaseRow:
+def _row(done: Published, client: Registry, signer: Signer) -> ReleaseRow:
     from imagekit.publish.referrers import list_referrers
-    from imagekit.sign.native import key_hint, read_public_key
 
-    key = read_public_key(store.public_path.read_bytes(), str(store.public_path))
     repository = done.reference.repository
     evidence = [
         EvidenceRow(kind=_kind(client, repository, entry.digest), digest=str(entry.digest), size=entry.size)
@@ -126,7 +143,7 @@ def _row(done: Published, client: Registry, store: KeyStore) -> ReleaseRow:
     return ReleaseRow(
         reference=f"{done.reference.name}:{done.reference.tag}",
         digest=str(done.digest),
-        key_fingerprint=key_hint(key),
+        key_fingerprint=signer.label,
         evidence=tuple(evidence),
         already_there=done.no_op,
     )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from imagekit.errors import ConfigError
@@ -21,6 +22,8 @@ from imagekit.publish.referrers import attach_bundle, list_referrers
 from imagekit.publish.registry import Registry
 from imagekit.publish.verify import Verification, verify_image
 from imagekit.sign.interface import Signer, Verifier
+
+Gate = Callable[[Registry, Reference], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,18 +49,21 @@ def publish_image(
     locks: Path,
     annotations: Mapping[str, str] | None = None,
     mount_from: str | None = None,
+    gate: Gate | None = None,
 ) -> Published:
     """Publish an image of a layout with its evidence and signature, then give it its tag.
 
     `evidence` holds a test result that passed and an SBOM, both about `digest`; `annotations` go into the signature;
-    `locks` is a folder of this host. Order: lock, blobs, manifest, read back, evidence, signature, list and compare,
-    full verify, tag, read the tag back. A tag that names this digest already, with good evidence, is a no-op.
-    Raises `NotPassedError`, `TagExistsError`, `VerificationError`, `LockedError` and what `Registry` raises.
+    `locks` is a folder of this host; `gate` is asked about the digest before it gets the tag, and raises when the
+    answer is no. Order: lock, blobs, manifest, read back, evidence, signature, list and compare, full verify, gate,
+    tag, read the tag back. A tag that names this digest already, with this very evidence, is a no-op.
+    Raises `NotPassedError`, `TagExistsError`, `VerificationError`, `LockedError` and what `Registry` and `gate` raise.
     """
     tag = _tag_of(reference)
     _demand_proof(evidence, digest)
     target = Reference(reference.registry, reference.repository, tag, digest)
-    done = _published_before(target, client, verifier)
+    statements = (*evidence, signature_statement(digest, annotations))
+    done = _published_before(target, statements, client, verifier, gate)
     if done is not None:
         sweep_own(client, reference.repository, locks)  # the run that gave the tag may have been killed right after
         return done
@@ -66,12 +72,12 @@ def publish_image(
         with step(f"Pushing {digest.short} to {reference.name}") as push:
             sent = push_image(layout, digest, reference, client, mount_from=mount_from).sent_bytes
             push.note = f"{sent / 1e6:.1f} MB sent"
-        statements = (*evidence, signature_statement(digest, annotations))
         with step(f"Attaching {len(evidence)} statements and the signature") as attaching:
             added = _attach_all(client, reference.repository, digest, statements, signer, verifier)
             attaching.note = f"{added / 1e6:.1f} MB sent"
         with step("Verifying as a consumer would"):
             verification = _demand_verified(target, client, verifier)
+        _pass_gate(target, client, gate)
         with step(f"Tagging {target.tag}"):
             lock.demand_still_mine()
             _give_tag(target, client)
@@ -105,13 +111,18 @@ def _demand_proof(evidence: Sequence[Statement], digest: Digest) -> None:
         raise NotPassedError(f"{digest} has no SBOM that lists a component; it is not published")
 
 
-def _published_before(target: Reference, client: Registry, verifier: Verifier) -> Published | None:
+def _published_before(
+    target: Reference, statements: Sequence[Statement], client: Registry, verifier: Verifier, gate: Gate | None
+) -> Published | None:
     """The earlier result when the tag names this digest and its evidence holds; None when there is work to do."""
-    if not _demand_free(target, client):
+    if not _demand_free(target, client) or target.digest is None:
+        return None
+    if {item.claim for item in statements} - _there(client, target.repository, target.digest, verifier):
         return None
     verification = verify_image(target, client, verifier, content=False)
-    if not verification.passed or target.digest is None:
+    if not verification.passed:
         return None
+    _pass_gate(target, client, gate)
     return Published(reference=target, digest=target.digest, sent_bytes=0, no_op=True, verification=verification)
 
 
@@ -140,15 +151,15 @@ def _attach_all(
     written: list[Descriptor] = []
     sent = 0
     for statement in statements:
-        if statement.to_bytes() in there:
+        if statement.claim in there:
             continue
-        bundle = signer.sign(statement)
+        bundle = signer.sign(statement.stamped(datetime.now(UTC)))
         manifest, size = attach_bundle(client, repository, image, bundle, predicate_type=statement.predicate_type)
         written.append(manifest.descriptor)
         sent += size
     listed = {entry.digest for entry in list_referrers(client, repository, digest)}
     missing = [entry.digest.short for entry in written if entry.digest not in listed]
-    unread = {statement.to_bytes() for statement in statements} - _there(client, repository, digest, verifier)
+    unread = {statement.claim for statement in statements} - _there(client, repository, digest, verifier)
     if missing or unread:
         raise VerificationError(
             f"{client.address}/{repository}: {len(missing)} of what was attached to {digest.short} is not listed, "
@@ -158,8 +169,14 @@ def _attach_all(
     return sent
 
 
+def _pass_gate(target: Reference, client: Registry, gate: Gate | None) -> None:
+    if gate is not None and target.digest is not None:
+        with step("Asking the gate"):
+            gate(client, target.at(target.digest))
+
+
 def _there(client: Registry, repository: str, digest: Digest, verifier: Verifier) -> set[bytes]:
-    return {item.to_bytes() for item in read_proof(client, repository, digest, verifier).statements}
+    return {item.claim for item in read_proof(client, repository, digest, verifier).statements}
 
 
 def _demand_verified(target: Reference, client: Registry, verifier: Verifier) -> Verification:

@@ -20,7 +20,11 @@ class KeyFileError(ConfigError):
 
 
 class Signer(Protocol):
-    """Holds a private key, or reaches one."""
+    """Holds a private key, or reaches one; `label` is what reports call it."""
+
+    @property
+    def label(self) -> str:
+        """A fingerprint of the key, or where it is kept; nothing secret."""
 
     def sign(self, statement: Statement) -> bytes:
         """Sign a statement and return a sigstore bundle v0.3."""

@@ -54,7 +54,7 @@ def decrypted_key(pem: bytes, password: bytes, where: str) -> ec.EllipticCurvePr
     except (ValueError, TypeError):
         raise KeyFileError(
             f"cannot open {where}: the password is wrong, or it is no encrypted private key",
-            hint="The password comes from IMAGEKIT_KEY_PASSWORD, or from the file cosign.password beside the key.",
+            hint="The password comes from IMAGEKIT_KEY_PASSWORD, or from the file NAME.password beside the key.",
         ) from None
     if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
         raise KeyFileError(f"{where} is no ECDSA P-256 key", hint="`cosign generate-key-pair` makes one.")

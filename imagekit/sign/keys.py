@@ -23,22 +23,33 @@ _LARGEST = 64 << 10
 class KeyStore:
     """A key pair in a folder; made on first use by `signer`, never by `verifier`.
 
-    The password comes from the environment (`IMAGEKIT_KEY_PASSWORD`) or from `cosign.password`, a file of mode 0600
-    that is made together with the key when the environment has none. Nobody is ever asked.
+    The password comes from the environment (`IMAGEKIT_KEY_PASSWORD`) or from `<name>.password`, a file of mode 0600
+    that is made together with the key when the environment has none and `own_password` allows it. Nobody is asked.
     """
 
-    def __init__(self, folder: Path, *, environ: Mapping[str, str] = os.environ) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        name: str = "cosign",
+        environ: Mapping[str, str] = os.environ,
+        own_password: bool = True,
+    ) -> None:
         self.folder = folder
-        self.private_path = folder / "cosign.key"
-        self.public_path = folder / "cosign.pub"
-        self.password_path = folder / "cosign.password"
-        self._environ = environ
+        self.private_path = folder / f"{name}.key"
+        self.public_path = folder / f"{name}.pub"
+        self.password_path = folder / f"{name}.password"
+        self._environ, self._own_password = environ, own_password
 
     def signer(self) -> Signer:
         """Open the private key, made now if there is none; raises `KeyFileError`."""
+        self.ensure()
+        return self.open()
+
+    def open(self) -> Signer:
+        """Open the private key that is there; raises `KeyFileError`."""
         from imagekit.sign.native import NativeSigner
 
-        self.ensure()
         return NativeSigner(self._private_key())
 
     def verifier(self) -> Verifier:
@@ -65,7 +76,7 @@ class KeyStore:
                 hint="Put the private key back, or remove the public one to begin with a new pair.",
             )
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if PASSWORD_VARIABLE not in self._environ:
+        if PASSWORD_VARIABLE not in self._environ and self._own_password:
             _write_once(self.password_path, (secrets.token_urlsafe(32) + "\n").encode(), 0o600)
         key = ec.generate_private_key(ec.SECP256R1())
         _write_once(self.private_path, encrypted_key(key, self._password()), 0o600)
@@ -94,14 +105,18 @@ def verifier_of(public_key: Path) -> Verifier:
     """What accepts the signatures of a `cosign.pub`; raises `KeyFileError`."""
     from imagekit.sign.native import NativeVerifier, read_public_key
 
+    return NativeVerifier(read_public_key(read_public(public_key), str(public_key)))
+
+
+def read_public(public_key: Path) -> bytes:
+    """The PEM text of a public key file; raises `KeyFileError` when it cannot be read."""
     try:
-        pem = public_key.read_bytes()
+        return public_key.read_bytes()
     except OSError as error:
         raise KeyFileError(
             f"cannot read the public key {public_key}: {error.strerror}",
             hint="Name the cosign.pub that belongs to the signer.",
         ) from None
-    return NativeVerifier(read_public_key(pem, str(public_key)))
 
 
 def _read_secret(path: Path) -> bytes:

@@ -28,6 +28,11 @@ class NativeSigner:
     def __init__(self, key: ec.EllipticCurvePrivateKey) -> None:
         self._key = key
 
+    @property
+    def label(self) -> str:
+        """The hint that cosign writes to tell which key signed."""
+        return key_hint(self._key.public_key())
+
     def sign(self, statement: Statement) -> bytes:
         """Sign a statement and return a sigstore bundle v0.3."""
         payload = statement.to_bytes()

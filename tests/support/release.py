@@ -78,14 +78,18 @@ def trust(keys: Sequence[TrustedKey] | None = None) -> TrustStore:
     return TrustStore(holders)
 
 
-def plan(*, revision: str = "a" * 40) -> Plan:
+def plan(*, revision: str = "a" * 40, embedded: bool = False) -> Plan:
     """A plan of one layer on a base image."""
     layer = Stage(
         name="base",
         kind=StageKind.LAYER,
         id="b" * 64,
         context="images/base",
-        args={"BASE_IMAGE": "quay.io/rocky:9@sha256:" + "c" * 64, "KAIROS_INIT": "quay.io/init:1@sha256:" + "d" * 64},
+        args={
+            "BASE_IMAGE": "quay.io/rocky:9@sha256:" + "c" * 64,
+            "KAIROS_INIT": "quay.io/init:1@sha256:" + "d" * 64,
+            "LOCK": "f" * 64,
+        },
         inputs={},
     )
     return Plan(
@@ -96,6 +100,7 @@ def plan(*, revision: str = "a" * 40) -> Plan:
         version="v1",
         source=Source(revision=revision, date=1_700_000_000, epoch=1_700_000_000),
         stages=(layer,),
+        embedded=embedded,
     )
 
 
@@ -125,7 +130,7 @@ def result(
 def provenance(digest: Digest = DIGEST, *, embedded: bool = False, revision: str = "a" * 40) -> Statement:
     """Provenance of the plan above."""
     run = Invocation(builder=LOCAL_BUILDER, id="run-1", started=NOW - DAY, versions={"imagekit": "0.1.0"})
-    return provenance_statement(digest, plan(revision=revision), run, embedded=embedded, lock=b"locked")
+    return provenance_statement(digest, plan(revision=revision, embedded=embedded), run)
 
 
 def statements(digest: Digest = DIGEST) -> dict[str, tuple[str, Statement]]:

@@ -1,0 +1,32 @@
+"""imagekit approve"""
+
+from __future__ import annotations
+
+import click
+
+from imagekit.cli.app import App
+
+
+@click.command("approve")
+@click.argument("reference")
+@click.option("--channel", required=True, help="Channel it is for.")
+@click.option("--reason", default="", help="Why; kept with the approval.")
+@click.option("--key", help="Key file or URI.  [default: the key of this clone that may approve]")
+@click.option("--person", help="Who decides.  [default: whom trust.yaml names for the key]")
+@click.pass_obj
+def command(app: App, reference: str, channel: str, reason: str, key: str | None, person: str | None) -> None:
+    """Say yes to REF in a channel; signed.
+
+    The approval is attached to the digest in the registry. It counts when trust.yaml trusts the key to approve and
+    names its person.
+    """
+    from imagekit.cli.password import key_environment
+    from imagekit.oci import Reference
+    from imagekit.pipeline.people import Hand, approve
+    from imagekit.pipeline.release import registry_client
+
+    target = Reference.parse(reference)
+    hand = Hand(project=app.project, person=person, key=key, environ=key_environment())
+    with registry_client(app.project, target.registry) as client:
+        digest = approve(hand, client, target, channel=channel, reason=reason)
+    click.echo(f"{target.name}@{digest} approved for {channel}")

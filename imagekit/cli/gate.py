@@ -1,0 +1,51 @@
+"""imagekit gate"""
+
+from __future__ import annotations
+
+import click
+
+from imagekit.cli.app import App
+
+
+@click.command("gate")
+@click.argument("reference")
+@click.option("--channel", required=True, help="Channel of the policy, or publish.")
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json", "markdown"]), default="text", show_default=True, help="How."
+)
+@click.pass_context
+def command(ctx: click.Context, reference: str, channel: str, form: str) -> None:
+    """Say whether REF may enter a channel, and why.
+
+    The reference is resolved once; only evidence about that digest which the registry holds, signed by keys of
+    trust.yaml, counts, and the signed files under waivers/ and yanks/. Exit code 1 when a requirement is unsatisfied.
+    """
+    from imagekit.gate import show
+    from imagekit.oci import Reference
+    from imagekit.pipeline.release import registry_client
+    from imagekit.pipeline.trusted import gate_of
+
+    app: App = ctx.obj
+    target = Reference.parse(reference)
+    with registry_client(app.project, target.registry) as client:
+        decision = gate_of(app.project, client, target, channel)
+    match form:
+        case "json":
+            click.echo(show.as_json(decision))
+        case "markdown":
+            click.echo(show.as_markdown(decision))
+        case _:
+            _tell(show.as_text(decision))
+    ctx.exit(0 if decision.passed else 1)
+
+
+def _tell(text: str) -> None:
+    """The lines with the first word coloured, where there are colours."""
+    colours = {"satisfied": "green", "unsatisfied": "red", "waived": "yellow"}
+    for line in text.splitlines():
+        word = line.partition(" ")[0]
+        if word in colours:
+            click.secho(word, fg=colours[word], nl=False)
+            click.echo(line.removeprefix(word))
+        else:
+            click.echo(line)

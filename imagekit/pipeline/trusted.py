@@ -1,0 +1,126 @@
+"""The project's keys, trust file and policy put together: who signs here, whose word counts, what the gate says."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from imagekit.config.load import Project
+from imagekit.errors import ConfigError
+from imagekit.oci import Reference
+from imagekit.pipeline.verdict import HARNESS
+from imagekit.verify.suitehash import suite_hash
+
+if TYPE_CHECKING:
+    from imagekit.gate.model import Decision
+    from imagekit.publish.publish import Gate
+    from imagekit.publish.registry import Registry
+    from imagekit.sign.interface import Signer
+    from imagekit.sign.keys import KeyStore
+    from imagekit.sign.trust import TrustStore
+    from imagekit.sign.trustfile import Purpose, TrustedKey
+
+OWN_KEY = "project"
+
+
+def key_folder(project: Project) -> Path:
+    """Where the private keys of this clone are kept, outside of what git sees."""
+    return project.work / "keys"
+
+
+def keys_of(project: Project) -> KeyStore:
+    """The project's key pair, made on first use for the embedded default."""
+    from imagekit.sign.keys import KeyStore
+
+    return KeyStore(key_folder(project))
+
+
+def trust_of(project: Project) -> TrustStore:
+    """Whose signatures count: trust.yaml, or without one the project's own key; raises `ConfigError`."""
+    from imagekit.sign.trust import TRUST_FILE, load_trust, trust_one
+
+    if (project.root / TRUST_FILE).exists():
+        return load_trust(project.root)
+    own = own_entry(project)
+    return trust_one((own.pem or "").encode(), str(keys_of(project).public_path), key=own)
+
+
+def own_entry(project: Project) -> TrustedKey:
+    """The project's own key as an entry of a trust file: it builds and promotes; raises `KeyFileError`."""
+    from imagekit.sign.keys import read_public
+    from imagekit.sign.trustfile import Purpose, TrustedKey
+
+    pem = read_public(keys_of(project).public_path).decode()
+    return TrustedKey(id=OWN_KEY, pem=pem, purposes=(Purpose.BUILD, Purpose.PROMOTE))
+
+
+def signer_of(
+    project: Project,
+    purpose: Purpose,
+    *,
+    key: str | None = None,
+    environ: Mapping[str, str] = os.environ,
+) -> Signer:
+    """Who signs here for a purpose: `key`, else `signing_key` of imagekit.yaml, else a key of this clone.
+
+    A key is a file, a URI for the cosign program, or ``keyless``. Of the clone's own keys that one is taken which
+    trust.yaml trusts for the purpose today. Raises `ConfigError`, `KeyFileError`.
+    """
+    from imagekit.sign.cosign import KEYLESS, CosignSigner, is_uri
+    from imagekit.sign.keys import KeyStore
+
+    chosen = key or project.settings.signing_key
+    if chosen is None:
+        name = _usable(project, purpose)
+        return KeyStore(key_folder(project), name=name, environ=environ).open() if name else keys_of(project).signer()
+    if chosen == KEYLESS or is_uri(chosen):
+        return CosignSigner(chosen, environ=environ)
+    path = project.root / chosen
+    if path.suffix != ".key":
+        raise ConfigError(f"{chosen}: a key file is named NAME.key", hint="A URI or `keyless` goes to cosign.")
+    return KeyStore(path.parent, name=path.stem, environ=environ).open()
+
+
+def _usable(project: Project, purpose: Purpose) -> str | None:
+    """The id of the trusted key whose private part is in this clone and that counts now."""
+    from imagekit.sign.trust import standing
+    from imagekit.sign.trustedit import read_trust
+
+    file = read_trust(project.root)
+    now = datetime.now(UTC)
+    for key in reversed(file.keys if file is not None else ()):
+        there = (key_folder(project) / f"{key.id}.key").exists()
+        if there and purpose in key.purposes and standing(key, now)[0] is None:
+            return key.id
+    return None
+
+
+def current_suites(project: Project) -> dict[str, str]:
+    """The hash of the checks as they stand now, for each image of the project."""
+    checks = project.root / HARNESS / "checks"
+    return {name: suite_hash(image.layers, checks) for name, image in project.images.items()}
+
+
+def gate_of(project: Project, client: Registry, reference: Reference, channel: str) -> Decision:
+    """What the gate of a channel says of a reference, from the registry's evidence and the project's files."""
+    from imagekit.gate.collect import decide, read_files
+    from imagekit.gate.policy import load_policy
+
+    trust = trust_of(project)
+    files = read_files(project.root, trust)
+    policy = load_policy(project.root)
+    return decide(client, reference, channel, policy, trust, suites=current_suites(project), files=files)
+
+
+def publish_gate(project: Project) -> Gate:
+    """The gate that publishing asks before it gives a tag."""
+
+    def ask(client: Registry, reference: Reference) -> None:
+        from imagekit.gate.policy import PUBLISH
+
+        gate_of(project, client, reference, PUBLISH).demand()
+
+    return ask
