@@ -21,7 +21,8 @@ from imagekit.lifecycle.table import chosen
 from imagekit.oci import Reference
 from imagekit.pipeline.needs import libvirt_uri
 from imagekit.pipeline.node import Subject
-from imagekit.pipeline.release import keys_of, registry_client
+from imagekit.pipeline.release import registry_client
+from imagekit.pipeline.trusted import keys_of
 from imagekit.services.libvirtd import libvirt
 from imagekit.vm.accel import acceleration
 from imagekit.vm.folder import owned_folder
