@@ -14,6 +14,10 @@ import (
 )
 
 func main() {
+	// The kernel starts the initrd's first process without one.
+	if os.Getenv("PATH") == "" {
+		os.Setenv("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+	}
 	os.Exit(dispatch(filepath.Base(os.Args[0]), os.Args[1:]))
 }
 
