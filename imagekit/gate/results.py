@@ -42,7 +42,7 @@ def tests(view: View, wanted: Tests) -> list[Finding]:
         whole,
         *_roads(counted, wanted.roads),
         *_failures(results),
-        *_checks(counted, wanted.checks),
+        *_checks(counted, results, wanted.checks),
         *_scenarios(counted, results, wanted.scenarios),
     ]
 
@@ -117,9 +117,12 @@ def _failures(results: list[_Result]) -> list[Finding]:
     return [finding(finding_name(name), False, reason) for name, reason in sorted(bad.items())]
 
 
-def _checks(counted: list[_Result], wanted: tuple[str, ...]) -> list[Finding]:
+def _checks(counted: list[_Result], results: list[_Result], wanted: tuple[str, ...]) -> list[Finding]:
+    failed = _failed(results)
     found = []
     for pattern in wanted:
+        if pattern in failed:
+            continue  # told among the failures
         outcomes = [
             check.outcome for result in counted for check in result.run.checks if fnmatchcase(check.id, pattern)
         ]
@@ -133,7 +136,7 @@ def _checks(counted: list[_Result], wanted: tuple[str, ...]) -> list[Finding]:
 
 
 def _scenarios(counted: list[_Result], results: list[_Result], wanted: tuple[str, ...]) -> list[Finding]:
-    failed = {name for result in results for name in result.run.failures}
+    failed = _failed(results)
     found = []
     for name in wanted:
         passed = [result for result in counted if result.run.scenarios.get(name) == "passed"]
@@ -145,6 +148,10 @@ def _scenarios(counted: list[_Result], results: list[_Result], wanted: tuple[str
             outcomes = {result.run.scenarios[name] for result in counted if name in result.run.scenarios}
             found.append(finding(SCENARIO + name, False, f"{', '.join(sorted(outcomes)) or 'missing: it was not run'}"))
     return found
+
+
+def _failed(results: list[_Result]) -> set[str]:
+    return {name for result in results for name in result.run.failures}
 
 
 def finding_name(name: str) -> str:

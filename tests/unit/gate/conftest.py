@@ -1,0 +1,21 @@
+"""A simulated registry with a small image, and a release in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.images import write_image
+from tests.support.registry import simulated_registry
+from tests.unit.gate.scene import Scene
+
+
+@pytest.fixture
+def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "no-docker-config"))
+    project = tmp_path / "project"
+    project.mkdir()
+    with simulated_registry() as world, world.client() as client:
+        yield Scene(image=write_image(tmp_path / "oci"), world=world, client=client, project=project)

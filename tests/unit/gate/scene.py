@@ -1,0 +1,99 @@
+"""A registry that holds a good release, and an attacker's hand on any part of it before the gate looks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from imagekit.evidence.statement import Statement
+from imagekit.gate.collect import decide, read_files
+from imagekit.gate.model import Decision
+from imagekit.gate.policy import Policy
+from imagekit.oci import Digest, Reference
+from imagekit.publish.push import push_image
+from imagekit.publish.referrers import attach_bundle
+from imagekit.publish.registry import Registry
+from imagekit.sign.trustfile import TrustedKey
+from tests.support.images import LayoutImage
+from tests.support.registry import RegistrySimulator
+from tests.support.release import DAY, IMAGE, NOW, SUITE, bundle, dated, policy, standard_keys, statements, trust
+
+REPOSITORY = f"imagekit/{IMAGE}"
+YESTERDAY = NOW - DAY
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """Who signs what, and when."""
+
+    by: str
+    says: Statement
+    at: datetime | None
+
+
+@dataclass(slots=True)
+class Scene:
+    """What will be in the registry and in the project; an attack changes it, then `gate` is asked."""
+
+    image: LayoutImage
+    world: RegistrySimulator
+    client: Registry
+    project: Path
+    signed: dict[str, Signed] = field(default_factory=dict)
+    keys: dict[str, TrustedKey] = field(default_factory=dict)
+    policy: Policy = field(default_factory=policy)
+    suites: dict[str, str] = field(default_factory=lambda: {IMAGE: SUITE})
+    spoil: dict[str, Callable[[bytes], bytes]] = field(default_factory=dict)
+    afterwards: Callable[[Scene], None] | None = None
+    now: datetime = NOW
+
+    def __post_init__(self) -> None:
+        self.keys = {key.id: key for key in standard_keys()}
+        for name, (by, says) in statements(self.digest).items():
+            self.signed[name] = Signed(by, says, dated(name))
+
+    @property
+    def digest(self) -> Digest:
+        """The image that is to enter prod."""
+        return self.image.digest
+
+    def add(self, name: str, by: str, says: Statement, at: datetime | None = YESTERDAY) -> None:
+        """One more statement at the digest, or another in the place of one."""
+        self.signed[name] = Signed(by, says, at)
+
+    def file(self, folder: str, by: str, says: Statement, at: datetime | None = YESTERDAY) -> None:
+        """A signed file in the project."""
+        path = self.project / folder
+        path.mkdir(exist_ok=True)
+        data = bundle(by, says, at=at)
+        (path / f"{Digest.of(data).short}.json").write_bytes(data)
+
+    def settle(self) -> None:
+        """Write everything into the registry."""
+        reference = Reference(self.client.address, REPOSITORY, None, self.digest)
+        push_image(self.image.layout, self.digest, reference, self.client)
+        subject = self.client.manifest(REPOSITORY, self.digest).descriptor
+        for name, each in self.signed.items():
+            data = self.spoil.get(name, bytes)(bundle(each.by, each.says, at=each.at))
+            attach_bundle(self.client, REPOSITORY, subject, data, predicate_type=each.says.predicate_type)
+        if self.afterwards is not None:
+            self.afterwards(self)
+
+    def gate(self, channel: str = "prod") -> Decision:
+        """What the gate says, and proof that asking changed nothing."""
+        store = trust(list(self.keys.values()))
+        before = self.world.snapshot()
+        decision = decide(
+            self.client,
+            Reference(self.client.address, REPOSITORY, None, self.digest),
+            channel,
+            self.policy,
+            store,
+            suites=self.suites,
+            files=read_files(self.project, store),
+            clock=lambda: self.now,
+        )
+        assert self.world.snapshot() == before
+        return decision
