@@ -45,10 +45,10 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
             },
         }
     }
-    (folder / "compose.json").write_text(json.dumps({"services": services}))
+    (folder / "compose.yaml").write_text(json.dumps({"services": services}))
     override = {"target": {"rhel": {"output": [f"type=local,dest={folder / 'out'}"]}}}
     (folder / "override.json").write_text(json.dumps(override))
-    files = [part for name in ("compose.json", "override.json") for part in ("--file", os.fspath(folder / name))]
+    files = [part for name in ("compose.yaml", "override.json") for part in ("--file", os.fspath(folder / name))]
     with engine(project.work) as running:
         run(["docker", "buildx", "bake", *files, "rhel"], timeout=900, env={"DOCKER_HOST": running.host})
     (folder / "out/declared").write_text("\n".join(names))

@@ -42,11 +42,11 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DockerRegistr
 def push(project: Project, plan: Plan, name: str, registry: DockerRegistry, folder: Path) -> str:
     """Push the result of a single stage, as somebody else would publish a base image; its name by digest."""
     tag = f"{registry.address}/{name}:test"
-    (folder / "compose.json").write_text(json.dumps(bake.compose(bake.Graph((plan,), project.root, distros(plan)))))
+    (folder / "compose.yaml").write_text(json.dumps(bake.compose(bake.Graph((plan,), project.root, distros(plan)))))
     output = f"type=image,name={tag},push=true,registry.insecure=true"
     targets = {"target": {name: {"output": [output], "attest": ["type=provenance,disabled=true"]}}}
     (folder / "override.json").write_text(json.dumps(targets))
-    files = [part for file in ("compose.json", "override.json") for part in ("--file", os.fspath(folder / file))]
+    files = [part for file in ("compose.yaml", "override.json") for part in ("--file", os.fspath(folder / file))]
     with engine(project.work) as running:
         run(["docker", "buildx", "bake", *files, name], timeout=600, env={"DOCKER_HOST": running.host})
     with Registry(registry.address) as client:
