@@ -12,11 +12,15 @@ from imagekit.cli.screen import show_result
 @click.argument("run_id", required=False, metavar="[RUN]")
 @click.option("--open", "open_page", is_flag=True, help="Open the page in a browser.")
 @click.option("--list", "list_runs", is_flag=True, help="List the runs that are kept, newest first.")
+@click.option(
+    "--format", "form", type=click.Choice(["text", "markdown"]), default="text", show_default=True, help="How."
+)
 @click.pass_context
-def command(ctx: click.Context, run_id: str | None, open_page: bool, list_runs: bool) -> None:
+def command(ctx: click.Context, run_id: str | None, open_page: bool, list_runs: bool, form: str) -> None:
     """Show the report of the last run, or of one run.
 
-    Every view is made of the run's result.json. Exit code 1 when that run did not pass.
+    Every view is made of the run's result.json; `--format markdown` is for the summary of a job of GitHub Actions.
+    Exit code 1 when that run did not pass.
     """
     from imagekit.pipeline.runs import find_run, kept_runs, write_views
     from imagekit.report.result import Verdict, read_result
@@ -30,7 +34,12 @@ def command(ctx: click.Context, run_id: str | None, open_page: bool, list_runs: 
     folder = find_run(app.work, run_id)
     result = read_result(folder)
     page = write_views(result, folder)
-    show_result(result, page)
+    if form == "markdown":
+        from imagekit.report.markdown import render_markdown
+
+        click.echo(render_markdown(result), nl=False)
+    else:
+        show_result(result, page)
     if open_page and click.launch(page.as_uri()) != 0:
         click.echo(f"no browser could be started; the page is {page}", err=True)
     ctx.exit(0 if result.verdict is Verdict.PASSED else 1)

@@ -20,5 +20,5 @@ def test_buildkit_finds_nothing(path: Path) -> None:
         pytest.skip("this buildx is older than 0.15 and has no --check")
     names = [part for name in ("BASE_IMAGE", "PARENT", "KAIROS_INIT") for part in ("--build-arg", f"{name}=scratch")]
     contexts = ["--build-context", f"scripts={ROOT / 'images/scripts'}"]
-    argv = ["docker", "buildx", "build", "--check", *names, *contexts, "--file", path, path.parent]
+    argv: list[str | Path] = ["docker", "buildx", "build", "--check", *names, *contexts, "--file", path, path.parent]
     run(argv, timeout=120, env={"DOCKER_HOST": os.environ["DOCKER_HOST"]})
