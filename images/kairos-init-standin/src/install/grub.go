@@ -49,10 +49,7 @@ func copyMenu(root, dir string) error {
 }
 
 // efiMenu leads from the EFI partition to the menu.
-const efiMenu = `search --no-floppy --label --set=root COS_STATE
-set prefix=($root)/grub2
-configfile ($root)/grub2/grub.cfg
-`
+const efiMenu = "etc/cos/grub_efi.cfg"
 
 // copyEFI uses the fallback name only; no entry is made in the firmware's memory.
 func copyEFI(root, efi string) error {
@@ -75,7 +72,7 @@ func copyEFI(root, efi string) error {
 	}
 	// The signed GRUB looks in its distribution's directory, others in their own.
 	for _, place := range []string{"EFI/BOOT", "EFI/debian"} {
-		if err := durable.Write(filepath.Join(efi, place, "grub.cfg"), []byte(efiMenu), 0o644); err != nil {
+		if err := copyFile(filepath.Join(root, efiMenu), filepath.Join(efi, place, "grub.cfg")); err != nil {
 			return err
 		}
 	}

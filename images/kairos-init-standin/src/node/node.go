@@ -55,10 +55,14 @@ func (m *Mounted) Close() error {
 
 // Mount mounts a device on a directory that it makes.
 func Mount(device, kind, point string) (*Mounted, error) {
+	return mountWith(device, kind, point, 0)
+}
+
+func mountWith(device, kind, point string, flags uintptr) (*Mounted, error) {
 	if err := os.MkdirAll(point, 0o755); err != nil {
 		return nil, err
 	}
-	if err := syscall.Mount(device, point, kind, 0, ""); err != nil {
+	if err := syscall.Mount(device, point, kind, flags, ""); err != nil {
 		return nil, fmt.Errorf("mount %s on %s: %w", device, point, err)
 	}
 	return &Mounted{Point: point, undo: func() error {
@@ -82,11 +86,29 @@ func Writable(label, point string) (*Mounted, error) {
 		return nil, err
 	}
 	for _, mount := range mounts {
-		if mount.Source == volume.Device {
+		if mount.Source == volume.Device && mount.Root == "/" {
 			return remounted(mount)
 		}
 	}
 	return Mount(volume.Device, volume.Type, point)
+}
+
+// Readable finds a labelled partition where it is mounted, or mounts it read-only.
+func Readable(label, point string) (*Mounted, error) {
+	volume, found := sys.FindVolume(label)
+	if !found {
+		return nil, fmt.Errorf("no partition labelled %s", label)
+	}
+	mounts, err := sys.Mounts()
+	if err != nil {
+		return nil, err
+	}
+	for _, mount := range mounts {
+		if mount.Source == volume.Device && mount.Root == "/" {
+			return &Mounted{Point: mount.Point}, nil
+		}
+	}
+	return mountWith(volume.Device, volume.Type, point, syscall.MS_RDONLY)
 }
 
 func remounted(mount sys.Mount) (*Mounted, error) {

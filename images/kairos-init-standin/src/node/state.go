@@ -9,10 +9,20 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"standin/durable"
+	"standin/grubenv"
 )
 
 // StateFile is the record on COS_PERSISTENT.
 const StateFile = ".kairos-state"
+
+// SetEnvironment changes GRUB's block on COS_OEM; an empty value removes its variable.
+func SetEnvironment(changes map[string]string) error {
+	mounted, err := Writable("COS_OEM", "/run/cos/oem")
+	if err != nil {
+		return err
+	}
+	return errors.Join(grubenv.Set(filepath.Join(mounted.Point, Environment), changes), mounted.Close())
+}
 
 // Record tells when what was done to a node, in Kairos's order of keys; times
 // are RFC 3339, or `never`.

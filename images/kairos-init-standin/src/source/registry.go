@@ -1,0 +1,131 @@
+package source
+
+import (
+	"bufio"
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/klauspost/compress/zstd"
+
+	"standin/layer"
+	"standin/registry"
+)
+
+const (
+	// windowMax bounds the memory that unpacking a layer takes, in bytes.
+	windowMax = 64 << 20
+	// unpackedMax is how much one layer may become, in bytes.
+	unpackedMax = 64 << 30
+)
+
+// Checker decides about an image before any of it is used.
+type Checker interface {
+	Check(ctx context.Context, client *registry.Client, image registry.Image) error
+}
+
+// remote is a Content in a registry, resolved to digests.
+type remote struct {
+	client *registry.Client
+	image  registry.Image
+}
+
+// OpenRegistry resolves a reference to digests and asks the checker, when there
+// is one; no layer is fetched yet.
+func OpenRegistry(ctx context.Context, address string, insecure bool, checker Checker) (Content, error) {
+	reference, err := registry.ParseReference(address)
+	if err != nil {
+		return nil, err
+	}
+	client := registry.NewClient(reference.Host, insecure)
+	image, err := client.Resolve(ctx, reference)
+	if err != nil {
+		return nil, err
+	}
+	if checker != nil {
+		if err := checker.Check(ctx, client, image); err != nil {
+			return nil, err
+		}
+	}
+	return remote{client, image}, nil
+}
+
+// Usage is Kairos's estimate: two and a half times what the layers take packed.
+func (r remote) Usage() Usage {
+	size := r.image.Size() * 5 / 2
+	// A file of an image has some 10 KiB on average.
+	return Usage{Bytes: size, Files: int(size / (8 << 10))}
+}
+
+func (r remote) Image() string { return "" }
+
+// Packed is what will come over the network, in bytes.
+func (r remote) Packed() int64 { return r.image.Size() }
+
+func (r remote) Fill(root string, charge func(int64) error) error {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	for index, one := range r.image.Manifest.Layers {
+		if err := r.unpack(ctx, one, root, charge); err != nil {
+			return fmt.Errorf("layer %d of %d: %w", index+1, len(r.image.Manifest.Layers), err)
+		}
+	}
+	return nil
+}
+
+func (r remote) unpack(ctx context.Context, one registry.Descriptor, root string, charge func(int64) error) error {
+	blob, err := r.client.Blob(ctx, r.image.Reference, one)
+	if err != nil {
+		return err
+	}
+	defer blob.Close()
+	packed := bufio.NewReaderSize(blob, 1<<20)
+	plain, done, err := unpacked(packed)
+	if err != nil {
+		return err
+	}
+	defer done()
+	limited := &io.LimitedReader{R: plain, N: unpackedMax}
+	if err := layer.Unpack(limited, root, charge); err != nil {
+		return preferred(packed, err)
+	}
+	// What follows the archive counts for the digest too, and is nothing but padding.
+	if _, err := io.Copy(io.Discard, limited); err != nil {
+		return preferred(packed, err)
+	}
+	if limited.N <= 0 {
+		return errors.New("unpacks to more than an image may have")
+	}
+	_, err = io.Copy(io.Discard, packed)
+	return err
+}
+
+// preferred tells of the network's failure rather than of what unpacking made of it.
+func preferred(packed io.Reader, failure error) error {
+	if _, err := packed.Read(make([]byte, 1)); err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	return failure
+}
+
+// unpacked goes by the first bytes, not by what the media type says.
+func unpacked(packed *bufio.Reader) (io.Reader, func(), error) {
+	start, err := packed.Peek(4)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, nil, err
+	}
+	switch {
+	case len(start) >= 2 && start[0] == 0x1f && start[1] == 0x8b:
+		reader, err := gzip.NewReader(packed)
+		return reader, func() {}, err
+	case string(start) == "\x28\xb5\x2f\xfd":
+		reader, err := zstd.NewReader(packed, zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(windowMax), zstd.WithDecoderConcurrency(2))
+		if err != nil {
+			return nil, nil, err
+		}
+		return reader, reader.Close, nil
+	}
+	return packed, func() {}, nil
+}
