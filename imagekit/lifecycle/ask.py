@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 import shlex
 
 from imagekit.lifecycle.errors import PromiseBrokenError
@@ -66,11 +67,12 @@ def upgrade(node: Shell, target: Target, tally: Tally, *, recovery: bool = False
     demand(done.returncode == 0, f"the upgrade to {target.kind} ended with {done.returncode}: {_last(done)}")
 
 
-def refused_upgrade(node: Shell, target: Target) -> Completed:
-    """Try to upgrade to an image, which must be refused."""
+def refused_upgrade(node: Shell, target: Target, *, because: str) -> None:
+    """Try to upgrade to an image, which must be refused, with words that the expression `because` knows."""
     done = node.run(upgrade_command(target), timeout=_UPGRADE_SECONDS)
     demand(done.returncode != 0, f"the upgrade to {target.kind} was done, though it must be refused")
-    return done
+    said = re.search(because, done.stdout + done.stderr, flags=re.IGNORECASE)
+    demand(said is not None, f"the upgrade to {target.kind} failed for another reason than expected: {_last(done)}")
 
 
 def upgrade_command(target: Target, *, recovery: bool = False) -> str:

@@ -102,6 +102,7 @@ class SimNode:
         self._begun: Target | None = None
         self._applied = ""
         self._earlier = ""
+        self._why = "no"
         self._upgraded = False
 
     # what the harness does
@@ -142,7 +143,7 @@ class SimNode:
         for pattern, answer in self._answers:
             if found := re.fullmatch(pattern, command, flags=re.DOTALL):
                 code, text = answer(self, found)
-                return Completed(("ssh", command), code, text, "" if code == 0 else "refused\n")
+                return Completed(("ssh", command), code, text, "" if code == 0 else f"refused: {self._why}\n")
         raise AssertionError(f"the simulated node knows no such command: {command}")
 
     # the boot
@@ -208,6 +209,7 @@ class SimNode:
     def _upgrade(self, found: re.Match[str]) -> tuple[int, str]:
         target, recovery = self._supply.target(Kind(found["kind"])), bool(found["recovery"])
         disk = self.disk
+        self._why = "signature, digest, no space left on device, connection reset"
         checked = any(path.endswith("trust.yaml") for path in disk.files)
         if checked and target.kind in _REFUSED and self._flaw is not Flaw.UNCHECKED:
             disk.sectors += 8 if self._flaw is Flaw.CHECKED_LATE else 0

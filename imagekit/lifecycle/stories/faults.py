@@ -7,6 +7,7 @@ from imagekit.lifecycle.model import Kind, Mode, Node, Scenario, Tally, World
 
 _FILLER = f"{ask.STATE}/imagekit-filler"
 _LEFT_MIB = 64
+_LOST = r"EOF|reset|refused|closed|broke|bytes|connect|unreachable"
 
 
 def disk_full(world: World, tally: Tally) -> None:
@@ -15,7 +16,7 @@ def disk_full(world: World, tally: Tally) -> None:
         tally.nodes.append(node)
         before = ask.images(node)
         _fill(node)
-        ask.refused_upgrade(node, world.supply.target(Kind.NEXT))
+        ask.refused_upgrade(node, world.supply.target(Kind.NEXT), because=r"\b(space|room|fit|large)\b")
         ask.demand(ask.images(node) == before, f"a failed upgrade left {ask.images(node)}, there was {before}")
         _free(node)
         node.reboot()
@@ -29,7 +30,7 @@ def source_dies(world: World, tally: Tally) -> None:
         before, target = ask.images(node), world.supply.target(Kind.NEXT)
         world.supply.die_after(target.size // 2)
         try:
-            ask.refused_upgrade(node, target)
+            ask.refused_upgrade(node, target, because=_LOST)
         finally:
             world.supply.revive()
         ask.demand(ask.images(node) == before, f"a failed upgrade left {ask.images(node)}, there was {before}")
