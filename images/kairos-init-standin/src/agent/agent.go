@@ -19,6 +19,7 @@ var verbs = map[string]verb{
 	"manual-install": {"install the node: manual-install [--device auto|DISK] [--reboot|--poweroff] [--source TYPE:ADDRESS] FILE|URL", manualInstall},
 	"install":        {"install the node as a configuration with install.auto: true says", autoInstall},
 	"upgrade":        {"upgrade to another image: upgrade [--source TYPE:ADDRESS] [--recovery] [--allow-insecure-registries]", doUpgrade},
+	"reset":          {"back to the recovery image, from recovery: reset [--unattended] [--reboot] [--reset-oem]", doReset},
 	"bootentry":      {"list boot entries; bootentry --select ID takes one for the next boot", bootentry},
 	"grubedit":       {"set GRUB's variables: grubedit set KEY=VALUE...", grubedit},
 	"version":        {"print the version", version},
@@ -29,10 +30,10 @@ var verbs = map[string]verb{
 }
 
 // order is that of the help.
-var order = strings.Fields("manual-install install upgrade bootentry grubedit version state run-stage config validate")
+var order = strings.Fields("manual-install install upgrade reset bootentry grubedit version state run-stage config validate")
 
 // later are the verbs of the real agent that are refused here.
-var later = strings.Fields("interactive-install reset recovery start " +
+var later = strings.Fields("interactive-install recovery start " +
 	"rotate sysext logs print-schema webui get-kubeconfig register bridge uuid")
 
 // Main runs one verb and returns the exit code: 1 when it failed, 2 for bad usage.

@@ -107,6 +107,20 @@ func (f Finder) inUse(name string) bool {
 	return false
 }
 
+// ByName finds a partition by its name in the partition table.
+func (f Finder) ByName(name string) (string, bool) {
+	events, _ := filepath.Glob(filepath.Join(f.Sys, "class/block/*/uevent"))
+	for _, event := range events {
+		data, _ := os.ReadFile(event)
+		for _, line := range strings.Split(string(data), "\n") {
+			if line == "PARTNAME="+name {
+				return filepath.Join(f.Dev, filepath.Base(filepath.Dir(event))), true
+			}
+		}
+	}
+	return "", false
+}
+
 // number reads a decimal file of sysfs; zero when it is not there.
 func number(dir, name string) uint64 {
 	data, _ := os.ReadFile(filepath.Join(dir, name))

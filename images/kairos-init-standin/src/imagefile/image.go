@@ -149,5 +149,19 @@ func copyRange(source, target *os.File, start, end int64, charge func(int64) err
 	return nil
 }
 
+// Fits tells whether what a file really takes is free on another file system,
+// with 16 MiB to spare.
+func Fits(path, on string) (bool, error) {
+	var file syscall.Stat_t
+	if err := syscall.Stat(path, &file); err != nil {
+		return false, fmt.Errorf("%s: %w", path, err)
+	}
+	var room syscall.Statfs_t
+	if err := syscall.Statfs(on, &room); err != nil {
+		return false, fmt.Errorf("%s: %w", on, err)
+	}
+	return file.Blocks*512+16*MiB <= int64(room.Bavail)*room.Bsize, nil
+}
+
 // NoCharge lets everything through.
 func NoCharge(int64) error { return nil }

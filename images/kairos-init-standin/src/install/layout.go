@@ -3,6 +3,7 @@ package install
 
 import (
 	"fmt"
+	"strings"
 
 	"standin/blockdev"
 	"standin/gpt"
@@ -61,6 +62,11 @@ func or(asked, usual int) int {
 
 // fixed is what all but a persistent partition without a size takes.
 func (s Sizes) fixed() int { return s.Boot + s.OEM + s.Recovery + s.State + s.Persistent }
+
+// PartitionName is the name in the partition table of a label's partition.
+func PartitionName(label string) string {
+	return strings.ToLower(strings.TrimPrefix(label, "COS_"))
+}
 
 // part is one partition of the layout.
 type part struct {

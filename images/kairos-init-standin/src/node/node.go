@@ -65,13 +65,16 @@ func mountWith(device, kind, point string, flags uintptr) (*Mounted, error) {
 	if err := syscall.Mount(device, point, kind, flags, ""); err != nil {
 		return nil, fmt.Errorf("mount %s on %s: %w", device, point, err)
 	}
-	return &Mounted{Point: point, undo: func() error {
-		if err := syscall.Unmount(point, 0); err != nil {
-			_ = syscall.Unmount(point, syscall.MNT_DETACH)
-			return fmt.Errorf("unmount %s: %w", point, err)
-		}
-		return nil
-	}}, nil
+	return &Mounted{Point: point, undo: func() error { return Unmount(point) }}, nil
+}
+
+// Unmount takes a mount away; one that is busy goes out of sight and is an error.
+func Unmount(point string) error {
+	if err := syscall.Unmount(point, 0); err != nil {
+		_ = syscall.Unmount(point, syscall.MNT_DETACH)
+		return fmt.Errorf("unmount %s: %w", point, err)
+	}
+	return nil
 }
 
 // Writable finds a labelled partition and makes it writable: where it is
