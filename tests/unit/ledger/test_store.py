@@ -1,0 +1,89 @@
+"""The ledger's repository: one commit or none, whoever else works there."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+from imagekit.errors import ConfigError
+from imagekit.ledger.store import LedgerBusyError, LedgerStore
+from tests.support.project import commit, git
+
+FILE = PurePosixPath("channels/dev.yaml")
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    folder = tmp_path / "work"
+    folder.mkdir()
+    git(folder, "init", "-q", "-b", "main")
+    git(folder, "config", "user.email", "ann@example.org")
+    git(folder, "config", "user.name", "Ann")
+    (folder / "other").write_text("1\n")
+    commit(folder, "first", "2026-11-22T12:00:00+00:00")
+    return folder
+
+
+def test_a_commit_holds_exactly_the_files_and_leaves_the_rest_alone(root: Path) -> None:
+    (root / "other").write_text("2, not committed\n")
+    store = LedgerStore(root)
+    made = store.commit({FILE: b"version: 1\n"}, "promote: x\n\nbody")
+    assert git(root, "show", "--name-only", "--format=%s", made).split() == ["promote:", "x", "channels/dev.yaml"]
+    assert git(root, "rev-parse", "main").strip() == made
+    assert (root / FILE).read_bytes() == b"version: 1\n" == store.read(FILE)
+    assert git(root, "status", "--porcelain").strip() == "M other"
+    assert (root / "other").read_text() == "2, not committed\n"
+
+
+def test_a_file_can_be_removed(root: Path) -> None:
+    store = LedgerStore(root)
+    store.commit({FILE: b"x\n"}, "add")
+    store.commit({FILE: None}, "remove")
+    assert store.read(FILE) is None
+    assert not (root / FILE).exists()
+    assert git(root, "status", "--porcelain") == ""
+
+
+def test_a_file_with_changes_is_not_overwritten(root: Path) -> None:
+    store = LedgerStore(root)
+    store.commit({FILE: b"x\n"}, "add")
+    (root / FILE).write_text("by hand\n")
+    with pytest.raises(ConfigError, match="not committed"):
+        store.commit({FILE: b"y\n"}, "again")
+    assert (root / FILE).read_text() == "by hand\n"
+
+
+def test_a_remote_that_moved_on_refuses_and_nothing_changes_here(root: Path, tmp_path: Path) -> None:
+    hub, other = tmp_path / "hub.git", tmp_path / "other"
+    git(tmp_path, "init", "-q", "--bare", "-b", "main", str(hub))
+    git(root, "remote", "add", "origin", str(hub))
+    git(root, "push", "-q", "origin", "main")
+    git(tmp_path, "clone", "-q", str(hub), str(other))
+    LedgerStore(other, push="origin").commit({FILE: b"first\n"}, "they were first")
+    before = git(root, "rev-parse", "HEAD")
+    with pytest.raises(LedgerBusyError, match="did not take the commit") as caught:
+        LedgerStore(root, push="origin").commit({FILE: b"second\n"}, "we came second")
+    assert "git pull" in caught.value.hint
+    assert git(root, "rev-parse", "HEAD") == before
+    assert not (root / FILE).exists()
+    git(root, "pull", "-q", "origin", "main")
+    LedgerStore(root, push="origin").commit({FILE: b"second\n"}, "now it goes")
+    assert git(hub, "show", "main:channels/dev.yaml") == "second\n"
+
+
+def test_one_at_a_time_on_a_machine(root: Path) -> None:
+    busy = pytest.raises(LedgerBusyError, match="another process")
+    with LedgerStore(root).locked(), busy, LedgerStore(root).locked(seconds=0):
+        pass
+
+
+def test_a_folder_without_git_is_said_so(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no git repository"):
+        LedgerStore(tmp_path).read(FILE)
+
+
+def test_only_json_files_of_the_ledger_are_records(root: Path) -> None:
+    store = LedgerStore(root)
+    store.commit({PurePosixPath("ledger/README.md"): b"# hello\n"}, "readme")
+    assert list(store._files()) == []
