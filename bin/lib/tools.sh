@@ -1,0 +1,74 @@
+# shellcheck shell=bash
+# Foreign programs that the tests and benchmarks hold imagekit against. They lie below the work folder, nothing of them reaches
+# the system; a test that needs one that could not be had is skipped and says so. The caller sets $root.
+: "${root:?}"
+
+tools=$root/.imagekit/tools
+# Only Debian's unstable suite has versions that read what cosign 3 writes.
+debian_tools=(cosign oras crane)
+# Go modules below tests/support, each with its own lock (go.sum): CNCF distribution 3, and actionlint.
+go_tools=(registry3 actionlint)
+
+# install_tools LOGS: what is there already, of the same version, is left alone.
+install_tools() {
+    local logs=$1 tool
+    mkdir -p "$tools/bin"
+    install_debian_tools "$logs"
+    for tool in "${go_tools[@]}"; do install_go_tool "$tool" "$logs"; done
+}
+
+install_debian_tools() {
+    local mirror fresh tool missing=()
+    for tool in "${debian_tools[@]}"; do [[ -x $tools/bin/$tool ]] || missing+=("$tool"); done
+    ((${#missing[@]})) || return 0
+    mirror=$(any_debian_mirror)
+    if [[ -z $mirror ]]; then
+        say "  ${missing[*]}: no Debian archive is known here; the tests that need them are skipped"
+        return
+    fi
+    fresh=$(mktemp -d "$root/.imagekit/tools.XXXXXX")
+    if (narrate "${missing[*]}, for tests alone, from Debian unstable" "$1/tools" fetch_debian "$mirror" "$fresh" "${missing[@]}"); then
+        for tool in "${missing[@]}"; do mv -f "$fresh/root/usr/bin/$tool" "$tools/bin/$tool"; done
+    else
+        say "  ${missing[*]} could not be fetched; the tests that need them are skipped"
+    fi
+    rm -rf "$fresh"
+}
+
+# fetch_debian MIRROR FOLDER PACKAGE...: by apt with lists of its own, so that signatures are checked and no suite is added.
+fetch_debian() {
+    local mirror=$1 folder=$2 keyring=/usr/share/keyrings/debian-archive-keyring.gpg package
+    shift 2
+    mkdir -p "$folder"/{lists,cache,root}
+    printf 'deb [signed-by=%s] %s sid main\n' "$keyring" "$mirror" >"$folder/sources"
+    local own=(-q -o "Dir::Etc::sourcelist=$folder/sources" -o Dir::Etc::sourceparts=/dev/null -o Dir::Etc::preferences=/dev/null
+        -o Dir::Etc::preferencesparts=/dev/null -o "Dir::State::lists=$folder/lists" -o "Dir::Cache=$folder/cache"
+        -o Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false -o Acquire::Languages=none)
+    apt-get "${own[@]}" update && (cd "$folder" && apt-get "${own[@]}" download "$@") || return
+    for package in "$folder"/*.deb; do dpkg -x "$package" "$folder/root" || return; done
+}
+
+any_debian_mirror() {
+    # shellcheck disable=SC2016  # the format is apt's own
+    apt-get indextargets --format '$(REPO_URI) $(ORIGIN) $(LABEL)' 'Created-By: Packages' 2>/dev/null |
+        awk '$2 == "Debian" && $3 == "Debian" && !found++ { sub("/$", "", $1); print $1 }'
+}
+
+# install_go_tool NAME LOGS: tests/support/NAME built by Go through this machine's module proxy, again only when it changed.
+install_go_tool() {
+    local name=$1 logs=$2 source=$root/tests/support/$1 key
+    key=$(cat "$source"/* | sha256sum | cut -c 1-16)
+    [[ -x $tools/bin/$name && -r $tools/$name.key && $(<"$tools/$name.key") == "$key" ]] && return
+    if ! command -v go >/dev/null; then
+        say "  $name: Go is not installed here; the tests that need it are skipped"
+        return
+    fi
+    if (narrate "$name, for tests alone, built by $(go env GOVERSION)" "$logs/$name" build_go "$source" "$tools/bin/.$name"); then
+        mv -f "$tools/bin/.$name" "$tools/bin/$name"
+        printf '%s\n' "$key" >"$tools/$name.key"
+    else
+        say "  $name could not be built; the tests that need it are skipped"
+    fi
+}
+
+build_go() { (cd "$1" && CGO_ENABLED=0 go build -mod=readonly -trimpath -buildvcs=false -ldflags='-s -w' -o "$2" .); }
