@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from imagekit.config.model import ImagesFile, ImageSpec, LayerSpec, LockFile, Settings
-from imagekit.config.yamlfile import Key, YamlFile, read_yaml
+from imagekit.config.yamlfile import Key, YamlFile, parse_yaml, read_yaml
 from imagekit.errors import ConfigError
 
 M = TypeVar("M", bound=BaseModel)
@@ -66,6 +66,11 @@ def load_project(root: Path) -> Project:
 def parse_file(model: type[M], path: Path) -> M:
     """Read and check one YAML file against a model; raise `ConfigError` with file, line and key."""
     return _parse(model, read_yaml(path))
+
+
+def parse_text(model: type[M], text: str, path: Path) -> M:
+    """As `parse_file` for text that is not in a file here; `path` is what errors name."""
+    return _parse(model, parse_yaml(text, path))
 
 
 def _load_layer(root: Path, name: str, named_at: str) -> LayerSpec:

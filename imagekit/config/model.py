@@ -252,6 +252,18 @@ class Settings(Frozen):
     debian_mirror: Annotated[str, StringConstraints(pattern=r"^https?://[^\s]+$")] | None = Field(
         None, description="Debian archive for the embedded base; default: the one this machine's apt uses"
     )
+    channel_repositories: dict[
+        Name, Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.:-]+(/[a-z0-9._-]+)+$")]
+    ] = Field(
+        default_factory=dict,
+        description="where a channel's images live, HOST[:PORT]/prefix; default: REGISTRY/REPOSITORY/CHANNEL",
+    )
+    ledger: str = Field(
+        ".", description="git checkout that holds channels/ and ledger/, seen from the project's folder"
+    )
+    ledger_remote: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._/-]*$")] = Field(
+        "", description="git remote that must take each decision before it counts; empty: this checkout alone"
+    )
     libvirt_uri: Annotated[str, StringConstraints(pattern=r"^[a-z0-9+]+://[^\s]*$")] | None = Field(
         None, description="libvirt connection; default qemu:///system for root, else qemu:///session"
     )

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from imagekit.channel.model import ChannelFile
+from imagekit.config.load import parse_file
 from imagekit.disk.inventory import take_inventory
-from imagekit.errors import ConfigError
 from imagekit.lifecycle.variants import RELEASE, version_in
 from imagekit.oci import Digest, Reference
 from imagekit.publish.errors import VerificationError
@@ -47,10 +47,9 @@ def pointers(folder: Path, image: str) -> Iterator[Pointer]:
     """What the channel files below `folder` say of an image, nearest to production first; raises `ConfigError`."""
     for channel in CHANNELS:
         path = folder / f"{channel}.yaml"
-        if path.exists():
-            fields = _fields(path)
-            if fields.get("image", image) == image:
-                yield Pointer(channel=channel, reference=_reference(path, fields))
+        found = parse_file(ChannelFile, path).images.get(image) if path.exists() else None
+        if found is not None:
+            yield Pointer(channel=channel, reference=Reference.parse(found.reference))
 
 
 def pulled(reference: Reference, client: Registry, verifier: Verifier, into: Path, *, said: str) -> Start:
@@ -63,22 +62,3 @@ def pulled(reference: Reference, client: Registry, verifier: Verifier, into: Pat
     pull_image(client, reference.repository, found.digest, layout)
     version = version_in(take_inventory(layout, found.digest).text(RELEASE))
     return Start(layout=layout, digest=found.digest, version=version, said=f"{said}: {reference.at(found.digest)}")
-
-
-def _fields(path: Path) -> dict[str, Any]:
-    import yaml
-
-    try:
-        fields = yaml.safe_load(path.read_text())
-    except (OSError, yaml.YAMLError) as error:
-        raise ConfigError(f"{path} cannot be read: {error}") from None
-    if not isinstance(fields, dict):
-        raise ConfigError(f"{path} is no channel file: it holds no keys")
-    return fields
-
-
-def _reference(path: Path, fields: dict[str, Any]) -> Reference:
-    try:
-        return Reference.parse(str(fields["reference"])).at(Digest(str(fields["digest"])))
-    except KeyError as error:
-        raise ConfigError(f"{path} has no key {error}", hint="A channel file names image, digest, reference.") from None

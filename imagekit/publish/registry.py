@@ -103,6 +103,19 @@ class Registry:
             )
         return parse_manifest(raw, where)
 
+    def labels(self, repository: str, digest: Digest) -> dict[str, str]:
+        """The labels of an image's configuration; raises `MissingObjectError`, `MalformedError`."""
+        image = self.manifest(repository, digest)
+        where = f"configuration of {digest.short} in {self.address}/{repository}"
+        if image.children or not image.blobs:
+            raise MalformedError(f"{digest.short} in {self.address}/{repository} is no single image")
+        try:
+            fields = json.loads(self.read_blob(repository, image.blobs[0], limit=MANIFEST_LIMIT))
+            labels = (fields.get("config") or {}).get("Labels") or {}
+            return {str(name): str(value) for name, value in labels.items()}
+        except (ValueError, AttributeError, RecursionError):
+            raise MalformedError(f"{where} is not valid JSON") from None
+
     def put_manifest(self, repository: str, manifest: Manifest, tag: str | None = None) -> bool:
         """Write a manifest under its digest, or under a tag.
 

@@ -72,6 +72,15 @@ def verify_image(
     return Verification(reference, image.digest, tuple(found))
 
 
+def verify_content(client: Registry, repository: str, digest: Digest) -> Requirement:
+    """Whether a repository's manifest and every blob of it hash to what they are named by."""
+    try:
+        image = client.manifest(repository, digest)
+    except RefusedError as error:
+        return Requirement("content", False, str(error))
+    return _content(client, repository, image)
+
+
 def _content(client: Registry, repository: str, image: Manifest) -> Requirement:
     """Every blob hashed, once each; all that do not match are named."""
     seen: dict[Digest, int] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -57,8 +58,10 @@ class LayoutImage:
     layers: tuple[Digest, ...]
 
 
-def write_image(layout: Path, layers: tuple[bytes, ...] = (b"base" * 500, b"top" * 500)) -> LayoutImage:
-    """Write an image with these layers into a layout."""
+def write_image(
+    layout: Path, layers: tuple[bytes, ...] = (b"base" * 500, b"top" * 500), labels: Mapping[str, str] | None = None
+) -> LayoutImage:
+    """Write an image with these layers and labels into a layout."""
     blobs = layout / "blobs" / "sha256"
     blobs.mkdir(parents=True, exist_ok=True)
 
@@ -71,6 +74,7 @@ def write_image(layout: Path, layers: tuple[bytes, ...] = (b"base" * 500, b"top"
     config = {
         "architecture": "amd64",
         "os": "linux",
+        **({"config": {"Labels": dict(labels)}} if labels else {}),
         "rootfs": {"type": "layers", "diff_ids": [str(layer.digest) for layer in stored]},
     }
     manifest = {

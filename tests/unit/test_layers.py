@@ -22,6 +22,8 @@ ORDER = (
     "sign",
     "publish",
     "gate",
+    "ledger",
+    "channel",
     "report",
     "lifecycle",
     "doctor",

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from imagekit.channel.model import ChannelFile, Pointer, to_yaml
 from imagekit.disk.layout import Compression
 from imagekit.errors import ConfigError
 from imagekit.evidence.statement import signature_statement
@@ -24,8 +26,13 @@ from tests.support.registry import RegistrySimulator, simulated_registry
 from tests.unit.lifecycle.images import with_config
 
 REPOSITORY = "imagekit/debian-node"
-CHANNEL = (
-    "channel: {channel}\nimage: debian-node\ndigest: sha256:{digest}\nreference: 127.0.0.1:5055/imagekit/prod:v1\n"
+POINTER = Pointer(
+    version="v1",
+    digest="sha256:" + "a" * 64,
+    reference="127.0.0.1:5055/imagekit/prod@sha256:" + "a" * 64,
+    since=datetime(2026, 11, 22, tzinfo=UTC),
+    record=1,
+    record_hash="b" * 64,
 )
 
 
@@ -37,7 +44,8 @@ def world() -> Iterator[RegistrySimulator]:
 
 def write(folder: Path, channel: str, text: str | None = None) -> None:
     folder.mkdir(exist_ok=True)
-    (folder / f"{channel}.yaml").write_text(text or CHANNEL.format(channel=channel, digest="a" * 64))
+    data = to_yaml(ChannelFile(channel=channel, images={"debian-node": POINTER})) if text is None else text.encode()
+    (folder / f"{channel}.yaml").write_bytes(data)
 
 
 def test_channels_come_nearest_to_production_first(tmp_path: Path) -> None:
@@ -55,7 +63,7 @@ def test_a_channel_of_another_image_is_not_ours(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["[]", "channel: prod\n", "digest: x\nreference: y\n", ": {", "digest: sha256:12\nreference: a/b"]
+    "text", ["[]", "version: 1\n", "version: 1\nchannel: prod\nimages: {debian-node: {digest: x}}\n", ": {", ""]
 )
 def test_a_damaged_channel_file_is_an_error(tmp_path: Path, text: str) -> None:
     write(tmp_path / "channels", "prod", text)

@@ -1,0 +1,1 @@
+"""Channels: which digest each one points at, and every way that may change: promote, rollback, yank, retire."""

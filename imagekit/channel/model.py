@@ -1,0 +1,96 @@
+"""The channel file: a reviewed file in git that says which digest of each image a channel points at now."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import PurePosixPath
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, Field, StringConstraints
+
+from imagekit.config.model import Frozen, Name
+
+FOLDER = PurePosixPath("channels")
+DigestText = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
+
+
+class Held(Frozen):
+    """A digest that this channel was rolled back from: it does not come back by itself."""
+
+    digest: DigestText
+    version: str
+    reason: str = Field(max_length=2000)
+    record: int = Field(ge=1)
+
+
+class Pointer(Frozen):
+    """What a channel points at for one image, and the record of the ledger that made it so."""
+
+    version: str
+    digest: DigestText
+    reference: str = Field(description="where nodes pull it from, by digest")
+    since: AwareDatetime
+    record: int = Field(ge=1, description="number of the record that wrote this entry")
+    record_hash: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] = Field(
+        description="sha256 of that record's file"
+    )
+    held: tuple[Held, ...] = Field((), description="digests that may not come back without being released")
+
+
+class ChannelFile(Frozen):
+    """channels/<name>.yaml."""
+
+    version: Literal[1] = 1
+    channel: Name
+    images: dict[Name, Pointer] = Field(default_factory=dict)
+
+
+def channel_path(channel: str) -> PurePosixPath:
+    """Where the ledger's repository keeps a channel."""
+    return FOLDER / f"{channel}.yaml"
+
+
+def to_yaml(file: ChannelFile) -> bytes:
+    """The file as it is committed: the same data, the same bytes; every text is quoted."""
+    lines = [
+        "# Written by imagekit; the ledger holds the signed reason of each change. See docs/releasing.md.",
+        "version: 1",
+        f"channel: {file.channel}",
+        "images:" if file.images else "images: {}",
+    ]
+    for name, pointer in sorted(file.images.items()):
+        lines += [f"  {name}:", *(f"    {line}" for line in _pointer(pointer))]
+    return ("\n".join(lines) + "\n").encode()
+
+
+def _pointer(pointer: Pointer) -> list[str]:
+    lines = [
+        f"version: {_quoted(pointer.version)}",
+        f"digest: {_quoted(pointer.digest)}",
+        f"reference: {_quoted(pointer.reference)}",
+        f"since: {_quoted(stamp(pointer.since))}",
+        f"record: {pointer.record}",
+        f"record_hash: {_quoted(pointer.record_hash)}",
+    ]
+    if pointer.held:
+        lines.append("held:")
+    for held in pointer.held:
+        lines += [
+            f"  - digest: {_quoted(held.digest)}",
+            f"    version: {_quoted(held.version)}",
+            f"    reason: {_quoted(held.reason)}",
+            f"    record: {held.record}",
+        ]
+    return lines
+
+
+def stamp(moment: datetime) -> str:
+    """A moment as text, to the second."""
+    return moment.isoformat(timespec="seconds")
+
+
+def _quoted(text: str) -> str:
+    """A YAML double-quoted scalar; JSON's form of a string is one."""
+    import json
+
+    return json.dumps(text)

@@ -1,0 +1,90 @@
+"""Yanking: a signed denial that every later step honours, attached wherever the digest is and kept in the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from imagekit.channel.desk import Desk, Signed
+from imagekit.channel.errors import digest_of
+from imagekit.channel.history import yanked
+from imagekit.channel.model import Pointer
+from imagekit.channel.point import message_of
+from imagekit.channel.promote import VERSION_LABEL
+from imagekit.errors import ConfigError
+from imagekit.evidence.decisions import YANK_TYPE, yank_statement
+from imagekit.ledger.record import Action
+from imagekit.log import step
+from imagekit.oci import Digest, Reference
+from imagekit.publish.errors import MissingObjectError
+from imagekit.publish.proof import read_proof
+from imagekit.publish.referrers import attach_bundle
+from imagekit.publish.registry import Registry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Yanked:
+    """A withdrawn digest, where the denial is attached, and the channels that still point at it."""
+
+    digest: Digest
+    version: str
+    attached: tuple[str, ...]
+    pointing: tuple[tuple[str, Pointer], ...]
+    signed: Signed | None = None
+    commit: str = ""
+
+
+def yank(desk: Desk, target: Reference, *, image: str, reason: str, homes: Sequence[Reference]) -> Yanked:
+    """Withdraw a digest for good. `homes` are all repositories where the image may be.
+
+    The record comes first, so that a kill half-way leaves no repository where the digest is denied without a record;
+    repeating it completes the rest. Raises `MissingObjectError`, `LedgerError`, `LedgerBusyError` and what the
+    registry raises.
+    """
+    if not reason.strip():
+        raise ConfigError("a yank needs a reason", hint="--reason TEXT; it goes into the ledger and to the digest.")
+    with desk.store.locked():
+        chain = desk.chain()
+        with desk.registry(target.registry) as client:
+            digest = client.resolve(target)
+            if digest is None:
+                raise MissingObjectError(f"{target} is not there")
+            version = client.labels(target.repository, digest).get(VERSION_LABEL, "")
+        fixed = target.at(digest)
+        signed, commit = None, ""
+        if digest not in yanked(chain.records):
+            signed = desk.record(chain, Action.YANK, fixed, image=image, version=version, reason=reason)
+            with step(f"Recording decision {signed.record.sequence}"):
+                commit = desk.write(signed, None, message_of(signed.record))
+        reached = [home for home in dict.fromkeys([*homes, target]) if _deny(desk, home, image, digest, reason)]
+    pointing = [(name, pointer) for name in desk.repositories if (pointer := _pointer(desk, name, image, digest))]
+    return Yanked(
+        digest=digest,
+        version=version,
+        attached=tuple(dict.fromkeys(home.name for home in reached)),
+        pointing=tuple(pointing),
+        signed=signed,
+        commit=commit,
+    )
+
+
+def _deny(desk: Desk, home: Reference, image: str, digest: Digest, reason: str) -> bool:
+    """Attach the denial where the digest is; whether it is there."""
+    with desk.registry(home.registry) as client:
+        found = client.find_manifest(home.repository, digest)
+        if found is None:
+            return False
+        if not _denied(client, home.repository, digest, desk):
+            statement = yank_statement(digest, person=desk.actor, reason=reason, name=image)
+            bundle = desk.signer.sign(statement.stamped(desk.now))
+            attach_bundle(client, home.repository, found.descriptor, bundle, predicate_type=YANK_TYPE)
+        return True
+
+
+def _denied(client: Registry, repository: str, digest: Digest, desk: Desk) -> bool:
+    return bool(read_proof(client, repository, digest, desk.verifier).of_type(YANK_TYPE))
+
+
+def _pointer(desk: Desk, channel: str, image: str, digest: Digest) -> Pointer | None:
+    pointer = desk.channel(channel).images.get(image)
+    return pointer if pointer is not None and digest_of(Reference.parse(pointer.reference)) == digest else None

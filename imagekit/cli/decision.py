@@ -1,0 +1,27 @@
+"""How decisions are told: what a channel points at now, and the text of a pull request."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from imagekit.channel.point import Moved
+
+
+def tell_move(moved: Moved, pull_request: Path | None) -> None:
+    """Say where the channel points; write the pull request's text when asked for and when something changed."""
+    from imagekit.channel.point import message_of
+
+    pointer = moved.pointer
+    if moved.signed is None:
+        click.echo(f"{moved.channel} points at {moved.image} {pointer.version} already (record {pointer.record})")
+    else:
+        before = f", before: {moved.before.version}" if moved.before else ""
+        click.echo(f"{moved.channel} points at {moved.image} {pointer.version}{before}")
+        click.echo(f"record   ledger/{moved.signed.record.file_name}, commit {moved.commit[:12]}")
+        if pull_request is not None:
+            pull_request.write_text(message_of(moved.signed.record, moved.before))
+    click.echo(pointer.reference)

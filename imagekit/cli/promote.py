@@ -1,0 +1,38 @@
+"""imagekit promote"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from imagekit.cli.app import App
+
+
+@click.command("promote")
+@click.argument("reference")
+@click.option("--to", "channel", required=True, help="The channel that it enters.")
+@click.option("--reason", default="", help="Why; it goes into the ledger.")
+@click.option("--by", "actor", default="", help="Who decides.  [default: git's user.email]")
+@click.option("--release", is_flag=True, help="Take back a digest that the channel was rolled back from.")
+@click.option(
+    "--pull-request", type=click.Path(path_type=Path, dir_okay=False), help="Write the text of a pull request."
+)
+@click.pass_obj
+def command(
+    app: App, reference: str, channel: str, reason: str, actor: str, release: bool, pull_request: Path | None
+) -> None:
+    """Let a digest into a channel, when the gate agrees.
+
+    REFERENCE is a published reference, or IMAGE, IMAGE:VERSION or IMAGE@CHANNEL of this project. It is resolved once.
+    The digest is copied byte for byte with all its evidence, verified at its new place, and gets its version tag last;
+    channel file and signed record are one commit. Repeating the command completes what was interrupted.
+    """
+    from imagekit.channel.promote import promote
+    from imagekit.cli.decision import tell_move
+    from imagekit.pipeline.desk import open_desk, subject_of
+
+    with open_desk(app.project, actor=actor) as desk:
+        image, source = subject_of(app.project, desk, reference)
+        moved = promote(desk, source, channel, image=image, reason=reason, release=release)
+    tell_move(moved, pull_request)

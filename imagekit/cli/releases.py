@@ -1,0 +1,45 @@
+"""imagekit releases"""
+
+from __future__ import annotations
+
+import click
+
+from imagekit.cli.app import App
+
+
+@click.command("releases")
+@click.argument("image", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_obj
+def command(app: App, image: str | None, as_json: bool) -> None:
+    """List versions: digest, channels, age, evidence, who runs it.
+
+    Read from the registries, the channel files, the ledger and the fleet files; the newest comes first.
+    """
+    from datetime import UTC, datetime
+
+    from imagekit.channel.fleet import read_fleet
+    from imagekit.channel.table import table
+    from imagekit.pipeline.desk import homes_of, open_desk
+
+    name = app.image_name(image)
+    with open_desk(app.project) as desk:
+        rows = table(desk, name, homes_of(app.project, desk, name), read_fleet(desk.store.root))
+    if as_json:
+        import json
+        from dataclasses import asdict
+
+        click.echo(json.dumps([asdict(row) for row in rows], default=str, indent=2))
+        return
+    if not rows:
+        click.echo(f"no version of {name} is published")
+        return
+    now = datetime.now(UTC)
+    lines = [("version", "digest", "channels", "age", "evidence", "run by")]
+    for row in rows:
+        age = f"{(now - row.created).days} d"
+        nodes = f"{len(row.run_by)} nodes" if len(row.run_by) > 3 else ", ".join(row.run_by)
+        lines.append((row.version, row.digest.short, ", ".join(row.channels) or "-", age, row.evidence, nodes or "-"))
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+    for line in lines:
+        click.echo("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip())

@@ -1,0 +1,37 @@
+"""imagekit rollback"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from imagekit.cli.app import App
+
+
+@click.command("rollback")
+@click.argument("channel")
+@click.option("--image", help="The image.  [default: the only one]")
+@click.option("--to", help="A version or digest that was in the channel.  [default: the one before]")
+@click.option("--reason", required=True, help="Why; it goes into the ledger and holds the bad version back.")
+@click.option("--by", "actor", default="", help="Who decides.  [default: git's user.email]")
+@click.option(
+    "--pull-request", type=click.Path(path_type=Path, dir_okay=False), help="Write the text of a pull request."
+)
+@click.pass_obj
+def command(
+    app: App, channel: str, image: str | None, to: str | None, reason: str, actor: str, pull_request: Path | None
+) -> None:
+    """Let a CHANNEL point at an earlier digest again.
+
+    The digest must have been in the channel; its content is hashed and its signature verified again. The one that the
+    channel leaves is held back: `imagekit promote` refuses it there until it is told --release.
+    """
+    from imagekit.channel.rollback import rollback
+    from imagekit.cli.decision import tell_move
+    from imagekit.pipeline.desk import earlier_of, open_desk
+
+    name = app.image_name(image)
+    with open_desk(app.project, actor=actor) as desk:
+        moved = rollback(desk, channel, image=name, to=earlier_of(desk, channel, name, to), reason=reason)
+    tell_move(moved, pull_request)

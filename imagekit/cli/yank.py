@@ -1,0 +1,34 @@
+"""imagekit yank"""
+
+from __future__ import annotations
+
+import click
+
+from imagekit.cli.app import App
+
+
+@click.command("yank")
+@click.argument("reference")
+@click.option("--reason", required=True, help="Why; it goes into the ledger and to the digest.")
+@click.option("--by", "actor", default="", help="Who decides.  [default: git's user.email]")
+@click.pass_context
+def command(ctx: click.Context, reference: str, reason: str, actor: str) -> None:
+    """Withdraw a digest for good.
+
+    A signed denial is attached wherever the digest is and recorded in the ledger: from then on no gate lets it pass and
+    no channel takes it. Channels that point at it stay where they are until they are rolled back; they are named, and
+    the exit code is 1 while there are any.
+    """
+    from imagekit.channel.yank import yank
+    from imagekit.pipeline.desk import homes_of, open_desk, subject_of
+
+    app: App = ctx.obj
+    with open_desk(app.project, actor=actor) as desk:
+        image, target = subject_of(app.project, desk, reference)
+        done = yank(desk, target, image=image, reason=reason, homes=homes_of(app.project, desk, image))
+    click.echo(f"yanked {image} {done.version} {done.digest}" + ("" if done.signed else " (it was already)"))
+    for place in done.attached:
+        click.echo(f"denied   {place}")
+    for channel, _ in done.pointing:
+        click.echo(f"WARNING  {channel} still points at it: imagekit rollback {channel} --image {image} --reason ...")
+    ctx.exit(1 if done.pointing else 0)

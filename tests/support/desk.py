@@ -1,0 +1,99 @@
+"""A desk for tests: a ledger in a folder, a registry simulator, and a gate that says what it is told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from imagekit.channel.desk import Desk
+from imagekit.gate.model import Decision, Finding, Status
+from imagekit.ledger.store import LedgerStore
+from imagekit.oci import Digest, Reference
+from imagekit.publish.registry import Registry
+from imagekit.sign.native import NativeSigner, NativeVerifier
+from tests.support.images import fixed_key
+from tests.support.project import commit, git
+from tests.support.registry import RegistrySimulator
+
+IMAGE = "node"
+NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+
+
+@dataclass
+class Office:
+    """Everything around a desk; `closed` names requirements that the gate finds unsatisfied."""
+
+    root: Path
+    simulator: RegistrySimulator
+    closed: Mapping[str, str] = field(default_factory=dict)
+    asked: list[tuple[str, str]] = field(default_factory=list)
+    summaries: list[tuple[str, str]] = field(default_factory=list)
+    minutes: int = 0
+
+    def desk(self, *, push: str = "") -> Desk:
+        """A desk one minute later than the one before."""
+        self.minutes += 1
+        return Desk(
+            store=LedgerStore(self.root / "work", push=push),
+            signer=NativeSigner(fixed_key()),
+            verifier=NativeVerifier(fixed_key().public_key()),
+            actor="ann@example.org",
+            now=NOW + timedelta(minutes=self.minutes),
+            repositories={name: f"{self.simulator.address}/imagekit/{name}" for name in ("dev", "prod")},
+            registry=self.registry,
+            gate=self._gate,
+            summarize=self._summarize,
+            locks=self.root / "locks",
+        )
+
+    @contextmanager
+    def registry(self, address: str) -> Iterator[Registry]:
+        """A client of the simulator."""
+        assert address == self.simulator.address
+        with self.simulator.client() as client:
+            yield client
+
+    def source(self, digest: Digest) -> Reference:
+        """Where versions are published."""
+        return Reference(self.simulator.address, f"imagekit/{IMAGE}", None, digest)
+
+    def tagged(self, channel: str) -> dict[str, str]:
+        """The version tags of a channel."""
+        return self.simulator.user_tags(f"imagekit/{channel}/{IMAGE}")
+
+    def _gate(self, client: Registry, reference: Reference, channel: str) -> Decision:
+        self.asked.append((reference.repository, channel))
+        findings = [
+            Finding(
+                name=name,
+                status=Status.UNSATISFIED if name in self.closed else Status.SATISFIED,
+                reason=self.closed.get(name, "good"),
+            )
+            for name in ("yank", "signature", "tests", "soak")
+        ]
+        return Decision(
+            reference=str(reference),
+            digest=reference.digest,
+            channel=channel,
+            policy=Digest.of(b"policy"),
+            at=NOW,
+            findings=tuple(findings),
+        )
+
+    def _summarize(self, client: Registry, target: Reference, decision: Decision) -> None:
+        self.summaries.append((target.repository, decision.channel))
+
+
+def open_office(root: Path, simulator: RegistrySimulator) -> Office:
+    """An office with a ledger that has one commit."""
+    work = root / "work"
+    work.mkdir(parents=True)
+    git(work, "init", "-q", "-b", "main")
+    git(work, "config", "user.email", "ann@example.org")
+    git(work, "config", "user.name", "Ann")
+    (work / "README").write_text("a project\n")
+    commit(work, "first", "2026-11-22T12:00:00+00:00")
+    return Office(root, simulator)

@@ -1,0 +1,39 @@
+"""Replaying the ledger tells where every channel stood at any moment."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from imagekit.channel.history import demand_agreement, standing
+from imagekit.channel.model import ChannelFile
+from imagekit.channel.promote import promote
+from imagekit.channel.rollback import rollback
+from imagekit.ledger.chain import Chain
+from imagekit.ledger.record import LedgerError
+from tests.support.desk import IMAGE, NOW, Office
+from tests.unit.channel.conftest import Publish
+
+
+def test_every_moment_has_its_answer(office: Office, publish: Publish) -> None:
+    for version in ("v1", "v2"):
+        promote(office.desk(), office.source(publish(version)), "prod", image=IMAGE)
+    rollback(office.desk(), "prod", image=IMAGE, reason="bad")
+    records = office.desk().chain().records
+    told = []
+    for minute in range(5):
+        at = standing(records, until=NOW + timedelta(minutes=minute)).get(("prod", IMAGE))
+        told.append(at.version if at else "")
+    assert told == ["", "v1", "v2", "v1", "v1"]
+    assert standing(records)["prod", IMAGE].version == "v1"
+
+
+def test_a_file_without_a_record_and_a_record_without_a_file_are_seen(office: Office, publish: Publish) -> None:
+    promote(office.desk(), office.source(publish("v1")), "prod", image=IMAGE)
+    chain, file = office.desk().chain(), office.desk().channel("prod")
+    demand_agreement(chain, [file])
+    with pytest.raises(LedgerError, match="ledger ends at 0"):
+        demand_agreement(Chain(()), [file])
+    with pytest.raises(LedgerError, match="does not name node"):
+        demand_agreement(chain, [ChannelFile(channel="prod")])

@@ -1,0 +1,54 @@
+"""Yanking: recorded, attached wherever the digest is, honoured by every later step."""
+
+from __future__ import annotations
+
+import pytest
+
+from imagekit.channel.errors import MoveRefusedError
+from imagekit.channel.promote import promote
+from imagekit.channel.yank import yank
+from imagekit.errors import ConfigError
+from imagekit.evidence.decisions import YANK_TYPE
+from imagekit.publish.errors import MissingObjectError
+from imagekit.publish.proof import read_proof
+from imagekit.sign.native import NativeVerifier
+from tests.support.desk import IMAGE, Office
+from tests.support.images import fixed_key
+from tests.unit.channel.conftest import Publish
+
+
+def test_a_denial_is_attached_everywhere_and_pointing_channels_are_named(office: Office, publish: Publish) -> None:
+    digest = publish("v1")
+    promote(office.desk(), office.source(digest), "dev", image=IMAGE)
+    desk = office.desk()
+    homes = [desk.home("dev", IMAGE), desk.home("prod", IMAGE)]
+    done = yank(desk, office.source(digest), image=IMAGE, reason="leaks memory", homes=homes)
+    address = office.simulator.address
+    assert set(done.attached) == {f"{address}/imagekit/dev/node", f"{address}/imagekit/node"}
+    assert [name for name, _ in done.pointing] == ["dev"]
+    for repository in ("imagekit/dev/node", "imagekit/node"):
+        with office.registry(address) as client:
+            [denial] = read_proof(client, repository, digest, NativeVerifier(fixed_key().public_key())).of_type(
+                YANK_TYPE
+            )
+        assert denial.predicate["reason"] == "leaks memory"
+    with pytest.raises(MoveRefusedError, match=r"yanked by ann@example\.org"):
+        promote(office.desk(), office.source(digest), "prod", image=IMAGE)
+
+
+def test_again_it_adds_nothing_but_reaches_new_places(office: Office, publish: Publish) -> None:
+    digest = publish("v1")
+    yank(office.desk(), office.source(digest), image=IMAGE, reason="leaks", homes=[])
+    before = office.simulator.snapshot()
+    again = yank(office.desk(), office.source(digest), image=IMAGE, reason="leaks", homes=[])
+    assert again.signed is None
+    assert office.simulator.snapshot() == before
+    assert len(office.desk().chain().records) == 1
+
+
+def test_a_reason_and_a_digest_are_needed(office: Office, publish: Publish) -> None:
+    digest = publish("v1")
+    with pytest.raises(ConfigError, match="needs a reason"):
+        yank(office.desk(), office.source(digest), image=IMAGE, reason="", homes=[])
+    with pytest.raises(MissingObjectError):
+        yank(office.desk(), office.source(digest).tagged("v7"), image=IMAGE, reason="x", homes=[])
