@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,16 +19,31 @@ _KEPT = re.compile(
     r"|etc/ssl/certs/ca-certificates\.crt|etc/pki/ca-trust/extracted/pem/tls-ca-bundle\.pem"
     r"|(usr/)?lib/modules/[^/]+/modules\.(dep|builtin)"
 )
+_KINDS = {b"0": "f", b"1": "f", b"2": "l", b"3": "c", b"4": "b", b"5": "d", b"6": "p"}
 _MAX_LINKS = 40  # as the kernel's own limit, path_resolution(7)
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A member of the image: kind as in find(1) -printf %y (f, l, d, c, b, p), permission bits, size in bytes."""
+
+    kind: str
+    mode: int
+    size: int
 
 
 @dataclass(slots=True)
 class Inventory:
-    """Paths (without leading slash) with the target of symbolic links, and kept contents."""
+    """Paths (without leading slash) with what they are, the target of symbolic links, and kept contents."""
 
     links: dict[str, str] = field(default_factory=dict)
-    paths: set[str] = field(default_factory=set)
+    nodes: dict[str, Node] = field(default_factory=dict)
     contents: dict[str, bytes] = field(default_factory=dict)
+
+    @property
+    def paths(self) -> Collection[str]:
+        """Every path of the image."""
+        return self.nodes.keys()
 
     def resolve(self, path: str) -> str | None:
         """The path that `path` leads to inside the image, all links followed; None when it leads nowhere."""
@@ -44,7 +59,7 @@ class Inventory:
                 return None
             parts = _parts(normpath(join("/", dirname(here), target))) + parts
             done = ""
-        return done if done in self.paths else None
+        return done if done in self.nodes else None
 
     def text(self, path: str) -> str:
         """The kept content of a file as text; empty when the image has no such file."""
@@ -58,10 +73,13 @@ class Inventory:
                 yield path, data.decode("utf-8", "replace")
 
 
-def take_inventory(layout: Path, manifest: Digest) -> Inventory:
-    """Read a whole image once; raises `ImageContentError` when a blob is not what its digest says."""
+def take_inventory(layout: Path, manifest: Digest, *, keep: re.Pattern[str] = _KEPT) -> Inventory:
+    """Read a whole image once, keeping the content of files whose whole path matches `keep`.
+
+    Raises `ImageContentError` when a blob is not what its digest says.
+    """
     inventory = Inventory()
-    read_root(layout, manifest, lambda source: _read(source, inventory))
+    read_root(layout, manifest, lambda source: _read(source, inventory, keep))
     return inventory
 
 
@@ -92,13 +110,13 @@ def read_root(layout: Path, manifest: Digest, read: Callable[[Source], None]) ->
         raise failures[0]
 
 
-def _read(source: Source, inventory: Inventory) -> None:
+def _read(source: Source, inventory: Inventory, keep: re.Pattern[str]) -> None:
     with closing(entries(source)) as members:  # type: ignore[type-var]  # a generator has close
         for entry in members:
-            inventory.paths.add(entry.path)
+            inventory.nodes[entry.path] = Node(_KINDS[entry.kind], entry.mode, entry.size)
             if entry.kind == b"2":
                 inventory.links[entry.path] = entry.link
-            if entry.kind == b"0" and _KEPT.fullmatch(entry.path):
+            if entry.kind == b"0" and keep.fullmatch(entry.path):
                 inventory.contents[entry.path] = source.read(entry.padded)[: entry.size]
             else:
                 source.copy(entry.padded, _nowhere)

@@ -33,6 +33,11 @@ class Entry:
         return self.kind == b"5"
 
     @property
+    def mode(self) -> int:
+        """Permission bits with set-user-id, set-group-id and sticky."""
+        return _number(self.raw[-BLOCK + 100 : -BLOCK + 108]) & 0o7777
+
+    @property
     def padded(self) -> int:
         """Length of the data with padding to full blocks, in bytes."""
         return -(-self.size // BLOCK) * BLOCK

@@ -6,7 +6,7 @@ them together takes about two seconds under emulation.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -139,7 +139,7 @@ def parse_facts(text: str) -> Facts:
         },
         files=_files(lines["files"]),
         sysctl=_pairs(lines["sysctl"], " = "),
-        mounts=_mounts(lines["mounts"]),
+        mounts=parse_mounts(lines["mounts"]),
         users={f[0]: tuple(f) for f in (line.split(":") for line in lines["users"]) if len(f) == 7},
         groups={
             f[0]: tuple(filter(None, f[3].split(","))) for f in (x.split(":") for x in lines["groups"]) if len(f) == 4
@@ -204,7 +204,8 @@ def _image(lines: list[str]) -> dict[str, File] | None:
     return found
 
 
-def _mounts(lines: list[str]) -> dict[str, Mount]:
+def parse_mounts(lines: Sequence[str]) -> dict[str, Mount]:
+    """Mounts by their point, out of the lines of /proc/self/mountinfo; of several on one point the last."""
     # proc_pid_mountinfo(5): optional fields end with a single dash.
     found = {}
     for line in lines:
