@@ -1,0 +1,44 @@
+"""The checks of the node contract, over the facts of a session file or of the embedded image, recorded here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from imagekit.config.model import Firmware
+from imagekit.conformance.model import Moment, Road, Trip, TripFacts
+from imagekit.conformance.plugin import ConformancePlugin, facts_fixture
+
+HERE = Path(__file__).parent
+# What CI drives: a whole life under BIOS, and the first boot of a disk under UEFI.
+ASKED = (Trip(Road.IMAGE), Trip(Road.LIVE))
+plugin = ConformancePlugin(HERE, ASKED)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Add the hooks of conformance to this pytest."""
+    config.pluginmanager.register(plugin, "imagekit-conformance")
+
+
+@pytest.fixture(scope="session")
+def trip_facts(trip: Trip) -> TripFacts:
+    """What was found on this trip."""
+    if plugin.facts is not None:
+        return plugin.facts[trip.name]
+    from imagekit.config.load import load_project
+    from imagekit.pipeline.conformance import recorded
+
+    return recorded(load_project(HERE.parents[1]), "debian-node", trip, ASKED)
+
+
+image = facts_fixture(Moment.IMAGE)
+live = facts_fixture(Moment.LIVE)
+install = facts_fixture(Moment.INSTALL)
+first = facts_fixture(Moment.FIRST)
+passive = facts_fixture(Moment.PASSIVE)
+again = facts_fixture(Moment.AGAIN)
+upgrade = facts_fixture(Moment.UPGRADE)
+upgraded = facts_fixture(Moment.UPGRADED)
+recovery = facts_fixture(Moment.RECOVERY)
+reset = facts_fixture(Moment.RESET)
