@@ -1,0 +1,71 @@
+"""Take the facts of running nodes: one script for what is, one for each kind of question."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from imagekit.conformance import questions
+from imagekit.conformance.config import probe_config
+from imagekit.conformance.facts import NodeFacts, parse_sections
+from imagekit.config.model import Firmware
+from imagekit.disk.live import LiveArtifacts
+from imagekit.log import step
+from imagekit.vm.boot import BootRequest, boot
+from imagekit.vm.interface import Machine, Road, VmShape
+from imagekit.vm.machine import NodeMachine
+
+_PATIENCE = 90  # seconds that a boot may take from the login to its end, on any machine
+_SECONDS = 300.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where machines come from and what they leave: `folder` keeps their consoles, `run_id` marks them."""
+
+    artifacts: LiveArtifacts
+    harness: Path
+    folder: Path
+    run_id: str
+    uri: str | None = None
+    memory_mib: int = 1536
+
+
+def ask(machine: Machine, script: str, *, timeout: float = _SECONDS) -> dict[str, str]:
+    """Run one of the scripts of `questions` as root; raises `NoFactError` when it did not come to its end."""
+    return parse_sections(machine.run(script, timeout=timeout).stdout)
+
+
+def take_facts(machine: Machine, *more: dict[str, str]) -> NodeFacts:
+    """What the node is now, and the answers that it gave before."""
+    with step("Taking the facts of the node") as told:
+        found = ask(machine, questions.probe(_PATIENCE))
+        told.note = f"{len(found)} sections"
+    return NodeFacts({key: text for part in (found, *more) for key, text in part.items()})
+
+
+@contextmanager
+def live_node(place: Place, firmware: Firmware) -> Iterator[NodeMachine]:
+    """A machine that booted from the live medium, probed with a cloud-config of its own."""
+    request = BootRequest(
+        name="conformance-live",
+        run_id=place.run_id,
+        artifacts=place.artifacts,
+        folder=place.folder / f"live-{firmware}",
+        harness=place.harness,
+        road=Road.LIVE,
+        shape=VmShape(memory_mib=place.memory_mib, firmware=firmware),
+        cloud_config=probe_config(),
+        uri=place.uri,
+    )
+    with boot(request) as machine:
+        yield machine
+
+
+def live_facts(machine: Machine, device: str | None = None) -> NodeFacts:
+    """The facts of a live node, with its answers."""
+    facts = take_facts(machine)
+    with step("Asking the live node"):
+        return NodeFacts({**facts.sections, **ask(machine, questions.live_questions(device))})
