@@ -100,8 +100,17 @@ class NodeFacts:
             raise NoFactError(f"the node gave no answer for {section!r}") from None
 
     def file(self, path: str) -> str:
-        """The content of a file (its first 64 KiB); raises `NoFactError` when it was not there."""
-        return self.text(f"file:{path}")
+        """The content of a file, its first 64 KiB; raises `LookupError` when it was not there."""
+        return self._content(f"file:{path}", f"the node has no file {path}")
+
+    def file_on(self, label: str, path: str) -> str:
+        """The content of a file on a partition of an installed disk; raises `LookupError` when it was not there."""
+        return self._content(f"on:{label}/{path}", f"{label} has no file {path}")
+
+    def _content(self, section: str, otherwise: str) -> str:
+        if section not in self.sections:
+            raise LookupError(otherwise)
+        return self.sections[section]
 
     def has(self, path: str) -> bool:
         """Whether the probe saw a file there."""

@@ -14,6 +14,7 @@ from imagekit.config.model import Firmware
 from imagekit.disk.live import LiveArtifacts
 from imagekit.log import step
 from imagekit.vm.boot import BootRequest, boot
+from imagekit.vm.domain import Disk
 from imagekit.vm.interface import Machine, Road, VmShape
 from imagekit.vm.machine import NodeMachine
 
@@ -23,14 +24,15 @@ _SECONDS = 300.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where machines come from and what they leave: `folder` keeps their consoles, `run_id` marks them."""
+    """Where machines come from and what they leave: `folder` keeps their consoles, `work` their disks, `run_id` marks them."""
 
     artifacts: LiveArtifacts
     harness: Path
+    work: Path
     folder: Path
     run_id: str
     uri: str | None = None
-    memory_mib: int = 1536
+    memory_mib: int = 2048
 
 
 def ask(machine: Machine, script: str, *, timeout: float = _SECONDS) -> dict[str, str]:
@@ -47,7 +49,7 @@ def take_facts(machine: Machine, *more: dict[str, str]) -> NodeFacts:
 
 
 @contextmanager
-def live_node(place: Place, firmware: Firmware) -> Iterator[NodeMachine]:
+def live_node(place: Place, firmware: Firmware, disks: tuple[Disk, ...] = ()) -> Iterator[NodeMachine]:
     """A machine that booted from the live medium, probed with a cloud-config of its own."""
     request = BootRequest(
         name="conformance-live",
@@ -58,6 +60,7 @@ def live_node(place: Place, firmware: Firmware) -> Iterator[NodeMachine]:
         road=Road.LIVE,
         shape=VmShape(memory_mib=place.memory_mib, firmware=firmware),
         cloud_config=probe_config(),
+        disks=disks,
         uri=place.uri,
     )
     with boot(request) as machine:

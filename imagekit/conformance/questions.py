@@ -5,13 +5,14 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
-from imagekit.conformance.config import EXTRA, PLANTED, file_of_stages
+from imagekit.conformance.config import PLANTED, file_of_stages
 from imagekit.conformance.facts import FOLDER
 from imagekit.conformance.marks import NAME, TABLE
 
 _HERE = Path(__file__).parent
 NEW_FILE = "/etc/imagekit-conformance"  # comes with the upgrade
 NEW_VERSION = "v9999.1.1-conformance"
+_END = "\ns end\n"
 _USERS = "users:\n  - name: kairos\n    groups: [admin]\n    lock_passwd: true\n"
 
 
@@ -66,7 +67,7 @@ def plant() -> str:
         "a before cat /oem/grubenv",
         "a unknown kairos-agent bootentry --select no-such-entry",
         "a unchanged cat /oem/grubenv",
-        "a live-only kairos-agent reset --unattended",
+        "a reset-active kairos-agent reset --unattended",
         "a select kairos-agent bootentry --select fallback",
         "a selected cat /oem/grubenv",
     ]
@@ -85,7 +86,7 @@ def upgrade() -> str:
         f"mkdir -p {work}/opt && echo upgraded > {work}/opt/imagekit-conformance-new",
         f"sed -i 's/^\\(KAIROS_VERSION\\|KAIROS_RELEASE\\)=.*/\\1=\"{NEW_VERSION}\"/' {work}/etc/kairos-release",
         f"a upgrade kairos-agent upgrade --source dir:{work}",
-        f"umount {work} {FOLDER}/state/tmpfs",
+        f"umount {work} {FOLDER}/state/tmpfs; sync",
     ]
     return _script(lines)
 
@@ -113,15 +114,13 @@ def reset() -> str:
 
 def install_config(config: str, device: str) -> str:
     """Install by hand from the cloud-config `config`, and look at the disk afterwards."""
-    return _script(
-        [
-            _heredoc(f"{FOLDER}/install.yaml", config),
-            f"a install kairos-agent manual-install --device {device} {FOLDER}/install.yaml",
-        ]
-    ).removesuffix(_END) + (_HERE / "disk.sh").read_text().replace("@DEVICE@", device) + _END
-
-
-_END = "\ns end\n"
+    lines = [
+        _heredoc(f"{FOLDER}/state/install.yaml", config),
+        f"a install kairos-agent manual-install --device {device} {FOLDER}/state/install.yaml",
+        (_HERE / "disk.sh").read_text().replace("@DEVICE@", device),
+        "sync",
+    ]
+    return _script(lines)
 
 
 def _script(lines: list[str]) -> str:
@@ -130,6 +129,3 @@ def _script(lines: list[str]) -> str:
 
 def _heredoc(path: str, text: str) -> str:
     return f"mkdir -p {path.rpartition('/')[0]}\ncat > {path} <<'IMAGEKIT'\n{text}IMAGEKIT"
-
-
-__all__ = ["EXTRA", "install_config", "live_questions", "plant", "probe", "reset", "select_recovery", "upgrade"]

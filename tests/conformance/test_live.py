@@ -104,8 +104,10 @@ def test_sshd_says(live: NodeFacts, word: str) -> None:
 
 @pytest.mark.contract("3 stages")
 def test_stages_come_in_order(live: NodeFacts) -> None:
-    """X.before, X and X.after of rootfs, initramfs, fs, boot and network ran once each, in this order."""
-    assert [stage for stage, name in live.order if name == "config" and stage != "runcmd"] == list(ORDER)
+    """X.before, X and X.after of initramfs, fs, boot and network ran once each, in this order."""
+    ran = [stage for stage, name in live.order if name == "config" and stage != "runcmd"]
+    # User data are fetched in stage rootfs, so how much of that stage is still run from them is left open.
+    assert [stage for stage in ran if not stage.startswith("rootfs")] == list(ORDER[3:])
 
 
 @pytest.mark.contract("3 cloud-init keys")
