@@ -6,31 +6,38 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from imagekit.config.model import Firmware
 from imagekit.conformance import questions
 from imagekit.conformance.config import probe_config
 from imagekit.conformance.facts import NodeFacts
-from imagekit.conformance.model import Moment, Trip, TripFacts
-from imagekit.conformance.node import Place, ask, live_facts, live_node, take_facts
+from imagekit.conformance.model import Moment, Road, Trip, TripFacts
+from imagekit.conformance.node import DEVICE, Place, ask, live_facts, live_node, take_facts
 from imagekit.errors import ImagekitError
 from imagekit.log import step
 from imagekit.vm.disks import DiskSource, create_disk
-from imagekit.vm.domain import Disk
 from imagekit.vm.folder import owned_folder
 from imagekit.vm.hardware import NodeRequest
 from imagekit.vm.identity import NodeKeys, agent_config, fresh_keys, seed_disk
 from imagekit.vm.interface import VmShape
 from imagekit.vm.node import InstalledNode, node
 
-DEVICE = "/dev/vda"
 DISK_MIB = 16384
 _LONG = 2400.0  # seconds for what writes whole images; a real node under emulation needs 700
 NAME = "conformance"
 
 
+def live_trip(place: Place, firmware: Firmware) -> TripFacts:
+    """The live system alone."""
+    return _from_the_medium(place, Trip(Road.LIVE, firmware))[0]
+
+
 def installed_trip(place: Place, trip: Trip) -> tuple[TripFacts, TripFacts]:
     """Live, installed by the agent, and the life after that; returns the live facts and those of the trip."""
-    live, found = TripFacts(), TripFacts()
-    keys = fresh_keys()
+    return _from_the_medium(place, trip)
+
+
+def _from_the_medium(place: Place, trip: Trip) -> tuple[TripFacts, TripFacts]:
+    live, found, keys = TripFacts(), TripFacts(), fresh_keys()
     with owned_folder(place.run_id, _folder(place.work)) as folder:
         disk = folder / "system.qcow2"
         create_disk(disk, size_mib=DISK_MIB)
@@ -40,7 +47,7 @@ def installed_trip(place: Place, trip: Trip) -> tuple[TripFacts, TripFacts]:
             _break(live, (Moment.LIVE,), error)
             _break(found, trip.moments, error)
         else:
-            if len(trip.moments) > 1:
+            if _ahead(trip):
                 _live_on(place, trip, DiskSource(backing=disk), (), keys, found)
     return live, found
 
@@ -50,14 +57,15 @@ def disk_trip(place: Place, trip: Trip, disk: Path) -> TripFacts:
     found, keys = TripFacts(), fresh_keys()
     with owned_folder(place.run_id) as folder:
         seed = seed_disk(keys, NAME, folder, probe_config())
-        _live_on(place, trip, DiskSource(backing=disk, size_mib=DISK_MIB), (seed,), keys, found)
+        _live_on(place, trip, DiskSource(backing=disk), (seed,), keys, found)
     return found
 
 
 def _install(place: Place, trip: Trip, keys: NodeKeys, disk: Path, live: TripFacts, found: TripFacts) -> None:
-    blank = Disk(path=disk, serial="system", readonly=False, format="qcow2")
-    with live_node(place, trip.firmware, (blank,)) as machine:
-        live.moments[Moment.LIVE] = live_facts(machine, DEVICE)
+    with live_node(place, trip.firmware, disk) as machine:
+        live.moments[Moment.LIVE] = live_facts(machine)
+        if Moment.INSTALL not in trip.moments:
+            return
         with step("Installing by kairos-agent manual-install"):
             script = questions.install_config(agent_config(keys, NAME, probe_config()), DEVICE)
             found.moments[Moment.INSTALL] = NodeFacts(ask(machine, script, timeout=_LONG))
@@ -78,12 +86,16 @@ def _live_on(
         shape=VmShape(memory_mib=place.memory_mib, firmware=trip.firmware),
         uri=place.uri,
     )
-    ahead = [moment for moment in trip.moments if moment is not Moment.INSTALL]
+    ahead = _ahead(trip)
     with _told(found, ahead), node(request) as machine:
         while ahead:
             with step(f"Moment {ahead[0]}"):
                 found.moments[ahead[0]] = _STEPS[ahead[0]](machine)
             ahead.pop(0)
+
+
+def _ahead(trip: Trip) -> list[Moment]:
+    return [moment for moment in trip.moments if moment in _STEPS]
 
 
 def _first(machine: InstalledNode) -> NodeFacts:

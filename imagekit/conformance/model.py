@@ -9,13 +9,13 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Self
 
-from imagekit.conformance.facts import ImageFacts, NodeFacts, NoFactError
 from imagekit.config.model import Firmware
+from imagekit.conformance.facts import ImageFacts, NodeFacts, NoFactError
 from imagekit.verify.outcome import Outcome
 
 
 class Road(StrEnum):
-    """How an image came to what is looked at: not at all, live from its medium, installed by the agent, or as a disk."""
+    """What is looked at: the image, its live system, a node that the agent installed, a node from a built disk."""
 
     IMAGE = "image"
     LIVE = "live"

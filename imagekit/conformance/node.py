@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from imagekit.config.model import Firmware
 from imagekit.conformance import questions
 from imagekit.conformance.config import probe_config
 from imagekit.conformance.facts import NodeFacts, parse_sections
-from imagekit.config.model import Firmware
 from imagekit.disk.live import LiveArtifacts
 from imagekit.log import step
 from imagekit.vm.boot import BootRequest, boot
@@ -18,13 +18,14 @@ from imagekit.vm.domain import Disk
 from imagekit.vm.interface import Machine, Road, VmShape
 from imagekit.vm.machine import NodeMachine
 
+DEVICE = "/dev/vda"  # the machine's own disk comes before its media
 _PATIENCE = 90  # seconds that a boot may take from the login to its end, on any machine
 _SECONDS = 300.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where machines come from and what they leave: `folder` keeps their consoles, `work` their disks, `run_id` marks them."""
+    """Where machines come from and what they leave: `folder` keeps consoles, `work` disks; `run_id` marks machines."""
 
     artifacts: LiveArtifacts
     harness: Path
@@ -49,8 +50,8 @@ def take_facts(machine: Machine, *more: dict[str, str]) -> NodeFacts:
 
 
 @contextmanager
-def live_node(place: Place, firmware: Firmware, disks: tuple[Disk, ...] = ()) -> Iterator[NodeMachine]:
-    """A machine that booted from the live medium, probed with a cloud-config of its own."""
+def live_node(place: Place, firmware: Firmware, disk: Path) -> Iterator[NodeMachine]:
+    """A machine that booted from the live medium beside an empty disk, probed with a cloud-config of its own."""
     request = BootRequest(
         name="conformance-live",
         run_id=place.run_id,
@@ -60,15 +61,15 @@ def live_node(place: Place, firmware: Firmware, disks: tuple[Disk, ...] = ()) ->
         road=Road.LIVE,
         shape=VmShape(memory_mib=place.memory_mib, firmware=firmware),
         cloud_config=probe_config(),
-        disks=disks,
+        disks=(Disk(path=disk, serial="system", readonly=False, format="qcow2"),),
         uri=place.uri,
     )
     with boot(request) as machine:
         yield machine
 
 
-def live_facts(machine: Machine, device: str | None = None) -> NodeFacts:
+def live_facts(machine: Machine) -> NodeFacts:
     """The facts of a live node, with its answers."""
     facts = take_facts(machine)
     with step("Asking the live node"):
-        return NodeFacts({**facts.sections, **ask(machine, questions.live_questions(device))})
+        return NodeFacts({**facts.sections, **ask(machine, questions.live_questions(DEVICE))})

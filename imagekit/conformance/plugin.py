@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
+from imagekit.config.model import Firmware
 from imagekit.conformance.facts import ImageFacts, NodeFacts
 from imagekit.conformance.model import Check, Moment, Road, Trip, TripFacts, needed, read_facts, roads_of
-from imagekit.config.model import Firmware
 from imagekit.verify.outcome import Outcome
 from imagekit.verify.session import Event, append
 from imagekit.verify.text import clean, one_line

@@ -21,8 +21,9 @@ def probe(patience: int) -> str:
     return f"MARKED={shlex.quote(' '.join(TABLE))}; PATIENCE={patience}\n" + (_HERE / "probe.sh").read_text() + _END
 
 
-def live_questions(device: str | None) -> str:
-    """Questions to a live node; `device` is an empty disk, when the machine has one."""
+def live_questions(device: str) -> str:
+    """Questions to a live node; `device` is an empty disk, and is empty afterwards."""
+    install = f"kairos-agent manual-install --device {device}"
     lines = [
         _heredoc(f"{FOLDER}/good.yaml", "#cloud-config\n" + _USERS),
         _heredoc(f"{FOLDER}/bad.yaml", "#cloud-config\nhostname: nobody\n"),
@@ -38,20 +39,14 @@ def live_questions(device: str | None) -> str:
         "a upgrade kairos-agent upgrade --source dir:/run/rootfsbase",
         "a reset kairos-agent reset --unattended",
         "a as-user su prober -c 'kairos-agent upgrade --source dir:/run/rootfsbase'",
+        _heredoc(
+            f"{FOLDER}/large.yaml", f"#cloud-config\ninstall:\n  partitions:\n    oem: {{size: 9000000}}\n{_USERS}"
+        ),
+        f"a blank head_of {device}",
+        f"a install-nobody {install} {FOLDER}/bad.yaml",
+        f"a install-large {install} {FOLDER}/large.yaml",
+        f"a still-blank head_of {device}",
     ]
-    if device:
-        install = f"kairos-agent manual-install --device {device}"
-        lines += [
-            _heredoc(f"{FOLDER}/nobody.yaml", "#cloud-config\nhostname: nobody\n"),
-            _heredoc(
-                f"{FOLDER}/large.yaml",
-                "#cloud-config\ninstall:\n  partitions:\n    oem: {size: 9000000}\n" + _USERS,
-            ),
-            f"a blank head_of {device}",
-            f"a install-nobody {install} {FOLDER}/nobody.yaml",
-            f"a install-large {install} {FOLDER}/large.yaml",
-            f"a still-blank head_of {device}",
-        ]
     return _script(lines)
 
 
@@ -59,6 +54,7 @@ def plant() -> str:
     """Leave marks, files of stages and GRUB variables on a node at its first boot, then ask for the passive one."""
     lines = [
         f'for p in {" ".join(TABLE)}; do mkdir -p "$p" && echo first > "$p/{NAME}"; done 2>/dev/null',
+        f'a planted sh -c \'for p in {" ".join(TABLE)}; do [ -e "$p/{NAME}" ] && echo "$p"; done; true\'',
         "echo '# changed on the node' >> /etc/motd",
         *(_heredoc(path, file_of_stages(name)) for path, name in PLANTED.items()),
         "e=$(command -v grub2-editenv || command -v grub-editenv)",

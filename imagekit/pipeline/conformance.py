@@ -1,4 +1,4 @@
-"""From an image's name to the facts of every trip that is asked."""
+"""From an image's name or reference to the facts of every trip that is asked, and to what the checks say of them."""
 
 from __future__ import annotations
 
@@ -7,19 +7,25 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from imagekit.conformance.image import image_facts
-from imagekit.conformance.model import Moment, Road, Trip, TripFacts
-from imagekit.conformance.node import Place, live_facts, live_node
 from imagekit.config.load import Project
-from imagekit.disk.live import live_artifacts
+from imagekit.conformance.image import image_facts
+from imagekit.conformance.life import DISK_MIB, disk_trip, installed_trip, live_trip
+from imagekit.conformance.model import Conformance, Moment, Road, Trip, TripFacts, write_facts
+from imagekit.conformance.node import Place
+from imagekit.conformance.suite import judge
+from imagekit.disk.installed import installed_disk
+from imagekit.disk.live import LiveArtifacts, live_artifacts
+from imagekit.doctor.check import VERIFY, require
 from imagekit.log import step
 from imagekit.oci import Digest
 from imagekit.pipeline.image import built
-from imagekit.pipeline.needs import libvirt_uri
+from imagekit.pipeline.needs import host_of, libvirt_uri
 from imagekit.pipeline.runs import new_run
 from imagekit.plan.resolve import make_plan
 from imagekit.services.libvirtd import libvirt
 from imagekit.vm.sweep import sweep
+
+FACTS = "conformance.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,28 +43,62 @@ def built_subject(project: Project, name: str) -> Subject:
     return Subject(name, image.layout, image.digest)
 
 
-def record(project: Project, subject: Subject, trips: Sequence[Trip]) -> dict[str, TripFacts]:
+def conformance(project: Project, subject: Subject, trips: Sequence[Trip]) -> Conformance:
+    """Record the facts of the trips, keep them with the consoles in a folder of runs, and judge them."""
+    run_id, folder = new_run(project.work)
+    found = record(project, subject, trips, run_id, folder)
+    write_facts(found, folder / FACTS)
+    return judge(
+        project.root / "tests" / "conformance", folder, f"{subject.name} {subject.digest}", trips, folder / FACTS
+    )
+
+
+def record(
+    project: Project, subject: Subject, trips: Sequence[Trip], run_id: str, folder: Path
+) -> dict[str, TripFacts]:
     """The facts of all these trips; what a node did not come to is said in `TripFacts.broken`, never left out."""
-    found = {trip.name: TripFacts() for trip in trips}
+    found: dict[str, TripFacts] = {}
     for trip in trips:
         if trip.road is Road.IMAGE:
-            found[trip.name].moments[Moment.IMAGE] = image_facts(subject.layout, subject.digest)
+            found[trip.name] = TripFacts({Moment.IMAGE: image_facts(subject.layout, subject.digest)})
     booted = [trip for trip in trips if trip.road is not Road.IMAGE]
     if booted:
-        _boot(project, subject, booted, found)
+        require(VERIFY, host_of(project))
+        uri = libvirt_uri(project)
+        with libvirt(uri):
+            sweep(uri)
+            for trip in sorted(booted, key=lambda trip: trip.road is Road.LIVE):
+                if trip.name not in found:
+                    found |= _walk(project, subject, trip, run_id, folder)
     return found
 
 
-def _boot(project: Project, subject: Subject, trips: Sequence[Trip], found: dict[str, TripFacts]) -> None:
-    harness, uri = project.root / "vm-harness", libvirt_uri(project)
-    artifacts = live_artifacts(subject.layout, subject.digest, project.work / "disks", harness=harness)
-    run_id, folder = new_run(project.work)
-    place = Place(artifacts=artifacts, harness=harness, folder=folder, run_id=run_id, uri=uri)
-    with libvirt(uri):
-        sweep(uri)
-        for trip in trips:
-            with step(f"Trip {trip.name}"), live_node(place, trip.firmware) as machine:
-                found[trip.name].moments[Moment.LIVE] = live_facts(machine)
+def _walk(project: Project, subject: Subject, trip: Trip, run_id: str, folder: Path) -> dict[str, TripFacts]:
+    """One trip; that of the installed road passes the live system, so its facts come with it."""
+    place = Place(
+        artifacts=_artifacts(project, subject),
+        harness=project.root / "vm-harness",
+        work=project.work / "nodes",
+        folder=folder,
+        run_id=run_id,
+        uri=libvirt_uri(project),
+    )
+    with step(f"Trip {trip.name}"):
+        match trip.road:
+            case Road.INSTALLED:
+                live, installed = installed_trip(place, trip)
+                return {trip.name: installed, Trip(Road.LIVE, trip.firmware).name: live}
+            case Road.DISK:
+                disks = project.work / "disks"
+                disk = installed_disk(subject.layout, subject.digest, disks, size=DISK_MIB << 20)
+                return {trip.name: disk_trip(place, trip, disk.path)}
+            case _:
+                return {trip.name: live_trip(place, trip.firmware)}
+
+
+def _artifacts(project: Project, subject: Subject) -> LiveArtifacts:
+    harness = project.root / "vm-harness"
+    return live_artifacts(subject.layout, subject.digest, project.work / "disks", harness=harness)
 
 
 @cache
@@ -70,6 +110,9 @@ def recorded(project: Project, name: str, trip: Trip, asked: Sequence[Trip]) -> 
     """The facts of one trip of those that this process asks for, each recorded once."""
     kept = _kept()
     if trip.name not in kept:
+        # All that needs a machine is recorded together, so that the roads share it.
         together = [one for one in asked if (one.road is Road.IMAGE) == (trip.road is Road.IMAGE)]
-        kept.update(record(project, built_subject(project, name), together))
+        run_id, folder = new_run(project.work)
+        kept |= record(project, built_subject(project, name), together, run_id, folder)
+        write_facts(kept, folder / FACTS)
     return kept[trip.name]

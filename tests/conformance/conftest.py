@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from imagekit.config.model import Firmware
 from imagekit.conformance.model import Moment, Road, Trip, TripFacts
 from imagekit.conformance.plugin import ConformancePlugin, facts_fixture
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import uuid
 
 import pytest
 
@@ -11,11 +12,21 @@ from imagekit.conformance.facts import FOLDER, NodeFacts
 
 pytestmark = pytest.mark.contract("4b installed node")
 
-LINE = (
-    "BOOT_IMAGE=(loop0)/boot/vmlinuz console=ttyS0 console=tty1 net.ifnames=1 rd.cos.oemlabel=COS_OEM "
-    "rd.cos.oemtimeout=10 panic=5 rd.emergency=reboot rd.shell=0 systemd.crash_reboot=yes root=LABEL=COS_ACTIVE "
-    "cos-img/filename=/cOS/active.img selinux=0"
-).split()
+LINE = [
+    "BOOT_IMAGE=(loop0)/boot/vmlinuz",
+    "console=ttyS0",
+    "console=tty1",
+    "net.ifnames=1",
+    "rd.cos.oemlabel=COS_OEM",
+    "rd.cos.oemtimeout=10",
+    "panic=5",
+    "rd.emergency=reboot",
+    "rd.shell=0",
+    "systemd.crash_reboot=yes",
+    "root=LABEL=COS_ACTIVE",
+    "cos-img/filename=/cOS/active.img",
+    "selinux=0",
+]
 BOUND = ("/etc/ssh", "/etc/systemd", "/etc/modprobe.d", "/home", "/opt", "/root", "/var/log", "/usr/libexec")
 
 
@@ -78,7 +89,11 @@ def test_path_is_written_in_memory(first: NodeFacts, path: str) -> None:
 
 @pytest.mark.parametrize(
     ("path", "label", "access"),
-    [("/usr/local", "COS_PERSISTENT", "rw"), ("/oem", "COS_OEM", "rw"), ("/run/initramfs/cos-state", "COS_STATE", "ro")],
+    [
+        ("/usr/local", "COS_PERSISTENT", "rw"),
+        ("/oem", "COS_OEM", "rw"),
+        ("/run/initramfs/cos-state", "COS_STATE", "ro"),
+    ],
 )
 def test_partition_is_mounted(first: NodeFacts, path: str, label: str, access: str) -> None:
     """The partition is mounted as ext4 where it belongs, with the access it should have."""
@@ -86,6 +101,12 @@ def test_partition_is_mounted(first: NodeFacts, path: str, label: str, access: s
     part = first.partitions()[label]
     assert (mount.source.rpartition("/")[2], mount.fstype) == (part["NAME"], "ext4")
     assert access in (mount.options | mount.super_options if access == "ro" else mount.options & mount.super_options)
+
+
+@pytest.mark.parametrize("label", ["COS_OEM", "COS_RECOVERY", "COS_STATE", "COS_PERSISTENT"])
+def test_partition_has_a_fixed_id(first: NodeFacts, label: str) -> None:
+    """The partition's GUID is the UUIDv5 of its label (in the name space of URLs)."""
+    assert first.partitions()[label]["PARTUUID"] == str(uuid.uuid5(uuid.NAMESPACE_URL, label))
 
 
 def test_recovery_is_not_mounted(first: NodeFacts) -> None:

@@ -14,22 +14,30 @@ def _kept(facts: NodeFacts, path: str) -> bool:
     return facts.sections.get(f"file:{path}/{NAME}") == "first\n"
 
 
+def _was_left(first: NodeFacts, path: str) -> None:
+    """What was never there cannot be lost."""
+    assert path in first.answer("planted").text.splitlines(), f"nothing could be written to {path} at the first boot"
+
+
 @pytest.mark.parametrize("path", TABLE)
-def test_reboot(again: NodeFacts, path: str) -> None:
+def test_reboot(first: NodeFacts, again: NodeFacts, path: str) -> None:
     """A reboot keeps what is persistent and loses what is ephemeral, at this path."""
+    _was_left(first, path)
     assert _kept(again, path) == TABLE[path].reboot
 
 
 @pytest.mark.parametrize("path", TABLE)
-def test_upgrade(upgraded: NodeFacts, path: str) -> None:
+def test_upgrade(first: NodeFacts, upgraded: NodeFacts, path: str) -> None:
     """An upgrade keeps what is persistent and loses what is ephemeral, at this path."""
+    _was_left(first, path)
     assert _kept(upgraded, path) == TABLE[path].upgrade
 
 
 @pytest.mark.contract("5 reset", basis="code")
 @pytest.mark.parametrize("path", TABLE)
-def test_reset(reset: NodeFacts, path: str) -> None:
+def test_reset(first: NodeFacts, reset: NodeFacts, path: str) -> None:
     """A reset wipes COS_PERSISTENT and keeps COS_OEM, at this path."""
+    _was_left(first, path)
     assert _kept(reset, path) == TABLE[path].reset
 
 
