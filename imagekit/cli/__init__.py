@@ -19,6 +19,7 @@ COMMANDS = {
     "lock": "Write the digests that IMAGE, or every image, is built from into images.lock.",
     "build": "Build IMAGE and print its digest.",
     "test": "Boot IMAGE and run the checks of its layers.",
+    "conformance": "Hold the node contract against an image and its nodes; print a table.",
     "publish": "Sign IMAGE's tested digest and give it its tag.",
     "gate": "Say whether REF may enter a channel, and why.",
     "waive": "Let one check or scenario of REF pass for a time; signed.",

@@ -183,6 +183,19 @@ def needed(fixtures: Iterable[str]) -> tuple[Moment, ...]:
     return tuple(moment for moment in Moment if moment in set(fixtures))
 
 
+def trips_of(roads: Iterable[str], firmwares: Iterable[str], *, short: bool = False) -> tuple[Trip, ...]:
+    """The trips of these roads (`all` for each) under these firmwares; `short` ends with the first boot of a node."""
+    asked = set(roads)
+    until = {Road.INSTALLED: Moment.FIRST, Road.DISK: Moment.FIRST} if short else {}
+    found = [
+        Trip(road, Firmware.BIOS if road is Road.IMAGE else Firmware(firmware), until.get(road))
+        for firmware in firmwares
+        for road in Road
+        if asked & {road.value, "all"}
+    ]
+    return tuple(dict.fromkeys(found))
+
+
 def roads_of(moments: Sequence[Moment]) -> tuple[Road, ...]:
     """The roads on which all these moments come."""
     return tuple(road for road in Road if moments and set(moments) <= set(MOMENTS[road]))

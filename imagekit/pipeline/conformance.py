@@ -17,11 +17,13 @@ from imagekit.disk.installed import installed_disk
 from imagekit.disk.live import LiveArtifacts, live_artifacts
 from imagekit.doctor.check import VERIFY, require
 from imagekit.log import step
-from imagekit.oci import Digest
+from imagekit.oci import Digest, Reference
 from imagekit.pipeline.image import built
 from imagekit.pipeline.needs import host_of, libvirt_uri
+from imagekit.pipeline.release import registry_client
 from imagekit.pipeline.runs import new_run
 from imagekit.plan.resolve import make_plan
+from imagekit.publish.pull import pull_image
 from imagekit.services.libvirtd import libvirt
 from imagekit.vm.sweep import sweep
 
@@ -41,6 +43,20 @@ def built_subject(project: Project, name: str) -> Subject:
     """An image of the project, built when it is not yet."""
     image = built(project, make_plan(project, name))
     return Subject(name, image.layout, image.digest)
+
+
+def fetched_subject(project: Project, reference: Reference) -> Subject:
+    """An image from a registry, every blob hashed; raises `RefusedError` when it is not there."""
+    with registry_client(project, reference.registry) as client:
+        found = client.manifest(reference.repository, reference.digest or reference.tag or "latest")
+        layout = project.work / "fetched" / found.digest.hex
+        pull_image(client, reference.repository, found.digest, layout)
+    return Subject(str(reference), layout, found.digest)
+
+
+def subject_of(project: Project, name: str) -> Subject:
+    """What a name on the command line means: a reference has a slash, an image of the project has none."""
+    return fetched_subject(project, Reference.parse(name)) if "/" in name else built_subject(project, name)
 
 
 def conformance(project: Project, subject: Subject, trips: Sequence[Trip]) -> Conformance:

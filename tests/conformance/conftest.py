@@ -10,8 +10,8 @@ from imagekit.conformance.model import Moment, Road, Trip, TripFacts
 from imagekit.conformance.plugin import ConformancePlugin, facts_fixture
 
 HERE = Path(__file__).parent
-# What CI drives: a whole life under BIOS, and the first boot of a disk under UEFI.
-ASKED = (Trip(Road.IMAGE), Trip(Road.LIVE))
+# What is asked of the embedded image by the tests; `imagekit conformance` asks for more.
+ASKED = (Trip(Road.IMAGE),)
 plugin = ConformancePlugin(HERE, ASKED)
 
 

@@ -27,6 +27,7 @@ ORDER = (
     "report",
     "lifecycle",
     "doctor",
+    "conformance",
     "pipeline",
     "bench",
     "cli",
