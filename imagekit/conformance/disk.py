@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import dataclass
 
-from imagekit.conformance.facts import Entry, NodeFacts
+from imagekit.conformance.facts import Entry, NodeFacts, block_devices
 
 _SECTOR = 512
 
@@ -40,8 +39,7 @@ class InstalledDisk:
 
     @property
     def _rows(self) -> list[dict[str, str]]:
-        lines = self.facts.text("parts").splitlines()
-        return [dict(word.partition("=")[::2] for word in shlex.split(line)) for line in lines]
+        return block_devices(self.facts.text("parts"))
 
     @property
     def table(self) -> str:

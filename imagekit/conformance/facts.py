@@ -5,6 +5,7 @@ Facts are data: they are written to a file, read back, and altered by tests to s
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -184,8 +185,7 @@ class NodeFacts:
     @cached_property
     def devices(self) -> list[dict[str, str]]:
         """Block devices, a mapping of lsblk's columns each."""
-        lines = self.text("devices").splitlines()
-        return [dict(word.partition("=")[::2] for word in shlex.split(line)) for line in lines]
+        return block_devices(self.text("devices"))
 
     def partitions(self) -> dict[str, dict[str, str]]:
         """The partitions of the node's disk by file system label."""
@@ -219,6 +219,11 @@ def assignments(text: str) -> dict[str, str]:
             except (ValueError, IndexError):
                 found[key] = value
     return found
+
+
+def block_devices(text: str) -> list[dict[str, str]]:
+    """The lines of ``lsblk -P``, a mapping of columns each."""
+    return [dict(re.findall(r'([\w:%-]+)="([^"]*)"', line)) for line in text.splitlines()]
 
 
 def environment_block(text: str) -> dict[str, str]:

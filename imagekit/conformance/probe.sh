@@ -38,7 +38,7 @@ list /oem /run/cos /run/immucore /run/initramfs/cos-state /run/initramfs/live /u
 list /run/initramfs/cos-state/cOS /usr/local/.state /usr/local/cloud-config /etc/ssh $f -mindepth 1 -maxdepth 1
 list /etc/hostname /etc/hosts /etc/machine-id /etc/imagekit-conformance* -maxdepth 0
 for p in $MARKED; do list "$p/imagekit-conformance" -maxdepth 0; done
-file /run/cos/* /etc/kairos-release /etc/machine-id /etc/motd /etc/fstab /etc/imagekit-conformance
+file /run/cos/* /etc/kairos-release /etc/machine-id /etc/motd /etc/fstab /etc/imagekit-conformance-new
 file /oem/grubenv /oem/90_custom.yaml /oem/10_user_custom_mounts.yaml
 file /run/initramfs/cos-state/boot_assessment /run/initramfs/cos-state/grub_oem_env /run/initramfs/cos-state/grubcustom
 file /opt/imagekit-conformance-new

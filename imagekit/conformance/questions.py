@@ -10,7 +10,7 @@ from imagekit.conformance.facts import FOLDER
 from imagekit.conformance.marks import NAME, TABLE
 
 _HERE = Path(__file__).parent
-NEW_FILE = "/etc/imagekit-conformance"  # comes with the upgrade
+NEW_FILE = "/etc/imagekit-conformance-new"  # comes with the upgrade
 NEW_VERSION = "v9999.1.1-conformance"
 _END = "\ns end\n"
 _USERS = "users:\n  - name: kairos\n    groups: [admin]\n    lock_passwd: true\n"

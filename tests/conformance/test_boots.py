@@ -6,6 +6,7 @@ import pytest
 
 from imagekit.conformance.config import ORDER, PLANTED
 from imagekit.conformance.facts import NodeFacts
+from imagekit.conformance.questions import NEW_FILE
 
 pytestmark = pytest.mark.contract("2 GRUB variables")
 # In the order in which Kairos reads the files: /oem by name, then /usr/local/cloud-config.
@@ -150,7 +151,7 @@ def test_reset_brings_the_active_system_back(reset: NodeFacts) -> None:
 def test_reset_installs_recovery_s_version(first: NodeFacts, reset: NodeFacts) -> None:
     """After a reset the active system is that of recovery, not that of the upgrade."""
     assert reset.release["KAIROS_VERSION"] == first.release["KAIROS_VERSION"]
-    assert not reset.has("/etc/imagekit-conformance")
+    assert not reset.has(NEW_FILE)
 
 
 @pytest.mark.contract("5 reset", basis="code")
