@@ -1,5 +1,6 @@
 # shellcheck shell=sh
 # What an installation left on a disk, looked at from the live system through read-only mounts that are undone again.
+f=/run/imagekit-conformance
 s parts; lsblk -b -P -o NAME,TYPE,SIZE,FSTYPE,LABEL,PARTLABEL,PARTUUID,PKNAME,PTTYPE @DEVICE@
 s starts; for p in /sys/class/block/*/start; do [ -f "$p" ] && echo "$(basename "$(dirname "$p")") $(cat "$p")"; done
 s mounted; grep -E " $(readlink -f @DEVICE@)" /proc/self/mounts
@@ -11,7 +12,6 @@ for label in COS_GRUB COS_OEM COS_RECOVERY COS_STATE COS_PERSISTENT; do
     mount -o ro "$part" "$d" || continue
     s "tree:$label"
     (cd "$d" && find . -xdev -printf '%m\t%u:%g\t%y\t%s\t%P\t%l\n')
-    for p in cOS/*.img; do [ -f "$d/$p" ] || :; done
     s "images:$label"
     for p in "$d"/cOS/*.img; do
         [ -f "$p" ] && echo "${p##*/} $(blkid -p -o value -s LABEL "$p") $(blkid -p -o value -s TYPE "$p") $(stat -c '%s %b' "$p")"
