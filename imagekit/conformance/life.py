@@ -14,6 +14,7 @@ from imagekit.conformance.model import Moment, Road, Trip, TripFacts
 from imagekit.conformance.node import DEVICE, Place, ask, live_facts, live_node, take_facts
 from imagekit.errors import ImagekitError
 from imagekit.log import step
+from imagekit.verify.text import one_line
 from imagekit.vm.disks import DiskSource, create_disk
 from imagekit.vm.folder import owned_folder
 from imagekit.vm.hardware import NodeRequest
@@ -151,7 +152,7 @@ def _told(found: TripFacts, ahead: list[Moment]) -> Iterator[None]:
 def _break(found: TripFacts, moments: tuple[Moment, ...], error: ImagekitError) -> None:
     for moment in moments:
         if moment not in found.moments:
-            found.broken[moment] = str(error)
+            found.broken[moment] = one_line(f"{error}; {error.hint}", 600)
 
 
 def _folder(path: Path) -> Path:
