@@ -138,7 +138,7 @@ func readTrimmed(path string) string {
 }
 
 func partition(label string) Partition {
-	volume, found := sys.FindVolume(label)
+	volume, found := findVolume(label)
 	if !found {
 		return Partition{}
 	}
@@ -149,7 +149,8 @@ func partition(label string) Partition {
 	}
 	mounts, _ := sys.Mounts()
 	for _, mount := range mounts {
-		if mount.Source == volume.Device {
+		// Its root: a bind mount of one of its directories says nothing of the whole.
+		if mount.Source == volume.Device && mount.Root == "/" {
 			result.Mounted, result.MountPoint, result.ReadOnly = true, mount.Point, mount.ReadOnly()
 			break
 		}

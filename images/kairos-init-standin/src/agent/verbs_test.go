@@ -105,3 +105,26 @@ func TestCosignNeedsAKey(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestVolumesForThoseWhoMayNotReadDevices(t *testing.T) {
+	sysfs, data := t.TempDir(), t.TempDir()
+	if err := os.MkdirAll(filepath.Join(sysfs, "dev/block"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for numbers, device := range map[string]string{"254:4": "vda4", "7:0": "loop0"} {
+		if err := os.Symlink("../../devices/"+device, filepath.Join(sysfs, "dev/block", numbers)); err != nil {
+			t.Fatal(err)
+		}
+		text := "I:1\nE:ID_FS_LABEL=COS_STATE\nE:ID_FS_TYPE=ext4\n"
+		if err := os.WriteFile(filepath.Join(data, "b"+numbers), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	volume, found := udevVolume(sysfs, data, "COS_STATE")
+	if !found || volume.Device != "/dev/vda4" || volume.Type != "ext4" {
+		t.Errorf("%+v %v", volume, found)
+	}
+	if _, found := udevVolume(sysfs, data, "COS_OEM"); found {
+		t.Error("a label that is not there was found")
+	}
+}

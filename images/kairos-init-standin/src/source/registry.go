@@ -1,6 +1,7 @@
 package source
 
 import (
+	"archive/tar"
 	"bufio"
 	"compress/gzip"
 	"context"
@@ -88,26 +89,38 @@ func (r remote) unpack(ctx context.Context, one registry.Descriptor, root string
 	}
 	defer done()
 	limited := &io.LimitedReader{R: plain, N: unpackedMax}
-	if err := layer.Unpack(limited, root, charge); err != nil {
-		return preferred(packed, err)
+	watched := &watched{reader: limited}
+	err = layer.Unpack(watched, root, charge)
+	if err == nil {
+		// What follows the archive counts for the digest too, and is nothing but padding.
+		_, err = io.Copy(io.Discard, watched)
 	}
-	// What follows the archive counts for the digest too, and is nothing but padding.
-	if _, err := io.Copy(io.Discard, limited); err != nil {
-		return preferred(packed, err)
-	}
-	if limited.N <= 0 {
+	if err == nil && limited.N <= 0 {
 		return errors.New("unpacks to more than an image may have")
 	}
-	_, err = io.Copy(io.Discard, packed)
+	if err != nil && watched.failure == nil && !errors.Is(err, tar.ErrHeader) {
+		return err
+	}
+	// Content that does not unpack is most likely not what its digest says; that
+	// is the better word for it, so the rest of the blob is read.
+	if _, failure := io.Copy(io.Discard, packed); failure != nil {
+		return failure
+	}
 	return err
 }
 
-// preferred tells of the network's failure rather than of what unpacking made of it.
-func preferred(packed io.Reader, failure error) error {
-	if _, err := packed.Read(make([]byte, 1)); err != nil && !errors.Is(err, io.EOF) {
-		return err
+// watched keeps a failure of what it reads from, to tell it from those of who reads.
+type watched struct {
+	reader  io.Reader
+	failure error
+}
+
+func (w *watched) Read(into []byte) (int, error) {
+	count, err := w.reader.Read(into)
+	if err != nil && !errors.Is(err, io.EOF) {
+		w.failure = err
 	}
-	return failure
+	return count, err
 }
 
 // unpacked goes by the first bytes, not by what the media type says.

@@ -72,9 +72,10 @@ func TestLayersThatAreNotWhatTheyShouldBe(t *testing.T) {
 		sent []byte
 		word string
 	}{
-		"changed":     {zstded(registrytest.Tar("file", "other")), "ends after"},
-		"truncated":   {whole[:len(whole)/2], "ends after"},
-		"with a tail": {append(append([]byte{}, whole...), 0), "longer than"},
+		"changed":       {zstded(registrytest.Tar("file", "other")), "ends after"},
+		"truncated":     {whole[:len(whole)/2], "ends after"},
+		"a bit flipped": {flipped(whole), "has the digest"},
+		"with a tail":   {append(append([]byte{}, whole...), 0), "longer than"},
 	} {
 		server := registrytest.New(t)
 		layer := server.Blob(whole, registrytest.Layer)
@@ -95,6 +96,12 @@ func TestLayersThatAreNotWhatTheyShouldBe(t *testing.T) {
 	if _, err := fill(t, server); err == nil {
 		t.Error("rubbish was unpacked")
 	}
+}
+
+func flipped(data []byte) []byte {
+	changed := append([]byte{}, data...)
+	changed[len(changed)/2] ^= 0xff
+	return changed
 }
 
 type refusing struct{ asked bool }

@@ -18,7 +18,7 @@ type FullError struct {
 }
 
 func (e FullError) Error() string {
-	return fmt.Sprintf("%s has %d MiB free, which is not enough for the new image; nothing was changed", e.Point, e.Free/imagefile.MiB)
+	return fmt.Sprintf("no room for the new image: %s has %d MiB free; nothing was changed", e.Point, e.Free/imagefile.MiB)
 }
 
 // room counts what a new image takes against what was free at the start.
