@@ -110,6 +110,12 @@ def images(node: Shell) -> str:
     return answer(node, _LISTING)
 
 
+def image_version(node: Shell, name: str) -> str:
+    """The version in an image that does not run, looked up in the file itself."""
+    look = f"d=$(mktemp -d) && mount -o ro,loop {IMAGES}/{name} $d && cat $d/etc/kairos-release; umount $d && rmdir $d"
+    return version_in(answer(node, look))
+
+
 def whole(node: Shell) -> None:
     """Demand that every file of the image that runs has the content it was made with; each byte is read."""
     done = node.run(f"cd / && md5sum --quiet --check {SUMS}", timeout=180.0)

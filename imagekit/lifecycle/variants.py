@@ -57,6 +57,7 @@ class File:
     path: str
     data: bytes = b""
     link: str = ""
+    mode: int = 0o644
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +158,7 @@ def _tar(files: Sequence[File]) -> bytes:
     with tarfile.open(fileobj=stream, mode="w", format=tarfile.PAX_FORMAT) as archive:
         for file in sorted(files, key=lambda file: file.path):
             info = tarfile.TarInfo(file.path.lstrip("/"))
-            info.mode, info.size = 0o644, len(file.data)
+            info.mode, info.size = file.mode, len(file.data)
             if file.link:
                 info.type, info.linkname, info.mode = tarfile.SYMTYPE, file.link, 0o777
             archive.addfile(info, io.BytesIO(file.data))

@@ -236,7 +236,8 @@ class SimNode:
             return
         keep = self._mode is not Mode.PASSIVE or flaw is Flaw.PASSIVE_LOST
         if keep:
-            disk.images["passive.img"] = replace(made) if flaw is Flaw.PASSIVE_NOT_KEPT else disk.images["active.img"]
+            kept = disk.images["passive.img"] if flaw is Flaw.PASSIVE_NOT_KEPT else disk.images["active.img"]
+            disk.images["passive.img"] = kept
         disk.images["active.img"] = made
         self._unsynced = [made] if flaw is Flaw.NO_FSYNC else []
         if flaw is Flaw.TRANSITION_LEFT:
@@ -276,6 +277,9 @@ class SimNode:
         names = sorted(name for name in self.disk.images if name != "recovery.img")
         return 0, "\n".join(f"./{name} 100 {self.disk.changes}" for name in names)
 
+    def _peek(self, found: re.Match[str]) -> tuple[int, str]:
+        return 0, f'KAIROS_VERSION="{self.disk.images[found["name"]].version}"\n'
+
     def _run_cos(self, found: re.Match[str]) -> tuple[int, str]:
         return 0, "" if self._flaw is Flaw.SENTINEL_MISSING else f"cos-layout.env {self._mode.sentinel}"
 
@@ -308,6 +312,7 @@ SimNode._answers = (
     (re.escape(f"cd {ask.IMAGES} && find") + ".*", SimNode._listing),
     (r"systemctl is-system-running --wait", lambda node, _: (0, "running")),
     (r"systemctl list-units --failed.*", SimNode._failed),
+    (r"d=\$\(mktemp -d\).*/(?P<name>\w+\.img) .*", SimNode._peek),
     (r"cd / && md5sum .*", lambda node, _: (0 if node._image.whole else 1, "")),
     (r"sync; cat /sys/class/block/.*", lambda node, _: (0, f"0 0 0 0 0 0 {node.disk.sectors} 0")),
     (r"mount -o remount,rw .*", SimNode._fill),

@@ -18,7 +18,7 @@ FAILS = {
     Flaw.WRONG_STATE: ("upgrade", "recovery"),
     Flaw.NOT_PERSISTENT: ("install", "upgrade", "rollback", "recovery"),
     Flaw.FALLBACK_DISABLED: ("fallback-panic", "fallback-hang", "fallback-unit"),
-    Flaw.PASSIVE_NOT_KEPT: ("rollback", "fallback-panic"),
+    Flaw.PASSIVE_NOT_KEPT: ("rollback",),
     Flaw.PASSIVE_LOST: ("passive-upgrade",),
     Flaw.NOT_ONE_SHOT: ("rollback",),
     Flaw.RESET_KEEPS: ("reset",),

@@ -1,0 +1,83 @@
+"""The whole ladder on the embedded image, and nodes with a defect on which it must break."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from imagekit.build.builder import Build, earlier_build
+from imagekit.build.distro import distro_context
+from imagekit.config.load import Project, load_project
+from imagekit.lifecycle.start import itself
+from imagekit.lifecycle.table import SCENARIOS
+from imagekit.pipeline.ladder import Wish, climb
+from imagekit.pipeline.node import Subject
+from imagekit.plan.resolve import make_plan
+from imagekit.process import Completed, run
+from imagekit.services.dockerd import engine
+from imagekit.verify.outcome import Outcome
+from tests.e2e.conftest import Clone, environment
+from tests.e2e.mutant import mutated
+from tests.e2e.mutations import MUTATIONS, Mutation
+
+pytestmark = [pytest.mark.vm, pytest.mark.registry, pytest.mark.online]
+IMAGE = "debian-node"
+SEED = 20261122
+_LADDER_SECONDS = 7200.0
+_CUTS_SECONDS = 28_800.0
+
+
+def climbed(clone: Clone, *arguments: str, timeout: float) -> tuple[Completed, dict[str, Any]]:
+    """Run `imagekit test` with these arguments; its result file."""
+    argv = clone.argv("test", IMAGE, *arguments)
+    done = run(argv, timeout=timeout, cwd=clone.root, env=environment(), ok=range(256))
+    folders = sorted((clone.work / "runs").glob("*/result.json"))
+    return done, json.loads(folders[-1].read_text())
+
+
+def test_every_scenario_keeps_its_promise(clone: Clone) -> None:
+    done, result = climbed(clone, "--lifecycle", "--seed", str(SEED), timeout=_LADDER_SECONDS)
+    told = {scenario["name"]: (scenario["outcome"], scenario["detail"]) for scenario in result["scenarios"]}
+    assert {name: outcome for name, (outcome, _) in told.items()} == {each.name: "passed" for each in SCENARIOS}, told
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert result["verdict"] == "passed"
+    assert "no channel points at another" in next(row["note"] for row in result["stages"] if row["name"] == "lifecycle")
+    folder = clone.work / "runs" / result["run_id"]
+    assert all((folder / "lifecycle" / name / "console.log").exists() for name in told)
+    assert not list((clone.work / "lifecycle").iterdir())
+
+
+@pytest.mark.nightly
+def test_a_hundred_power_cuts_lose_no_node(clone: Clone) -> None:
+    asked = ("--scenario", "power-cuts", "--cuts", "100", "--seed", str(SEED))
+    done, result = climbed(clone, *asked, timeout=_CUTS_SECONDS)
+    [scenario] = result["scenarios"]
+    assert scenario["outcome"] == "passed", scenario["detail"]
+    assert done.returncode == 0
+
+
+@pytest.mark.parametrize(
+    "mutation",
+    [pytest.param(each, marks=() if each.quick else pytest.mark.nightly, id=each.name) for each in MUTATIONS],
+)
+def test_a_defect_is_seen(clone: Clone, mutation: Mutation, tmp_path: Path) -> None:
+    clone.imagekit("build", IMAGE)
+    project = load_project(clone.root)
+    image = with_defect(project, mutation, tmp_path)
+    subject = Subject(project=project, name=IMAGE, image=image, run_id=f"t-{mutation.name}", folder=tmp_path / "run")
+    wish = Wish(names=(mutation.scenario,), cuts=1, seed=SEED)
+    [told] = climb(subject, itself(image.layout, image.digest, image.version), wish)
+    assert told.result.outcome is Outcome.FAILED, f"{mutation.name} passed as {mutation.scenario}: {told.result}"
+    assert "its budget is" not in told.result.detail, "slow is not broken"
+
+
+def with_defect(project: Project, mutation: Mutation, scratch: Path) -> Build:
+    """The image of the project with a defect."""
+    plan = make_plan(project, IMAGE)
+    image = earlier_build(project.work, plan)
+    assert image is not None
+    with engine(project.work) as running:
+        return mutated(mutation, image, project.root, distro_context(project, plan), scratch, running.host)
