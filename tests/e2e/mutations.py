@@ -135,6 +135,13 @@ MUTATIONS = (
         ),
     ),
     Mutation(
+        name="reset-keeps-persistent",
+        scenario="reset",
+        changes=(
+            _go("reset/reset.go", "return format(install.PersistentLabel, blockdev.Format, w.Out)", "return nil"),
+        ),
+    ),
+    Mutation(
         name="no-fsync",
         scenario="power-cuts",
         changes=(
