@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 import pytest
-import yaml
 
 from imagekit.process import Completed, run
 
@@ -79,19 +78,3 @@ def test_no_file_is_large() -> None:
 def test_no_file_names_a_machine_path_or_an_index(text: str) -> None:
     wanted = text.encode()
     assert [str(path) for path in project_files() if wanted in path.read_bytes()] == []
-
-
-def workflows() -> list[Path]:
-    """The workflows of GitHub Actions."""
-    return sorted((ROOT / ".github" / "workflows").glob("*.yml"))
-
-
-@pytest.mark.parametrize("path", workflows(), ids=lambda path: path.name)
-def test_workflow_grants_nothing_at_the_top(path: Path) -> None:
-    assert yaml.safe_load(path.read_text())["permissions"] == {}
-
-
-@pytest.mark.parametrize("path", workflows(), ids=lambda path: path.name)
-def test_workflow_pins_actions_by_commit(path: Path) -> None:
-    uses = re.findall(r"^\s*-?\s*uses:\s*(\S+)", path.read_text(), re.MULTILINE)
-    assert [name for name in uses if not name.startswith("./") and not re.search(r"@[0-9a-f]{40}$", name)] == []

@@ -1,0 +1,93 @@
+"""The workflows of GitHub Actions and the action: pinned, without rights they do not need, clean for two linters."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+import yaml
+
+from imagekit.cli import COMMANDS, cli
+from imagekit.process import run
+
+ROOT = Path(__file__).parents[2]
+BIN = Path(sys.executable).parent
+ACTION = ROOT / "action.yml"
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+# They write a channel file, and come with the channels.
+OF_THE_CHANNELS = {"promote", "rollback"}
+
+
+def jobs(path: Path) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = yaml.safe_load(path.read_text())["jobs"]
+    return found
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_workflow_grants_nothing_at_the_top_and_each_job_names_its_rights(path: Path) -> None:
+    assert yaml.safe_load(path.read_text())["permissions"] == {}
+    assert [name for name, job in jobs(path).items() if "permissions" not in job] == []
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_workflow_has_a_concurrency_group(path: Path) -> None:
+    assert yaml.safe_load(path.read_text())["concurrency"]["group"]
+
+
+@pytest.mark.parametrize("path", [*WORKFLOWS, ACTION], ids=lambda path: path.name)
+def test_actions_are_pinned_by_commit(path: Path) -> None:
+    uses = re.findall(r"^\s*-?\s*uses:\s*(\S+)", path.read_text(), re.MULTILINE)
+    assert [name for name in uses if not name.startswith("./") and not re.search(r"@[0-9a-f]{40}$", name)] == []
+
+
+@pytest.mark.parametrize("path", [*WORKFLOWS, ACTION], ids=lambda path: path.name)
+def test_an_action_has_one_version_everywhere(path: Path) -> None:
+    everywhere = "\n".join(file.read_text() for file in (*WORKFLOWS, ACTION))
+    for name, pin in re.findall(r"uses:\s*([^@\s]+)@(\S+)", path.read_text()):
+        assert set(re.findall(rf"uses:\s*{re.escape(name)}@(\S+)", everywhere)) == {pin}
+
+
+def test_a_pull_request_pushes_and_signs_nothing() -> None:
+    for path in WORKFLOWS:
+        events = yaml.safe_load(path.read_text())[True]  # YAML 1.1 reads the key `on` as true
+        if "pull_request" not in events:
+            continue
+        called = [job["uses"] for job in jobs(path).values() if "uses" in job]
+        files = [path, *(ROOT / name for name in called)]
+        rights = [job.get("permissions") or {} for file in files for job in jobs(file).values()]
+        assert {right for each in rights for right in each.values()} <= {"read"}
+        assert not re.search(r"secrets\.|github\.token", "".join(file.read_text() for file in files))
+
+
+@pytest.mark.parametrize("path", [*WORKFLOWS, ACTION], ids=lambda path: path.name)
+def test_the_commands_that_are_called_exist(path: Path) -> None:
+    called = re.findall(r"bin/imagekit\"?(?: --project \S+)? (.*)", path.read_text())
+    for line in called:
+        words = line.split()
+        if words[0].strip('"').startswith("$") or words[0] in OF_THE_CHANNELS - set(COMMANDS):
+            continue
+        assert words[0] in COMMANDS, line
+        command = cli.get_command(click.Context(cli), words[0])
+        assert command is not None
+        options = {name for one in command.params for name in one.opts}
+        assert {word for word in words if word.startswith("--")} <= options, line
+
+
+def test_zizmor_finds_nothing_at_its_strictest() -> None:
+    argv: list[str | Path] = [BIN / "zizmor", "--offline", "--strict-collection", "--persona=auditor"]
+    done = run([*argv, "--quiet", ROOT / ".github", ACTION], timeout=120, cwd=ROOT, ok=range(256))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_actionlint_finds_nothing() -> None:
+    program = ROOT / ".imagekit/tools/bin/actionlint"
+    if not program.exists():
+        pytest.skip("no actionlint: bin/setup dev builds it where Go is")
+    path = f"{BIN}{os.pathsep}{os.environ['PATH']}"  # shellcheck is there, and looks at every `run`
+    done = run([program, "-no-color", *WORKFLOWS], timeout=120, cwd=ROOT, env={"PATH": path}, ok=range(256))
+    assert done.returncode == 0, done.stdout + done.stderr
