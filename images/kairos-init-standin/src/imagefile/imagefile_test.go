@@ -18,6 +18,15 @@ func TestLoopConfigHasTheKernelsSize(t *testing.T) {
 	}
 }
 
+func TestLoopInfoHasTheKernelsSize(t *testing.T) {
+	if size := unsafe.Sizeof(loopInfo{}); size != 232 {
+		t.Errorf("struct loop_info64 is 232 bytes, ours %d", size)
+	}
+	if Backs("/etc/passwd", "/dev/null") || Backs("/nowhere", "/dev/null") {
+		t.Error("a file is behind a device that is no loop")
+	}
+}
+
 func needs(t *testing.T, tool string) {
 	t.Helper()
 	if _, err := exec.LookPath(tool); err != nil {

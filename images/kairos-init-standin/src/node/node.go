@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+	"time"
 
 	"standin/cloudconfig"
 	"standin/stage"
@@ -122,11 +123,24 @@ func remounted(mount sys.Mount) (*Mounted, error) {
 		return nil, fmt.Errorf("remount %s for writing: %w", mount.Point, err)
 	}
 	return &Mounted{Point: mount.Point, undo: func() error {
-		if err := syscall.Mount("", mount.Point, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, ""); err != nil {
-			return fmt.Errorf("remount %s read-only: %w", mount.Point, err)
-		}
+		readOnlyAgain(mount.Point)
 		return nil
 	}}, nil
+}
+
+// readOnlyAgain gives a loop device a few seconds to let its file go. What was
+// written is on the disk by then, so a failure is told and is no error.
+func readOnlyAgain(point string) {
+	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(100 * time.Millisecond) {
+		err := syscall.Mount("", point, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, "")
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			fmt.Fprintf(os.Stderr, "warning: %s stays writable until the next boot: %v\n", point, err)
+			return
+		}
+	}
 }
 
 // Hooks runs the stages that belong to a verb.

@@ -154,3 +154,21 @@ func TestKeysThatAreNone(t *testing.T) {
 		}
 	}
 }
+
+// The bundle was made by imagekit's own signer (imagekit/sign/native.py).
+func TestImagekitsBundleIsRead(t *testing.T) {
+	key, err := ReadKey("testdata/cosign.pub")
+	if err != nil {
+		t.Fatal(err)
+	}
+	bundle, err := os.ReadFile("testdata/bundle.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := key.Verify(bundle, registry.Digest("sha256:"+strings.Repeat("ab", 32))); err != nil {
+		t.Error(err)
+	}
+	if err := key.Verify(bundle, registrytest.Digest(nil)); err == nil {
+		t.Error("it counts for another image")
+	}
+}

@@ -132,7 +132,7 @@ func (w Wish) finish(state string, hooks node.Hooks) error {
 	if err := assess.Trial(state); err != nil {
 		return err
 	}
-	if err := swap(state, w.Mode != bootmode.Passive); err != nil {
+	if err := swap(state, w.keepsOld(state)); err != nil {
 		return err
 	}
 	if err := hooks.Run("after-upgrade"); err != nil {
@@ -147,6 +147,25 @@ func (w Wish) finish(state string, hooks node.Hooks) error {
 	return w.note(func(record *node.Record, now string) {
 		record.LastActiveUpgrade, record.LastActiveSource = now, w.Source.String()
 	})
+}
+
+// keepsOld says whether the active image becomes the passive one. It does not
+// when the passive image is the one that runs: booted from it, or upgraded
+// already since the boot. What runs is known to be good and stays.
+func (w Wish) keepsOld(state string) bool {
+	if w.Mode == bootmode.Passive {
+		return false
+	}
+	mounts, err := sys.Mounts()
+	if err != nil {
+		return true
+	}
+	for _, mount := range mounts {
+		if mount.Point == "/" && imagefile.Backs(filepath.Join(state, node.Passive), mount.Source) {
+			return false
+		}
+	}
+	return true
 }
 
 func (w Wish) finishRecovery(point string, hooks node.Hooks) error {
