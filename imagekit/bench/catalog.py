@@ -19,9 +19,11 @@ BENCHMARKS = {
     "checks": "the checks, against testinfra with a connection a fact",
     "push": "bytes of a second push, memory of a push of 1 GiB",
     "change": "a certificate added to the top layer, to the verdict",
+    "upgrade": "bytes, memory and time of an upgrade on the node, against dd",
+    "ladder": "every lifecycle scenario, against its boots and image writes",
     "cold": "a fresh clone with nothing cached, stage by stage",
 }
-SLOW = ("cold",)  # only when named
+SLOW = ("ladder", "cold")  # only when named
 
 
 def chosen(names: Sequence[str]) -> tuple[str, ...]:

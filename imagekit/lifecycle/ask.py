@@ -67,9 +67,11 @@ def upgrade(node: Shell, target: Target, tally: Tally, *, recovery: bool = False
     demand(done.returncode == 0, f"the upgrade to {target.kind} ended with {done.returncode}: {_last(done)}")
 
 
-def refused_upgrade(node: Shell, target: Target, *, because: str) -> None:
+def refused_upgrade(node: Shell, target: Target, tally: Tally, *, because: str) -> None:
     """Try to upgrade to an image, which must be refused, with words that the expression `because` knows."""
+    begun = now()
     done = node.run(upgrade_command(target), timeout=_UPGRADE_SECONDS)
+    tally.write_seconds += now() - begun
     demand(done.returncode != 0, f"the upgrade to {target.kind} was done, though it must be refused")
     said = re.search(because, done.stdout + done.stderr, flags=re.IGNORECASE)
     demand(said is not None, f"the upgrade to {target.kind} failed for another reason than expected: {_last(done)}")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from imagekit.disk.live import LiveArtifacts
-from imagekit.process import Completed
+from imagekit.process import Completed, now
 from imagekit.vm.boot import BootRequest, boot
 from imagekit.vm.disks import DiskSource, create_disk
 from imagekit.vm.domain import Disk, Forward
@@ -42,7 +42,7 @@ class StoryNode:
 
     @property
     def boot_seconds(self) -> float:
-        """Wall seconds of all boots that ended in a login."""
+        """Wall seconds of all boots, to the login or to where they hang."""
         return self._spent
 
     def run(self, command: str, *, timeout: float = 60.0) -> Completed:
@@ -60,17 +60,17 @@ class StoryNode:
 
     def reboot_until(self, words: str) -> bool:
         """Ask the node to reboot; whether the console says `words` before there is a login."""
-        mark = self._machine.console_mark()
+        mark, begun = self._machine.console_mark(), now()
         self._machine.ask_restart()
         self._machine.wait_restart()
-        return self._until(words, mark)
+        return self._until(words, mark, begun)
 
     def start_until(self, words: str) -> bool:
         """Cut the power and give it again; whether the console says `words` before there is a login."""
         self.cut_power()
-        mark = self._machine.console_mark()
+        mark, begun = self._machine.console_mark(), now()
         self._machine.start()
-        return self._until(words, mark)
+        return self._until(words, mark, begun)
 
     def cut_power(self) -> None:
         """Take the power away, now."""
@@ -86,10 +86,11 @@ class StoryNode:
         end = Deadline.after(seconds)
         wait_until(lambda: end.passed, Deadline.after(seconds + 1), what="the moment of the power cut", every=0.02)
 
-    def _until(self, words: str, mark: int) -> bool:
+    def _until(self, words: str, mark: int, begun: float) -> bool:
         pattern = f"{re.escape(words)}|{_LOGIN}"
         line = self._machine.wait_console(pattern, limit=_UNTIL_SECONDS, since=mark)
         if words in line:
+            self._spent += now() - begun
             return True
         self._spent += self._machine.wait_boot(boots=_STARTS, through_crashes=True).seconds_to_ssh
         return False
@@ -111,7 +112,7 @@ class MediumNode:
 
     @property
     def boot_seconds(self) -> float:
-        """Wall seconds of all boots that ended in a login."""
+        """Wall seconds of all boots, to the login or to where they hang."""
         return self._live_seconds + (self._installed.boot_seconds if self._installed else 0.0)
 
     def run(self, command: str, *, timeout: float = 60.0) -> Completed:

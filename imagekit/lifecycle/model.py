@@ -67,7 +67,7 @@ class Shell(Protocol):
 
     @property
     def boot_seconds(self) -> float:
-        """Wall seconds of all boots that ended in a login."""
+        """Wall seconds of all boots, to the login or to where they hang."""
 
     def run(self, command: str, *, timeout: float = 60.0) -> Completed:
         """Run a shell command as root; `timeout` in seconds on the machine of reference."""

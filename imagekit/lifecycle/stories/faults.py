@@ -16,7 +16,7 @@ def disk_full(world: World, tally: Tally) -> None:
         tally.nodes.append(node)
         before = ask.images(node)
         _fill(node)
-        ask.refused_upgrade(node, world.supply.target(Kind.NEXT), because=r"\b(space|room|fit|large)\b")
+        ask.refused_upgrade(node, world.supply.target(Kind.NEXT), tally, because=r"\b(space|room|fit|large)\b")
         ask.demand(ask.images(node) == before, f"a failed upgrade left {ask.images(node)}, there was {before}")
         _free(node)
         node.reboot()
@@ -30,7 +30,7 @@ def source_dies(world: World, tally: Tally) -> None:
         before, target = ask.images(node), world.supply.target(Kind.NEXT)
         world.supply.die_after(target.size // 2)
         try:
-            ask.refused_upgrade(node, target, because=_LOST)
+            ask.refused_upgrade(node, target, tally, because=_LOST)
         finally:
             world.supply.revive()
         ask.demand(ask.images(node) == before, f"a failed upgrade left {ask.images(node)}, there was {before}")

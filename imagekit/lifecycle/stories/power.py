@@ -30,6 +30,7 @@ def power_cuts(world: World, tally: Tally) -> None:
             target, moment = life.other, dice.uniform(0.0, _LATEST) * whole
             ask.begin(node, ask.upgrade_command(target))
             node.pause(moment)
+            tally.write_seconds += moment
             life.survive(target, f"{moment:.1f} s into an upgrade of {whole:.1f} s, cut {number} of {world.cuts}")
 
 

@@ -21,7 +21,7 @@ def _story(kind: Kind) -> Story:
             tally.nodes.append(node)
             _trust(node, world)
             with _nothing_written(node):
-                ask.refused_upgrade(node, world.supply.target(kind), because=r"sign|verif")
+                ask.refused_upgrade(node, world.supply.target(kind), tally, because=r"sign|verif")
 
     return refused
 
@@ -32,7 +32,7 @@ def damaged(world: World, tally: Tally) -> None:
         tally.nodes.append(node)
         _trust(node, world)
         before = ask.images(node)
-        ask.refused_upgrade(node, world.supply.target(Kind.DAMAGED), because=r"digest|hash|checksum|sha256")
+        ask.refused_upgrade(node, world.supply.target(Kind.DAMAGED), tally, because=r"digest|hash|checksum|sha256")
         ask.demand(ask.images(node) == before, f"a refused upgrade left {ask.images(node)}, there was {before}")
         target = world.supply.target(Kind.NEXT)
         ask.upgrade(node, target, tally)

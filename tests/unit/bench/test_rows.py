@@ -6,15 +6,18 @@ import logging
 
 import pytest
 
-from imagekit.bench import boot, change, push
+from imagekit.bench import boot, change, ladder, push, upgrade
 from imagekit.bench.cost import cost
 from imagekit.bench.madelayout import MadeImage
 from imagekit.bench.model import Met
 from imagekit.bench.plain import PlainBoot
 from imagekit.bench.rootfs import step_seconds
+from imagekit.lifecycle.runner import Told
 from imagekit.log import step
 from imagekit.oci import Digest
 from imagekit.report.result import StageRow, StageStatus
+from imagekit.verify.outcome import Outcome
+from imagekit.verify.scenario import ScenarioResult
 from imagekit.vm.interface import Accelerator, BootRecord, Road, VmShape
 
 PLAIN = PlainBoot(seconds_to_ssh=50.0, cpu_seconds=70.0)
@@ -80,3 +83,27 @@ def test_the_cost_of_a_block_counts_wall_and_processor() -> None:
         sum(range(300_000))
     assert found.seconds > 0
     assert found.cpu_seconds >= 0
+
+
+def told(name: str, outcome: Outcome = Outcome.PASSED) -> Told:
+    """A scenario of 100 s, 60 of them boots and 20 an image write."""
+    result = ScenarioResult(name=name, promise="Kept.", outcome=outcome, seconds=100.0, budget=200.0, boots=3)
+    return Told(result=result, boot_seconds=60.0, write_seconds=20.0, writes=1)
+
+
+@pytest.mark.parametrize(("seconds", "met"), [(208.0, Met.YES), (209.0, Met.NO)])
+def test_the_ladder_is_held_against_its_boots_and_writes(seconds: float, met: Met) -> None:
+    whole, *each = ladder.rows_of([told("a"), told("b", Outcome.FAILED)], seconds)
+    assert whole.reference == 160.0
+    assert whole.met is met
+    assert "6 starts 120 s, 2 whole writes and broken ones 40 s; 1 did not pass" in whole.note
+    assert [row.name for row in each] == ["scenario a", "scenario b"]
+
+
+@pytest.mark.parametrize(("written", "met"), [(110, Met.YES), (111, Met.NO)])
+def test_an_upgrade_is_held_against_the_image(written: int, met: Met) -> None:
+    cost = upgrade.UpgradeCost(written=written, image=100, memory_kib=64_000, seconds=30.0, dd_seconds=10.0)
+    bytes_row, memory, time = upgrade.rows_of(cost)
+    assert bytes_row.met is met
+    assert memory.met is Met.YES
+    assert time.ratio == 3.0
