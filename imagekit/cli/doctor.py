@@ -18,7 +18,7 @@ def command(ctx: click.Context, as_json: bool) -> None:
     Each need with what was found and the command that gets what is missing. The accelerator is decided by booting a
     probe: a device node proves nothing. Exit code 3 when something needed is missing.
     """
-    from imagekit.doctor.check import check, remedies, to_json
+    from imagekit.doctor.check import OPTIONAL, check, remedies, to_json
     from imagekit.doctor.model import Need
     from imagekit.pipeline.needs import host_of
 
@@ -34,5 +34,5 @@ def command(ctx: click.Context, as_json: bool) -> None:
             click.echo(f"{finding.need:<15} {finding.found}  (wanted: {finding.wanted})")
         if lines := remedies(findings):
             click.echo(f"\nTo get what is missing:\n{lines}")
-    lacking = [finding for finding in findings if not finding.enough and finding.need is not Need.COSIGN]
+    lacking = [finding for finding in findings if not finding.enough and finding.need not in OPTIONAL]
     ctx.exit(3 if lacking else 0)

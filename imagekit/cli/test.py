@@ -9,6 +9,7 @@ import click
 
 from imagekit.cli.app import App
 from imagekit.cli.lifecycle import LifecycleWords, lifecycle_options, lifecycle_wish
+from imagekit.cli.machine import firmware_option
 from imagekit.cli.screen import finish
 
 
@@ -16,17 +17,24 @@ from imagekit.cli.screen import finish
 @click.argument("image", required=False)
 @click.option(
     "--road",
-    type=click.Choice(["fast", "live", "both"]),
+    type=click.Choice(["fast", "live", "both", "installed", "all"]),
     default="both",
     show_default=True,
-    help="Which way from the image to a running node.",
+    help="Which way from the image to a running node; both: fast and live.",
 )
+@firmware_option
 @click.option("--again", is_flag=True, help="Test again, although the same image passed the same checks before.")
 @click.option("--keep", is_flag=True, help="Keep the last machine until Enter or Ctrl-C, and say how to log in.")
 @lifecycle_options
 @click.pass_context
 def command(
-    ctx: click.Context, image: str | None, road: str, again: bool, keep: bool, **wishes: Unpack[LifecycleWords]
+    ctx: click.Context,
+    image: str | None,
+    road: str,
+    firmware: str | None,
+    again: bool,
+    keep: bool,
+    **wishes: Unpack[LifecycleWords],
 ) -> None:
     """Boot IMAGE and run the checks of its layers.
 
@@ -42,7 +50,8 @@ def command(
     from imagekit.vm.interface import DISKLESS, Road
 
     app: App = ctx.obj
-    roads: tuple[Road, ...] = DISKLESS if road == "both" else (Road(road),)
+    several = {"both": DISKLESS, "all": tuple(Road)}
+    roads: tuple[Road, ...] = several[road] if road in several else (Road(road),)
     if wishes["scenario"] and not wishes["lifecycle"]:
         roads = ()
     options = Options(
@@ -50,6 +59,7 @@ def command(
         publish=False,
         again=again or keep,
         lifecycle=lifecycle_wish(wishes),
+        firmware=firmware or "",
         keep=_hold if keep else None,
     )
     ctx.exit(finish(run_image(app.project, app.image_name(image), options)))

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from imagekit.config.model import ImagesFile, ImageSpec, LayerSpec, LockFile, Settings
+from imagekit.config.model import Firmware, ImagesFile, ImageSpec, LayerSpec, LockFile, Settings
 from imagekit.config.yamlfile import Key, YamlFile, parse_yaml, read_yaml
 from imagekit.errors import ConfigError
 
@@ -43,6 +43,12 @@ class Project:
                 hint=_suggest(name, self.images) or f"Images here: {', '.join(sorted(self.images))}.",
             )
         return self.images[name]
+
+    def with_machine(self, name: str, firmware: Firmware, *, tpm: bool) -> Project:
+        """The same project, with another firmware for the machine that an image is tested on."""
+        image = self.image(name)
+        vm = image.vm.model_copy(update={"firmware": firmware, "tpm": tpm})
+        return replace(self, images={**self.images, name: image.model_copy(update={"vm": vm})})
 
 
 def load_project(root: Path) -> Project:

@@ -24,6 +24,8 @@ from imagekit.doctor import (
     registry,
     squashfs,
     ssh,
+    tpm,
+    uefi,
 )
 from imagekit.doctor.distribution import this_distribution
 from imagekit.doctor.model import Finding, Host, Need
@@ -35,6 +37,8 @@ _CHECKS: dict[Need, Callable[[Host], Finding]] = {
     Need.LIBVIRT: libvirt.check,
     Need.QEMU: qemu.check,
     Need.ACCELERATOR: accelerator.check,
+    Need.UEFI: uefi.check,
+    Need.TPM: tpm.check,
     Need.MMDEBSTRAP: mmdebstrap.check,
     Need.SQUASHFS: squashfs.check,
     Need.INITRD: initrd.check,
@@ -50,6 +54,7 @@ _CHECKS: dict[Need, Callable[[Host], Finding]] = {
 BUILD = (Need.PYTHON, Need.ENGINE, Need.MMDEBSTRAP, Need.DISK)
 VERIFY = (Need.LIBVIRT, Need.QEMU, Need.ACCELERATOR, Need.SQUASHFS, Need.INITRD, Need.ISO, Need.SSH, Need.MEMORY)
 DISKS = (Need.DISK_IMAGES,)
+OPTIONAL = (Need.COSIGN, Need.UEFI, Need.TPM)  # their lack is told, and counts where they are used
 PUBLISH = (Need.REGISTRY, Need.PORTS)
 
 

@@ -17,6 +17,8 @@ class Need(StrEnum):
     LIBVIRT = "libvirt"
     QEMU = "qemu"
     ACCELERATOR = "accelerator"
+    UEFI = "uefi"
+    TPM = "tpm"
     MMDEBSTRAP = "mmdebstrap"
     SQUASHFS = "squashfs-tools"
     INITRD = "initrd"

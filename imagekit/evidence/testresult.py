@@ -104,6 +104,7 @@ def _machine(boot: BootRecord) -> dict[str, Any]:
         "road": str(boot.road),
         "accelerator": str(boot.accelerator),
         "firmware": str(boot.shape.firmware),
+        "tpm": str(boot.shape.tpm).lower(),
         "memoryMiB": str(boot.shape.memory_mib),
         "cpus": str(boot.shape.cpus),
         "cpuModel": boot.cpu_model,

@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from imagekit.config.load import Project
+from imagekit.config.model import Firmware, VmSpec
+from imagekit.vm.interface import Road
 
 if TYPE_CHECKING:
-    from imagekit.doctor.model import Host
+    from imagekit.doctor.model import Host, Need
+
+
+def machine_needs(vm: VmSpec, roads: Sequence[Road]) -> tuple[Need, ...]:
+    """What the machine of an image needs beside what every machine does."""
+    from imagekit.doctor.check import DISKS
+    from imagekit.doctor.model import Need
+
+    firmware = () if vm.firmware is Firmware.BIOS else (Need.UEFI,)
+    tpm = (Need.TPM,) if vm.tpm else ()
+    return (*firmware, *tpm, *(DISKS if Road.INSTALLED in roads else ()))
 
 
 def libvirt_uri(project: Project) -> str:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from imagekit.build.builder import Build
 from imagekit.config.load import Project
 from imagekit.config.merge import merged_cloud_config
 from imagekit.config.model import ImageSpec
+from imagekit.disk.installed import installed_disk
 from imagekit.disk.live import LiveArtifacts, live_artifacts
 from imagekit.log import step
 from imagekit.pipeline.needs import libvirt_uri
@@ -24,10 +26,15 @@ from imagekit.verify.runner import Suites, collect_checks, run_suites
 from imagekit.verify.tlspeer import Peers, TlsPeer, both_peers
 from imagekit.vm.boot import BootRequest, boot
 from imagekit.vm.console import Console, load_patterns
+from imagekit.vm.disks import DiskSource
 from imagekit.vm.domain import Forward
-from imagekit.vm.folder import machines_folder
+from imagekit.vm.folder import machines_folder, owned_folder
+from imagekit.vm.hardware import NodeRequest
+from imagekit.vm.identity import fresh_keys, seed_disk
 from imagekit.vm.interface import BootRecord, Road, VmShape
 from imagekit.vm.machine import NodeMachine
+from imagekit.vm.node import InstalledNode, node
+from imagekit.vm.profile import profile_name
 from imagekit.vm.sweep import sweep
 
 
@@ -57,6 +64,11 @@ class Subject:
         vm = self.spec.vm
         return VmShape(memory_mib=vm.memory_mib, cpus=vm.cpus, firmware=vm.firmware, tpm=vm.tpm)
 
+    @property
+    def cloud_config(self) -> dict[str, Any]:
+        """The image's own cloud-config."""
+        return merged_cloud_config([self.project.root / path for path in self.spec.cloud_config])
+
     def suites(self, road: Road) -> Suites:
         """Where its checks are."""
         return Suites(
@@ -84,6 +96,11 @@ def make_disks(subject: Subject) -> LiveArtifacts:
     return live_artifacts(subject.image.layout, subject.image.digest, work / "disks", harness=subject.harness)
 
 
+def make_installed_disk(subject: Subject) -> Path:
+    """The disk with an installed node of the image; kept by its digest, only read."""
+    return installed_disk(subject.image.layout, subject.image.digest, subject.project.work / "disks").path
+
+
 def refuse_contradictory_suites(subject: Subject, road: Road) -> None:
     """Hold what the checks need against the machine they will get, before it is booted."""
     checks = collect_checks(subject.spec.layers, subject.suites(road), road=road)
@@ -96,24 +113,59 @@ def machine_of(
 ) -> Iterator[NodeMachine]:
     """A booted machine for the time of the block; what killed runs left behind is removed first."""
     uri = libvirt_uri(subject.project)
-    forwards = [Forward(port=peer.port, host_port=peer.port, address=peer.address) for peer in _each(peers)]
-    seeds = [subject.project.root / path for path in subject.spec.cloud_config]
-    with libvirt(uri):
+    forwards = tuple(Forward(port=peer.port, host_port=peer.port, address=peer.address) for peer in _each(peers))
+    with ExitStack() as stack:
+        stack.enter_context(libvirt(uri))
         sweep(uri, work=machines_folder(subject.project.work))
-        request = BootRequest(
+        match road:
+            case Road.FAST | Road.LIVE:
+                yield stack.enter_context(boot(_boot_request(subject, artifacts, road, forwards, uri)))
+            case Road.INSTALLED:
+                yield stack.enter_context(_first_boot(subject, forwards, uri))
+
+
+def _boot_request(
+    subject: Subject, artifacts: LiveArtifacts, road: Road, forwards: tuple[Forward, ...], uri: str
+) -> BootRequest:
+    return BootRequest(
+        name=subject.name,
+        run_id=subject.run_id,
+        artifacts=artifacts,
+        folder=subject.folder / road.value,
+        harness=subject.harness,
+        road=road,
+        shape=subject.shape,
+        forwards=forwards,
+        cloud_config=subject.cloud_config,
+        uri=uri,
+    )
+
+
+@contextmanager
+def _first_boot(subject: Subject, forwards: tuple[Forward, ...], uri: str) -> Iterator[InstalledNode]:
+    """An overlay on the installed disk, booted by firmware and GRUB; a NoCloud disk says who may log in."""
+    keys = fresh_keys()
+    with ExitStack() as stack:
+        folder = stack.enter_context(owned_folder(subject.run_id))
+        request = NodeRequest(
             name=subject.name,
             run_id=subject.run_id,
-            artifacts=artifacts,
-            folder=subject.folder / road.value,
+            folder=subject.folder / Road.INSTALLED.value,
+            work=machines_folder(subject.project.work),
             harness=subject.harness,
-            road=road,
+            disks=(DiskSource(backing=make_installed_disk(subject)),),
+            media=(seed_disk(keys, subject.name, folder, subject.cloud_config),),
+            keys=keys,
             shape=subject.shape,
-            forwards=tuple(forwards),
-            cloud_config=merged_cloud_config(seeds),
+            forwards=forwards,
             uri=uri,
         )
-        with boot(request) as machine:
-            yield machine
+        machine = stack.enter_context(node(request))
+        with step(f"Booting {subject.name} (installed, {profile_name(subject.shape)})") as told:
+            machine.start()
+            record = machine.wait_boot()
+            told.note = ", ".join(f"{phase.name} {phase.seconds:.1f} s" for phase in record.phases)
+        yield machine
 
 
 @contextmanager

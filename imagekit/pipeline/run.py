@@ -20,7 +20,7 @@ from imagekit.packages import Package
 from imagekit.pipeline import node
 from imagekit.pipeline.image import built, proven
 from imagekit.pipeline.ladder import Wish, climb, start_of, with_seed
-from imagekit.pipeline.needs import host_of
+from imagekit.pipeline.needs import host_of, machine_needs
 from imagekit.pipeline.node import RoadResult, Subject
 from imagekit.pipeline.record import Record, layer_rows
 from imagekit.pipeline.release import publish
@@ -32,6 +32,7 @@ from imagekit.report.result import ConsoleExcerpt, ReleaseRow, RunResult, Verdic
 from imagekit.verify.outcome import SuiteResult
 from imagekit.verify.scenario import ScenarioResult
 from imagekit.vm.interface import DISKLESS, Road
+from imagekit.vm.profile import parse_profile
 from imagekit.vm.ssh import shell_argv
 
 
@@ -39,6 +40,7 @@ from imagekit.vm.ssh import shell_argv
 class Options:
     """What to do: the roads to test on, whether to publish, whether to test again what passed before.
 
+    `firmware` names the profile of the machine, such as ``uefi+tpm``; without it the image's own declaration holds.
     With `lifecycle` its scenarios follow the checks; with no roads they are all that is done. `keep` is called with a
     login command while the last machine, good or bad, still runs.
     """
@@ -47,6 +49,7 @@ class Options:
     publish: bool = True
     again: bool = False
     lifecycle: Wish | None = None
+    firmware: str = ""
     keep: Callable[[str], None] | None = None
 
 
@@ -83,6 +86,9 @@ class _Run:
 
 def run_image(project: Project, name: str, options: Options) -> Finished:
     """Build, test and publish an image; errors end up in the result and in `Finished.error`, never half-told."""
+    if options.firmware:
+        firmware, tpm = parse_profile(options.firmware)
+        project = project.with_machine(name, firmware, tpm=tpm)
     run_id, folder = new_run(project.work)
     if options.lifecycle is not None:
         options = replace(options, lifecycle=with_seed(options.lifecycle))
@@ -106,7 +112,9 @@ def run_image(project: Project, name: str, options: Options) -> Finished:
 
 def _again(options: Options, name: str) -> str:
     wish = options.lifecycle.again if options.lifecycle else ""
-    return f"imagekit {'run' if options.publish else 'test'} {name}{wish}"
+    road = f" --road {options.roads[0]}" if len(options.roads) == 1 else ""
+    firmware = f" --firmware {options.firmware}" if options.firmware else ""
+    return f"imagekit {'run' if options.publish else 'test'} {name}{road}{firmware}{wish}"
 
 
 def _keep(run: _Run) -> None:
@@ -192,6 +200,7 @@ def _needs(run: _Run, image: Build | None) -> list[Need]:
     return [
         *(build if image is None else ()),
         *(VERIFY if run.earlier is None or run.options.lifecycle else ()),
+        *machine_needs(run.project.image(run.name).vm, run.options.roads),
         *(PUBLISH if run.options.publish else ()),
     ]
 
@@ -200,6 +209,8 @@ def _test(run: _Run, subject: Subject) -> None:
     """Boot every road and run the checks there; stops at the first road that does not pass."""
     with run.record.stage("disks", "Disks") as stage:
         artifacts = node.make_disks(subject)
+        if Road.INSTALLED in run.options.roads:
+            node.make_installed_disk(subject)
         stage.reused, stage.note = artifacts.reused, f"kernel {artifacts.kernel_release}"
     for road in run.options.roads:
         run.at = road

@@ -30,6 +30,9 @@ _SETTINGS = {
     # QEMU's user network starts a relay for each connection of the guest to a server of the harness, which is what lets
     # the guest reach that server and nothing else of the host; libvirt's sandbox forbids QEMU to start programs.
     "seccomp_sandbox": "0",
+    # The TPM's emulator keeps its state in the private folder of its machine.
+    "swtpm_user": '"root"',
+    "swtpm_group": '"root"',
 }
 
 

@@ -75,12 +75,14 @@ def _short_of(need: str, wanted: Any, offer: Offer) -> str | None:
             return None if offer.network or not wanted else "none"
         case "firmware":
             return None if offer.shape.firmware == wanted else str(offer.shape.firmware)
+        case "tpm":
+            return None if offer.shape.tpm or not wanted else "none"
         case "service":
             return None if wanted in offer.services else _words(offer.services)
         case "unit":
             return f"{wanted} masked" if wanted in offer.masked_units else None
         case _:
-            return "nothing by that name (known: memory_mib, cpus, disk_mib, network, firmware, service, unit)"
+            return "nothing by that name (known: memory_mib, cpus, disk_mib, network, firmware, tpm, service, unit)"
 
 
 def _words(value: Any) -> str:

@@ -125,7 +125,14 @@ def _running(
             cpu_seconds=hypervisor.cpu_seconds(handle),
             speed=speed.speed,
         )
-        yield NodeMachine(name=domain.name, target=target, record=record, console=console, watch=watch)
+        yield NodeMachine(
+            name=domain.name,
+            target=target,
+            record=record,
+            console=console,
+            watch=watch,
+            runs=lambda: hypervisor.runs(handle),
+        )
 
 
 def _domain(

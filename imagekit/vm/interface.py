@@ -80,6 +80,10 @@ class BootRecord:
     seconds_to_banner: float = 0.0
     phases: tuple[BootPhase, ...] = ()
 
+    def scaled(self, seconds: float) -> float:
+        """A time limit for the machine of reference, for this one; never shortened."""
+        return seconds / min(1.0, self.speed)
+
 
 class Machine(Protocol):
     """A running node."""

@@ -10,6 +10,8 @@ from imagekit.vm import ssh
 from imagekit.vm.console import Console, ConsoleMatch
 from imagekit.vm.errors import BootFailedError, ConnectionLostError
 from imagekit.vm.interface import BootRecord, SshTarget
+from imagekit.vm.watch import awaited
+from imagekit.waiting import Deadline
 
 _JOURNAL_LIMIT = 32 << 20
 
@@ -18,7 +20,14 @@ class NodeMachine:
     """A running machine behind `imagekit.vm.interface.Machine`; lives as long as the block that made it."""
 
     def __init__(
-        self, *, name: str, target: SshTarget, record: BootRecord | None, console: Console, watch: Callable[[], None]
+        self,
+        *,
+        name: str,
+        target: SshTarget,
+        record: BootRecord | None,
+        console: Console,
+        watch: Callable[[], None],
+        runs: Callable[[], bool],
     ) -> None:
         self.name = name
         self.ssh = target
@@ -26,6 +35,12 @@ class NodeMachine:
         self._record = record
         self._console = console
         self._watch = watch
+        self._runs = runs
+
+    @property
+    def running(self) -> bool:
+        """Whether the machine is on."""
+        return self._runs()
 
     @property
     def boot(self) -> BootRecord:
@@ -48,6 +63,11 @@ class NodeMachine:
     def copy_from(self, remote: str, local: Path, *, limit: int = 64 << 20) -> None:
         """Fetch one file, of at most `limit` bytes; links are not followed on this side."""
         ssh.copy_file(self.ssh, remote, local, limit=limit)
+
+    def wait_off(self, *, limit: float) -> None:
+        """Wait until the guest has switched the machine off; raises `BootFailedError` at the deadline."""
+        deadline = Deadline.after(self.boot.scaled(limit))
+        awaited(lambda: not self.running, deadline, lambda: None, self._console, f"{self.name} to go off")
 
     def console_matches(self) -> list[ConsoleMatch]:
         """Every line of the console so far that the pattern table knows."""

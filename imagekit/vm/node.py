@@ -81,7 +81,12 @@ class InstalledNode(NodeMachine):
     ) -> None:
         console = Console(empty_log(request.folder), load_patterns(request.harness / "console-patterns.yaml"))
         super().__init__(
-            name=hardware.name, target=target, record=None, console=console, watch=partial(self._look, through=True)
+            name=hardware.name,
+            target=target,
+            record=None,
+            console=console,
+            watch=partial(self._look, through=True),
+            runs=lambda: power.running,
         )
         self.boot_id = ""
         self._request = request
@@ -96,11 +101,6 @@ class InstalledNode(NodeMachine):
         self._before = 0
         self._cpu_before = 0.0
         self._key_at = 0.0
-
-    @property
-    def running(self) -> bool:
-        """Whether the machine is on."""
-        return self._power.running
 
     @property
     def boot_count(self) -> int:
@@ -176,7 +176,7 @@ class InstalledNode(NodeMachine):
         self.wait_off(limit=limit)
 
     def wait_off(self, *, limit: float = DOWN_LIMIT) -> None:
-        """Wait until the machine is off; raises `BootFailedError` at the deadline."""
+        """Wait until the guest has switched the machine off; raises `BootFailedError` at the deadline."""
         awaited(lambda: not self.running, self._deadline(limit), lambda: None, self._console, f"{self.name} to go off")
         self.cut_power()
 

@@ -42,6 +42,7 @@ def test_met(needs: dict[str, Any]) -> None:
         ({"cpus": 3}, "needs cpus 3, the machine offers 2"),
         ({"disk_mib": 101}, "the machine offers 100"),
         ({"firmware": "uefi"}, "needs firmware uefi, the machine offers bios"),
+        ({"tpm": True}, "needs tpm True, the machine offers none"),
         ({"service": "ldap"}, "needs service ldap, the machine offers tls"),
         ({"unit": "fail2ban.service"}, "fail2ban.service masked"),
         ({"memroy_mib": 1}, "nothing by that name"),

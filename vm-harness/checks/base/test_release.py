@@ -88,7 +88,20 @@ def test_agent_says_live(agent: dict[str, str]) -> None:
     assert agent["boot"] == "livecd_boot"
 
 
-@pytest.mark.road("live")
+@pytest.mark.road("installed")
+def test_active_sentinel(facts: Facts) -> None:
+    """An installed node that was started as usual carries the active sentinel and no other."""
+    modes = {path for path in facts.files if re.fullmatch(r"/run/cos/\w+_mode", path)}
+    assert modes == {"/run/cos/active_mode"}
+
+
+@pytest.mark.road("installed")
+def test_agent_says_active(agent: dict[str, str]) -> None:
+    """kairos-agent calls the usual boot of an installed node active."""
+    assert agent["boot"] == "active_boot"
+
+
+@pytest.mark.road("live", "installed")
 def test_stages_ran(facts: Facts) -> None:
     """The framework's boot stages ran and did not fail."""
     stages = {

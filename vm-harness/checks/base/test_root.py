@@ -10,13 +10,13 @@ from imagekit.verify.facts import Facts
 pytestmark = pytest.mark.runbook("root-file-system")
 
 
-@pytest.mark.road("fast")
+@pytest.mark.road("fast", "installed")
 def test_root_is_mounted_read_only(facts: Facts) -> None:
     """The root file system is mounted read-only."""
     assert "ro" in facts.mounts["/"].options | facts.mounts["/"].super_options
 
 
-@pytest.mark.road("fast")
+@pytest.mark.road("fast", "installed")
 def test_root_refuses_a_write(root: Host) -> None:
     """Even root cannot write below /usr."""
     attempt = root.run("touch /usr/bin/imagekit-probe")
