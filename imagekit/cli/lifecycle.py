@@ -42,7 +42,11 @@ def lifecycle_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def lifecycle_wish(words: LifecycleWords) -> Wish | None:
-    """What was asked for; None when nothing was. Raises `UsageError` for options that have no scenario to act on."""
+    """What was asked for; None when nothing was.
+
+    Raises `UsageError` for options that have no scenario to act on, `UnknownScenarioError` for a name that is none.
+    """
+    from imagekit.lifecycle.table import chosen
     from imagekit.pipeline.ladder import DEFAULT_CUTS, Wish
 
     if not words["lifecycle"] and not words["scenario"]:
@@ -50,6 +54,7 @@ def lifecycle_wish(words: LifecycleWords) -> Wish | None:
             if words.get(name) is not None:
                 raise click.UsageError(f"--{name.replace('_', '-')} goes with --lifecycle or --scenario")
         return None
+    chosen(words["scenario"])
     return Wish(
         names=() if words["lifecycle"] else words["scenario"],
         upgrade_from=words["upgrade_from"] or "",
