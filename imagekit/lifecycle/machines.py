@@ -27,12 +27,15 @@ _LOGIN = "login:"
 _UNTIL_SECONDS = 240.0
 _DISK_MIB = 12 << 10
 
+Scale = Callable[[float], float]
+
 
 class StoryNode:
-    """An installed node as stories see it."""
+    """An installed node as stories see it; `scaled` makes this machine's seconds of reference ones."""
 
-    def __init__(self, machine: InstalledNode) -> None:
+    def __init__(self, machine: InstalledNode, scaled: Scale) -> None:
         self._machine = machine
+        self._scaled = scaled
         self._spent = 0.0
 
     @property
@@ -47,7 +50,7 @@ class StoryNode:
 
     def run(self, command: str, *, timeout: float = 60.0) -> Completed:
         """Run a shell command as root."""
-        return self._machine.run(command, timeout=timeout)
+        return self._machine.run(command, timeout=self._scaled(timeout))
 
     def reboot(self) -> None:
         """Ask the node to reboot and wait for the next login; one start is allowed."""
@@ -99,8 +102,9 @@ class StoryNode:
 class MediumNode:
     """A machine that runs from the medium until `boot_from_disk`; from then on the installed one."""
 
-    def __init__(self, live: NodeMachine, leave: Callable[[], StoryNode]) -> None:
+    def __init__(self, live: NodeMachine, leave: Callable[[], StoryNode], scaled: Scale) -> None:
         self._live: NodeMachine | None = live
+        self._scaled = scaled
         self._live_seconds = live.boot.seconds_to_ssh
         self._leave = leave
         self._installed: StoryNode | None = None
@@ -117,7 +121,9 @@ class MediumNode:
 
     def run(self, command: str, *, timeout: float = 60.0) -> Completed:
         """Run a shell command as root."""
-        return (self._installed or self._medium).run(command, timeout=timeout)
+        if self._installed is not None:
+            return self._installed.run(command, timeout=timeout)
+        return self._medium.run(command, timeout=self._scaled(timeout))
 
     def boot_from_disk(self) -> None:
         """Cut the power, take the medium out, start, and wait for the login."""
@@ -143,6 +149,7 @@ class Rig:
     """What all machines of a ladder share; `disk` is the installed disk, only read, `artifacts` make the medium.
 
     `folder` keeps the consoles, `work` is where disks lie while their machines live; `forwards` lead to the supply.
+    `scaled` makes this machine's seconds of those of the machine of reference.
     """
 
     name: str
@@ -153,6 +160,7 @@ class Rig:
     disk: Path
     artifacts: LiveArtifacts
     shape: VmShape
+    scaled: Scale
     forwards: tuple[Forward, ...] = ()
     cloud_config: Mapping[str, Any] = field(default_factory=dict)
     uri: str | None = None
@@ -170,7 +178,7 @@ class RigMachines:
     def installed(self, name: str) -> Iterator[StoryNode]:
         """A fork of the installed disk, booted; who may log in comes with a seed at this first boot."""
         with self._seed() as seed, node(self._request(name, self._rig.disk, (seed,))) as machine:
-            made = StoryNode(machine)
+            made = StoryNode(machine, self._rig.scaled)
             made.start()
             yield made
 
@@ -187,11 +195,12 @@ class RigMachines:
 
             def leave() -> StoryNode:
                 live.close()
-                made = StoryNode(stack.enter_context(node(self._request(f"{name}-disk", disk, ()))))
+                installed = stack.enter_context(node(self._request(f"{name}-disk", disk, ())))
+                made = StoryNode(installed, rig.scaled)
                 made.start()
                 return made
 
-            yield MediumNode(machine, leave)
+            yield MediumNode(machine, leave, rig.scaled)
 
     def _request(self, name: str, disk: Path, media: tuple[Path, ...]) -> NodeRequest:
         rig = self._rig

@@ -24,7 +24,7 @@ from imagekit.pipeline.node import Subject
 from imagekit.pipeline.release import registry_client
 from imagekit.pipeline.trusted import keys_of
 from imagekit.services.libvirtd import libvirt
-from imagekit.vm.accel import acceleration
+from imagekit.vm.accel import Acceleration, acceleration
 from imagekit.vm.folder import owned_folder
 from imagekit.vm.sweep import sweep
 
@@ -68,10 +68,9 @@ def with_seed(wish: Wish) -> Wish:
 
 def climb(subject: Subject, start: Start, wish: Wish) -> Iterator[Told]:
     """Run the scenarios on machines that have `start` installed; yields each result as it comes."""
-    speed = acceleration(find("qemu-system-x86_64", "qemu-system-x86"))
     with ladder_world(subject, start, wish) as world:
         side_by_side = lanes(cores=os.cpu_count() or 1, free_mib=free_mib(), memory_mib=subject.shape.memory_mib)
-        yield from run_scenarios(wish.scenarios, world, scaled=speed.scaled, side_by_side=side_by_side)
+        yield from run_scenarios(wish.scenarios, world, scaled=this_machine().scaled, side_by_side=side_by_side)
 
 
 @contextmanager
@@ -99,6 +98,7 @@ def ladder_world(subject: Subject, start: Start, wish: Wish) -> Iterator[World]:
             disk=disk.path,
             artifacts=artifacts,
             shape=subject.shape,
+            scaled=this_machine().scaled,
             forwards=(forward,),
             cloud_config=merged_cloud_config([project.root / path for path in subject.spec.cloud_config]),
             uri=uri,
@@ -123,6 +123,11 @@ def start_of(subject: Subject, wish: Wish) -> Start:
         if pointer.reference.digest != subject.image.digest:
             return _pulled(subject, pointer.reference, f"channel {pointer.channel}")
     return itself(subject.image.layout, subject.image.digest, subject.image.version)
+
+
+def this_machine() -> Acceleration:
+    """How guests run here, and how fast."""
+    return acceleration(find("qemu-system-x86_64", "qemu-system-x86"))
 
 
 def free_mib() -> int:

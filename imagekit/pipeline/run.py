@@ -121,7 +121,7 @@ def _keep(run: _Run) -> None:
     """Remember a verdict about everything; one about a few scenarios alone is none."""
     if run.image is None or not run.options.roads or (run.told and not (_wish(run).whole)):
         return
-    names = [told.result.name for told in run.told]
+    names = [scenario.name for scenario in _scenarios(run)] if run.told else []
     name = verdict_id(run.project, run.name, run.image.digest, run.options.roads, lifecycle=names)
     keep_verdict(run.project.work, name, run.run_id)
 
