@@ -1,29 +1,36 @@
-"""A real registry server (docker-registry) on loopback with storage of its own; it can be killed and started again."""
+"""A real registry server on loopback with storage of its own; it can be killed and started again.
+
+Two programs are known: Debian's `docker-registry` (CNCF distribution 2.8) and `registry3` (distribution 3, built from
+tests/support/registry3).
+"""
 
 from __future__ import annotations
 
 import json
 import socket
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from imagekit.oci import Digest
 from imagekit.process import background
-from imagekit.publish.errors import RegistryUnavailableError
-from imagekit.publish.registry import Registry
-from imagekit.publish.wire import Patience
 from imagekit.waiting import Deadline, wait_until
 
 _START_SECONDS = 30.0
-_ONE_TRY = Patience(attempts=1, silence=2.0)
+PROGRAMS = ("docker-registry", "registry3")
 
 
 class DockerRegistry:
     """A server that runs inside a `with` block."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(
+        self, folder: Path, *, program: str = "docker-registry", settings: Mapping[str, Any] | None = None
+    ) -> None:
+        """`settings` add to the server's own: its `auth`, or the `tls` of `http`."""
         self.folder = folder
+        self.program = program
+        self.more = settings or {}
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.address = f"127.0.0.1:{free.getsockname()[1]}"
         self._running = ExitStack()
@@ -41,9 +48,9 @@ class DockerRegistry:
         config = self.folder / "config.json"
         config.write_text(json.dumps(self._settings()))
         self._child = self._running.enter_context(
-            background(["docker-registry", "serve", config], log=self.folder / "log")
+            background([self.program, "serve", config], log=self.folder / "log", env={"OTEL_TRACES_EXPORTER": "none"})
         )
-        wait_until(self._answers, Deadline.after(_START_SECONDS), what="docker-registry")
+        wait_until(self._listens, Deadline.after(_START_SECONDS), what=self.program)
 
     def kill(self) -> None:
         """Kill -9."""
@@ -54,11 +61,11 @@ class DockerRegistry:
         """Where the server keeps content, to spoil it."""
         return self.folder / "data/docker/registry/v2/blobs/sha256" / digest.hex[:2] / digest.hex / "data"
 
-    def _answers(self) -> bool:
+    def _listens(self) -> bool:
+        host, _, port = self.address.rpartition(":")
         try:
-            with Registry(self.address, patience=_ONE_TRY) as client:
-                client.ping()
-        except RegistryUnavailableError:
+            socket.create_connection((host, int(port)), timeout=2).close()
+        except OSError:
             return False
         return True
 
@@ -71,5 +78,10 @@ class DockerRegistry:
                 "delete": {"enabled": True},
                 "maintenance": {"uploadpurging": {"enabled": False}},
             },
-            "http": {"addr": self.address, "secret": "for tests"},
+            **{key: value for key, value in self.more.items() if key != "tls"},
+            "http": {
+                "addr": self.address,
+                "secret": "for tests",
+                **({"tls": self.more["tls"]} if "tls" in self.more else {}),
+            },
         }

@@ -1,4 +1,4 @@
-"""Publishing to a real docker-registry: crashes, races, spoilt storage, bytes and memory."""
+"""Publishing to real registries, CNCF distribution 2.8 and 3: crashes, races, spoilt storage, bytes and memory."""
 
 from __future__ import annotations
 
