@@ -12,10 +12,11 @@ from imagekit.ledger.chain import Chain
 from imagekit.ledger.record import Action
 from imagekit.log import step
 from imagekit.oci import Reference
-from imagekit.publish.errors import MissingObjectError, TagExistsError, VerificationError
+from imagekit.publish.errors import MissingObjectError, VerificationError
 from imagekit.publish.lock import locked
 from imagekit.publish.push import copy_image
 from imagekit.publish.registry import Registry
+from imagekit.publish.tag import demand_free, give_tag
 from imagekit.publish.verify import verify_content
 
 VERSION_LABEL = "org.opencontainers.image.version"
@@ -82,9 +83,9 @@ def _version_of(client: Registry, image: Reference) -> str:
 
 def _copied(desk: Desk, source: Reference, target: Reference, origin: Registry, client: Registry, channel: str) -> int:
     """The digest and all that refers to it at its new place, verified there, with its version tag last."""
-    digest, version = digest_of(target), str(target.tag)
+    digest = digest_of(target)
     with locked(client, target.repository, desk.locks) as lock:
-        _demand_free(client, target)
+        demand_free(target, client)
         with step(f"Copying {digest.short} to {target.name}") as copying:
             sent = copy_image(source, digest, target, origin, client).sent_bytes
             copying.note = f"{sent / 1e6:.1f} MB sent"
@@ -94,13 +95,7 @@ def _copied(desk: Desk, source: Reference, target: Reference, origin: Registry, 
             decision.demand()
         desk.summarize(client, target, decision)
         lock.demand_still_mine()
-        if not _demand_free(client, target):
-            client.put_manifest(target.repository, client.manifest(target.repository, digest), version)
-        if not _demand_free(client, target):
-            raise VerificationError(
-                f"{client.address} took the tag {version} of {target.repository} and does not have it",
-                hint="Run the same command again.",
-            )
+        give_tag(target, client)
     return sent
 
 
@@ -109,14 +104,3 @@ def demand_content(client: Registry, target: Reference) -> None:
     found = verify_content(client, target.repository, digest_of(target))
     if not found.satisfied:
         raise VerificationError(f"{target.name} does not hold what {target.digest} says: {found.reason}")
-
-
-def _demand_free(client: Registry, target: Reference) -> bool:
-    """Whether the tag names the digest already; raises `TagExistsError` when it names another one."""
-    tagged = client.resolve(Reference(target.registry, target.repository, target.tag))
-    if tagged is not None and tagged != target.digest:
-        raise TagExistsError(
-            f"{target.name}:{target.tag} already names {tagged}, not {target.digest}",
-            hint="Tags never move: two images share a version, or somebody moved the tag. `imagekit verify` both.",
-        )
-    return tagged is not None

@@ -31,6 +31,7 @@ CLAIM_PREFIX = "imagekit-claim-"
 _CLAIM_TYPE = "application/vnd.imagekit.claim.v1"
 _STALE = timedelta(hours=1)
 _PAUSE = 0.25
+_TRIES = 4
 _OWNER, _CREATED, _RELEASED = "imagekit.owner", "imagekit.created", "imagekit.released"
 
 
@@ -184,15 +185,30 @@ def _sweep(client: Registry, repository: str, owner: str) -> None:
         if not tag.startswith(CLAIM_PREFIX):
             continue
         claim = client.find_manifest(repository, tag)
-        if claim is not None and (claim.annotations.get(_OWNER) == owner or _over(claim)):
+        if claim is None:  # the name of a claim that was deleted; see `_withdraw`
+            claim = _claim_manifest({"tag": tag})
+            client.put_manifest(repository, claim, tag)
+        if claim.annotations.get(_OWNER) == owner or _over(claim):
             logger.info("removing the claim %s that an earlier run left in %s", tag, repository)
             _withdraw(client, repository, tag, claim)
 
 
 def _withdraw(client: Registry, repository: str, tag: str, claim: Manifest) -> None:
-    """Delete a claim, or say in its place that it is over where nothing can be deleted."""
-    if not claim.annotations.get(_RELEASED) and not client.delete_manifest(repository, claim.digest):
-        client.put_manifest(repository, _claim_manifest({_RELEASED: "yes", "tag": tag}), tag)
+    """Delete a claim, or say in its place that it is over where nothing can be deleted.
+
+    Distribution 2.8 goes through all tags to remove those of a deleted manifest, and stops when another one vanishes
+    just then: the name stays, of nothing. So it is looked for, and the deletion done again.
+    """
+    if claim.annotations.get(_RELEASED):
+        return
+    for _ in range(_TRIES):
+        if not client.delete_manifest(repository, claim.digest):
+            client.put_manifest(repository, _claim_manifest({_RELEASED: "yes", "tag": tag}), tag)
+            return
+        if tag not in client.tags(repository):
+            return
+        client.put_manifest(repository, claim, tag)
+    logger.warning("the registry %s does not let go of the claim %s in %s", client.address, tag, repository)
 
 
 def _release(client: Registry, held: Lock) -> None:

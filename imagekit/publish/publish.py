@@ -13,13 +13,14 @@ from imagekit.evidence.statement import CYCLONEDX_TYPE, TEST_RESULT_TYPE, Statem
 from imagekit.evidence.testresult import judge
 from imagekit.log import step
 from imagekit.oci import Digest, Reference
-from imagekit.publish.errors import NotPassedError, TagExistsError, VerificationError
+from imagekit.publish.errors import NotPassedError, VerificationError
 from imagekit.publish.lock import CLAIM_PREFIX, locked, sweep_own
 from imagekit.publish.model import Descriptor
 from imagekit.publish.proof import read_proof
 from imagekit.publish.push import push_image
 from imagekit.publish.referrers import attach_bundle, list_referrers
 from imagekit.publish.registry import Registry
+from imagekit.publish.tag import demand_free, give_tag
 from imagekit.publish.verify import Verification, verify_image
 from imagekit.sign.interface import Signer, Verifier
 
@@ -68,7 +69,7 @@ def publish_image(
         sweep_own(client, reference.repository, locks)  # the run that gave the tag may have been killed right after
         return done
     with locked(client, reference.repository, locks) as lock:
-        _demand_free(target, client)
+        demand_free(target, client)
         with step(f"Pushing {digest.short} to {reference.name}") as push:
             sent = push_image(layout, digest, reference, client, mount_from=mount_from).sent_bytes
             push.note = f"{sent / 1e6:.1f} MB sent"
@@ -80,7 +81,7 @@ def publish_image(
         _pass_gate(target, client, gate)
         with step(f"Tagging {target.tag}"):
             lock.demand_still_mine()
-            _give_tag(target, client)
+            give_tag(target, client)
     return Published(reference=target, digest=digest, sent_bytes=sent + added, no_op=False, verification=verification)
 
 
@@ -115,7 +116,7 @@ def _published_before(
     target: Reference, statements: Sequence[Statement], client: Registry, verifier: Verifier, gate: Gate | None
 ) -> Published | None:
     """The earlier result when the tag names this digest and its evidence holds; None when there is work to do."""
-    if not _demand_free(target, client) or target.digest is None:
+    if not demand_free(target, client) or target.digest is None:
         return None
     if {item.claim for item in statements} - _there(client, target.repository, target.digest, verifier):
         return None
@@ -124,17 +125,6 @@ def _published_before(
         return None
     _pass_gate(target, client, gate)
     return Published(reference=target, digest=target.digest, sent_bytes=0, no_op=True, verification=verification)
-
-
-def _demand_free(target: Reference, client: Registry) -> bool:
-    """Whether the tag names the digest already; raises `TagExistsError` when it names another one."""
-    tagged = client.resolve(Reference(target.registry, target.repository, target.tag))
-    if tagged is not None and tagged != target.digest:
-        raise TagExistsError(
-            f"{target.name}:{target.tag} already names {tagged}, not {target.digest}",
-            hint="Tags never move; a new version needs a new tag.",
-        )
-    return tagged is not None
 
 
 def _attach_all(
@@ -185,16 +175,3 @@ def _demand_verified(target: Reference, client: Registry, verifier: Verifier) ->
         reasons = "; ".join(f"{item.name}: {item.reason}" for item in verification.unsatisfied)
         raise VerificationError(f"{target} does not verify after the push, so it gets no tag: {reasons}")
     return verification
-
-
-def _give_tag(target: Reference, client: Registry) -> None:
-    """Write the tag unless somebody gave it meanwhile, and read it back."""
-    assert target.tag is not None
-    assert target.digest is not None
-    if not _demand_free(target, client):
-        client.put_manifest(target.repository, client.manifest(target.repository, target.digest), target.tag)
-    if not _demand_free(target, client):
-        raise VerificationError(
-            f"registry {client.address} took the tag {target.tag} of {target.repository} and does not have it",
-            hint="Run the same command again.",
-        )

@@ -49,6 +49,8 @@ class RegistrySimulator:
     password: str | None = None
     bearer_realm: str | None = None
     down_after: int | None = None
+    # What a second write of a version tag (v*) is answered with: 412 by Harbor, 400 by ECR; 0 lets it move.
+    immutable: int = 0
     address: str = ""
     blobs: dict[str, dict[str, bytes]] = field(default_factory=dict)
     manifests: dict[str, dict[str, tuple[str, bytes]]] = field(default_factory=dict)
@@ -139,6 +141,8 @@ class RegistrySimulator:
         named = [entry["digest"] for entry in [fields["config"], *fields["layers"]]] if "config" in fields else []
         if any(blob not in blobs for blob in named) or (":" in name and name != digest):
             return 400, {}, b'{"errors":[{"code":"MANIFEST_BLOB_UNKNOWN"}]}'
+        if self.immutable and name.startswith("v") and self.tags.get(repository, {}).get(name, digest) != digest:
+            return self.immutable, {}, b'{"errors":[{"code":"TAG_IMMUTABLE","message":"configured as immutable"}]}'
         self.manifests.setdefault(repository, {})[digest] = (headers.get("content-type", ""), body)
         if ":" not in name:
             self.tags.setdefault(repository, {})[name] = digest
