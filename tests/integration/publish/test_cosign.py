@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,7 +10,7 @@ import pytest
 from imagekit.errors import RefusedError
 from imagekit.evidence.statement import CYCLONEDX_TYPE, SIGNATURE_TYPE, TEST_RESULT_TYPE, signature_statement
 from imagekit.oci import Reference
-from imagekit.process import Completed, ProcessError, run
+from imagekit.process import ProcessError
 from imagekit.publish.proof import read_proof
 from imagekit.publish.publish import publish_image
 from imagekit.publish.push import push_image
@@ -21,27 +18,11 @@ from imagekit.publish.referrers import attach_bundle
 from imagekit.publish.registry import Registry
 from imagekit.publish.verify import verify_image
 from imagekit.sign.keys import PASSWORD_VARIABLE, KeyStore
+from tests.integration.conftest import PASSWORD, Program
 from tests.support.images import LayoutImage, evidence_of, write_image
 
 pytestmark = [pytest.mark.registry, pytest.mark.cosign]
-PASSWORD = "correct horse battery"
 OFFLINE = ("--insecure-ignore-tlog",)
-Cosign = Callable[..., Completed]
-
-
-@pytest.fixture
-def cosign(tmp_path: Path) -> Cosign:
-    program = os.environ.get("IMAGEKIT_COSIGN") or shutil.which("cosign")
-    if program is None:
-        pytest.skip("no cosign program in PATH or IMAGEKIT_COSIGN (Debian has 3.1 in sid)")
-    environ = {"HOME": str(tmp_path), "COSIGN_PASSWORD": PASSWORD, "DOCKER_CONFIG": str(tmp_path)}
-
-    def call(*argv: str | Path, ok: tuple[int, ...] = (0,)) -> Completed:
-        return run([program, *argv], timeout=60, env=environ, cwd=tmp_path, ok=ok)
-
-    if "--use-signing-config=true" not in call("sign", "--help").stdout:
-        pytest.skip(f"{program} is older than 3.0: it does not read sigstore bundles from referrers by itself")
-    return call
 
 
 @pytest.fixture
@@ -70,7 +51,7 @@ def publish(image: LayoutImage, keys: KeyStore, client: Registry) -> str:
 
 
 def test_cosign_accepts_our_signature(
-    image: LayoutImage, keys: KeyStore, client: Registry, cosign: Cosign, tmp_path: Path
+    image: LayoutImage, keys: KeyStore, client: Registry, cosign: Program, tmp_path: Path
 ) -> None:
     name = publish(image, keys, client)
     said = cosign("verify", "--key", keys.public_path, *OFFLINE, "-a", "channel=dev", name).stdout
@@ -86,7 +67,7 @@ def test_cosign_accepts_our_signature(
 
 @pytest.mark.parametrize("kind", [TEST_RESULT_TYPE, CYCLONEDX_TYPE])
 def test_cosign_accepts_our_attestations(
-    image: LayoutImage, keys: KeyStore, client: Registry, cosign: Cosign, kind: str
+    image: LayoutImage, keys: KeyStore, client: Registry, cosign: Program, kind: str
 ) -> None:
     name = publish(image, keys, client)
     said = cosign("verify-attestation", "--key", keys.public_path, *OFFLINE, "--type", kind, name).stdout
@@ -95,7 +76,7 @@ def test_cosign_accepts_our_attestations(
         cosign("verify-attestation", "--key", keys.public_path, *OFFLINE, "--type", "vuln", name)
 
 
-def test_cosign_opens_our_key_and_we_open_its(keys: KeyStore, cosign: Cosign, tmp_path: Path) -> None:
+def test_cosign_opens_our_key_and_we_open_its(keys: KeyStore, cosign: Program, tmp_path: Path) -> None:
     keys.signer()
     assert cosign("public-key", "--key", keys.private_path).stdout == keys.public_path.read_text()
     folder = tmp_path / "theirs"
@@ -107,7 +88,7 @@ def test_cosign_opens_our_key_and_we_open_its(keys: KeyStore, cosign: Cosign, tm
 
 
 def test_we_accept_what_cosign_signs(
-    image: LayoutImage, keys: KeyStore, client: Registry, cosign: Cosign, tmp_path: Path
+    image: LayoutImage, keys: KeyStore, client: Registry, cosign: Program, tmp_path: Path
 ) -> None:
     keys.signer()
     reference = Reference(client.address, "imagekit/node")
@@ -133,7 +114,7 @@ def test_we_accept_what_cosign_signs(
 
 
 def test_attestation_alone_is_refused_though_cosign_accepts_it(
-    image: LayoutImage, keys: KeyStore, client: Registry, cosign: Cosign
+    image: LayoutImage, keys: KeyStore, client: Registry, cosign: Program
 ) -> None:
     """The reason why the verdict is never cosign's exit status."""
     reference = Reference(client.address, "imagekit/node", None, image.digest)
