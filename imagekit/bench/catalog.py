@@ -16,6 +16,7 @@ BENCHMARKS = {
     "unchanged": "a run with nothing changed, against the one that built",
     "rootfs": "image to root file system, against cp and sha256sum",
     "boot": "both roads to SSH, against plain Debian with cloud-init",
+    "installed": "an installed node to SSH, through firmware and GRUB, against the live road",
     "checks": "the checks, against testinfra with a connection a fact",
     "push": "bytes of a second push, memory of a push of 1 GiB",
     "change": "a certificate added to the top layer, to the verdict",

@@ -112,21 +112,29 @@ def machine_of(
     subject: Subject, artifacts: LiveArtifacts, road: Road, peers: Peers | None = None
 ) -> Iterator[NodeMachine]:
     """A booted machine for the time of the block; what killed runs left behind is removed first."""
+    match road:
+        case Road.FAST | Road.LIVE:
+            with _libvirt(subject) as uri, boot(_boot_request(subject, artifacts, road, peers, uri)) as machine:
+                yield machine
+        case Road.INSTALLED:
+            with installed_machine(subject, peers) as machine:
+                yield machine
+
+
+@contextmanager
+def _libvirt(subject: Subject) -> Iterator[str]:
+    """The libvirt that machines are started with, rid of what killed runs left."""
     uri = libvirt_uri(subject.project)
-    forwards = tuple(Forward(port=peer.port, host_port=peer.port, address=peer.address) for peer in _each(peers))
-    with ExitStack() as stack:
-        stack.enter_context(libvirt(uri))
+    with libvirt(uri):
         sweep(uri, work=machines_folder(subject.project.work))
-        match road:
-            case Road.FAST | Road.LIVE:
-                yield stack.enter_context(boot(_boot_request(subject, artifacts, road, forwards, uri)))
-            case Road.INSTALLED:
-                yield stack.enter_context(_first_boot(subject, forwards, uri))
+        yield uri
 
 
-def _boot_request(
-    subject: Subject, artifacts: LiveArtifacts, road: Road, forwards: tuple[Forward, ...], uri: str
-) -> BootRequest:
+def _forwards(peers: Peers | None) -> tuple[Forward, ...]:
+    return tuple(Forward(port=peer.port, host_port=peer.port, address=peer.address) for peer in _each(peers))
+
+
+def _boot_request(subject: Subject, artifacts: LiveArtifacts, road: Road, peers: Peers | None, uri: str) -> BootRequest:
     return BootRequest(
         name=subject.name,
         run_id=subject.run_id,
@@ -135,17 +143,18 @@ def _boot_request(
         harness=subject.harness,
         road=road,
         shape=subject.shape,
-        forwards=forwards,
+        forwards=_forwards(peers),
         cloud_config=subject.cloud_config,
         uri=uri,
     )
 
 
 @contextmanager
-def _first_boot(subject: Subject, forwards: tuple[Forward, ...], uri: str) -> Iterator[InstalledNode]:
+def installed_machine(subject: Subject, peers: Peers | None = None) -> Iterator[InstalledNode]:
     """An overlay on the installed disk, booted by firmware and GRUB; a NoCloud disk says who may log in."""
     keys = fresh_keys()
     with ExitStack() as stack:
+        uri = stack.enter_context(_libvirt(subject))
         folder = stack.enter_context(owned_folder(subject.run_id))
         request = NodeRequest(
             name=subject.name,
@@ -157,7 +166,7 @@ def _first_boot(subject: Subject, forwards: tuple[Forward, ...], uri: str) -> It
             media=(seed_disk(keys, subject.name, folder, subject.cloud_config),),
             keys=keys,
             shape=subject.shape,
-            forwards=forwards,
+            forwards=_forwards(peers),
             uri=uri,
         )
         machine = stack.enter_context(node(request))

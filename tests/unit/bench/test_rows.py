@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 
 import pytest
 
-from imagekit.bench import boot, change, ladder, push, upgrade
+from imagekit.bench import boot, change, installed, ladder, push, upgrade
 from imagekit.bench.cost import cost
 from imagekit.bench.madelayout import MadeImage
 from imagekit.bench.model import Met
@@ -18,7 +19,7 @@ from imagekit.oci import Digest
 from imagekit.report.result import StageRow, StageStatus
 from imagekit.verify.outcome import Outcome
 from imagekit.verify.scenario import ScenarioResult
-from imagekit.vm.interface import Accelerator, BootRecord, Road, VmShape
+from imagekit.vm.interface import Accelerator, BootPhase, BootRecord, Road, VmShape
 
 PLAIN = PlainBoot(seconds_to_ssh=50.0, cpu_seconds=70.0)
 
@@ -44,6 +45,15 @@ def booted(road: Road, seconds: float, cpu: float) -> BootRecord:
 )
 def test_each_road_has_its_own_goal(road: Road, seconds: float, cpu: float, met: Met) -> None:
     assert {row.met for row in boot.rows_of(booted(road, seconds, cpu), PLAIN)} == {met}
+
+
+@pytest.mark.parametrize(("seconds", "cpu", "met"), [(30.0, 45.0, Met.YES), (30.1, 45.1, Met.NO)])
+def test_an_installed_boot_is_held_against_the_live_one(seconds: float, cpu: float, met: Met) -> None:
+    live = booted(Road.LIVE, 20.0, 30.0)
+    record = replace(booted(Road.INSTALLED, seconds, cpu), phases=(BootPhase(name="firmware", seconds=8.0),))
+    rows = installed.rows_of("first", record, live)
+    assert {row.met for row in rows} == {met}
+    assert rows[0].note == "bios: firmware 8.0 s"
 
 
 def test_a_change_is_compared_with_boots_and_checks_alone() -> None:

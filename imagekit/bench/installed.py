@@ -1,0 +1,55 @@
+"""An installed node to SSH, through firmware and GRUB, against the live road of the same image."""
+
+from __future__ import annotations
+
+from imagekit.bench.model import Goal, Row
+from imagekit.bench.subject import Subject
+from imagekit.disk.live import live_iso
+from imagekit.pipeline import node
+from imagekit.pipeline.needs import libvirt_uri
+from imagekit.services.libvirtd import libvirt
+from imagekit.vm.interface import BootRecord, Road
+
+GOAL = Goal(limit=1.5)
+_AGAINST = "live road of the same image"
+
+
+def measure(bench: Subject) -> list[Row]:
+    """One live boot, then the first boot of a node from the disk builder and its second, one after another."""
+    subject = bench.node()
+    artifacts = node.make_disks(subject)
+    live_iso(artifacts)  # made once for a digest, no part of a boot
+    node.make_installed_disk(subject)
+    with libvirt(libvirt_uri(bench.project)):
+        with node.machine_of(subject, artifacts, Road.LIVE) as machine:
+            live = machine.boot
+        with node.installed_machine(subject) as installed:
+            first = installed.boot
+            installed.shutdown()
+            installed.start(media=())
+            second = installed.wait_boot()
+    return [*rows_of("first", first, live), *rows_of("second", second, live)]
+
+
+def rows_of(which: str, record: BootRecord, live: BootRecord) -> tuple[Row, Row]:
+    """The two rows of one boot."""
+    phases = ", ".join(f"{phase.name} {phase.seconds:.1f} s" for phase in record.phases)
+    return (
+        Row(
+            name=f"{which} boot to SSH, installed road",
+            measured=record.seconds_to_ssh,
+            unit="s",
+            against=_AGAINST,
+            reference=live.seconds_to_ssh,
+            goal=GOAL,
+            note=f"{record.shape.firmware}: {phases}",
+        ),
+        Row(
+            name=f"{which} boot to SSH, installed road, CPU",
+            measured=record.cpu_seconds,
+            unit="CPU s",
+            against=_AGAINST,
+            reference=live.cpu_seconds,
+            goal=GOAL,
+        ),
+    )
