@@ -26,14 +26,12 @@ def as_text(found: Conformance) -> str:
 
 
 def as_markdown(found: Conformance) -> str:
-    """The checks by file, one table each; the promise in words, its section, its basis, and the outcomes."""
+    """A table for each file of checks: the promise, how many cases it has, its section and basis, and the outcomes."""
     parts = []
-    for name, group in groupby(found.checks, key=lambda check: check.id.partition("/")[0]):
-        head = ["check", "promise", "contract", "basis", *found.trips]
-        rows = [
-            [f"`{check.id.partition('/')[2]}`", check.title, check.section, check.basis, *_cells(found, check)]
-            for check in group
-        ]
+    for name, group in groupby(sorted(found.checks, key=_file), key=_file):
+        head = ["check", "promise", "cases", "contract", "basis", *found.trips]
+        cases = {short: list(each) for short, each in groupby(group, key=lambda check: check.id.partition("[")[0])}
+        rows = [_row(found, short, each) for short, each in cases.items()]
         parts.append(f"### {name}\n\n{_table(head, rows)}")
     return "\n".join([*parts, verdict_line(found), ""])
 
@@ -64,6 +62,23 @@ def roads_page() -> str:
     rows = [[road, ", ".join(f"`{moment}`" for moment in MOMENTS[road])] for road in Road]
     meanings = [[f"`{moment}`", meaning] for moment, meaning in MEANING.items()]
     return _table(["road", "moments"], rows) + "\n" + _table(["moment", "when facts are taken"], meanings)
+
+
+def _file(check: Check) -> str:
+    return check.id.partition("/")[0]
+
+
+def _row(found: Conformance, short: str, cases: Sequence[Check]) -> list[str]:
+    first = cases[0]
+    title = first.title.partition(" [")[0] if len(cases) > 1 else first.title
+    cells = (_together(column) for column in zip(*(_cells(found, check) for check in cases), strict=True))
+    return [f"`{short}`", title, str(len(cases)), first.section, first.basis, *cells]
+
+
+def _together(cells: Sequence[str]) -> str:
+    """One word when all cases agree, else how many passed."""
+    passed = cells.count(Outcome.PASSED)
+    return cells[0] if len(set(cells)) == 1 else f"{passed} of {len(cells)} passed"
 
 
 def _cells(found: Conformance, check: Check) -> list[str]:

@@ -1,0 +1,58 @@
+"""Write docs/conformance.md: every check, and how it ended on the embedded image, out of the facts of kept runs.
+
+``python -m tests.conformance.page .imagekit/runs/RUN...``, the folders that `imagekit conformance` left; where two runs
+made the same trip the later folder counts.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+from imagekit.config.model import Firmware
+from imagekit.conformance.model import Conformance, Moment, Road, Trip, TripFacts, read_facts, write_facts
+from imagekit.conformance.show import as_markdown, roads_page
+from imagekit.conformance.suite import judge
+from imagekit.pipeline.conformance import FACTS
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "conformance.md"
+BEGIN, END = "<!-- checks begin -->\n", "<!-- checks end -->"
+ROADS_BEGIN, ROADS_END = "<!-- roads begin -->\n", "<!-- roads end -->"
+
+
+def trips_in(facts: dict[str, TripFacts]) -> list[Trip]:
+    """The trips of recorded facts, each as far as it came or was to come."""
+    found = []
+    for name, one in facts.items():
+        road, _, firmware = name.partition("-")
+        last = [moment for moment in Moment if moment in one.moments or moment in one.broken][-1]
+        found.append(Trip(Road(road), Firmware(firmware or "bios"), last))
+    return sorted(found, key=lambda trip: (list(Road).index(trip.road), trip.firmware))
+
+
+def judged(folders: list[Path]) -> Conformance:
+    """What the checks say of the facts in these folders."""
+    facts = {name: one for folder in folders for name, one in read_facts(folder / FACTS).items()}
+    with tempfile.TemporaryDirectory() as name:
+        kept = Path(name) / FACTS
+        write_facts(facts, kept)
+        return judge(Path(__file__).parent, Path(name), "debian-node", trips_in(facts), kept)
+
+
+def between(text: str, begin: str, end: str, new: str) -> str:
+    """The text with what stands between two markers replaced."""
+    head, _, rest = text.partition(begin)
+    return head + begin + new + end + rest.partition(end)[2]
+
+
+def main() -> None:
+    """Write the page."""
+    found = judged([Path(word) for word in sys.argv[1:]])
+    text = between(PAGE.read_text(), ROADS_BEGIN, ROADS_END, roads_page())
+    PAGE.write_text(between(text, BEGIN, END, as_markdown(found)))
+
+
+if __name__ == "__main__":
+    main()
