@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from imagekit.config.model import Firmware
 from imagekit.conformance.model import Conformance, Moment, Road, Trip, TripFacts, read_facts, write_facts
 from imagekit.conformance.show import as_markdown, roads_page
-from imagekit.conformance.suite import judge
+from imagekit.conformance.suite import judge, list_checks
 from imagekit.pipeline.conformance import FACTS
 
 ROOT = Path(__file__).parents[2]
@@ -38,7 +39,8 @@ def judged(folders: list[Path]) -> Conformance:
     with tempfile.TemporaryDirectory() as name:
         kept = Path(name) / FACTS
         write_facts(facts, kept)
-        return judge(Path(__file__).parent, Path(name), "debian-node", trips_in(facts), kept)
+        here, out = Path(__file__).parent, Path(name)
+        return replace(judge(here, out, "debian-node", trips_in(facts), kept), checks=list_checks(here, out))
 
 
 def between(text: str, begin: str, end: str, new: str) -> str:
