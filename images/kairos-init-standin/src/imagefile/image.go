@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"syscall"
 
+	"standin/loop"
 	"standin/sys"
 )
 
@@ -46,7 +47,7 @@ func WithMounted(path string, readOnly bool, do func(root string) error) error {
 		return err
 	}
 	defer os.Remove(root)
-	device, err := attach(path, readOnly)
+	device, err := loop.Attach(path, readOnly)
 	if err != nil {
 		return err
 	}

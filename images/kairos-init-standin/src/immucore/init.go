@@ -11,6 +11,7 @@ import (
 
 	"standin/bootmode"
 	"standin/brand"
+	"standin/loop"
 	"standin/sys"
 )
 
@@ -147,13 +148,13 @@ func mountLive(modules *modules, volume sys.Volume, image string) error {
 	if err := syscall.Mount(volume.Device, liveDir, volume.Type, syscall.MS_RDONLY, ""); err != nil {
 		return fmt.Errorf("mount %s: %w", volume.Device, err)
 	}
-	device, release, err := attachLoop(filepath.Join(liveDir, image), true)
+	device, err := loop.Attach(filepath.Join(liveDir, image), true)
 	if err != nil {
 		return err
 	}
-	defer release()
-	if err := syscall.Mount(device, rootBase, "squashfs", syscall.MS_RDONLY, ""); err != nil {
-		return fmt.Errorf("mount %s: %w", device, err)
+	defer device.Close()
+	if err := syscall.Mount(device.Name(), rootBase, "squashfs", syscall.MS_RDONLY, ""); err != nil {
+		return fmt.Errorf("mount %s: %w", device.Name(), err)
 	}
 	return syscall.Mount("LiveOS_rootfs", newRoot, "overlay", 0, "lowerdir="+rootBase+",upperdir=/run/overlayfs,workdir=/run/ovlwork")
 }

@@ -13,6 +13,7 @@ import (
 	"standin/bootmode"
 	"standin/brand"
 	"standin/cloudconfig"
+	"standin/loop"
 	"standin/stage"
 	"standin/sys"
 )
@@ -245,19 +246,19 @@ func (b *booter) mountImage() error {
 	if volume.Label != b.label {
 		return fmt.Errorf("%s on %s is labelled %q and not %s", b.image, b.volume, volume.Label, b.label)
 	}
-	device, release, err := attachLoop(path, !b.writable)
+	device, err := loop.Attach(path, !b.writable)
 	if err != nil {
 		return err
 	}
-	defer release()
+	defer device.Close()
 	flags := uintptr(syscall.MS_RDONLY)
 	if b.writable {
 		flags = 0
 	}
-	if err := mountOn(device, newRoot, "ext2", flags, ""); err != nil {
+	if err := mountOn(device.Name(), newRoot, "ext2", flags, ""); err != nil {
 		return err
 	}
-	b.fstab = append(b.fstab, device+" / ext2 ro 0 0")
+	b.fstab = append(b.fstab, device.Name()+" / ext2 ro 0 0")
 	if !sys.Exists(filepath.Join(newRoot, "usr/lib/modules", kernelRelease())) {
 		return fmt.Errorf("%s holds no modules of the running kernel %s", b.image, kernelRelease())
 	}

@@ -14,6 +14,7 @@ import (
 	"standin/durable"
 	"standin/imagefile"
 	"standin/install"
+	"standin/loop"
 	"standin/node"
 	"standin/nodeconfig"
 	"standin/source"
@@ -161,7 +162,7 @@ func (w Wish) keepsOld(state string) bool {
 		return true
 	}
 	for _, mount := range mounts {
-		if mount.Point == "/" && imagefile.Backs(filepath.Join(state, node.Passive), mount.Source) {
+		if mount.Point == "/" && loop.Backs(filepath.Join(state, node.Passive), mount.Source) {
 			return false
 		}
 	}

@@ -1,4 +1,5 @@
-package imagefile
+// Package loop gives image files block devices.
+package loop
 
 import (
 	"errors"
@@ -30,9 +31,9 @@ type loopConfig struct {
 	reserved      [8]uint64
 }
 
-// attach gives a file a loop device, which goes away with its last user: the
+// Attach gives a file a loop device, which goes away with its last user: the
 // mount on it, once the returned file is closed.
-func attach(path string, readOnly bool) (*os.File, error) {
+func Attach(path string, readOnly bool) (*os.File, error) {
 	mode, flags := os.O_RDWR, uint32(loopAutoClear)
 	if readOnly {
 		mode, flags = os.O_RDONLY, loopAutoClear|loopReadOnly

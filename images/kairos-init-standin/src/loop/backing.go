@@ -1,4 +1,4 @@
-package imagefile
+package loop
 
 import (
 	"os"
