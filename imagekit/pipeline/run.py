@@ -26,6 +26,7 @@ from imagekit.pipeline.record import Record, layer_rows
 from imagekit.pipeline.release import publish
 from imagekit.pipeline.runs import new_run, write_views
 from imagekit.pipeline.verdict import fullest_verdict, keep_verdict, verdict_id
+from imagekit.plan.lock import require_buildable
 from imagekit.plan.model import Plan
 from imagekit.plan.resolve import make_plan
 from imagekit.report.result import ConsoleExcerpt, ReleaseRow, RunResult, Verdict, write_result
@@ -138,7 +139,9 @@ def _go(run: _Run) -> None:
     with record.stage("plan", f"Plan of {run.name}") as stage:
         run.plan = plan = make_plan(project, run.name)
         stage.note = f"{plan.version}, plan {plan.short}"
-    image = earlier_build(project.work, plan)
+        image = earlier_build(project.work, plan)
+        if image is None:
+            require_buildable(plan)
     run.earlier = _earlier_verdict(run, image)
     with record.stage("needs", "What this machine must have") as stage:
         needs = _needs(run, image)

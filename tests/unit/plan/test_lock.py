@@ -9,6 +9,7 @@ from imagekit.config.load import load_project
 from imagekit.config.model import Arch
 from imagekit.errors import ConfigError
 from imagekit.pipeline.image import built
+from imagekit.pipeline.run import Options, run_image
 from imagekit.plan.lock import ForeignArchError, NotLockedError, address, require_buildable
 from imagekit.plan.matrix import as_matrix, make_plans
 from imagekit.plan.model import Plan
@@ -91,3 +92,11 @@ def test_an_unlocked_image_is_not_in_the_matrix(tmp_path: Path) -> None:
 def test_an_address_names_only_arguments_of_its_layer() -> None:
     with pytest.raises(ConfigError, match="no build argument 'NONE'"):
         address("https://example.org/{NONE}", {"TOOL": "v2"})
+
+
+def test_a_run_of_an_unlocked_image_ends_with_its_plan(tmp_path: Path) -> None:
+    project = load_project(make_production(tmp_path, locked=False))
+    finished = run_image(project, "big-node", Options(publish=False))
+    assert finished.result.failure is not None
+    assert finished.result.failure.stage == "plan"
+    assert isinstance(finished.error, NotLockedError)
