@@ -36,6 +36,7 @@ COMMANDS = {
     "doctor": "Check what this machine has and lacks.",
     "shell": "Boot IMAGE and log in.",
     "console": "Show or follow the console of the last machine.",
+    "disk": "Write IMAGE, or a published REF, as a disk.",
     "services": "Start, stop or show the build engine, libvirt and registry.",
     "clean": "Remove what killed runs left behind; caches on request.",
     "config": "Check the configuration; print its JSON Schemas.",

@@ -19,7 +19,7 @@ from imagekit.disk.flatroot import FlatRoot
 from imagekit.disk.programs import first_of
 
 _TIMEOUT = 60.0
-_BIOS = "usr/lib/grub/i386-pc"
+BIOS_MODULES = "usr/lib/grub/i386-pc"
 # What finds COS_STATE on a GPT disk; everything else GRUB loads from there.
 _CORE = ("biosdisk", "part_gpt", "ext2", "search_label")
 _CORE_CONFIG = "search.fs_label COS_STATE root\nset prefix=($root)/grub\n"
@@ -81,30 +81,40 @@ def boot_files(root: FlatRoot, folder: Path, lba: int) -> BootFiles:
 
 
 def bios_core(root: FlatRoot, folder: Path, lba: int) -> BiosCore:
-    """GRUB for BIOS, with the image's modules, for a partition that begins at sector `lba`.
+    """GRUB for BIOS, with the image's modules, for a partition that begins at sector `lba`; `folder` is scratch.
 
-    `folder` is scratch. Where boot.img and diskboot.img keep addresses: grub-core/boot/i386/pc of GRUB's source.
+    Where boot.img and diskboot.img keep addresses: grub-core/boot/i386/pc of GRUB's source.
     Raises `NotBootableError` when the image has no GRUB for BIOS.
     """
-    modules = folder / "i386-pc"
-    modules.mkdir()
-    for name, data in _bios_modules(root).items():
-        (modules / name).write_bytes(data)
-    (folder / "core.cfg").write_text(_CORE_CONFIG)
-    program = first_of(("grub-mkimage", "grub2-mkimage"), "grub-common")
-    argv: list[str | Path] = [program, "-O", "i386-pc", "-d", modules, "-p", "/grub"]
-    argv += ["-c", folder / "core.cfg", "-o", folder / "core.img", *_CORE]
-    process.run(argv, timeout=_TIMEOUT)
-    boot = bytearray((modules / "boot.img").read_bytes()[:440])
+    core = bytearray(core_image(root, folder, config=_CORE_CONFIG, prefix="/grub", modules=_CORE))
+    core[_LBA_IN_CORE : _LBA_IN_CORE + 8] = struct.pack("<Q", lba + 1)
+    boot = bytearray((root.read(f"/{BIOS_MODULES}/boot.img") or b"")[:440])
     boot[_LBA_IN_BOOT : _LBA_IN_BOOT + 8] = struct.pack("<Q", lba)
     boot[_JUMP_IN_BOOT : _JUMP_IN_BOOT + 2] = b"\x90\x90"  # trust the drive number that the BIOS tells
-    core = bytearray((folder / "core.img").read_bytes())
-    core[_LBA_IN_CORE : _LBA_IN_CORE + 8] = struct.pack("<Q", lba + 1)
     return BiosCore(bytes(boot), bytes(core))
 
 
+def core_image(root: FlatRoot, folder: Path, *, config: str, prefix: str, modules: tuple[str, ...]) -> bytes:
+    """What grub-mkimage makes of the image's modules for BIOS, which are left in ``folder/i386-pc``."""
+    place = folder / "i386-pc"
+    place.mkdir()
+    for name, data in _bios_modules(root).items():
+        (place / name).write_bytes(data)
+    (folder / "core.cfg").write_text(config)
+    program = first_of(("grub-mkimage", "grub2-mkimage"), "grub-common")
+    argv: list[str | Path] = [program, "-O", "i386-pc", "-d", place, "-p", prefix]
+    argv += ["-c", folder / "core.cfg", "-o", folder / "core.img", *modules]
+    process.run(argv, timeout=_TIMEOUT)
+    return (folder / "core.img").read_bytes()
+
+
 def efi_files(root: FlatRoot) -> dict[str, bytes]:
-    """Files of COS_GRUB: shim and signed GRUB by the fallback name, or GRUB alone where it is not signed.
+    """Files of COS_GRUB, whose GRUB goes on with what is on COS_STATE; see `efi_loaders`."""
+    return efi_loaders(root, _EFI_CONFIG)
+
+
+def efi_loaders(root: FlatRoot, config: str) -> dict[str, bytes]:
+    """Files of an EFI partition: shim and signed GRUB by the fallback name, or GRUB alone where it is not signed.
 
     Raises `NotBootableError` when the image has neither.
     """
@@ -121,9 +131,9 @@ def efi_files(root: FlatRoot) -> dict[str, bytes]:
             "the image has no GRUB for UEFI",
             hint="Debian: shim-signed and grub-efi-amd64-signed; RHEL: shim-x64 and grub2-efi-x64.",
         )
-    made["EFI/boot/grub.cfg"] = _EFI_CONFIG.encode()
+    made["EFI/boot/grub.cfg"] = config.encode()
     for home in re.findall(rb"/EFI/([A-Za-z0-9_-]+)\0", loader):  # where this GRUB was told to look
-        made[f"EFI/{home.decode()}/grub.cfg"] = _EFI_CONFIG.encode()
+        made[f"EFI/{home.decode()}/grub.cfg"] = config.encode()
     return made
 
 
@@ -154,8 +164,8 @@ def environment(values: Mapping[str, str]) -> bytes:
 
 
 def _bios_modules(root: FlatRoot) -> dict[str, bytes]:
-    paths = list(root.matching(_BIOS + r"/[^/]+\.(mod|lst|img)"))
-    if f"{_BIOS}/boot.img" not in paths:
+    paths = list(root.matching(BIOS_MODULES + r"/[^/]+\.(mod|lst|img)"))
+    if f"{BIOS_MODULES}/boot.img" not in paths:
         raise NotBootableError(
             "the image has no GRUB for BIOS", hint="Debian: grub-pc-bin; RHEL: grub2-pc-modules in the base layer."
         )

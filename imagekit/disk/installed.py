@@ -44,26 +44,38 @@ class InstalledDisk:
 
 
 def installed_disk(layout: Path, manifest: Digest, into: Path, *, size: int | None = None) -> InstalledDisk:
-    """The installed disk of an image of an OCI layout, kept below `into` by digest, size and recipe.
+    """The installed disk of an image of an OCI layout, kept by digest, size and recipe.
 
-    `size` is the whole disk in bytes (a multiple of 1 MiB); without it the smallest whole number of GiB. What stands
-    under the final name is always whole. Raises `ImageContentError` for content that is not what its digest says,
-    `NotBootableError` when GRUB or its menu is missing, `ConfigError` for a size that does not fit.
+    `into` is the folder of all disks, ``.imagekit/disks``. `size` is the whole disk in bytes (a multiple of 1 MiB);
+    without it the smallest whole number of GiB. What stands under the final name is always whole. Raises what
+    `write_installed` raises.
     """
-    path = into / manifest.hex / f"{_recipe(size)}.raw"
+    path = into / "installed" / manifest.hex / f"{_recipe(size)}.raw"
     if path.exists():
         return InstalledDisk(path=path, manifest=manifest, size=path.stat().st_size, reused=True)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with _scratch(path.parent) as folder, step("Writing the installed disk") as told:
+    with _scratch(path.parent) as folder:
+        write_installed(layout, manifest, folder / "disk.raw", size=size)
+        (folder / "disk.raw").rename(path)
+    return InstalledDisk(path=path, manifest=manifest, size=path.stat().st_size, reused=False)
+
+
+def write_installed(layout: Path, manifest: Digest, disk: Path, *, size: int | None = None) -> None:
+    """Write an image's installed disk to the new file `disk`; needs half as much again beside it until it returns.
+
+    Raises `ImageContentError` for content that is not what its digest says, `NotBootableError` when GRUB or its menu
+    is missing, `ConfigError` for a size that does not fit.
+    """
+    with step("Writing the installed disk") as told, tempfile.TemporaryDirectory(dir=disk.parent) as name:
+        folder = Path(name)
         epoch = created(layout, manifest)
         root = flat_root(layout, manifest, folder / "rootfs.tar")
         plan = plan_disk(image_bytes(root.blocks, inodes_for(len(root.members))), size)
         boot = boot_files(root, folder, plan.bios.offset // gpt.SECTOR)
         guid = uuid5(NAMESPACE_URL, str(manifest))
         write_disk(folder / "disk.raw", root, boot, plan, guid=guid, epoch=epoch)
-        (folder / "disk.raw").rename(path)
-        told.note = f"{plan.size >> 20} MiB, {path.stat().st_blocks >> 11} MiB of them written"
-    return InstalledDisk(path=path, manifest=manifest, size=plan.size, reused=False)
+        (folder / "disk.raw").rename(disk)
+        told.note = f"{plan.size >> 20} MiB, {disk.stat().st_blocks >> 11} MiB of them written"
 
 
 def created(layout: Path, manifest: Digest) -> int:

@@ -44,12 +44,29 @@ def copy_runs(source: Path, target: Path, runs: Sequence[Run]) -> int:
     return copied
 
 
+def copy_sparse(source: Path, target: Path) -> None:
+    """Copy a file to a new one, its holes as holes."""
+    size = source.stat().st_size
+    with target.open("xb") as stream:
+        stream.truncate(size)
+    copy_runs(source, target, [(0, 0, size)])
+
+
 def sha256_of(path: Path) -> str:
-    """The SHA-256 of a whole file, holes read as zeros; in hex."""
-    state = hashlib.sha256()
+    """The SHA-256 of a whole file in hex; holes count as the zeros that they are, and are not read."""
+    state, zeros = hashlib.sha256(), memoryview(bytes(_HASHED))
     with path.open("rb", buffering=0) as stream:
-        while chunk := stream.read(_HASHED):
-            state.update(chunk)
+        at, size = 0, os.fstat(stream.fileno()).st_size
+        for start, length in (*data_ranges(stream.fileno(), size), (size, 0)):
+            while at < start:
+                piece = zeros[: min(_HASHED, start - at)]
+                state.update(piece)
+                at += len(piece)
+            stream.seek(start)
+            while at < start + length:
+                chunk = stream.read(min(_HASHED, start + length - at))
+                state.update(chunk)
+                at += len(chunk)
     return state.hexdigest()
 
 

@@ -15,7 +15,7 @@ from imagekit.services.libvirtd import answers, libvirt
 from imagekit.vm.folder import machines_folder
 from imagekit.vm.sweep import sweep, sweep_folders
 
-_CACHES = ("builds", "disks", "distro", "verdicts", "engine", "bench")
+_CACHES = ("builds", "disks", "pulled", "distro", "verdicts", "engine", "bench")
 
 
 def clean(project: Project, *, cache: bool, runs: bool) -> list[str]:

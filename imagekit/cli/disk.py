@@ -1,0 +1,88 @@
+"""imagekit disk"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from imagekit.cli.app import App
+
+if TYPE_CHECKING:
+    from imagekit.sign.interface import Verifier
+
+_FORMATS = ("iso", "raw", "qcow2", "vmdk", "ova")
+_UNITS = {"M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+
+
+def _size(ctx: click.Context, param: click.Parameter, text: str | None) -> int | None:
+    """Read ``20G`` or ``20480M`` as bytes."""
+    if text is None:
+        return None
+    match = re.fullmatch(r"(\d+)([MGT])", text)
+    if match is None:
+        raise click.BadParameter("write a whole number and M, G or T, as in 20G", ctx, param)
+    return int(match[1]) * _UNITS[match[2]]
+
+
+def _verifier(key: Path | None) -> Verifier | None:
+    from imagekit.sign.keys import verifier_of
+
+    return verifier_of(key) if key else None
+
+
+@click.command("disk")
+@click.argument("image", metavar="IMAGE|REF")
+@click.option("--format", "form", type=click.Choice(_FORMATS), required=True, help="What to write.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="File to write.  [default: NAME-VERSION.FORMAT in this folder]",
+)
+@click.option(
+    "--size", callback=_size, metavar="SIZE", help="Whole disk, as in 20G; all but ISO.  [default: what fits]"
+)
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="Cloud-config to put on the ISO as /config.yaml.",
+)
+@click.option(
+    "--key",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="Public key (PEM) for a REF.  [default: trust.yaml, else the project's own]",
+)
+@click.option("--push", is_flag=True, help="Push the file as an OCI artifact that refers to the image.")
+@click.pass_obj
+def command(
+    app: App,
+    image: str,
+    form: str,
+    output: Path | None,
+    size: int | None,
+    config: Path | None,
+    key: Path | None,
+    push: bool,
+) -> None:
+    """Write IMAGE, or a published REF, as a disk.
+
+    raw, qcow2, vmdk and ova are a node as if installed, that boots with BIOS and UEFI; iso is the live medium. The same
+    digest gives the same bytes, without root. The file's SHA-256 is written beside it. Nobody may log in before a
+    cidata disk says who.
+    """
+    from imagekit.disk.formats import DiskFormat
+    from imagekit.pipeline.disks import source_of, write_disk_file
+
+    if size is not None and form == "iso":
+        raise click.UsageError("an ISO has no --size")
+    if config is not None and form != "iso":
+        raise click.UsageError("--config is for an ISO; an installed node takes a cidata disk")
+    source = source_of(app.project, image, verifier=_verifier(key))
+    target = output or Path(f"{source.name}-{source.version}.{form}")
+    click.echo(str(write_disk_file(app.project, source, DiskFormat(form), target, size=size, config=config)))
+    if push:
+        from imagekit.pipeline.diskpush import push_disk
+
+        click.echo(str(push_disk(app.project, source, DiskFormat(form), target)))
