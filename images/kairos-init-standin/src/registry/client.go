@@ -61,15 +61,16 @@ type NotFoundError struct{ What string }
 
 func (e NotFoundError) Error() string { return "the registry has no " + e.What }
 
-// get starts a request below /v2/; the caller closes the body.
-func (c *Client) get(ctx context.Context, path, accept, what string) (*http.Response, error) {
-	answer, err := c.try(ctx, path, accept)
+// get starts a request below /v2/, for what comes after the first `from` bytes;
+// the caller closes the body.
+func (c *Client) get(ctx context.Context, path, accept string, from int64, what string) (*http.Response, error) {
+	answer, err := c.try(ctx, path, accept, from)
 	if errors.Is(err, http.ErrSchemeMismatch) {
 		if !c.insecure {
 			return nil, fmt.Errorf("registry %s speaks plain HTTP only, which needs --allow-insecure-registries", c.host)
 		}
 		c.scheme = "http"
-		answer, err = c.try(ctx, path, accept)
+		answer, err = c.try(ctx, path, accept, from)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("registry %s: %s: %w", c.host, what, plain(err))
@@ -81,7 +82,7 @@ func (c *Client) get(ctx context.Context, path, accept, what string) (*http.Resp
 	return answer, nil
 }
 
-func (c *Client) try(ctx context.Context, path, accept string) (*http.Response, error) {
+func (c *Client) try(ctx context.Context, path, accept string, from int64) (*http.Response, error) {
 	address := url.URL{Scheme: c.scheme, Host: c.host, Path: "/v2/" + path}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address.String(), nil)
 	if err != nil {
@@ -89,6 +90,9 @@ func (c *Client) try(ctx context.Context, path, accept string) (*http.Response, 
 	}
 	if accept != "" {
 		request.Header.Set("Accept", accept)
+	}
+	if from > 0 {
+		request.Header.Set("Range", fmt.Sprintf("bytes=%d-", from))
 	}
 	return c.http.Do(request)
 }
@@ -104,7 +108,7 @@ func plain(err error) error {
 
 func (c *Client) judge(answer *http.Response, what string) error {
 	switch answer.StatusCode {
-	case http.StatusOK:
+	case http.StatusOK, http.StatusPartialContent:
 		return nil
 	case http.StatusNotFound:
 		return fmt.Errorf("registry %s: %w", c.host, NotFoundError{what})
@@ -118,7 +122,7 @@ func (c *Client) judge(answer *http.Response, what string) error {
 func (c *Client) small(ctx context.Context, path, accept, what string, limit int64) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, Stall)
 	defer cancel()
-	answer, err := c.get(ctx, path, accept, what)
+	answer, err := c.get(ctx, path, accept, 0, what)
 	if err != nil {
 		return nil, err
 	}

@@ -4,8 +4,11 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"os"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"standin/registry"
 	"standin/registry/registrytest"
@@ -130,6 +133,11 @@ func TestPlainHTTPNeedsTheFlag(t *testing.T) {
 	}
 }
 
+func TestMain(m *testing.M) {
+	registry.Pause = time.Microsecond
+	os.Exit(m.Run())
+}
+
 func TestBlobIsCheckedWhileItStreams(t *testing.T) {
 	data := []byte(strings.Repeat("content ", 10000))
 	server := registrytest.New(t)
@@ -155,7 +163,7 @@ func TestBlobIsCheckedWhileItStreams(t *testing.T) {
 			http.Redirect(answer, request, request.URL.Path+"?there", 307)
 		}, ""},
 		"changed":   {send(changed, 0), "has the digest"},
-		"truncated": {send(data[:5000], 0), "ends after 5000 of 80000 bytes"},
+		"truncated": {send(data[:5000], 0), "broken off after 5000 of 80000 bytes"},
 		"dying":     {send(data[:5000], 80000), "broken off after 5000 of 80000 bytes"},
 		"longer":    {send(append(data, 'x'), 0), "longer than its 80000 bytes"},
 	} {
@@ -174,6 +182,44 @@ func TestBlobIsCheckedWhileItStreams(t *testing.T) {
 		reader.Close()
 		if (err == nil) != (sample.word == "") || (err != nil && !strings.Contains(err.Error(), sample.word)) {
 			t.Errorf("%s: %v, want %q", name, err, sample.word)
+		}
+	}
+}
+
+// A connection that dies again and again costs nothing but time, while each brings something.
+func TestBlobGoesOnWhereItBrokeOff(t *testing.T) {
+	data := []byte(strings.Repeat("content ", 10000))
+	for _, ranges := range []bool{true, false} {
+		server := registrytest.New(t)
+		blob := server.Blob(data, registrytest.Layer)
+		most := 7000
+		server.Fault = func(answer http.ResponseWriter, request *http.Request) bool {
+			rest := data
+			if text, found := strings.CutPrefix(request.Header.Get("Range"), "bytes="); found && ranges {
+				from, _ := strconv.Atoi(strings.TrimSuffix(text, "-"))
+				rest = data[from:]
+				answer.Header().Set("Content-Length", strconv.Itoa(len(rest)))
+				answer.WriteHeader(http.StatusPartialContent)
+			} else {
+				answer.Header().Set("Content-Length", strconv.Itoa(len(rest)))
+			}
+			if !ranges {
+				most += 30000
+			}
+			if len(rest) <= most {
+				_, _ = answer.Write(rest)
+				return true
+			}
+			_, _ = answer.Write(rest[:most])
+			panic(http.ErrAbortHandler)
+		}
+		reader, err := registry.NewClient(server.Host, true).Blob(context.Background(), reference(server, ":v1"), blob)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := io.ReadAll(reader)
+		if err != nil || string(got) != string(data) {
+			t.Errorf("ranges %v: %d bytes, %v", ranges, len(got), err)
 		}
 	}
 }

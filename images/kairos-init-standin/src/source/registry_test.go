@@ -10,12 +10,18 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/klauspost/compress/zstd"
 
 	"standin/registry"
 	"standin/registry/registrytest"
 )
+
+func TestMain(m *testing.M) {
+	registry.Pause = time.Microsecond
+	os.Exit(m.Run())
+}
 
 func zipped(data []byte) []byte {
 	var packed bytes.Buffer
@@ -72,8 +78,8 @@ func TestLayersThatAreNotWhatTheyShouldBe(t *testing.T) {
 		sent []byte
 		word string
 	}{
-		"changed":       {zstded(registrytest.Tar("file", "other")), "ends after"},
-		"truncated":     {whole[:len(whole)/2], "ends after"},
+		"changed":       {zstded(registrytest.Tar("file", "other")), "broken off after"},
+		"truncated":     {whole[:len(whole)/2], "broken off after"},
 		"a bit flipped": {flipped(whole), "has the digest"},
 		"with a tail":   {append(append([]byte{}, whole...), 0), "longer than"},
 	} {
