@@ -131,3 +131,19 @@ def test_the_lock_holds_the_checksum_of_every_download() -> None:
     for arch in Arch:
         unlocked = make_plan(project, PRODUCTION, arch=arch).unlocked
         assert [name for name in unlocked if name.startswith("https://")] == []
+
+
+def test_the_page_on_production_images_has_a_source_for_every_package_and_image() -> None:
+    page = (ROOT / "docs/production-images.md").read_text()
+    project = load_project(ROOT)
+    image = project.images[PRODUCTION]
+    packages = {
+        name
+        for arch in Arch
+        for layer in image.layers
+        for name in project.layers[layer].packages_of(image.family, arch)
+    }
+    images = {part.image for part in (image.base, image.kairos_init) if hasattr(part, "image")}
+    version = project.layers["k0s"].args["K0S_VERSION"]
+    assert [name for name in (*sorted(packages), version) if f"`{name}`" not in page] == []
+    assert [name for name in images if name not in page] == []
