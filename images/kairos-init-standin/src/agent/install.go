@@ -151,7 +151,7 @@ func runInstall(merged nodeconfig.Merged, flags installFlags, out io.Writer) err
 	}
 	defer os.RemoveAll(dir)
 	wish := install.Wish{Merged: merged, Config: config, Source: from, Content: content, ConfigDir: dir, Out: out}
-	if err := install.Run(wish); err != nil {
+	if err := node.Exclusive(func() error { return install.Run(wish) }); err != nil {
 		return err
 	}
 	fmt.Fprintln(out, "Installation completed")

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"standin/bootmode"
+	"standin/node"
 	"standin/nodeconfig"
 	"standin/reset"
 )
@@ -44,7 +45,8 @@ func doReset(args []string, out io.Writer) error {
 		fmt.Fprintf(out, "The node is reset in %s; a key and Enter does it now, Ctrl-C stops it.\n", resetWait)
 		waitForKey(os.Stdin, resetWait)
 	}
-	if err := reset.Run(reset.Wish{Config: config, OEM: *oem || config.Reset.ResetOEM, Out: out}); err != nil {
+	wish := reset.Wish{Config: config, OEM: *oem || config.Reset.ResetOEM, Out: out}
+	if err := node.Exclusive(func() error { return reset.Run(wish) }); err != nil {
 		return err
 	}
 	fmt.Fprintln(out, "Reset completed")

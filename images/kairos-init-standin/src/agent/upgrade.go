@@ -7,6 +7,7 @@ import (
 
 	"standin/bootmode"
 	"standin/brand"
+	"standin/node"
 	"standin/nodeconfig"
 	"standin/upgrade"
 )
@@ -67,7 +68,7 @@ func doUpgrade(args []string, out io.Writer) error {
 	if wish.Source, wish.Content, err = openSource(upgradeSource(flags, wish.Recovery, config), config, flags.insecure || config.Upgrade.AllowInsecure); err != nil {
 		return err
 	}
-	if err := upgrade.Run(wish); err != nil {
+	if err := node.Exclusive(func() error { return upgrade.Run(wish) }); err != nil {
 		return err
 	}
 	fmt.Fprintln(out, "Upgrade completed")

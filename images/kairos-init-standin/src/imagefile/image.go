@@ -6,12 +6,16 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strconv"
 	"syscall"
 
 	"standin/loop"
 	"standin/sys"
 )
+
+// MountPrefix begins the name of every directory that an image is mounted on.
+const MountPrefix = "/run/kairos-image-"
 
 const (
 	// MiB is the unit of image sizes.
@@ -42,7 +46,7 @@ func Create(path, label string, size int64, files int) error {
 // WithMounted mounts an image on a new directory below /run, does something
 // with it and unmounts it; the image is whole on the disk then.
 func WithMounted(path string, readOnly bool, do func(root string) error) error {
-	root, err := os.MkdirTemp("/run", "image-")
+	root, err := os.MkdirTemp(filepath.Dir(MountPrefix), filepath.Base(MountPrefix))
 	if err != nil {
 		return err
 	}

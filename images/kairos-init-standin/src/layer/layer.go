@@ -100,7 +100,7 @@ func (u *unpacker) entry(header *tar.Header, content io.Reader) error {
 	if base := path.Base(name); strings.HasPrefix(base, whiteout) {
 		return u.hide(path.Dir(name), base)
 	}
-	if err := u.charge(entryCost + tree.Blocks(header.Size)); err != nil {
+	if err := u.charge(cost(header)); err != nil {
 		return err
 	}
 	target, err := u.root.at(name)
@@ -118,6 +118,14 @@ func (u *unpacker) entry(header *tar.Header, content io.Reader) error {
 		u.fresh[name] = true
 	}
 	return nil
+}
+
+// cost is what an entry takes of an image, in bytes; a directory has a block of its own.
+func cost(header *tar.Header) int64 {
+	if header.Typeflag == tar.TypeDir {
+		return entryCost + tree.Blocks(1)
+	}
+	return entryCost + tree.Blocks(header.Size)
 }
 
 // rootItself gives the root directory its owner and mode.

@@ -65,3 +65,14 @@ func TestHooksFindTheStepsOfTheirDirectory(t *testing.T) {
 		t.Errorf("%v\n%s", err, told.String())
 	}
 }
+
+func TestOnlyOneAtATime(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "lock")
+	err := exclusive(path, func() error { return exclusive(path, func() error { return nil }) })
+	if !errors.Is(err, ErrBusy) {
+		t.Errorf("two ran at once: %v", err)
+	}
+	if err := exclusive(path, func() error { return nil }); err != nil {
+		t.Errorf("after the first ended: %v", err)
+	}
+}

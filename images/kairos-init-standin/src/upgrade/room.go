@@ -9,7 +9,7 @@ import (
 
 // reserve is what stays free on a partition, in bytes: the new image's own
 // tables, and the small files of GRUB.
-const reserve = 16 << 20
+const reserve = 32 << 20
 
 // FullError says that a new image does not fit beside the others.
 type FullError struct {

@@ -84,6 +84,9 @@ func (w Wish) write(point string, to target, hooks node.Hooks) error {
 	if err != nil {
 		return err
 	}
+	if err := room.charge(0); err != nil {
+		return err
+	}
 	if packed, remote := w.Content.(interface{ Packed() int64 }); remote && packed.Packed() > room.free-reserve {
 		return FullError{point, room.free}
 	}

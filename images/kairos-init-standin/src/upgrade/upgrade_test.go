@@ -125,6 +125,9 @@ func TestRoomIsRefusedBeforeItIsGone(t *testing.T) {
 		t.Error(err)
 	}
 	var full FullError
+	if err := (&room{free: 1 << 20}).charge(0); !errors.As(err, &full) {
+		t.Errorf("a full partition was taken: %v", err)
+	}
 	if err := counted.charge(40 << 20); !errors.As(err, &full) {
 		t.Errorf("more than is free was let through: %v", err)
 	}
