@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"syscall"
 	"time"
@@ -94,7 +95,27 @@ func Writable(label, point string) (*Mounted, error) {
 			return remounted(mount)
 		}
 	}
+	// What a power cut left is put in order first, as nothing did that at the start.
+	if err := check(volume); err != nil {
+		return nil, err
+	}
 	return Mount(volume.Device, volume.Type, point)
+}
+
+// check runs e2fsck, which does nothing where all is in order; codes up to 1 say
+// that it is now (e2fsck(8)). What it does not dare by itself it is told to do.
+func check(volume sys.Volume) error {
+	if volume.Type != "ext4" {
+		return nil
+	}
+	for _, how := range []string{"-p", "-y"} {
+		err := sys.Run("e2fsck", how, volume.Device)
+		var code *exec.ExitError
+		if err == nil || (errors.As(err, &code) && code.ExitCode() == 1) {
+			return nil
+		}
+	}
+	return fmt.Errorf("%s (%s) is damaged", volume.Label, volume.Device)
 }
 
 // Readable finds a labelled partition where it is mounted, or mounts it read-only.
