@@ -14,6 +14,7 @@ from imagekit.config.merge import merged_cloud_config
 from imagekit.config.model import ImageSpec
 from imagekit.disk.installed import installed_disk
 from imagekit.disk.live import LiveArtifacts, live_artifacts
+from imagekit.disk.releaseiso import write_iso
 from imagekit.log import step
 from imagekit.pipeline.needs import libvirt_uri
 from imagekit.report.bootchart import collect_chart
@@ -34,7 +35,7 @@ from imagekit.vm.identity import fresh_keys, seed_disk
 from imagekit.vm.interface import BootRecord, Road, VmShape
 from imagekit.vm.machine import NodeMachine
 from imagekit.vm.node import InstalledNode, node
-from imagekit.vm.profile import profile_name
+from imagekit.vm.profile import DirectKernel, load_profile, profile_name
 from imagekit.vm.sweep import sweep
 
 
@@ -113,6 +114,9 @@ def machine_of(
 ) -> Iterator[NodeMachine]:
     """A booted machine for the time of the block; what killed runs left behind is removed first."""
     match road:
+        case Road.LIVE if not _starts_kernels(subject):
+            with medium_machine(subject, peers) as machine:
+                yield machine
         case Road.FAST | Road.LIVE:
             with _libvirt(subject) as uri, boot(_boot_request(subject, artifacts, road, peers, uri)) as machine:
                 yield machine
@@ -126,7 +130,7 @@ def _libvirt(subject: Subject) -> Iterator[str]:
     """The libvirt that machines are started with, rid of what killed runs left."""
     uri = libvirt_uri(subject.project)
     with libvirt(uri):
-        sweep(uri, work=machines_folder(subject.project.work))
+        sweep(uri, work=_machines(subject))
         yield uri
 
 
@@ -152,6 +156,29 @@ def _boot_request(subject: Subject, artifacts: LiveArtifacts, road: Road, peers:
 @contextmanager
 def installed_machine(subject: Subject, peers: Peers | None = None) -> Iterator[InstalledNode]:
     """An overlay on the installed disk, booted by firmware and GRUB; a NoCloud disk says who may log in."""
+    disk = make_installed_disk(subject)
+    with _firmware_boot(subject, Road.INSTALLED, peers, disks=(DiskSource(backing=disk),)) as machine:
+        yield machine
+
+
+@contextmanager
+def medium_machine(subject: Subject, peers: Peers | None = None) -> Iterator[InstalledNode]:
+    """The image's ISO, booted by firmware and its own GRUB; for firmware that starts no kernel without them."""
+    with owned_folder(subject.run_id, _machines(subject)) as folder:
+        write_iso(subject.image.layout, subject.image.digest, folder / "medium.iso")
+        with _firmware_boot(subject, Road.LIVE, peers, media=(folder / "medium.iso",)) as machine:
+            yield machine
+
+
+@contextmanager
+def _firmware_boot(
+    subject: Subject,
+    road: Road,
+    peers: Peers | None,
+    *,
+    disks: tuple[DiskSource, ...] = (),
+    media: tuple[Path, ...] = (),
+) -> Iterator[InstalledNode]:
     keys = fresh_keys()
     with ExitStack() as stack:
         uri = stack.enter_context(_libvirt(subject))
@@ -159,22 +186,33 @@ def installed_machine(subject: Subject, peers: Peers | None = None) -> Iterator[
         request = NodeRequest(
             name=subject.name,
             run_id=subject.run_id,
-            folder=subject.folder / Road.INSTALLED.value,
-            work=machines_folder(subject.project.work),
+            folder=subject.folder / road.value,
+            work=_machines(subject),
             harness=subject.harness,
-            disks=(DiskSource(backing=make_installed_disk(subject)),),
-            media=(seed_disk(keys, subject.name, folder, subject.cloud_config),),
+            disks=disks,
+            media=(*media, seed_disk(keys, subject.name, folder, subject.cloud_config)),
             keys=keys,
             shape=subject.shape,
             forwards=_forwards(peers),
+            road=road,
             uri=uri,
         )
         machine = stack.enter_context(node(request))
-        with step(f"Booting {subject.name} (installed, {profile_name(subject.shape)})") as told:
+        with step(f"Booting {subject.name} ({road}, {profile_name(subject.shape)})") as told:
             machine.start()
             record = machine.wait_boot()
             told.note = ", ".join(f"{phase.name} {phase.seconds:.1f} s" for phase in record.phases)
         yield machine
+
+
+def _starts_kernels(subject: Subject) -> bool:
+    return load_profile(subject.shape.firmware, subject.harness).direct_kernel is not DirectKernel.NONE
+
+
+def _machines(subject: Subject) -> Path:
+    folder = machines_folder(subject.project.work)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 @contextmanager

@@ -11,7 +11,7 @@ s unitfiles; systemctl list-unit-files --plain --no-legend --full --no-pager 'Ne
 s packages
 if command -v dpkg-query >/dev/null; then dpkg-query -W -f '${db:Status-Abbrev}\t${Package}\t${Version}\n'
 elif command -v rpm >/dev/null; then rpm -qa --qf 'ii \t%{NAME}\t%{VERSION}-%{RELEASE}\n'; fi
-s files; files /etc -xdev; files /boot /usr/bin /usr/sbin /system /oem /run/cos /usr/lib/systemd/system -maxdepth 1
+s files; files /etc; files /boot /usr/bin /usr/sbin /system /oem /run/cos /usr/lib/systemd/system -maxdepth 1
 s sysctl; sysctl -a 2>/dev/null
 s mounts; cat /proc/self/mountinfo
 s users; cat /etc/passwd

@@ -14,7 +14,7 @@ from imagekit.vm.accel import Acceleration
 from imagekit.vm.disks import DiskSource
 from imagekit.vm.domain import Disk, Domain, FirmwareState, Forward, Owner, domain_name, domain_xml, user_network
 from imagekit.vm.identity import NodeKeys, fresh_keys
-from imagekit.vm.interface import VmShape
+from imagekit.vm.interface import Road, VmShape
 from imagekit.vm.profile import load_profile
 
 
@@ -24,7 +24,8 @@ class NodeRequest:
 
     `disks` come first in the machine, in their order, then `media` (ISO images, only read). `keys` are those that the
     disk was installed with or that a seed among the media brings. With `press_enter` GRUB's menu is not waited out; its
-    own list of fallback entries then does not count, because GRUB uses it only when nobody touched the menu.
+    own list of fallback entries then does not count, because GRUB uses it only when nobody touched the menu. `road` is
+    what its boots are recorded as: a machine without disks that starts from the ISO is on the live road.
     """
 
     name: str
@@ -39,6 +40,7 @@ class NodeRequest:
     forwards: tuple[Forward, ...] = ()
     open_network: bool = False
     press_enter: bool = True
+    road: Road = Road.INSTALLED
     uri: str | None = None
 
 

@@ -23,7 +23,7 @@ from imagekit.vm.domain import MACHINE
 from imagekit.vm.errors import BootFailedError, BootLoopError, ConnectionLostError
 from imagekit.vm.folder import owned_folder
 from imagekit.vm.hardware import NodeHardware, NodeRequest
-from imagekit.vm.interface import BootPhase, BootRecord, Road, SshTarget
+from imagekit.vm.interface import BootPhase, BootRecord, SshTarget
 from imagekit.vm.machine import NodeMachine
 from imagekit.vm.phases import boot_phases
 from imagekit.vm.ports import reserved_port
@@ -280,7 +280,7 @@ class InstalledNode(NodeMachine):
     def _measured(self, banner_at: float) -> BootRecord:
         now = process.now()
         return BootRecord(
-            road=Road.INSTALLED,
+            road=self._request.road,
             accelerator=self._hardware.speed.accelerator,
             qemu_version=self._qemu_version,
             machine=MACHINE,
