@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import socket
 import threading
 from collections.abc import Iterator
@@ -52,26 +53,24 @@ class Proxy:
 
     def _carry(self, client: socket.socket) -> None:
         with client, suppress(OSError), socket.create_connection(("127.0.0.1", self._upstream), timeout=10) as server:
+            server.settimeout(None)
             if self.dead:
                 return
             threading.Thread(target=self._pump, args=(client, server, False), daemon=True).start()
             self._pump(server, client, True)
 
     def _pump(self, source: socket.socket, sink: socket.socket, counted: bool) -> None:
-        source.settimeout(_POLL)
+        """Pass on until one side ends; a sink may take its time, for an emulated one does."""
         try:
-            while not self._closing:
-                try:
-                    data = source.recv(_CHUNK)
-                except TimeoutError:
-                    if self.dead:
-                        break
+            while not self._closing and not (counted and self.dead):
+                if not select.select([source], [], [], _POLL)[0]:
                     continue
-                sink.sendall(self._granted(data) if counted else data)
-                if not data or (counted and self.dead):
+                data = source.recv(_CHUNK)
+                if not data:
                     break
-        except OSError:
-            pass  # the other side went away, which is its right
+                sink.sendall(self._granted(data) if counted else data)
+        except (OSError, ValueError):
+            pass  # the other side went away, or this proxy was closed, which is their right
         finally:
             for end in (source, sink):
                 with suppress(OSError):

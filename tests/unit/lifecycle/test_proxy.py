@@ -9,8 +9,9 @@ from collections.abc import Iterator
 import pytest
 
 from imagekit.lifecycle.proxy import Proxy, proxy
+from imagekit.waiting import Deadline, wait_until
 
-DATA = bytes(range(256)) * 4096
+DATA = bytes(range(256)) * 32768
 
 
 def answer(listener: socket.socket) -> None:
@@ -52,6 +53,18 @@ def test_all_bytes_pass_and_are_counted(way: Proxy) -> None:
     assert fetched(way) == DATA
     assert way.served == len(DATA)
     assert not way.dead
+
+
+def test_a_reader_may_take_its_time(way: Proxy) -> None:
+    with socket.create_connection(("127.0.0.1", way.port), timeout=10) as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 18)
+        client.sendall(b"all of it\n")
+        pause = Deadline.after(1.0)
+        wait_until(lambda: pause.passed, Deadline.after(5.0), what="a slow reader")
+        found = b""
+        while data := client.recv(1 << 16):
+            found += data
+    assert found == DATA
 
 
 def test_it_dies_after_so_many_bytes_and_serves_again(way: Proxy) -> None:
