@@ -1,6 +1,7 @@
 package install
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -20,6 +21,9 @@ import (
 
 // mountRoot is where the new partitions are while a node is installed.
 const mountRoot = "/run/cos"
+
+// defaultEntry is the name of the menu's entries when the configuration has none.
+const defaultEntry = "Kairos stand-in"
 
 // failSentinel is made by a hook that wants no installation.
 const failSentinel = "/run/cos/fail_installation"
@@ -232,9 +236,7 @@ func (i *Installation) environment() error {
 		return err
 	}
 	entry := grubenv.New()
-	if name := i.Config.Install.GrubEntryName; name != "" {
-		entry.Set("default_menu_entry", name)
-	}
+	entry.Set("default_menu_entry", cmp.Or(i.Config.Install.GrubEntryName, defaultEntry))
 	return entry.Save(filepath.Join(i.mount("state"), "grub_oem_env"))
 }
 

@@ -2,6 +2,7 @@
 package install
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -41,23 +42,16 @@ type Sizes struct {
 // plan sizes everything from the size of the source in MiB and what the
 // configuration asks for instead.
 func plan(source int, efi bool, install nodeconfig.Install) Sizes {
-	sizes := Sizes{Image: or(install.System.Size, source+imageMargin), Boot: biosSize}
-	sizes.RecoveryImage = or(install.RecoverySystem.Size, sizes.Image)
+	sizes := Sizes{Image: cmp.Or(install.System.Size, source+imageMargin), Boot: biosSize}
+	sizes.RecoveryImage = cmp.Or(install.RecoverySystem.Size, sizes.Image)
 	if efi {
-		sizes.Boot = or(install.Partitions["efi"].Size, efiSize)
+		sizes.Boot = cmp.Or(install.Partitions["efi"].Size, efiSize)
 	}
-	sizes.OEM = or(install.Partitions["oem"].Size, oemSize)
-	sizes.Recovery = or(install.Partitions["recovery"].Size, 2*sizes.RecoveryImage+recoveryMargin)
-	sizes.State = or(install.Partitions["state"].Size, 3*sizes.Image+stateMargin)
+	sizes.OEM = cmp.Or(install.Partitions["oem"].Size, oemSize)
+	sizes.Recovery = cmp.Or(install.Partitions["recovery"].Size, 2*sizes.RecoveryImage+recoveryMargin)
+	sizes.State = cmp.Or(install.Partitions["state"].Size, 3*sizes.Image+stateMargin)
 	sizes.Persistent = install.Partitions["persistent"].Size
 	return sizes
-}
-
-func or(asked, usual int) int {
-	if asked > 0 {
-		return asked
-	}
-	return usual
 }
 
 // fixed is what all but a persistent partition without a size takes.

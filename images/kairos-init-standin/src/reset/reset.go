@@ -190,11 +190,11 @@ func (w Wish) note() error {
 
 // oem is last: with the configuration goes the entry that would bring us back here.
 func (w Wish) oem() error {
-	if !w.OEM {
-		return node.SetEnvironment(map[string]string{"next_entry": ""})
+	if w.OEM {
+		if err := format(install.OEMLabel, blockdev.FormatForGRUB, w.Out); err != nil {
+			return err
+		}
 	}
-	if err := format(install.OEMLabel, blockdev.FormatForGRUB, w.Out); err != nil {
-		return err
-	}
-	return node.SetEnvironment(map[string]string{})
+	// Whatever entry is the default: what was reset is started once.
+	return node.SetEnvironment(map[string]string{"next_entry": "cos"})
 }
