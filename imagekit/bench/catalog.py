@@ -19,12 +19,14 @@ BENCHMARKS = {
     "installed": "an installed node to SSH, through firmware and GRUB, against the live road",
     "checks": "the checks, against testinfra with a connection a fact",
     "push": "bytes of a second push, memory of a push of 1 GiB",
+    "clients": "push, copy, pull and verify of 1 GiB, against oras, crane and sha256sum",
+    "races": "200 races of two publishers on each registry, with the lock and without",
     "change": "a certificate added to the top layer, to the verdict",
     "upgrade": "bytes, memory and time of an upgrade on the node, against dd",
     "ladder": "every lifecycle scenario, against its boots and image writes",
     "cold": "a fresh clone with nothing cached, stage by stage",
 }
-SLOW = ("ladder", "cold")  # only when named
+SLOW = ("races", "ladder", "cold")  # only when named
 
 
 def chosen(names: Sequence[str]) -> tuple[str, ...]:

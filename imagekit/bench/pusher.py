@@ -20,12 +20,17 @@ def push_and_tell(layout: Path, digest: Digest, address: str) -> dict[str, int]:
     """Push without a tag; bytes sent, resident bytes before, their peak while pushing, milliseconds."""
     with Registry(address) as client:
         client.ping()
-        _CLEAR.write_text(_RESET_PEAK)
+        reset_peak()
         idle = resident("VmRSS")
         begun = process.now()
         pushed = push_image(layout, digest, Reference(address, REPOSITORY), client)
         milliseconds = round(1000 * (process.now() - begun))
     return {"sent": pushed.sent_bytes, "idle": idle, "peak": resident("VmHWM"), "milliseconds": milliseconds}
+
+
+def reset_peak() -> None:
+    """Let the kernel measure the largest resident set anew."""
+    _CLEAR.write_text(_RESET_PEAK)
 
 
 def resident(field: str) -> int:

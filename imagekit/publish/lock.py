@@ -185,7 +185,11 @@ def _sweep(client: Registry, repository: str, owner: str) -> None:
         if not tag.startswith(CLAIM_PREFIX):
             continue
         claim = client.find_manifest(repository, tag)
-        if claim is None:  # the name of a claim that was deleted; see `_withdraw`
+        if claim is None:
+            # The name of a claim that was deleted (see `_withdraw`), or of one that is just being written: only our own
+            # are known to be the former, for we hold this host's lock.
+            if not tag.startswith(f"{CLAIM_PREFIX}{owner}-"):
+                continue
             claim = _claim_manifest({"tag": tag})
             client.put_manifest(repository, claim, tag)
         if claim.annotations.get(_OWNER) == owner or _over(claim):

@@ -1,0 +1,64 @@
+"""A process that does what `imagekit.bench.clients` times of ours, and tells seconds and memory as JSON.
+
+``python -m imagekit.bench.client HOST:PORT LAYOUT DIGEST LAYOUT DIGEST FOLDER`` pushes, copies and pulls;
+``python -m imagekit.bench.client HOST:PORT DIGEST`` verifies the content of what the first form pushed.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from imagekit import process
+from imagekit.bench.pusher import reset_peak, resident
+from imagekit.oci import Digest, Reference
+from imagekit.publish.pull import pull_image
+from imagekit.publish.push import copy_image, push_image
+from imagekit.publish.registry import Registry
+from imagekit.publish.verify import verify_content
+
+HERE, THERE = "imagekit/bench", "imagekit/copy"
+
+
+def move(address: str, layouts: list[Path], digests: list[Digest], into: Path) -> dict[str, object]:
+    """First push, push of another top layer, the same again, copy, pull."""
+    here, there = Reference(address, HERE), Reference(address, THERE)
+    with Registry(address) as client:
+        client.ping()
+        reset_peak()
+        idle = resident("VmRSS")
+        seconds = [
+            _timed(lambda: push_image(layouts[0], digests[0], here, client)),
+            _timed(lambda: push_image(layouts[1], digests[1], here, client)),
+            _timed(lambda: push_image(layouts[1], digests[1], here, client)),
+            _timed(lambda: copy_image(here, digests[1], there, client, client)),
+            _timed(lambda: pull_image(client, HERE, digests[1], into)),
+        ]
+    return {"seconds": seconds, "idle": idle, "peak": resident("VmHWM")}
+
+
+def verify(address: str, digest: Digest) -> dict[str, object]:
+    """Hash everything that the first push left."""
+    with Registry(address) as client:
+        client.ping()
+        return {"seconds": [_timed(lambda: verify_content(client, HERE, digest))]}
+
+
+def _timed(work: Callable[[], object]) -> float:
+    begun = process.now()
+    work()
+    return process.now() - begun
+
+
+def main(arguments: list[str]) -> dict[str, object]:
+    """One of the two forms."""
+    if len(arguments) == 2:
+        return verify(arguments[0], Digest(arguments[1]))
+    layouts, digests = [Path(arguments[1]), Path(arguments[3])], [Digest(arguments[2]), Digest(arguments[4])]
+    return move(arguments[0], layouts, digests, Path(arguments[5]))
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(main(sys.argv[1:])) + "\n")
