@@ -1,7 +1,7 @@
 """Push, copy and pull of 1 GiB, and hashing all of it, beside the stock programs oras, crane and sha256sum.
 
-Each client has a repository of its own on one registry. What is timed of ours runs in a process of its own and leaves out
-the start of Python; of theirs it is the whole process, whose start takes some hundredths of a second.
+Each client has a repository of its own on one registry. What is timed of ours runs in a process of its own and leaves
+out the start of Python; of theirs it is the whole process, whose start takes some hundredths of a second.
 """
 
 from __future__ import annotations
