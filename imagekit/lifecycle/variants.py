@@ -32,6 +32,7 @@ _CHUNK = 1 << 20
 _FIXED = ("usr/", "boot/", "system/")
 _CHANGED = ("usr/local/", "usr/libexec/")  # persistent paths on a node
 _WANTS = "/usr/lib/systemd/system/sysinit.target.wants"
+# Said through the kernel's log: with Kairos's command line /dev/console is the screen, and not the serial line.
 # Before anything of Kairos that calls a boot good; below /usr, since /etc/systemd outlives an upgrade on a real node.
 _EARLY = """\
 [Unit]
@@ -42,12 +43,10 @@ Before=cos-setup-fs.service cos-setup-boot.service cos-setup-network.service sys
 [Service]
 Type=oneshot
 TimeoutStartSec=infinity
-StandardOutput=tty
-TTYPath=/dev/console
 ExecStart=/bin/sh -c '{command}'
 """
 HANG_SAYS = "imagekit: this image hangs here"
-UNIT_SAYS = "imagekit: this image's unit fails here"
+UNIT_SAYS = "imagekit: a unit of this image fails here"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +81,15 @@ def panicking(name: str) -> tuple[File, ...]:
 
 def hanging(name: str) -> tuple[File, ...]:
     """A unit early in the boot that never ends; it says so on the console."""
-    return (*good(name), *_early("imagekit-hang", f"echo {HANG_SAYS!r}; exec sleep infinity", ""))
+    return (*good(name), *_early("imagekit-hang", f'echo "<2>{HANG_SAYS}" > /dev/kmsg; exec sleep infinity', ""))
 
 
 def failing(name: str) -> tuple[File, ...]:
     """A unit early in the boot that fails, and is declared to reboot the node then."""
-    return (*good(name), *_early("imagekit-fail", f"echo {UNIT_SAYS!r}; exit 1", "FailureAction=reboot-force"))
+    return (
+        *good(name),
+        *_early("imagekit-fail", f'echo "<2>{UNIT_SAYS}" > /dev/kmsg; exit 1', "FailureAction=reboot-force"),
+    )
 
 
 def content_sums(layout: Path, digest: Digest) -> File:
@@ -148,7 +150,7 @@ def version_in(release: str) -> str:
 
 def _early(unit: str, command: str, more: str) -> tuple[File, ...]:
     name = f"{unit}.service"
-    text = _EARLY.format(unit=more, command=command.replace("'", '"'))
+    text = _EARLY.format(unit=more, command=command)
     return File(f"/usr/lib/systemd/system/{name}", text.encode()), File(f"{_WANTS}/{name}", link=f"../{name}")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shlex
 import tarfile
 from pathlib import Path
 
@@ -90,6 +91,10 @@ def test_bad_variants_break_what_they_say(tmp_path: Path, image: tuple[Path, Dig
     assert hang["usr/lib/systemd/system/sysinit.target.wants/imagekit-hang.service"] == b"../imagekit-hang.service"
     unit = of("fail", failing("fail"))["usr/lib/systemd/system/imagekit-fail.service"].decode()
     assert "FailureAction=reboot-force" in unit.split("[Service]")[0]
+    for text in (unit, hang["usr/lib/systemd/system/imagekit-hang.service"].decode()):
+        [line] = [line for line in text.splitlines() if line.startswith("ExecStart=")]
+        assert shlex.split(line.removeprefix("ExecStart="))[:2] == ["/bin/sh", "-c"]
+        assert len(shlex.split(line)) == 3
 
 
 def test_sums_name_what_no_node_changes(image: tuple[Path, Digest]) -> None:
