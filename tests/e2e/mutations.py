@@ -111,12 +111,12 @@ MUTATIONS = (
     Mutation(
         name="passive-not-kept",
         scenario="rollback",
-        changes=(_go("upgrade/upgrade.go", "swap(state, w.Mode != bootmode.Passive)", "swap(state, w.Mode == 9)"),),
+        changes=(_go("upgrade/upgrade.go", "swap(state, w.keepsOld(state))", "swap(state, false)"),),
     ),
     Mutation(
         name="passive-lost-from-passive",
         scenario="passive-upgrade",
-        changes=(_go("upgrade/upgrade.go", "swap(state, w.Mode != bootmode.Passive)", 'swap(state, w.Mode != "")'),),
+        changes=(_go("upgrade/upgrade.go", "swap(state, w.keepsOld(state))", "swap(state, true)"),),
     ),
     Mutation(
         name="assessment-flag-stale",
@@ -153,8 +153,8 @@ MUTATIONS = (
             _go("imagefile/image.go", "return sync(path, device)", "return nil"),
             _go(
                 "node/node.go",
-                'if err := syscall.Mount("", mount.Point, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, ""); err != nil {',
-                "if err := error(nil); err != nil {",
+                'err := syscall.Mount("", point, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, "")',
+                "err := error(nil)",
             ),
         ),
     ),
