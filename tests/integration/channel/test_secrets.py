@@ -1,4 +1,4 @@
-"""Passwords given to imagekit are searched for where they must not be: processes, output, work folder, registry, git."""
+"""Passwords given to imagekit are searched for where they must not be: processes, output, work folder, registry."""
 
 from __future__ import annotations
 
