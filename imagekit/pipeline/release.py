@@ -20,7 +20,7 @@ from imagekit.evidence.testresult import result_statement
 from imagekit.oci import Digest, Reference
 from imagekit.packages import Package
 from imagekit.pipeline.image import proven
-from imagekit.pipeline.trusted import publish_gate, signer_of, trust_of
+from imagekit.pipeline.trusted import publish_gate, signer_of, trust_of, waivers_for
 from imagekit.pipeline.verdict import fullest_verdict
 from imagekit.plan.model import Plan
 from imagekit.plan.resolve import make_plan
@@ -59,7 +59,12 @@ def registry_client(project: Project, address: str) -> Iterator[Registry]:
 
 
 def statements(
-    plan: Plan, image: Build, result: RunResult, packages: Sequence[Package], invocation: Invocation
+    plan: Plan,
+    image: Build,
+    result: RunResult,
+    packages: Sequence[Package],
+    invocation: Invocation,
+    waivers: Sequence[str] = (),
 ) -> tuple[Statement, ...]:
     """What is stated about the digest: how its checks ended, what is in it (in both formats), how it was made."""
     assert result.suites is not None
@@ -74,6 +79,7 @@ def statements(
             name=plan.image,
             scenarios=result.scenarios,
             tested=result.started,
+            waivers=waivers,
         ),
         sbom_statement(image.digest, document, name=plan.image),
         spdx_statement(image.digest, other, name=plan.image),
@@ -106,7 +112,9 @@ def publish(project: Project, plan: Plan, image: Build, result: RunResult, packa
             image.layout,
             image.digest,
             target,
-            evidence=statements(plan, image, result, packages, invocation_of(image)),
+            evidence=statements(
+                plan, image, result, packages, invocation_of(image), waivers_for(project, image.digest)
+            ),
             signer=signer,
             verifier=trust_of(project).verifier(Purpose.BUILD),
             client=client,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from imagekit.config.load import Project
 from imagekit.errors import ConfigError
-from imagekit.oci import Reference
+from imagekit.oci import Digest, Reference
 from imagekit.pipeline.verdict import HARNESS
 from imagekit.verify.suitehash import suite_hash
 
@@ -102,6 +102,22 @@ def current_suites(project: Project) -> dict[str, str]:
     """The hash of the checks as they stand now, for each image of the project."""
     checks = project.root / HARNESS / "checks"
     return {name: suite_hash(image.layers, checks) for name, image in project.images.items()}
+
+
+def waivers_for(project: Project, digest: Digest) -> tuple[str, ...]:
+    """Digests of the project's waiver files that count now for a digest, whatever check they are for."""
+    from imagekit.evidence.decisions import WAIVER_TYPE, read_waiver
+    from imagekit.gate.collect import read_files
+
+    now, found = datetime.now(UTC), []
+    for item in read_files(project.root, trust_of(project)):
+        said = item.reading.statement
+        if said is None or item.reading.problem is not None or said.predicate_type != WAIVER_TYPE:
+            continue
+        waiver = read_waiver(said)
+        if waiver is not None and waiver.digest == digest and waiver.expires > now:
+            found.append(str(Digest.of_file(project.root / item.source)))
+    return tuple(found)
 
 
 def gate_of(project: Project, client: Registry, reference: Reference, channel: str) -> Decision:

@@ -16,9 +16,10 @@ import pytest
 
 from imagekit.evidence.decisions import Waiver, approval_statement, summary_statement, waiver_statement, yank_statement
 from imagekit.evidence.statement import Statement, signature_statement
-from imagekit.gate.model import Status
+from imagekit.gate.model import GateClosedError, Status
 from imagekit.gate.policy import Waivers
-from imagekit.oci import Digest
+from imagekit.gate.summary import summary_of
+from imagekit.oci import Digest, Reference
 from imagekit.publish.referrers import fallback_tag
 from imagekit.sign.trustfile import Purpose
 from imagekit.verify.outcome import CheckResult, Outcome, SuiteResult
@@ -645,6 +646,21 @@ def test_a_stranger_can_neither_help_nor_harm(scene: Scene) -> None:
     scene.add("more", "eve", result(scene.digest, suite=run))
     scene.settle()
     assert scene.gate().passed
+
+
+def test_promotion_names_the_evidence_that_it_was_decided_from(scene: Scene) -> None:
+    waived(scene, ADA, "ada")
+    waived(scene, BOB, "bob")
+    scene.settle()
+    decision = scene.gate()
+    target = Reference("registry.example", "prod/node")
+    fields = summary_of(decision, target, scene.project, version="1").predicate
+    assert len(fields["inputAttestations"]) == 10
+    assert sum(entry["uri"].startswith("git+file:waivers/") for entry in fields["inputAttestations"]) == 2
+    assert fields["policy"]["digest"]["sha256"] == scene.policy.digest.hex
+    scene.now += 30 * DAY
+    with pytest.raises(GateClosedError):
+        summary_of(scene.gate(), target, scene.project, version="1")
 
 
 def test_every_line_has_a_name_of_its_own() -> None:

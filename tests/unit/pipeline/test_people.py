@@ -14,10 +14,10 @@ from imagekit.config.model import Settings
 from imagekit.errors import ConfigError
 from imagekit.gate.collect import collect, read_files
 from imagekit.gate.people import yanked
-from imagekit.oci import Reference
+from imagekit.oci import Digest, Reference
 from imagekit.pipeline.keyring import create_key, list_keys, public_pem, rotate_key, trust_key
 from imagekit.pipeline.people import Hand, approve, deny, waive
-from imagekit.pipeline.trusted import keys_of, signer_of, trust_of
+from imagekit.pipeline.trusted import keys_of, signer_of, trust_of, waivers_for
 from imagekit.publish.push import push_image
 from imagekit.publish.registry import Registry
 from imagekit.sign.interface import KeyFileError, SignatureError
@@ -143,6 +143,9 @@ def test_waiver_is_a_file_that_the_gate_reads(project: Project, client: Registry
     [item] = read_files(project.root, trust_of(project))
     assert item.reading.problem is None
     assert item.source == str(path.relative_to(project.root))
+    assert image.digest is not None
+    assert waivers_for(project, image.digest) == (str(Digest.of_file(path)),)
+    assert waivers_for(project, Digest.of(b"another")) == ()
 
 
 def test_who_may_not_is_told_before_anything_is_written(project: Project, client: Registry, image: Reference) -> None:
