@@ -14,6 +14,7 @@ from imagekit.process import Completed, now
 from imagekit.vm.boot import BootRequest, boot
 from imagekit.vm.disks import DiskSource, create_disk
 from imagekit.vm.domain import Disk, Forward
+from imagekit.vm.errors import BootFailedError
 from imagekit.vm.folder import owned_folder
 from imagekit.vm.hardware import NodeRequest
 from imagekit.vm.identity import agent_config, fresh_keys, seed_disk
@@ -172,14 +173,14 @@ class RigMachines:
     def __init__(self, rig: Rig) -> None:
         self._rig = rig
         self._keys = fresh_keys()
+        self._on: list[StoryNode] = []
+        self._aborted = False
         self.install_config = agent_config(self._keys, rig.name, rig.cloud_config)
 
     @contextmanager
     def installed(self, name: str) -> Iterator[StoryNode]:
         """A fork of the installed disk, booted; who may log in comes with a seed at this first boot."""
-        with self._seed() as seed, node(self._request(name, self._rig.disk, (seed,))) as machine:
-            made = StoryNode(machine, self._rig.scaled)
-            made.start()
+        with self._seed() as seed, self._started(self._request(name, self._rig.disk, (seed,))) as made:
             yield made
 
     @contextmanager
@@ -195,12 +196,28 @@ class RigMachines:
 
             def leave() -> StoryNode:
                 live.close()
-                installed = stack.enter_context(node(self._request(f"{name}-disk", disk, ())))
-                made = StoryNode(installed, rig.scaled)
-                made.start()
-                return made
+                return stack.enter_context(self._started(self._request(f"{name}-disk", disk, ())))
 
             yield MediumNode(machine, leave, rig.scaled)
+
+    def abort(self) -> None:
+        """Take the power from every machine and start no other one."""
+        self._aborted = True
+        for machine in list(self._on):
+            machine.cut_power()
+
+    @contextmanager
+    def _started(self, request: NodeRequest) -> Iterator[StoryNode]:
+        if self._aborted:
+            raise BootFailedError("no machine is started any more: the run was interrupted")
+        with node(request) as machine:
+            made = StoryNode(machine, self._rig.scaled)
+            self._on.append(made)
+            try:
+                made.start()
+                yield made
+            finally:
+                self._on.remove(made)
 
     def _request(self, name: str, disk: Path, media: tuple[Path, ...]) -> NodeRequest:
         rig = self._rig

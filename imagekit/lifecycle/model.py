@@ -139,6 +139,9 @@ class Machines(Protocol):
     def install_config(self) -> str:
         """The cloud-config that the agent is to install with, so that one can log in afterwards."""
 
+    def abort(self) -> None:
+        """Take the power from every machine and start no other one, so that running stories end soon."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:

@@ -39,7 +39,7 @@ def run_scenarios(
     """Run scenarios and yield each result as it comes; `scaled` makes this machine's seconds of reference ones.
 
     A promise that is not kept, and one kept too late, is a failed scenario; anything else that goes wrong an errored
-    one. An interruption ends the iteration, after the running stories have put their machines away.
+    one. An interruption aborts the running stories, which put their machines away.
     """
     if side_by_side == 1:
         yield from (_tell(scenario, world, scaled(scenario.allowance(world.cuts))) for scenario in scenarios)
@@ -51,9 +51,11 @@ def run_scenarios(
         ]
         try:
             yield from (future.result() for future in as_completed(running))
-        finally:
+        except BaseException:
             for future in running:
                 future.cancel()
+            world.machines.abort()
+            raise
 
 
 def missing(scenario: Scenario, budget: float) -> ScenarioResult:

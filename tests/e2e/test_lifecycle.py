@@ -51,6 +51,20 @@ def test_every_scenario_keeps_its_promise(clone: Clone) -> None:
 
 
 @pytest.mark.nightly
+def test_a_published_digest_is_where_nodes_come_from(pristine: Clone) -> None:
+    assert pristine.imagekit("run", IMAGE).returncode == 0
+    release = json.loads(sorted((pristine.work / "runs").glob("*/result.json"))[-1].read_text())["release"]
+    path = pristine.root / "images/ca-trust/layer.yaml"
+    path.write_text(path.read_text() + "# another version\n")
+    published = f"{release['reference'].rpartition(':')[0]}@{release['digest']}"
+    asked = ("--scenario", "upgrade", "--upgrade-from", published)
+    done, result = climbed(pristine, *asked, timeout=_LADDER_SECONDS)
+    assert done.returncode == 0, result["scenarios"]
+    assert result["digest"] != release["digest"]
+    assert f"asked for: {published}" in next(row["note"] for row in result["stages"] if row["name"] == "lifecycle")
+
+
+@pytest.mark.nightly
 def test_a_hundred_power_cuts_lose_no_node(clone: Clone) -> None:
     asked = ("--scenario", "power-cuts", "--cuts", "100", "--seed", str(SEED))
     done, result = climbed(clone, *asked, timeout=_CUTS_SECONDS)

@@ -335,6 +335,11 @@ class SimMachines:
     def __init__(self, supply: SimSupply, flaw: Flaw | None = None) -> None:
         self._supply, self._flaw = supply, flaw
 
+    aborted = False
+
+    def abort(self) -> None:
+        self.aborted = True
+
     @contextmanager
     def installed(self, name: str) -> Iterator[SimNode]:
         node = SimNode(self._supply, self._flaw)

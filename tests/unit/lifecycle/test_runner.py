@@ -12,7 +12,7 @@ from imagekit.lifecycle.model import Scenario, Story, Tally, World
 from imagekit.lifecycle.runner import lanes, missing, run_scenarios
 from imagekit.verify.outcome import Outcome
 from imagekit.vm.errors import BootFailedError
-from tests.support.simnode import sim_world
+from tests.support.simnode import SimMachines, sim_world
 
 
 def scenario(story: Story, name: str = "one", budget: float = 60.0) -> Scenario:
@@ -65,6 +65,17 @@ def test_side_by_side_they_run_at_the_same_time() -> None:
     found = list(run_scenarios(both, sim_world(), scaled=float, side_by_side=2))
     assert {told.result.name for told in found if told.result.passed} == {"a", "b"}
     assert {told.result.budget for told in found} == {120.0}
+
+
+def test_an_interruption_aborts_the_others() -> None:
+    def interrupted(world: World, tally: Tally) -> None:
+        raise KeyboardInterrupt
+
+    world = sim_world()
+    with pytest.raises(KeyboardInterrupt):
+        list(run_scenarios([scenario(interrupted), scenario(fine, "two")], world, scaled=float, side_by_side=2))
+    assert isinstance(world.machines, SimMachines)
+    assert world.machines.aborted
 
 
 def test_what_was_not_run_is_missing() -> None:
