@@ -15,6 +15,7 @@ BENCHMARKS = {
     "startup": "CPU seconds of --help and plan",
     "unchanged": "a run with nothing changed, against the one that built",
     "rootfs": "image to root file system, against cp and sha256sum",
+    "disk": "an installed disk, against cp; qcow2, against qemu-img convert",
     "boot": "both roads to SSH, against plain Debian with cloud-init",
     "installed": "an installed node to SSH, through firmware and GRUB, against the live road",
     "checks": "the checks, against testinfra with a connection a fact",

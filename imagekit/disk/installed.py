@@ -11,6 +11,7 @@ import json
 import os
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -30,6 +31,7 @@ from imagekit.oci import Digest
 
 _RECIPE = 1  # raised whenever the same image makes another disk
 _UNDATED = 1735689600  # 2025-01-01, for an image that does not say when it was created
+_AT_ONCE = 2  # copies: more than one, for each waits for one core; not more, for they share one disk
 _LABEL_AT = 1024 + 120  # of the volume name in an ext2 file system, 16 bytes
 
 
@@ -94,18 +96,25 @@ def write_disk(disk: Path, root: FlatRoot, boot: BootFiles, plan: DiskPlan, *, g
     """
     with disk.open("xb") as stream:
         stream.truncate(plan.size)
-    runs = _file_systems(disk, plan, boot, epoch)
-    entries = [partition.entry for partition in plan.partitions]
-    sectors = plan.size // gpt.SECTOR
-    _put(disk, gpt.table(entries, disk=guid, sectors=sectors, boot_code=boot.bios.boot_code))
-    _put(disk, [(plan.bios.offset, boot.bios.core)])
     image = disk.with_suffix(".img")
-    ext.write_image(
-        image, root.tar, label="COS_ACTIVE", size=plan.image_size, inodes=inodes_for(len(root.members)), epoch=epoch
-    )
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        made = pool.submit(_write_image, image, root, plan.image_size, epoch)
+        runs = _file_systems(disk, plan, boot, epoch)
+        entries = [partition.entry for partition in plan.partitions]
+        sectors = plan.size // gpt.SECTOR
+        _put(disk, gpt.table(entries, disk=guid, sectors=sectors, boot_code=boot.bios.boot_code))
+        _put(disk, [(plan.bios.offset, boot.bios.core)])
+        made.result()
+        for copied in [pool.submit(sparse.copy_runs, image, disk, where) for where in runs.values()]:
+            copied.result()
     for label, where in runs.items():
-        sparse.copy_runs(image, disk, where)
         _put(disk, [(where[0][1] + _LABEL_AT, label.encode().ljust(16, b"\0"))])
+    image.unlink()
+
+
+def _write_image(image: Path, root: FlatRoot, size: int, epoch: int) -> None:
+    inodes = inodes_for(len(root.members))
+    ext.write_image(image, root.tar, label="COS_ACTIVE", size=size, inodes=inodes, epoch=epoch)
 
 
 def _file_systems(disk: Path, plan: DiskPlan, boot: BootFiles, epoch: int) -> dict[str, list[sparse.Run]]:
