@@ -62,6 +62,16 @@ class StoryNode:
         record = self._machine.reboot(boots=_STARTS, through_crashes=True)
         self._spent += record.seconds_to_ssh
 
+    def reboot_twice(self) -> None:
+        """Ask the node to reboot, let it do its work and restart by itself, and wait for the login after that."""
+        begun = now()
+        self._machine.ask_restart()
+        self._machine.wait_restart()
+        self._machine.expect_restart()
+        self._machine.wait_restart(limit=_UNTIL_SECONDS)
+        self._machine.wait_boot()
+        self._spent += now() - begun
+
     def reboot_until(self, words: str) -> bool:
         """Ask the node to reboot; whether the console says `words` before there is a login."""
         mark, begun = self._machine.console_mark(), now()

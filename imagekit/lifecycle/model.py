@@ -85,6 +85,9 @@ class Node(Shell, Protocol):
     def reboot_through(self) -> None:
         """Ask the node to reboot and wait for the next login, however often it crashes and starts again."""
 
+    def reboot_twice(self) -> None:
+        """Ask the node to reboot, let it do its work and restart by itself, and wait for the login after that."""
+
     def reboot_until(self, words: str) -> bool:
         """Ask the node to reboot; whether the console says `words` before there is a login."""
 

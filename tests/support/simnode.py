@@ -115,6 +115,10 @@ class SimNode:
         self._settle()
         self._boot(most=_MOST_BOOTS)
 
+    def reboot_twice(self) -> None:
+        self._settle()
+        self._boot(most=1)
+
     def reboot_until(self, words: str) -> bool:
         self._settle()
         return self._hangs()

@@ -16,7 +16,9 @@ def disk_full(world: World, tally: Tally) -> None:
         tally.nodes.append(node)
         before = ask.images(node)
         _fill(node)
-        ask.refused_upgrade(node, world.supply.target(Kind.NEXT), tally, because=r"\b(space|room|fit|large)\b")
+        ask.refused_upgrade(
+            node, world.supply.target(Kind.NEXT), tally, because=r"\b(space|room|fits?|large|free|full)\b"
+        )
         ask.demand(ask.images(node) == before, f"a failed upgrade left {ask.images(node)}, there was {before}")
         _free(node)
         node.reboot()

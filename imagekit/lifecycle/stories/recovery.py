@@ -45,7 +45,7 @@ def reset(world: World, tally: Tally) -> None:
         ask.write(node, _PERSISTENT, "to be wiped\n")
         ask.write(node, _OEM, "kept\n")
         ask.select(node, Entry.RESET)
-        node.reboot_through()
+        node.reboot_twice()
         ask.stands_on(node, Mode.ACTIVE, world.installed_version)
         ask.reads(node, _OEM, "kept\n")
         ask.gone(node, _PERSISTENT)

@@ -82,6 +82,7 @@ def config(world: World, tally: Tally) -> None:
         ask.write(node, _CONFIG, _stage("after"))
         node.reboot()
         ask.stands_on(node, Mode.ACTIVE, target.version)
+        ask.healthy(node)  # stage boot may end after sshd answers
         ask.reads(node, _SAYS, "after\n")
         ask.reads(node, _CONFIG, _stage("after"))
 
