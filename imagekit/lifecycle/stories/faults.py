@@ -7,6 +7,7 @@ from imagekit.lifecycle.model import Kind, Mode, Node, Scenario, Tally, World
 
 _FILLER = f"{ask.STATE}/imagekit-filler"
 _LEFT_MIB = 64
+_NO_ROOM = r"\b(space|room|fits?|large|free|full)\b"
 _LOST = r"EOF|reset|refused|closed|broke|bytes|connect|unreachable"
 
 
