@@ -17,7 +17,7 @@ drop() {
 }
 
 systemctl -q set-default multi-user.target
-systemctl -q enable NetworkManager.service "$ssh" "$clock"
+systemctl -q enable NetworkManager.service "$ssh" "$clock" imagekit-boot-good.service
 # Masked, not only disabled: two managers of one interface take turns at breaking it.
 systemctl -q mask systemd-networkd.service systemd-networkd.socket systemd-networkd-wait-online.service
 

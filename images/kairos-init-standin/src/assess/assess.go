@@ -1,5 +1,5 @@
-// Package assess keeps the boot assessment of an installed node: files for GRUB
-// and an environment block on COS_STATE.
+// Package assess keeps the boot assessment of an installed node: an environment
+// block on COS_STATE that GRUB reads and writes too.
 package assess
 
 import (
@@ -23,21 +23,14 @@ const (
 
 const stateLabel = "COS_STATE"
 
-// copies are the image's files for the top of COS_STATE.
-var copies = map[string]string{
-	"/etc/cos/grub_boot_assessment":     "grub_boot_assessment",
-	"/etc/cos/grubcustom":               "grubcustom",
-	"/etc/kairos/branding/grubmenu.cfg": "grubmenu",
-}
-
 // Main runs one of the words that the cloud-configs of /system/oem use.
 func Main(args []string) error {
 	if len(args) != 1 {
-		return errors.New("assessment: one of files, trial, good, failed")
+		return errors.New("assessment: one of trial, good, failed")
 	}
-	work := map[string]func(string) error{"files": Files, "trial": Trial, "good": Good, "failed": Failed}[args[0]]
+	work := map[string]func(string) error{"trial": Trial, "good": Good, "failed": Failed}[args[0]]
 	if work == nil {
-		return fmt.Errorf("assessment: %q is none of files, trial, good, failed", args[0])
+		return fmt.Errorf("assessment: %q is none of trial, good, failed", args[0])
 	}
 	return withState(work)
 }
@@ -45,27 +38,6 @@ func Main(args []string) error {
 // OnTrial tells from the block's values whether GRUB counts the tries.
 func OnTrial(values map[string]string) bool {
 	return values[enable] == "yes" || values[always] == "yes"
-}
-
-// Files puts GRUB's part in place; a grubcustom with the user's own lines stays.
-func Files(state string) error {
-	for from, name := range copies {
-		target := filepath.Join(state, name)
-		if name == "grubcustom" && sys.Exists(target) {
-			continue
-		}
-		data, err := os.ReadFile(from)
-		if err != nil {
-			return err
-		}
-		if err := sys.WriteFile(target, data, 0o644); err != nil {
-			return err
-		}
-	}
-	if sys.Exists(filepath.Join(state, File)) {
-		return nil
-	}
-	return grubenv.Set(filepath.Join(state, File), map[string]string{})
 }
 
 // Trial begins a trial: a mark of an earlier image's failure must not count against this one.

@@ -20,6 +20,7 @@ const (
 	newRoot    = "/sysroot"
 	liveDir    = "/run/initramfs/live"
 	rootBase   = "/run/rootfsbase"
+	searchPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 	// labelWait is how long a slow bus may take to show the live medium.
 	labelWait = 15 * time.Second
 )
@@ -29,6 +30,8 @@ const (
 // udev under emulation, with the same mounts in the same places. For all else,
 // and when a live boot fails, it makes way for dracut's own init.
 func Init(args []string) int {
+	// The kernel gives its first process no PATH, and stages start programs by name.
+	_ = os.Setenv("PATH", searchPath)
 	if err := mountKernel(); err == nil {
 		line := bootmode.CommandLine()
 		if boot, ok := parseInstalled(line); ok {

@@ -189,10 +189,15 @@ func (b *booter) mountAll() error {
 	if err := b.modules.load("virtio_blk", "loop", "overlay"); err != nil {
 		return err
 	}
-	for _, step := range []func() error{
-		b.mountState, b.mountImage, b.mountOEM, b.rootfsStage, b.readLayout, b.mountOverlays, b.mountVolumes, b.bindState, b.writeFstab,
+	for _, step := range []struct {
+		name string
+		do   func() error
+	}{
+		{"partition of the images", b.mountState}, {"image", b.mountImage}, {"configs", b.mountOEM}, {"stage rootfs", b.rootfsStage},
+		{"layout", b.readLayout}, {"overlays", b.mountOverlays}, {"volumes", b.mountVolumes}, {"persistent paths", b.bindState}, {"fstab", b.writeFstab},
 	} {
-		if err := step(); err != nil {
+		b.say("%s", step.name)
+		if err := step.do(); err != nil {
 			return err
 		}
 	}

@@ -30,7 +30,7 @@ var needlessGenerators = strings.Fields("ssh gpt-auto hibernate-resume tpm2 rc-l
 	"veritysetup integritysetup import")
 
 var wanted = strings.Fields("ssh.service systemd-timesyncd.service cos-setup-fs.service cos-setup-boot.service " +
-	"cos-setup-network.service cos-setup-reconcile.timer serial-getty@ttyS0.service getty@tty1.service")
+	"cos-setup-network.service cos-setup-reconcile.timer kairos-agent.service kairos-installer.service kairos-reset.service serial-getty@ttyS0.service getty@tty1.service")
 
 func services(*Build) error {
 	if err := copyTree("services"); err != nil {
@@ -80,7 +80,11 @@ func present(units []string) []string {
 
 func sshHardening(*Build) error { return copyTree("sshHardening") }
 
-// workarounds: sudo without its setuid bit is what some builders leave.
+// workarounds: sudo without its setuid bit is what some builders leave, and
+// Debian's name of grub2-editenv differs from what cloud-configs call.
 func workarounds(*Build) error {
+	if err := sys.Symlink("grub-editenv", "/usr/bin/grub2-editenv"); err != nil {
+		return err
+	}
 	return os.Chmod("/usr/bin/sudo", 0o755|os.ModeSetuid)
 }
