@@ -30,7 +30,7 @@ var needlessGenerators = strings.Fields("ssh gpt-auto hibernate-resume tpm2 rc-l
 	"veritysetup integritysetup import")
 
 var wanted = strings.Fields("ssh.service systemd-timesyncd.service cos-setup-fs.service cos-setup-boot.service " +
-	"cos-setup-network.service cos-setup-reconcile.timer kairos-agent.service kairos-installer.service kairos-reset.service serial-getty@ttyS0.service getty@tty1.service")
+	"cos-setup-network.service cos-setup-reconcile.timer kairos-agent.service serial-getty@ttyS0.service getty@tty1.service")
 
 func services(*Build) error {
 	if err := copyTree("services"); err != nil {
