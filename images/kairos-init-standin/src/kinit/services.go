@@ -18,7 +18,7 @@ const (
 var needless = strings.Fields("systemd-firstboot.service systemd-machine-id-commit.service " +
 	"apt-daily.timer apt-daily.service apt-daily-upgrade.timer apt-daily-upgrade.service dpkg-db-backup.timer dpkg-db-backup.service " +
 	"man-db.timer man-db.service e2scrub_all.timer e2scrub_all.service e2scrub_reap.service fstrim.timer fstrim.service " +
-	"sshd-keygen.service systemd-update-done.service systemd-update-utmp.service systemd-rfkill.socket systemd-rfkill.service " +
+	"grub-common.service grub-initrd-fallback.service sshd-keygen.service systemd-update-done.service systemd-update-utmp.service systemd-rfkill.socket systemd-rfkill.service " +
 	"systemd-pstore.service systemd-tpm2-setup.service systemd-tpm2-setup-early.service systemd-hibernate-clear.service " +
 	"systemd-boot-random-seed.service systemd-journal-catalog-update.service systemd-hwdb-update.service ldconfig.service " +
 	"systemd-hibernate-resume.service systemd-bless-boot.service proc-sys-fs-binfmt_misc.automount systemd-binfmt.service " +
