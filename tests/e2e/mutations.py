@@ -106,7 +106,7 @@ MUTATIONS = (
     Mutation(
         name="fallback-disabled",
         scenario="fallback-panic",
-        changes=(_menu("grub_boot_assessment", "        set default=fallback\n", "        set default=cos\n"),),
+        changes=(_oem("52_boot_assessment.yaml", " set default=fallback\n", " set default=cos\n"),),
     ),
     Mutation(
         name="passive-not-kept",
