@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from imagekit.errors import RefusedError
+from imagekit.evidence.decisions import YANK_TYPE
 from imagekit.evidence.sbom import listed_components
 from imagekit.evidence.statement import CYCLONEDX_TYPE, SIGNATURE_TYPE, TEST_RESULT_TYPE
 from imagekit.evidence.testresult import judge
@@ -121,7 +122,16 @@ def _evidence(
         proof = read_proof(client, repository, digest, verifier)
     except RefusedError as error:
         proof = Proof((), (str(error),))
-    return [_signature(proof), _tests(proof, digest, suite_hash), _sbom(proof)]
+    return [*_denials(proof), _signature(proof), _tests(proof, digest, suite_hash), _sbom(proof)]
+
+
+def _denials(proof: Proof) -> list[Requirement]:
+    """What was yanked is not verified, whoever signed it besides; nothing is told of where nobody yanked."""
+    said = [statement.predicate for statement in proof.of_type(YANK_TYPE)]
+    return [
+        Requirement("yank", False, f"yanked by {str(each.get('person'))[:200]}: {str(each.get('reason'))[:300]}")
+        for each in said[:1]
+    ]
 
 
 def _signature(proof: Proof) -> Requirement:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from imagekit.config.load import parse_file
 from imagekit.errors import RefusedError
+from imagekit.evidence.decisions import YANK_TYPE
 from imagekit.evidence.statement import Statement
 from imagekit.sign.interface import KeyFileError, SignatureError, Verifier
 from imagekit.sign.trustfile import Purpose, TrustedKey, TrustFile
@@ -101,8 +102,13 @@ class _PurposeVerifier:
     channel: str | None
 
     def verify(self, bundle: bytes) -> Statement:
-        """The statement in a bundle, when a key of the purpose signed it inside its window."""
+        """The statement in a bundle, when a key of the purpose signed it inside its window.
+
+        A denial counts by any trusted key: where somebody trusted says no, purpose and window do not matter.
+        """
         reading = self.store.read(bundle)
+        if reading.key is not None and reading.statement is not None and reading.statement.predicate_type == YANK_TYPE:
+            return reading.statement
         problem, reason = reading.problem, reading.reason
         if problem is None and reading.key is not None:
             problem, reason = misused(reading.key, self.purpose, self.channel)

@@ -11,6 +11,7 @@ import pytest
 from imagekit.channel.model import ChannelFile, Pointer, to_yaml
 from imagekit.disk.layout import Compression
 from imagekit.errors import ConfigError
+from imagekit.evidence.decisions import yank_statement
 from imagekit.evidence.statement import signature_statement
 from imagekit.lifecycle.start import itself, pointers, pulled
 from imagekit.lifecycle.table import SCENARIOS, chosen, listing
@@ -102,6 +103,18 @@ def test_what_does_not_verify_is_not_pulled(tmp_path: Path, world: RegistrySimul
     with world.client() as client:
         reference = published(tmp_path, client, signed=False)
         with pytest.raises(VerificationError, match="signature"):
+            pulled(reference, client, verifier(), tmp_path / "pulled", said="asked for")
+    assert not (tmp_path / "pulled").exists()
+
+
+def test_a_yanked_image_is_no_start(tmp_path: Path, world: RegistrySimulator) -> None:
+    with world.client() as client:
+        reference = published(tmp_path, client, signed=True)
+        assert reference.digest is not None
+        subject = client.manifest(REPOSITORY, reference.digest).descriptor
+        denial = yank_statement(reference.digest, person="Ada", reason="leaks")
+        attach_bundle(client, REPOSITORY, subject, signer().sign(denial), predicate_type=denial.predicate_type)
+        with pytest.raises(VerificationError, match="yanked by Ada"):
             pulled(reference, client, verifier(), tmp_path / "pulled", said="asked for")
     assert not (tmp_path / "pulled").exists()
 

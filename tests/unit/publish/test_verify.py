@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from imagekit.evidence.decisions import yank_statement
 from imagekit.evidence.statement import Statement, signature_statement
 from imagekit.evidence.testresult import result_statement
 from imagekit.oci import Digest, Reference
@@ -48,6 +49,19 @@ def test_all_there(image: LayoutImage, client: Registry) -> None:
     assert found.passed
     assert found.digest == image.digest
     assert "channel=dev" in found.requirements[2].reason
+
+
+def test_yanked_is_not_verified_whatever_else_holds(image: LayoutImage, client: Registry) -> None:
+    denial = yank_statement(image.digest, person="Ada", reason="leaks memory")
+    found = verify_image(put(client, image, *whole(image), denial), client, verifier())
+    assert unsatisfied(found) == ["yank"]
+    assert "yanked by Ada: leaks memory" in found.unsatisfied[0].reason
+
+
+def test_a_denial_by_a_stranger_counts_for_nothing(image: LayoutImage, client: Registry) -> None:
+    reference = put(client, image, *whole(image))
+    put(client, image, yank_statement(image.digest, person="Eve", reason="x"), by="eve")
+    assert verify_image(reference, client, verifier()).passed
 
 
 def test_nothing_there(image: LayoutImage, client: Registry) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from imagekit.config.load import parse_file
 from imagekit.errors import ConfigError
+from imagekit.evidence.decisions import yank_statement
 from imagekit.evidence.statement import signature_statement
 from imagekit.oci import Digest
 from imagekit.sign.interface import KeyFileError, SignatureError
@@ -57,6 +58,12 @@ def test_verifier_of_a_purpose() -> None:
         store.verifier().verify(bundle("eve", SIGNED))
     with pytest.raises(SignatureError, match="after key ours expired"):
         store.verifier().verify(bundle("ours", SIGNED, at=NOW + 61 * DAY))
+    denial = yank_statement(SIGNED.subject, person="Ada", reason="x")
+    for name in ("ours", "promoter"):
+        said = store.verifier().verify(bundle(name, denial, at=NOW + 61 * DAY))
+        assert said.predicate == denial.predicate, "a denial counts by any trusted key, at any time"
+    with pytest.raises(SignatureError, match="not trusted"):
+        store.verifier().verify(bundle("eve", denial))
 
 
 @pytest.mark.parametrize(
