@@ -18,19 +18,34 @@ from imagekit.cli.machine import firmware_option
     help="Which way from the image to a running node.",
 )
 @firmware_option
+@click.option(
+    "--installed-by",
+    type=click.Choice(["disk", "agent"]),
+    default="disk",
+    show_default=True,
+    help="What makes the disk of the installed road: the disk builder, or kairos-agent on a live node.",
+)
 @click.argument("remote", nargs=-1, metavar="[-- COMMAND...]")
 @click.pass_context
-def command(ctx: click.Context, image: str | None, road: str, firmware: str | None, remote: tuple[str, ...]) -> None:
+def command(
+    ctx: click.Context,
+    image: str | None,
+    road: str,
+    firmware: str | None,
+    installed_by: str,
+    remote: tuple[str, ...],
+) -> None:
     """Boot IMAGE and log in.
 
     The machine is gone when the shell ends. With a COMMAND that is run instead of a shell; its exit code is ours.
     """
     from imagekit.pipeline.byhand import machine_by_hand
     from imagekit.process import interactive
-    from imagekit.vm.interface import Road
+    from imagekit.vm.interface import Installer, Road
     from imagekit.vm.ssh import shell_argv
 
     app: App = ctx.obj
-    with machine_by_hand(app.project, app.image_name(image), Road(road), firmware or "") as machine:
+    name, installer = app.image_name(image), Installer(installed_by)
+    with machine_by_hand(app.project, name, Road(road), firmware or "", installer) as machine:
         status = interactive([*shell_argv(machine.ssh), *remote])
     ctx.exit(status)

@@ -9,16 +9,18 @@ from imagekit.config.load import Project
 from imagekit.doctor.check import VERIFY, require
 from imagekit.pipeline.image import built
 from imagekit.pipeline.needs import host_of, machine_needs
-from imagekit.pipeline.node import Subject, machine_of, make_disks
+from imagekit.pipeline.node import Subject, installed_machine, machine_of, make_disks
 from imagekit.pipeline.runs import new_run
 from imagekit.plan.resolve import make_plan
-from imagekit.vm.interface import Road
+from imagekit.vm.interface import Installer, Road
 from imagekit.vm.machine import NodeMachine
 from imagekit.vm.profile import parse_profile
 
 
 @contextmanager
-def machine_by_hand(project: Project, name: str, road: Road, firmware: str = "") -> Iterator[NodeMachine]:
+def machine_by_hand(
+    project: Project, name: str, road: Road, firmware: str = "", installer: Installer = Installer.DISK
+) -> Iterator[NodeMachine]:
     """A booted machine of an image for the time of the block; its console log stays in the runs folder.
 
     `firmware` names a profile, such as ``uefi+tpm``; without it the image's own declaration holds.
@@ -30,5 +32,9 @@ def machine_by_hand(project: Project, name: str, road: Road, firmware: str = "")
     image = built(project, make_plan(project, name))
     run_id, folder = new_run(project.work)
     subject = Subject(project=project, name=name, image=image, run_id=run_id, folder=folder)
-    with machine_of(subject, make_disks(subject), road) as machine:
-        yield machine
+    if road is Road.INSTALLED:
+        with installed_machine(subject, installer=installer) as installed:
+            yield installed
+    else:
+        with machine_of(subject, make_disks(subject), road) as machine:
+            yield machine

@@ -25,6 +25,7 @@ from imagekit.pipeline.runs import new_run
 from imagekit.plan.resolve import make_plan
 from imagekit.publish.pull import pull_image
 from imagekit.services.libvirtd import libvirt
+from imagekit.vm.folder import machines_folder
 from imagekit.vm.sweep import sweep
 
 FACTS = "conformance.json"
@@ -82,7 +83,7 @@ def record(
         require(VERIFY, host_of(project))
         uri = libvirt_uri(project)
         with libvirt(uri):
-            sweep(uri)
+            sweep(uri, work=machines_folder(project.work))
             for trip in sorted(booted, key=lambda trip: trip.road is Road.LIVE):
                 if trip.name not in found:
                     found |= _walk(project, subject, trip, run_id, folder)
@@ -94,7 +95,7 @@ def _walk(project: Project, subject: Subject, trip: Trip, run_id: str, folder: P
     place = Place(
         artifacts=_artifacts(project, subject),
         harness=project.root / "vm-harness",
-        work=project.work / "nodes",
+        work=machines_folder(project.work),
         folder=folder,
         run_id=run_id,
         uri=libvirt_uri(project),

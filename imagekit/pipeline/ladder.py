@@ -25,7 +25,7 @@ from imagekit.pipeline.release import registry_client
 from imagekit.pipeline.trusted import keys_of
 from imagekit.services.libvirtd import libvirt
 from imagekit.vm.accel import Acceleration, acceleration
-from imagekit.vm.folder import owned_folder
+from imagekit.vm.folder import machines_folder, owned_folder
 from imagekit.vm.sweep import sweep
 
 DEFAULT_CUTS = 10
@@ -77,13 +77,13 @@ def climb(subject: Subject, start: Start, wish: Wish) -> Iterator[Told]:
 def ladder_world(subject: Subject, start: Start, wish: Wish) -> Iterator[World]:
     """Machines, images and a registry for stories; all of it is gone when the block ends, the consoles stay."""
     project, uri, image = subject.project, libvirt_uri(subject.project), subject.image
-    work = project.work / "lifecycle"
+    work = machines_folder(project.work)
     work.mkdir(parents=True, exist_ok=True)
     artifacts = live_artifacts(start.layout, start.digest, project.work / "disks", harness=subject.harness)
     disk = installed_disk(start.layout, start.digest, project.work / "disks")
     with ExitStack() as stack:
         stack.enter_context(libvirt(uri))
-        sweep(uri)
+        sweep(uri, work=work)
         scratch = stack.enter_context(owned_folder(subject.run_id, work))
         other = start.digest != image.digest
         images, forward = stack.enter_context(

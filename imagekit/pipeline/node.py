@@ -31,8 +31,9 @@ from imagekit.vm.disks import DiskSource
 from imagekit.vm.domain import Forward
 from imagekit.vm.folder import machines_folder, owned_folder
 from imagekit.vm.hardware import NodeRequest
-from imagekit.vm.identity import fresh_keys, seed_disk
-from imagekit.vm.interface import BootRecord, Road, VmShape
+from imagekit.vm.identity import NodeKeys, fresh_keys, seed_disk
+from imagekit.vm.install import AgentDisk, InstallRequest, install_by_agent
+from imagekit.vm.interface import BootRecord, Installer, Road, VmShape
 from imagekit.vm.machine import NodeMachine
 from imagekit.vm.node import InstalledNode, node
 from imagekit.vm.profile import DirectKernel, load_profile, profile_name
@@ -154,11 +155,39 @@ def _boot_request(subject: Subject, artifacts: LiveArtifacts, road: Road, peers:
 
 
 @contextmanager
-def installed_machine(subject: Subject, peers: Peers | None = None) -> Iterator[InstalledNode]:
-    """An overlay on the installed disk, booted by firmware and GRUB; a NoCloud disk says who may log in."""
-    disk = make_installed_disk(subject)
-    with _firmware_boot(subject, Road.INSTALLED, peers, disks=(DiskSource(backing=disk),)) as machine:
+def installed_machine(
+    subject: Subject, peers: Peers | None = None, *, installer: Installer = Installer.DISK
+) -> Iterator[InstalledNode]:
+    """An overlay on an installed disk, booted by firmware and GRUB.
+
+    Who may log in is said by a NoCloud disk, or was said to the agent that installed.
+    """
+    match installer:
+        case Installer.DISK:
+            disk, keys = make_installed_disk(subject), None
+        case Installer.AGENT:
+            made = agent_disk(subject)
+            disk, keys = made.path, made.keys
+    with _firmware_boot(subject, Road.INSTALLED, peers, disks=(DiskSource(backing=disk),), keys=keys) as machine:
         yield machine
+
+
+def agent_disk(subject: Subject) -> AgentDisk:
+    """The disk of a node that the image's own agent installed from the live system; kept by what it was made from."""
+    with _libvirt(subject) as uri:
+        return install_by_agent(
+            InstallRequest(
+                name=subject.name,
+                run_id=subject.run_id,
+                artifacts=make_disks(subject),
+                folder=subject.folder / "install",
+                into=subject.project.work / "disks" / "agent",
+                harness=subject.harness,
+                shape=subject.shape,
+                cloud_config=subject.cloud_config,
+                uri=uri,
+            )
+        )
 
 
 @contextmanager
@@ -178,11 +207,14 @@ def _firmware_boot(
     *,
     disks: tuple[DiskSource, ...] = (),
     media: tuple[Path, ...] = (),
+    keys: NodeKeys | None = None,
 ) -> Iterator[InstalledNode]:
-    keys = fresh_keys()
+    """Boot by firmware; without `keys` that the node knows already, a NoCloud disk brings new ones."""
     with ExitStack() as stack:
         uri = stack.enter_context(_libvirt(subject))
-        folder = stack.enter_context(owned_folder(subject.run_id))
+        if keys is None:
+            keys, folder = fresh_keys(), stack.enter_context(owned_folder(subject.run_id))
+            media = (*media, seed_disk(keys, subject.name, folder, subject.cloud_config))
         request = NodeRequest(
             name=subject.name,
             run_id=subject.run_id,
@@ -190,7 +222,7 @@ def _firmware_boot(
             work=_machines(subject),
             harness=subject.harness,
             disks=disks,
-            media=(*media, seed_disk(keys, subject.name, folder, subject.cloud_config)),
+            media=media,
             keys=keys,
             shape=subject.shape,
             forwards=_forwards(peers),

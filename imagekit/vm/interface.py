@@ -23,6 +23,13 @@ DISKLESS = (Road.FAST, Road.LIVE)
 """The roads that need no installed disk."""
 
 
+class Installer(StrEnum):
+    """What made the disk of an installed node: the disk builder here, or the framework's own agent on a live node."""
+
+    DISK = "disk"
+    AGENT = "agent"
+
+
 class Accelerator(StrEnum):
     """What runs the guest's instructions, decided by booting a probe."""
 
