@@ -89,3 +89,17 @@ def test_actionlint_finds_nothing() -> None:
     path = f"{BIN}{os.pathsep}{os.environ['PATH']}"  # shellcheck is there, and looks at every `run`
     done = run([program, "-no-color", *WORKFLOWS], timeout=120, cwd=ROOT, env={"PATH": path}, ok=range(256))
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_example_for_other_repositories_is_a_workflow_of_ten_lines_at_most(tmp_path: Path) -> None:
+    page = (ROOT / "docs/github.md").read_text()
+    example = next(block for block in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL) if block.startswith("on:"))
+    assert len(example.splitlines()) <= 10
+    (job,) = yaml.safe_load(example)["jobs"].values()
+    called = ROOT / re.sub(r"^OWNER/imagekit/|@COMMIT$", "", job["uses"])
+    inputs = yaml.safe_load(called.read_text())[True]["workflow_call"]["inputs"]
+    assert {name for name, each in inputs.items() if each.get("required")} <= set(job["with"]) <= set(inputs)
+    asked: set[str] = set()
+    for each in jobs(called).values():
+        asked |= set((each["permissions"] or {}).items())
+    assert set(job["permissions"].items()) == asked
