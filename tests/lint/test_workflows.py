@@ -99,7 +99,7 @@ def test_the_example_for_other_repositories_is_a_workflow_of_ten_lines_at_most(t
     called = ROOT / re.sub(r"^OWNER/imagekit/|@COMMIT$", "", job["uses"])
     inputs = yaml.safe_load(called.read_text())[True]["workflow_call"]["inputs"]
     assert {name for name, each in inputs.items() if each.get("required")} <= set(job["with"]) <= set(inputs)
-    asked: set[str] = set()
+    asked: set[tuple[str, str]] = set()
     for each in jobs(called).values():
         asked |= set((each["permissions"] or {}).items())
     assert set(job["permissions"].items()) == asked
