@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,9 +86,3 @@ def disk_format(path: Path) -> str:
     """Raw or qcow2, by the first bytes."""
     with path.open("rb") as stream:
         return "qcow2" if stream.read(4) == _QCOW2 else "raw"
-
-
-def disk_bytes(path: Path) -> int:
-    """The size that a guest sees."""
-    argv: list[str | Path] = [find("qemu-img", "qemu-utils"), "info", "-U", "--output=json", path]
-    return int(json.loads(process.run(argv, timeout=_TIMEOUT).stdout)["virtual-size"])

@@ -195,10 +195,6 @@ class InstalledNode(NodeMachine):
         self._must_be_off()
         self._disks.restore(name)
 
-    def disk(self, serial: str = "system") -> Path:
-        """The qcow2 file that holds a disk now; read it only while the machine is off."""
-        return self._disks.path(serial)
-
     def console_mark(self) -> int:
         """A point in the console, for `console_since`."""
         return self._console.size

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shutil
+import struct
 from pathlib import Path
 
 import pytest
 
 from imagekit.errors import ToolError
-from imagekit.vm.disks import DiskSet, DiskSource, create_disk, disk_bytes, disk_format
+from imagekit.vm.disks import DiskSet, DiskSource, create_disk, disk_format
 
 pytestmark = pytest.mark.skipif(shutil.which("qemu-img") is None, reason="qemu-img is not installed")
 
@@ -27,6 +28,12 @@ def folder(tmp_path: Path) -> Path:
     made = tmp_path / "node"
     made.mkdir()
     return made
+
+
+def disk_bytes(path: Path) -> int:
+    """The size that a guest sees: the qcow2 header's, https://www.qemu.org/docs/master/interop/qcow2.html"""
+    with path.open("rb") as stream:
+        return int(struct.unpack(">Q", stream.read(32)[24:])[0])
 
 
 def test_a_disk_is_an_overlay_of_the_size_asked_for(backing: Path, folder: Path) -> None:
