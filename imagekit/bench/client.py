@@ -1,7 +1,7 @@
 """A process that does what `imagekit.bench.clients` times of ours, and tells seconds and memory as JSON.
 
-``python -m imagekit.bench.client HOST:PORT LAYOUT DIGEST LAYOUT DIGEST FOLDER`` pushes, copies and pulls;
-``python -m imagekit.bench.client HOST:PORT DIGEST`` verifies the content of what the first form pushed.
+``python -m imagekit.bench.client HOST:PORT NAME LAYOUT DIGEST LAYOUT DIGEST FOLDER`` pushes, copies and pulls;
+``python -m imagekit.bench.client HOST:PORT NAME DIGEST`` verifies the content of what the first form pushed.
 """
 
 from __future__ import annotations
@@ -19,12 +19,10 @@ from imagekit.publish.push import copy_image, push_image
 from imagekit.publish.registry import Registry
 from imagekit.publish.verify import verify_content
 
-HERE, THERE = "imagekit/bench", "imagekit/copy"
 
-
-def move(address: str, layouts: list[Path], digests: list[Digest], into: Path) -> dict[str, object]:
+def move(address: str, name: str, layouts: list[Path], digests: list[Digest], into: Path) -> dict[str, object]:
     """First push, push of another top layer, the same again, copy, pull."""
-    here, there = Reference(address, HERE), Reference(address, THERE)
+    here, there = Reference(address, f"{name}/bench"), Reference(address, f"{name}/copy")
     with Registry(address) as client:
         client.ping()
         reset_peak()
@@ -34,16 +32,16 @@ def move(address: str, layouts: list[Path], digests: list[Digest], into: Path) -
             _timed(lambda: push_image(layouts[1], digests[1], here, client)),
             _timed(lambda: push_image(layouts[1], digests[1], here, client)),
             _timed(lambda: copy_image(here, digests[1], there, client, client)),
-            _timed(lambda: pull_image(client, HERE, digests[1], into)),
+            _timed(lambda: pull_image(client, here.repository, digests[1], into)),
         ]
     return {"seconds": seconds, "idle": idle, "peak": resident("VmHWM")}
 
 
-def verify(address: str, digest: Digest) -> dict[str, object]:
+def verify(address: str, name: str, digest: Digest) -> dict[str, object]:
     """Hash everything that the first push left."""
     with Registry(address) as client:
         client.ping()
-        return {"seconds": [_timed(lambda: verify_content(client, HERE, digest))]}
+        return {"seconds": [_timed(lambda: verify_content(client, f"{name}/bench", digest))]}
 
 
 def _timed(work: Callable[[], object]) -> float:
@@ -54,10 +52,11 @@ def _timed(work: Callable[[], object]) -> float:
 
 def main(arguments: list[str]) -> dict[str, object]:
     """One of the two forms."""
-    if len(arguments) == 2:
-        return verify(arguments[0], Digest(arguments[1]))
-    layouts, digests = [Path(arguments[1]), Path(arguments[3])], [Digest(arguments[2]), Digest(arguments[4])]
-    return move(arguments[0], layouts, digests, Path(arguments[5]))
+    address, name, *rest = arguments
+    if len(rest) == 1:
+        return verify(address, name, Digest(rest[0]))
+    layouts, digests = [Path(rest[0]), Path(rest[2])], [Digest(rest[1]), Digest(rest[3])]
+    return move(address, name, layouts, digests, Path(rest[4]))
 
 
 if __name__ == "__main__":

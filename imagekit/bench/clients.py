@@ -1,7 +1,8 @@
 """Push, copy and pull of 1 GiB, and hashing all of it, beside the stock programs oras, crane and sha256sum.
 
-Each client has a repository of its own on one registry. What is timed of ours runs in a process of its own and leaves
-out the start of Python; of theirs it is the whole process, whose start takes some hundredths of a second.
+Each client has repositories of its own on one registry and goes twice; the quicker time counts, as the disk writes back
+what was sent before. What is timed of ours runs in a process of its own, without the start of Python; of theirs it
+is the whole process, whose start takes some hundredths of a second.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ _TIMEOUT = 1800.0
 _BESIDE = Goal(limit=1.25)
 _HASHING = Goal(limit=1.2)
 _MEMORY = Goal(limit=64.0, bound=Bound.VALUE)
+OURS = "imagekit"
+TURNS = (1, 2)
 STEPS = ("first push", "push of another top layer", "push again", "copy to another repository", "pull")
 
 
@@ -53,13 +56,23 @@ def measure(bench: Subject) -> list[Row]:
     rivals = {name: found for name in ("crane", "oras") if (found := _program(name, folder)) is not None}
     if not rivals:
         raise ConfigError("neither oras nor crane is here to compare with", hint="`bin/setup dev` fetches both.")
+    best: dict[tuple[str, str], float] = {}
+    memory: list[int] = []
     with _field(bench.scratch) as field:
-        theirs = {name: {step_: _seconds_of(name, rivals[name], field, step_) for step_ in STEPS} for name in rivals}
-        ours, peak, idle = _ours(field)
+        for turn in TURNS:
+            ours, above = _ours(field, turn)
+            memory.append(above)
+            taken = {(OURS, name): seconds for name, seconds in ours.items()}
+            taken |= {
+                (who, name): _seconds_of(who, program, field, name, turn)
+                for who, program in rivals.items()
+                for name in STEPS
+            }
+            best = {key: min(seconds, best.get(key, seconds)) for key, seconds in taken.items()}
         hashed = _hash_rows(field, rivals)
-    rows = [_row(name, ours[name], {who: found[name] for who, found in theirs.items()}) for name in STEPS]
-    memory = Row(name="memory above idle, all steps", measured=(peak - idle) / 1e6, unit="MB", goal=_MEMORY)
-    return [*rows, memory, *hashed]
+    rows = [_row(name, best[OURS, name], {who: best[who, name] for who in rivals}) for name in STEPS]
+    most = Row(name="memory above idle, all steps", measured=max(memory) / 1e6, unit="MB", goal=_MEMORY)
+    return [*rows, most, *hashed]
 
 
 def _row(name: str, ours: float, theirs: dict[str, float]) -> Row:
@@ -110,15 +123,15 @@ def _program(name: str, folder: Path) -> Path | None:
     return Path(found) if found else None
 
 
-def _seconds_of(name: str, program: Path, field: Field, what: str) -> float:
+def _seconds_of(name: str, program: Path, field: Field, what: str, turn: int) -> float:
     with step(f"{name}: {what}"):
-        return cost_of(_argv(name, program, field, what), timeout=_TIMEOUT).seconds
+        return cost_of(_argv(name, program, field, what, turn), timeout=_TIMEOUT).seconds
 
 
-def _argv(name: str, program: Path, field: Field, what: str) -> list[str | Path]:
-    here, there = (f"{field.address}/{name}/{folder}" for folder in ("bench", "copy"))
+def _argv(name: str, program: Path, field: Field, what: str, turn: int) -> list[str | Path]:
+    here, there = (f"{field.address}/{name}{turn}/{folder}" for folder in ("bench", "copy"))
     first, second = field.layouts
-    pulled = field.scratch / f"pulled-{name}"
+    pulled = field.scratch / f"pulled-{name}{turn}"
     plain = ["--from-plain-http", "--to-plain-http"]
     table: dict[tuple[str, str], list[str | Path]] = {
         ("crane", STEPS[0]): ["push", first, f"{here}:first"],
@@ -135,26 +148,33 @@ def _argv(name: str, program: Path, field: Field, what: str) -> list[str | Path]
     return [program, *table[name, what]]
 
 
-def _ours(field: Field) -> tuple[dict[str, float], int, int]:
-    """Seconds by step, and the largest and the idle resident set in bytes; see `imagekit.bench.client`."""
-    argv: list[str | Path] = [sys.executable, "-m", "imagekit.bench.client", field.address]
+def _ours(field: Field, turn: int) -> tuple[dict[str, float], int]:
+    """Seconds by step, and by how many bytes the resident set grew at most; see `imagekit.bench.client`."""
+    argv: list[str | Path] = [sys.executable, "-m", "imagekit.bench.client", field.address, f"{OURS}{turn}"]
     for layout, digest in zip(field.layouts, field.digests, strict=True):
         argv += [layout, str(digest)]
     with step("imagekit: every step"):
-        told = json.loads(process.run([*argv, field.scratch / "pulled-ours"], timeout=_TIMEOUT).stdout)
-    return dict(zip(STEPS, told["seconds"], strict=True)), told["peak"], told["idle"]
+        told = json.loads(process.run([*argv, field.scratch / f"pulled-ours{turn}"], timeout=_TIMEOUT).stdout)
+    return dict(zip(STEPS, told["seconds"], strict=True)), told["peak"] - told["idle"]
 
 
 def _hash_rows(field: Field, rivals: dict[str, Path]) -> list[Row]:
     """Our verification of all content against sha256sum of the same bytes and a plain download of them."""
     large = max((field.layouts[0] / "blobs" / "sha256").iterdir(), key=lambda path: path.stat().st_size)
-    argv: list[str | Path] = [sys.executable, "-m", "imagekit.bench.client", field.address, str(field.digests[1])]
+    argv: list[str | Path] = [
+        sys.executable,
+        "-m",
+        "imagekit.bench.client",
+        field.address,
+        f"{OURS}1",
+        str(field.digests[1]),
+    ]
     with step("imagekit: verify all content"):
         ours = json.loads(process.run(argv, timeout=_TIMEOUT).stdout)["seconds"][0]
     with step("sha256sum and download"):
         summed = cost_of(["sha256sum", large], timeout=_TIMEOUT).seconds
         name, program = next(iter(rivals.items()))
-        blob = f"{field.address}/{name}/bench@sha256:{large.name}"
+        blob = f"{field.address}/{name}1/bench@sha256:{large.name}"
         fetch = ["blob", blob] if name == "crane" else ["blob", "fetch", "--plain-http", "--output", "/dev/null", blob]
         loaded = cost_of([program, *fetch], timeout=_TIMEOUT).seconds
     note = f"sha256sum {summed:.2f} s, download by {name} {loaded:.2f} s"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +17,7 @@ from imagekit.process import Completed, run
 from imagekit.services import control
 
 ROOT = Path(__file__).parents[2]
+IMAGE = "debian-node"
 _RUN_SECONDS = 2400.0
 
 
@@ -73,3 +76,29 @@ def pristine(clone: Clone) -> Iterator[Clone]:
     finally:
         clone.git("checkout", "-q", "--", ".")
         clone.git("clean", "-qfd", "-e", "imagekit.yaml", "-e", ".imagekit")
+
+
+@dataclass(frozen=True)
+class First:
+    """The first run of the clone."""
+
+    done: Completed
+    result: dict[str, Any]
+
+    @property
+    def reference(self) -> str:
+        return str(self.result["release"]["reference"])
+
+
+def last_result(clone: Clone) -> dict[str, Any]:
+    folders = sorted((clone.work / "runs").glob("*/result.json"))
+    found: dict[str, Any] = json.loads(folders[-1].read_text())
+    return found
+
+
+@pytest.fixture(scope="session")
+def first(clone: Clone) -> First:
+    """The main job, cold."""
+    done = clone.imagekit("run", IMAGE)
+    assert done.returncode == 0, done.stdout + done.stderr[-6000:]
+    return First(done, last_result(clone))

@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 
 from imagekit.process import Completed
-from tests.e2e.conftest import ROOT, Clone
-from tests.e2e.test_run import First
+from tests.e2e.conftest import ROOT, Clone, First
 
 pytestmark = [pytest.mark.vm, pytest.mark.registry, pytest.mark.online]
 PAGE = ROOT / "docs" / "releasing.md"

@@ -7,54 +7,25 @@ import os
 import shutil
 import signal
 import subprocess  # noqa: TID251 - a process that is to be killed from outside
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from imagekit.oci import Reference
-from imagekit.process import Completed, run
+from imagekit.process import run
 from imagekit.publish.registry import Registry
 from imagekit.services.registry import registry as embedded_registry
 from imagekit.vm import libvirt as hypervisor
 from imagekit.vm.sweep import machines
 from imagekit.waiting import Deadline, wait_until
-from tests.e2e.conftest import Clone, environment
+from tests.e2e.conftest import IMAGE, Clone, First, environment, last_result
 
 pytestmark = [pytest.mark.vm, pytest.mark.registry, pytest.mark.online]
-IMAGE = "debian-node"
-
-
-@dataclass(frozen=True)
-class First:
-    """The first run of the clone."""
-
-    done: Completed
-    result: dict[str, Any]
-
-    @property
-    def reference(self) -> str:
-        return str(self.result["release"]["reference"])
-
-
-def last_result(clone: Clone) -> dict[str, Any]:
-    folders = sorted((clone.work / "runs").glob("*/result.json"))
-    found: dict[str, Any] = json.loads(folders[-1].read_text())
-    return found
 
 
 def tags(clone: Clone) -> tuple[str, ...]:
     with embedded_registry(clone.work, clone.registry), Registry(clone.registry) as client:
         return client.tags(f"imagekit/{IMAGE}")
-
-
-@pytest.fixture(scope="session")
-def first(clone: Clone) -> First:
-    """The main job, cold."""
-    done = clone.imagekit("run", IMAGE)
-    assert done.returncode == 0, done.stdout + done.stderr[-6000:]
-    return First(done, last_result(clone))
 
 
 def test_a_run_ends_with_a_published_digest(first: First) -> None:
