@@ -32,6 +32,17 @@ def bare_kernel(image: bytes) -> bytes | None:
     return kernel if _PVH_NOTE in kernel or _PVH_NOTE_64 in kernel else None
 
 
+def unpacked_initrd(initrd: bytes) -> bytes | None:
+    """The archive of an initrd, without what is to be unpacked before it (microcode); None for an unknown packing.
+
+    https://docs.kernel.org/arch/x86/microcode.html, "Early load microcode".
+    """
+    if initrd[:6] == b"070701" and (end := initrd.find(b"TRAILER!!!")) >= 0:
+        rest = initrd[end + len(b"TRAILER!!!") :].lstrip(b"\0")
+        return _unpacked(rest) if rest else initrd
+    return _unpacked(initrd)
+
+
 def modules(root: Path, wanted: Iterable[str]) -> list[tuple[str, bytes]]:
     """Unpacked kernel modules below `root` (``/usr/lib/modules/<release>``) in load order, each after what it needs.
 

@@ -5,16 +5,28 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import re
 import tarfile
 from pathlib import Path
 
 from imagekit.disk.formats import to_vmdk
 from imagekit.disk.installed import InstalledDisk
-from imagekit.disk.ovf import Appliance, descriptor
+from imagekit.disk.kernel import unpacked_initrd
+from imagekit.disk.ovf import Appliance, Controller, descriptor
 from imagekit.disk.sparse import data_ranges, sha256_of
 
+# As the name of a file in the archive; the list of all modules names it in any case.
+_DRIVER = re.compile(rb"/vmw_pvscsi\.ko(\.(xz|zst|gz))?\0")
 
-def write_ova(disk: InstalledDisk, target: Path, *, name: str, version: str, epoch: int) -> None:
+
+def controller_for(initrd: bytes) -> Controller:
+    """Paravirtual SCSI where the initrd has its driver; SATA, which every initrd has, otherwise."""
+    return Controller.PARAVIRTUAL if _DRIVER.search(unpacked_initrd(initrd) or b"") else Controller.SATA
+
+
+def write_ova(
+    disk: InstalledDisk, target: Path, *, name: str, version: str, epoch: int, controller: Controller
+) -> None:
     """Write a disk as an OVA; `epoch` dates the entries of the tar."""
     vmdk = target.with_name(f"{name}-disk1.vmdk")
     to_vmdk(disk.path, vmdk, identity=disk.manifest.hex[:8])
@@ -26,6 +38,7 @@ def write_ova(disk: InstalledDisk, target: Path, *, name: str, version: str, epo
             disk_file_size=vmdk.stat().st_size,
             capacity=disk.size,
             populated=populated(disk.path),
+            controller=controller,
         )
     ).encode()
     sums = [(f"{name}.ovf", hashlib.sha256(text).hexdigest()), (vmdk.name, sha256_of(vmdk))]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 from xml.sax.saxutils import escape, quoteattr
 
 STREAM_OPTIMIZED = "http://www.vmware.com/interfaces/specifications/vmdk.html#streamOptimized"
@@ -22,8 +23,15 @@ _NAMESPACES = (
 )
 HARDWARE = "vmx-15"  # vSphere 6.7 update 2 and newer
 NETWORK = "VM Network"
-_PARAVIRTUAL, _CARD = "VirtualSCSI", "VmxNet3"
+_CARD = "VmxNet3"
 _LINUX_64 = "101"  # CIM_OperatingSystem.OSType
+
+
+class Controller(StrEnum):
+    """What the disk hangs on, by VMware's name."""
+
+    PARAVIRTUAL = "VirtualSCSI"
+    SATA = "vmware.sata.ahci"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +47,7 @@ class Appliance:
     cpus: int = 2
     memory_mib: int = 2048
     firmware: str = "efi"
+    controller: Controller = Controller.PARAVIRTUAL
 
 
 def descriptor(node: Appliance) -> str:
@@ -90,7 +99,10 @@ def _hardware(node: Appliance) -> Iterator[str]:
         ResourceType=4,
         VirtualQuantity=node.memory_mib,
     )
-    yield _item(Address=0, ElementName="SCSI controller", InstanceID=3, ResourceSubType=_PARAVIRTUAL, ResourceType=6)
+    kind = 6 if node.controller is Controller.PARAVIRTUAL else 20
+    yield _item(
+        Address=0, ElementName="Controller", InstanceID=3, ResourceSubType=node.controller.value, ResourceType=kind
+    )
     yield _item(
         AddressOnParent=0,
         ElementName="Disk",

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from imagekit.config.load import Project
 from imagekit.disk import formats
+from imagekit.disk.flatroot import flat_root
 from imagekit.disk.formats import DiskFormat, whole_file
 from imagekit.disk.installed import InstalledDisk, created, installed_disk, write_installed
-from imagekit.disk.ova import write_ova
+from imagekit.disk.ova import controller_for, write_ova
 from imagekit.disk.releaseiso import write_iso
 from imagekit.log import step
 from imagekit.oci import Digest, Reference
@@ -79,11 +80,24 @@ def write_disk_file(
                 raw = cached_disk(project, source, size=size).path
                 formats.to_vmdk(raw, fresh, identity=source.manifest.hex[:8])
             case DiskFormat.OVA:
-                disk, epoch = cached_disk(project, source, size=size), created(source.layout, source.manifest)
-                write_ova(disk, fresh, name=source.name, version=source.version, epoch=epoch)
+                _write_ova(cached_disk(project, source, size=size), source, fresh)
             case DiskFormat.ISO:
                 write_iso(source.layout, source.manifest, fresh, config=config)
     return target
+
+
+def _write_ova(disk: InstalledDisk, source: DiskSource, fresh: Path) -> None:
+    tar = fresh.with_name("rootfs.tar")
+    initrd = flat_root(source.layout, source.manifest, tar).read("/boot/initrd")
+    tar.unlink()  # the OVA needs the room
+    write_ova(
+        disk,
+        fresh,
+        name=source.name,
+        version=source.version,
+        epoch=created(source.layout, source.manifest),
+        controller=controller_for(initrd or b""),
+    )
 
 
 def _pulled(project: Project, reference: Reference, verifier: Verifier | None) -> DiskSource:

@@ -8,10 +8,12 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+import zstandard
 
+from imagekit.disk import cpio
 from imagekit.disk.installed import InstalledDisk
-from imagekit.disk.ova import write_ova
-from imagekit.disk.ovf import Appliance, descriptor
+from imagekit.disk.ova import controller_for, write_ova
+from imagekit.disk.ovf import Appliance, Controller, descriptor
 from imagekit.oci import Digest
 
 OVF = "{http://schemas.dmtf.org/ovf/envelope/1}"
@@ -34,7 +36,7 @@ def disk(tmp_path: Path) -> InstalledDisk:
 def written(disk: InstalledDisk, target: Path) -> Path:
     """An OVA of the disk."""
     target.parent.mkdir(exist_ok=True)
-    write_ova(disk, target, name="debian-node", version="v1.2.3", epoch=EPOCH)
+    write_ova(disk, target, name="debian-node", version="v1.2.3", epoch=EPOCH, controller=Controller.PARAVIRTUAL)
     return target
 
 
@@ -94,3 +96,24 @@ def test_the_elements_of_each_device_stand_in_the_order_of_their_names() -> None
         names = [element.tag for element in item]
         assert names == sorted(names)
     assert root.findtext(f".//{OVF}Name") == "a<b>&"
+
+
+def packed(*names: str) -> bytes:
+    """An initrd with these modules."""
+    listed = cpio.file("usr/lib/modules/6/modules.dep", b"kernel/scsi/vmw_pvscsi.ko:\nkernel/ata/ahci.ko:\n")
+    archive = cpio.archive([listed, *(cpio.file(f"usr/lib/modules/6/{name}.ko", b"") for name in names)])
+    return zstandard.ZstdCompressor().compress(archive)
+
+
+def test_the_controller_is_one_that_the_initrd_has_a_driver_for() -> None:
+    assert controller_for(packed("ahci", "vmw_pvscsi")) is Controller.PARAVIRTUAL
+    assert controller_for(packed("ahci")) is Controller.SATA
+    microcode = cpio.archive([cpio.file("kernel/x86/microcode/GenuineIntel.bin", b"code")])
+    assert controller_for(microcode + packed("vmw_pvscsi")) is Controller.PARAVIRTUAL
+    assert controller_for(b"packed in no known way") is Controller.SATA
+    text = descriptor(
+        Appliance(
+            name="n", version="1", disk_file="d", disk_file_size=1, capacity=2, populated=0, controller=Controller.SATA
+        )
+    )
+    assert "<rasd:ResourceSubType>vmware.sata.ahci</rasd:ResourceSubType><rasd:ResourceType>20<" in text
