@@ -30,7 +30,7 @@ def _span(text: str) -> str:
 def span(text: str) -> timedelta:
     """A time span such as ``90m``, ``12h`` or ``14d``; raises `ValueError`."""
     number, unit = text[:-1], text[-1:]
-    if not number.isdecimal() or len(number) > 5 or unit not in _UNITS:
+    if not (number.isascii() and number.isdecimal()) or len(number) > 5 or unit not in _UNITS:
         raise ValueError("must be a number and m, h or d, such as 14d")
     return timedelta(**{_UNITS[unit]: int(number)})
 

@@ -434,8 +434,9 @@ def _(scene: Scene) -> None:
 
 @attack("two keys of one person", "approvals", "1 of 2 persons approved")
 def _(scene: Scene) -> None:
-    scene.keys["bob"] = trusted("bob", Purpose.APPROVE, person="ada  <ADA@bank.example>")
-    scene.add("bob", "bob", approval_statement(scene.digest, channel="prod", person=ADA))
+    again = "ada  <ADA@bank.example>"
+    scene.keys["bob"] = trusted("bob", Purpose.APPROVE, person=again)
+    scene.add("bob", "bob", approval_statement(scene.digest, channel="prod", person=again))
 
 
 @attack("approval in somebody else's name", "approvals", "the key is held by Bob")
