@@ -14,6 +14,7 @@ from imagekit.process import Completed, now
 STATE = "/run/initramfs/cos-state"
 IMAGES = f"{STATE}/cOS"
 _LISTING = f"cd {IMAGES} && find . -type f -printf '%p %s %T@\\n' | sort"
+_KEY, _TRUST = "/oem/imagekit-lifecycle.pub", "/oem/98_imagekit_trust.yaml"
 _UPGRADE_SECONDS = 240.0
 
 
@@ -112,6 +113,12 @@ def images(node: Shell) -> str:
     return answer(node, _LISTING)
 
 
+def off_trial(node: Shell) -> None:
+    """Demand that the boot assessment holds nothing against the image that runs: its next start is no trial."""
+    done = node.run(f"grep -aE '^(enable_boot_assessment|boot_assessment_tentative)=yes' {STATE}/boot_assessment")
+    demand(done.returncode != 0, f"the image that runs is still on trial: {done.stdout.strip()}")
+
+
 def image_version(node: Shell, name: str) -> str:
     """The version in an image that does not run, looked up in the file itself."""
     look = f"d=$(mktemp -d) && mount -o ro,loop {IMAGES}/{name} $d && cat $d/etc/kairos-release; umount $d && rmdir $d"
@@ -122,6 +129,12 @@ def whole(node: Shell) -> None:
     """Demand that every file of the image that runs has the content it was made with; each byte is read."""
     done = node.run(f"cd / && md5sum --quiet --check {SUMS}", timeout=180.0)
     demand(done.returncode == 0, f"the image that runs is damaged: {_last(done)}")
+
+
+def trust_only(node: Shell, public_key: str) -> None:
+    """From now on the node takes only images that the holder of this key signed."""
+    write(node, _KEY, public_key)
+    write(node, _TRUST, f"#cloud-config\ncosign: true\ncosign-key: {_KEY}\n")
 
 
 def begin(node: Shell, command: str) -> None:

@@ -60,7 +60,7 @@ MUTATIONS = (
     ),
     Mutation(
         name="recovery-not-upgraded",
-        scenario="recovery-upgrade",
+        scenario="recovery",
         changes=(
             _go(
                 "upgrade/upgrade.go",
@@ -125,7 +125,7 @@ MUTATIONS = (
     ),
     Mutation(
         name="layers-not-hashed",
-        scenario="damaged",
+        scenario="tampered",
         changes=(
             _go(
                 "registry/blob.go",

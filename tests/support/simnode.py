@@ -45,6 +45,7 @@ class Flaw(StrEnum):
     CONFIG_STALE = "cloud-config of before"
     UNIT_FAILED = "failed unit after an upgrade"
     BLOB_UNCHECKED = "layers not hashed"
+    SIGNED_REFUSED = "good signature refused"
     NO_ROOM_UNSEEN = "no room not noticed"
 
 
@@ -218,6 +219,8 @@ class SimNode:
         if checked and target.kind in _REFUSED and self._flaw is not Flaw.UNCHECKED:
             disk.sectors += 8 if self._flaw is Flaw.CHECKED_LATE else 0
             return 1, ""
+        if checked and self._flaw is Flaw.SIGNED_REFUSED and not self._supply.dead:
+            return 1, ""
         disk.sectors += 1000
         damaged = target.kind is Kind.DAMAGED and self._flaw is not Flaw.BLOB_UNCHECKED
         full = disk.full and self._flaw is not Flaw.NO_ROOM_UNSEEN
@@ -317,6 +320,7 @@ SimNode._answers = (
     (r"systemctl is-system-running --wait", lambda node, _: (0, "running")),
     (r"systemctl list-units --failed.*", SimNode._failed),
     (r"d=\$\(mktemp -d\).*/(?P<name>\w+\.img) .*", SimNode._peek),
+    (r"grep -aE .* /run/initramfs/cos-state/boot_assessment", lambda node, _: (0 if node.disk.armed else 1, "")),
     (r"cd / && md5sum .*", lambda node, _: (0 if node._image.whole else 1, "")),
     (r"sync; cat /sys/class/block/.*", lambda node, _: (0, f"0 0 0 0 0 0 {node.disk.sectors} 0")),
     (r"mount -o remount,rw .*", SimNode._fill),

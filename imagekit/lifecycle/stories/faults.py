@@ -12,7 +12,7 @@ _LOST = r"EOF|reset|refused|closed|broke|bytes|connect|unreachable"
 
 
 def disk_full(world: World, tally: Tally) -> None:
-    """Leave too little room for an image: the upgrade fails and the node goes on as before."""
+    """Leave too little room for an image: the upgrade fails and every image is as it was."""
     with world.machines.installed("disk-full") as node:
         tally.nodes.append(node)
         before = ask.images(node)
@@ -21,15 +21,16 @@ def disk_full(world: World, tally: Tally) -> None:
             node, world.supply.target(Kind.NEXT), tally, because=r"\b(space|room|fits?|large|free|full)\b"
         )
         ask.demand(ask.images(node) == before, f"a failed upgrade left {ask.images(node)}, there was {before}")
-        _free(node)
-        node.reboot()
-        ask.stands_on(node, Mode.ACTIVE, world.installed_version)
 
 
 def source_dies(world: World, tally: Tally) -> None:
-    """The registry goes away in the middle: the upgrade fails, and succeeds when it is there again."""
+    """The registry goes away in the middle: the upgrade fails, and succeeds when it is there again.
+
+    The node demands signatures, so this also shows that it takes an image which has a good one.
+    """
     with world.machines.installed("source-dies") as node:
         tally.nodes.append(node)
+        ask.trust_only(node, world.supply.public_key)
         before, target = ask.images(node), world.supply.target(Kind.NEXT)
         world.supply.die_after(target.size // 2)
         try:
@@ -51,20 +52,16 @@ def _fill(node: Node) -> None:
     )
 
 
-def _free(node: Node) -> None:
-    ask.answer(node, f"mount -o remount,rw {ask.STATE} && rm {_FILLER} && mount -o remount,ro {ask.STATE}")
-
-
 SCENARIOS = (
     Scenario(
         name="disk-full",
-        promise="An upgrade that finds no room fails, leaves nothing behind, and the node boots as before.",
-        budget=150.0,
+        promise="An upgrade that finds no room fails, says so, leaves nothing behind and changes no image.",
+        budget=110.0,
         story=disk_full,
     ),
     Scenario(
         name="source-dies",
-        promise="An upgrade whose registry dies half-way fails and leaves nothing; later the same one succeeds.",
+        promise="An upgrade whose registry dies half-way leaves nothing; the same one, well signed, succeeds later.",
         budget=200.0,
         story=source_dies,
     ),

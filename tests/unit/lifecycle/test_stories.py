@@ -26,13 +26,14 @@ FAILS = {
     Flaw.UNCHECKED: ("unsigned", "tampered"),
     Flaw.CHECKED_LATE: ("unsigned", "tampered"),
     Flaw.STALE: ("fallback-panic", "fallback-hang", "fallback-unit"),
-    Flaw.RECOVERY_OLD: ("recovery-upgrade",),
-    Flaw.RECOVERY_BOTH: ("recovery-upgrade",),
-    Flaw.TRANSITION_LEFT: ("upgrade", "disk-full", "source-dies", "damaged"),
+    Flaw.RECOVERY_OLD: ("recovery",),
+    Flaw.RECOVERY_BOTH: ("recovery",),
+    Flaw.TRANSITION_LEFT: ("upgrade", "disk-full", "source-dies", "tampered"),
     Flaw.VERSION_OLD: ("upgrade",),
     Flaw.CONFIG_STALE: ("config-change",),
     Flaw.UNIT_FAILED: ("upgrade",),
-    Flaw.BLOB_UNCHECKED: ("damaged",),
+    Flaw.BLOB_UNCHECKED: ("tampered",),
+    Flaw.SIGNED_REFUSED: ("source-dies",),
     Flaw.NO_ROOM_UNSEEN: ("disk-full",),
 }
 
