@@ -11,7 +11,7 @@ from imagekit.oci import Digest
 from tests.support.release import DIGEST, NOW, evidence, policy
 
 HOSTILE = (
-    "x | <script>alert(1)</script> [a](https://evil.example) `${{ secrets.X }}` @everyone #1\n| ✅ satisfied | y |"
+    "x | <script>alert(1)</script> [a](https://evil.example) `${{ secrets.X }}` @everyone\n| ✅ satisfied | \x1b[2J |"
 )
 
 
@@ -33,6 +33,12 @@ def test_json_is_stable_and_whole() -> None:
     assert (data["passed"], data["digest"], data["policy"]) == (True, str(DIGEST), str(policy().digest))
     assert len(data["requirements"]) == len(decision.findings)
     assert json.loads(as_json(hostile()))["requirements"][0]["reason"] == HOSTILE
+
+
+def test_text_is_one_line_a_requirement_without_control_characters() -> None:
+    text = as_text(hostile())
+    assert len(text.splitlines()) == 2
+    assert "\x1b" not in text
 
 
 def test_markdown_cannot_be_broken_out_of() -> None:
