@@ -19,6 +19,7 @@ from imagekit.plan.resolve import make_plan
 from imagekit.process import Completed, run
 from imagekit.services.dockerd import engine
 from imagekit.verify.outcome import Outcome
+from imagekit.vm.folder import machines_folder
 from tests.e2e.conftest import Clone, environment
 from tests.e2e.mutant import mutated
 from tests.e2e.mutations import MUTATIONS, Mutation
@@ -47,7 +48,7 @@ def test_every_scenario_keeps_its_promise(clone: Clone) -> None:
     assert "no channel points at another" in next(row["note"] for row in result["stages"] if row["name"] == "lifecycle")
     folder = clone.work / "runs" / result["run_id"]
     assert all((folder / "lifecycle" / name / "console.log").exists() for name in told)
-    assert not list((clone.work / "lifecycle").iterdir())
+    assert not list(machines_folder(clone.work).iterdir())
 
 
 @pytest.mark.nightly
