@@ -54,7 +54,7 @@ def stands_on(node: Shell, expected: Mode, running: str) -> None:
 
 def healthy(node: Shell) -> None:
     """Demand that systemd finished starting without a failed unit."""
-    node.run("systemctl is-system-running --wait", timeout=90.0)
+    node.run("systemctl is-system-running --wait", timeout=180.0)
     failed = answer(node, "systemctl list-units --failed --plain --no-legend --no-pager | cut -d' ' -f1")
     demand(not failed, f"units failed: {', '.join(failed.split())}")
 

@@ -95,6 +95,11 @@ class StoryNode:
         self._machine.start()
         self._spent += self._machine.wait_boot(boots=_STARTS, through_crashes=True).seconds_to_ssh
 
+    def first_boot(self) -> None:
+        """Give power for the first time and wait for the login; one start is allowed."""
+        self._machine.start()
+        self._spent += self._machine.wait_boot().seconds_to_ssh
+
     def pause(self, seconds: float) -> None:
         """Let the node go on for so long."""
         end = Deadline.after(seconds)
@@ -224,7 +229,7 @@ class RigMachines:
             made = StoryNode(machine, self._rig.scaled)
             self._on.append(made)
             try:
-                made.start()
+                made.first_boot()
                 yield made
             finally:
                 self._on.remove(made)
