@@ -92,18 +92,19 @@ def _print_json(found: Verification, items: tuple[Item, ...]) -> None:
 
 
 def _print_text(found: Verification, items: tuple[Item, ...], reference: str) -> None:
+    from imagekit.gate.show import plain
     from imagekit.gate.view import named
     from imagekit.sign.trust import day
 
     for item in found.requirements:
         word = "satisfied    " if item.satisfied else "unsatisfied  "
         click.secho(word, nl=False, fg="green" if item.satisfied else "red")
-        click.echo(f"{item.name:<10} {item.reason}")
+        click.echo(plain(f"{item.name:<10} {item.reason}"))
     for each in items:
         reading = each.reading
         kind = reading.statement.predicate_type if reading.statement else "unreadable"
         by = f"by {reading.key.id}" if reading.key else "by nobody trusted"
         when = f", {day(reading.signed_at)}" if reading.signed_at else ""
         why = f": {reading.reason}" if reading.reason else ""
-        click.echo(f"found        {named(each.source)} {kind} {by}{when}{why}")
+        click.echo(plain(f"found        {named(each.source)} {kind} {by}{when}{why}"))
     click.echo(f"{'verified' if found.passed else 'NOT verified'}: {found.digest or reference}")

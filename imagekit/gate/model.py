@@ -16,6 +16,10 @@ class GateClosedError(RefusedError):
     """A digest does not have what the policy asks for."""
 
 
+class YankedError(RefusedError):
+    """Somebody trusted has denied the digest."""
+
+
 class Status(StrEnum):
     """How one requirement stands."""
 

@@ -41,12 +41,18 @@ def yanked(evidence: Evidence) -> Item | None:
 
 def yank(view: View) -> Finding:
     """No trusted key has denied the digest."""
-    denial = yanked(view.evidence)
+    told = denial_of(view.evidence)
+    return finding("yank", not told, told or "no denial is attached or listed")
+
+
+def denial_of(evidence: Evidence) -> str:
+    """Who denied the digest and why, in one sentence; empty when nobody did."""
+    denial = yanked(evidence)
     if denial is None or denial.reading.statement is None:
-        return finding("yank", True, "no denial is attached or listed")
+        return ""
     fields = denial.reading.statement.predicate
     person, reason = str(fields.get("person", "?"))[:200], str(fields.get("reason", "?"))[:300]
-    return finding("yank", False, f"yanked by {person}: {reason} ({named(denial.source)})")
+    return f"yanked by {person}: {reason} ({named(denial.source)})"
 
 
 def soak(view: View, wanted: Soak | None) -> list[Finding]:

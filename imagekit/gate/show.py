@@ -14,7 +14,7 @@ _WIDTH = 13
 def as_text(decision: Decision) -> str:
     """One line a requirement, the answer last."""
     names = max((len(item.name) for item in decision.findings), default=0)
-    lines = [_plain(f"{item.status:<{_WIDTH}}{item.name:<{names + 2}}{item.reason}") for item in decision.findings]
+    lines = [plain(f"{item.status:<{_WIDTH}}{item.name:<{names + 2}}{item.reason}") for item in decision.findings]
     return "\n".join([*lines, answer(decision)])
 
 
@@ -58,12 +58,12 @@ def _row(item: Finding) -> str:
     return f"| {mark} {item.status} | {_cell(item.name)} | {_cell(item.reason)} |"
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """One line of text, whatever was in it: nothing that a terminal would obey."""
     return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
 def _cell(text: str) -> str:
     """Text that a table shows as it is: no cell, link, tag, mention or line can be made in it."""
-    plain = " ".join(_plain(text).split())
-    return "".join(f"&#{ord(letter)};" if letter in "|<>[]`*_~\\@&#$" else letter for letter in plain)
+    line = " ".join(plain(text).split())
+    return "".join(f"&#{ord(letter)};" if letter in "|<>[]`*_~\\@&#$" else letter for letter in line)

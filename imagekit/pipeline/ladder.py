@@ -22,7 +22,7 @@ from imagekit.oci import Reference
 from imagekit.pipeline.needs import libvirt_uri
 from imagekit.pipeline.node import Subject
 from imagekit.pipeline.release import registry_client
-from imagekit.pipeline.trusted import keys_of
+from imagekit.pipeline.trusted import demand_not_yanked, trust_of
 from imagekit.services.libvirtd import libvirt
 from imagekit.vm.accel import Acceleration, acceleration
 from imagekit.vm.folder import machines_folder, owned_folder
@@ -115,7 +115,8 @@ def ladder_world(subject: Subject, start: Start, wish: Wish) -> Iterator[World]:
 def start_of(subject: Subject, wish: Wish) -> Start:
     """What is installed first: the named reference, what a channel points at, or the image itself.
 
-    Raises `VerificationError` when it is not signed and tested, `ConfigError` for a channel file that is wrong.
+    Raises `VerificationError` when it is not signed and tested, `YankedError` when somebody trusted denied it,
+    `ConfigError` for a channel file that is wrong.
     """
     if wish.upgrade_from:
         return _pulled(subject, Reference.parse(wish.upgrade_from), "asked for")
@@ -140,6 +141,7 @@ def free_mib() -> int:
 
 def _pulled(subject: Subject, reference: Reference, said: str) -> Start:
     project = subject.project
-    verifier = keys_of(project).verifier()
+    verifier = trust_of(project).verifier()
     with registry_client(project, reference.registry) as client:
-        return pulled(reference, client, verifier, project.work / "pulled", said=said)
+        digest = demand_not_yanked(project, client, reference)
+        return pulled(reference.at(digest), client, verifier, project.work / "pulled", said=said)

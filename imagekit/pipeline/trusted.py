@@ -131,6 +131,23 @@ def gate_of(project: Project, client: Registry, reference: Reference, channel: s
     return decide(client, reference, channel, policy, trust, suites=current_suites(project), files=files)
 
 
+def demand_not_yanked(project: Project, client: Registry, reference: Reference) -> Digest:
+    """The digest that a reference names now; raises `YankedError` when it was denied, here or at the registry."""
+    from imagekit.gate.collect import collect, read_files
+    from imagekit.gate.model import YankedError
+    from imagekit.gate.people import denial_of
+
+    trust = trust_of(project)
+    digest = client.manifest(reference.repository, reference.digest or reference.tag or "latest").digest
+    files = read_files(project.root, trust)
+    told = denial_of(collect(client, reference.repository, digest, trust, suites={}, files=files))
+    if told:
+        raise YankedError(
+            f"{reference.name}@{digest} was {told}", hint="Take another version; `imagekit verify` shows the denial."
+        )
+    return digest
+
+
 def publish_gate(project: Project) -> Gate:
     """The gate that publishing asks before it gives a tag."""
 
