@@ -4,7 +4,6 @@ package imagefile
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -116,7 +115,7 @@ func Copy(from, to string, charge func(int64) error) error {
 const (
 	seekData = 3
 	seekHole = 4
-	piece    = 4 << 20
+	piece    = 1 << 20
 )
 
 func copyData(source, target *os.File, size int64, charge func(int64) error) error {
@@ -141,13 +140,17 @@ func copyData(source, target *os.File, size int64, charge func(int64) error) err
 }
 
 func copyRange(source, target *os.File, start, end int64, charge func(int64) error) error {
+	buffer := make([]byte, min(piece, end-start))
 	for at := start; at < end; at += piece {
 		length := min(piece, end-at)
 		if err := charge(length); err != nil {
 			return err
 		}
 		// Where a file has become shorter meanwhile, that is an error and not a short image.
-		if _, err := io.CopyN(io.NewOffsetWriter(target, at), io.NewSectionReader(source, at, length), length); err != nil {
+		if _, err := source.ReadAt(buffer[:length], at); err != nil {
+			return err
+		}
+		if _, err := target.WriteAt(buffer[:length], at); err != nil {
 			return err
 		}
 	}
