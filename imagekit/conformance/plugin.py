@@ -54,14 +54,20 @@ class Session:
 
 
 class ConformancePlugin:
-    """Hooks and fixtures for the checks below `folder`; `asked` are the trips when no session file names them."""
+    """Hooks for the checks below `folder`."""
 
-    def __init__(self, folder: Path, asked: tuple[Trip, ...]) -> None:
+    def __init__(self, folder: Path) -> None:
         path = os.environ.get(SESSION_VARIABLE)
         self.session = Session.read(Path(path)) if path else None
-        self.trips = self.session.trips if self.session else asked
+        self.trips = self.session.trips if self.session else ()
         self._folder = folder
+        self._marks: tuple[str, ...] = ()
         self._read: Mapping[str, TripFacts] | None = None
+
+    def ask(self, trips: tuple[Trip, ...], marks: tuple[str, ...]) -> None:
+        """Where no session file names the trips: these, recorded on the way; every run of a check gets the marks."""
+        if self.session is None:
+            self.trips, self._marks = trips, marks
 
     @property
     def facts(self) -> Mapping[str, TripFacts] | None:
@@ -84,10 +90,12 @@ class ConformancePlugin:
         fitting = [trip for trip in self.trips if set(moments) <= set(trip.moments)]
         metafunc.parametrize("trip", fitting or [None], ids=lambda trip: trip.name if trip else "none", scope="session")
 
-    @pytest.hookimpl
+    @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
-        """Leave out what no trip comes to, and tell what will run."""
+        """Leave out what no trip comes to, mark what needs a machine, and tell what will run."""
         ours = [item for item in items if self._ours(item.path)]
+        if self.session is None:
+            self._mark(ours)
         gone = [item for item in ours if _trip(item) is None]
         items[:] = [item for item in items if item not in gone]
         config.hook.pytest_deselected(items=gone)
@@ -118,6 +126,13 @@ class ConformancePlugin:
             outcome = verdict(report, call)
             self._tell(item, Event.ENDED, id=check_id(item), outcome=outcome, message=message, details=details)
         return report
+
+    def _mark(self, items: list[pytest.Item]) -> None:
+        for item in items:
+            trip = _trip(item)
+            needs = ("docker",) if trip is None or trip.road is Road.IMAGE else ("docker", "vm")
+            for mark in (*needs, *self._marks):
+                item.add_marker(mark)
 
     def _ours(self, path: Path) -> bool:
         return path.is_relative_to(self._folder)

@@ -6,17 +6,27 @@ from pathlib import Path
 
 import pytest
 
-from imagekit.conformance.model import Moment, Road, Trip, TripFacts
+from imagekit.config.model import Firmware
+from imagekit.conformance.model import Moment, Road, Trip, TripFacts, trips_of
 from imagekit.conformance.plugin import ConformancePlugin, facts_fixture
 
 HERE = Path(__file__).parent
-# What is asked of the embedded image by the tests; `imagekit conformance` asks for more.
-ASKED = (Trip(Road.IMAGE),)
-plugin = ConformancePlugin(HERE, ASKED)
+# What CI drives: an installation under BIOS, and the life of a built disk under UEFI up to the first upgrade.
+ASKED = (
+    Trip(Road.IMAGE),
+    Trip(Road.LIVE),
+    Trip(Road.INSTALLED, Firmware.BIOS, Moment.FIRST),
+    Trip(Road.DISK, Firmware.UEFI, Moment.UPGRADED),
+)
+# With -m nightly: every road under both, to the end.
+NIGHTLY = trips_of(["all"], [Firmware.BIOS, Firmware.UEFI])
+plugin = ConformancePlugin(HERE)
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Add the hooks of conformance to this pytest."""
+    nightly = config.getoption("markexpr") == "nightly"
+    plugin.ask(NIGHTLY if nightly else ASKED, ("nightly",) if nightly else ())
     config.pluginmanager.register(plugin, "imagekit-conformance")
 
 
@@ -28,7 +38,7 @@ def trip_facts(trip: Trip) -> TripFacts:
     from imagekit.config.load import load_project
     from imagekit.pipeline.conformance import recorded
 
-    return recorded(load_project(HERE.parents[1]), "debian-node", trip, ASKED)
+    return recorded(load_project(HERE.parents[1]), "debian-node", trip, plugin.trips)
 
 
 image = facts_fixture(Moment.IMAGE)
