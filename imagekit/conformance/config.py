@@ -13,6 +13,7 @@ LOGIN_STAGE = "boot"
 USER = "prober"
 WORD = "kept-as-it-is"
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGltYWdla2l0LWNvbmZvcm1hbmNlLW5vdC1hLWtleSEh conformance"
+BOUND = "/var/lib/conformance"
 EXTRA = "imagekit.conformance=one"
 
 
@@ -40,7 +41,7 @@ def probe_config() -> dict[str, Any]:
         ],
         "runcmd": [f"mkdir -p {FOLDER} && echo runcmd config >> {FOLDER}/order"],
         "conformance": {"word": WORD, "list": ["one", "two"]},
-        "install": {"grub_options": {"extra_cmdline": EXTRA}},
+        "install": {"grub_options": {"extra_cmdline": EXTRA}, "bind_mounts": [BOUND]},
         "stages": {stage: [trace(stage, "config")] for stage in ORDER} | _more(),
     }
 

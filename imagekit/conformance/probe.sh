@@ -41,6 +41,6 @@ for p in $MARKED; do list "$p/imagekit-conformance" -maxdepth 0; done
 file /run/cos/* /etc/kairos-release /etc/machine-id /etc/motd /etc/fstab /etc/imagekit-conformance-new
 file /oem/grubenv /oem/90_custom.yaml /oem/10_user_custom_mounts.yaml
 file /run/initramfs/cos-state/boot_assessment /run/initramfs/cos-state/grub_oem_env /run/initramfs/cos-state/grubcustom
-file /opt/imagekit-conformance-new
+file /opt/imagekit-conformance-new /usr/local/.kairos-state
 for p in $f/*; do [ "$p" = "$f/state" ] || file "$p"; done
 for p in $MARKED; do file "$p/imagekit-conformance"; done

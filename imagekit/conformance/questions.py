@@ -81,6 +81,8 @@ def upgrade() -> str:
         f"echo upgraded > {work}{NEW_FILE}",
         f"mkdir -p {work}/opt && echo upgraded > {work}/opt/imagekit-conformance-new",
         f"sed -i 's/^\\(KAIROS_VERSION\\|KAIROS_RELEASE\\)=.*/\\1=\"{NEW_VERSION}\"/' {work}/etc/kairos-release",
+        f"a nowhere kairos-agent upgrade --source dir:{FOLDER}/state/nowhere",
+        "a after-nowhere sh -c 'ls /run/initramfs/cos-state/cOS; cat /oem/grubenv'",
         f"a upgrade kairos-agent upgrade --source dir:{work}",
         f"umount {work} {FOLDER}/state/tmpfs; sync",
     ]

@@ -7,7 +7,7 @@ import uuid
 
 import pytest
 
-from imagekit.conformance.config import EXTRA, WORD
+from imagekit.conformance.config import BOUND, EXTRA, WORD
 from imagekit.conformance.disk import InstalledDisk
 from imagekit.conformance.facts import NodeFacts, environment_block
 
@@ -132,6 +132,19 @@ def test_config_is_kept(install: NodeFacts) -> None:
 def test_grub_options_are_kept(install: NodeFacts) -> None:
     """install.grub_options are in the environment block on COS_OEM."""
     assert environment_block(install.file_on("COS_OEM", "grubenv"))["extra_cmdline"] == EXTRA
+
+
+@pytest.mark.contract("4 bind_mounts")
+def test_bind_mounts_are_kept(install: NodeFacts) -> None:
+    """install.bind_mounts are in 10_user_custom_mounts.yaml on COS_OEM."""
+    assert BOUND in install.file_on("COS_OEM", "10_user_custom_mounts.yaml")
+
+
+@pytest.mark.contract("4 bind_mounts")
+def test_bind_mounts_are_mounted(install: NodeFacts, first: NodeFacts) -> None:
+    """A directory of install.bind_mounts is made and bound to the persistent partition."""
+    assert install.answer("install").status == 0
+    assert first.mounts[BOUND].source == first.mounts["/usr/local"].source
 
 
 def test_environment_blocks_have_their_size(install: NodeFacts) -> None:

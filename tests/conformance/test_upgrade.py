@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
+import yaml
 
 from imagekit.conformance.facts import NodeFacts
 from imagekit.conformance.questions import NEW_FILE, NEW_VERSION
@@ -14,6 +17,14 @@ STATE = "/run/initramfs/cos-state"
 def _labels(facts: NodeFacts) -> dict[str, str]:
     rows = (line.split() for line in facts.text("labels").splitlines())
     return {row[0].rpartition("/")[2]: row[1] for row in rows if len(row) > 1}
+
+
+def test_a_failed_upgrade_changes_nothing(upgrade: NodeFacts) -> None:
+    """An upgrade from a source that is not there fails, leaves both images and nothing else, and sets no entry."""
+    assert upgrade.answer("nowhere").status != 0
+    words = upgrade.answer("after-nowhere").text.split()
+    assert sorted(word for word in words if word.endswith(".img")) == ["active.img", "passive.img"]
+    assert "next_entry=cos" not in words
 
 
 def test_it_ends_well(upgrade: NodeFacts) -> None:
@@ -78,6 +89,14 @@ def test_next_entry_is_used_up(upgraded: NodeFacts) -> None:
 def test_assessment_is_over(upgraded: NodeFacts, key: str) -> None:
     """A good boot of the new system clears the key, so that no later boot falls back."""
     assert key not in upgraded.env_file(f"{STATE}/boot_assessment")
+
+
+@pytest.mark.contract("5 state file")
+def test_upgrade_is_recorded(upgraded: NodeFacts) -> None:
+    """/usr/local/.kairos-state says when the active system was upgraded last, and from which source."""
+    record = yaml.safe_load(upgraded.file("/usr/local/.kairos-state"))
+    assert re.match(r"\d{4}-\d\d-\d\dT", str(record["last-active-upgrade"]).replace(" ", "T"))
+    assert str(record["last-active-source"]).startswith("dir:")
 
 
 def test_options_survive(upgraded: NodeFacts) -> None:

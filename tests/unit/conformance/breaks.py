@@ -273,7 +273,11 @@ def _install() -> Iterator[Break]:
         return b("install", where, old, new, *_named("install", checks))
 
     yield at("run:install", "after-install", "x", "it_ends_well")
-    after = ("installed/option_of_the_installation_is_last", "installed/stages_of_the_installed_config_come_in_order")
+    after = (
+        "install/bind_mounts_are_mounted",
+        "installed/option_of_the_installation_is_last",
+        "installed/stages_of_the_installed_config_come_in_order",
+    )
     yield at("rc:install", "0", "1", "it_ends_well", *after)
     yield at("parts", 'PTTYPE="gpt"', 'PTTYPE="dos"', "table_is_gpt")
     yield at("parts", 'SIZE="1048576"', 'SIZE="2097152"', "first_partition_boots")
@@ -310,6 +314,7 @@ def _install() -> Iterator[Break]:
     yield at("on:COS_OEM/90_custom.yaml", "#cloud-config", "# config", "config_is_kept")
     yield at("on:COS_OEM/grubenv", "extra_cmdline", "other", "grub_options_are_kept")
     yield at("tree:COS_OEM", "\t1024\t", "\t900\t", "environment_blocks_have_their_size")
+    yield at("on:COS_OEM/10_user_custom_mounts.yaml", "conformance", "x", "bind_mounts_are_kept")
     yield at("mounted", "", "/dev/vda2 /oem ext4\n", "nothing_stays_mounted")
 
 
@@ -410,6 +415,9 @@ def _first() -> Iterator[Break]:
         "persistence/identity_outlives_a_reboot[file:/etc/machine-id]",
         "persistence/identity_outlives_an_upgrade[file:/etc/machine-id]",
     )
+    yield at(
+        "mounts", " /var/lib/conformance rw - ext4", " /var/lib/other rw - ext4", "install/bind_mounts_are_mounted"
+    )
     yield at("rc:unknown", "1", "0", "unknown_entry_is_refused")
     yield at("run:unchanged", "", "x", "unknown_entry_is_refused")
     yield at("run:selected", "fallback", "cos", "known_entry_is_taken")
@@ -486,6 +494,11 @@ def _later() -> Iterator[Break]:
     yield b("reset", "file:/etc/kairos-release", "v1.0.0", "v2.0.0", "boots/reset_installs_recovery_s_version")
     yield b("reset", "devices", f'SIZE="{2058 << 20}"', 'SIZE="1"', "boots/reset_keeps_the_partitions")
     yield b("reset", "hostname", "conformance", "other", "boots/config_is_read_after_a_reset")
+    nothing = "upgrade/a_failed_upgrade_changes_nothing"
+    yield b("upgrade", "rc:nowhere", "1", "0", nothing)
+    yield b("upgrade", "run:after-nowhere", "passive.img", "passive.img\ntransition.img", nothing)
+    yield b("upgrade", "run:after-nowhere", "conformance.any=1", "x\nnext_entry=cos", nothing)
+    yield b("upgraded", "file:/usr/local/.kairos-state", "2026-08-21T10:00:00Z", "never", "upgrade/upgrade_is_recorded")
     yield b("upgrade", "run:upgrade", "completed", "x", "upgrade/it_ends_well")
     yield b("upgrade", "bootid", "3", "9", "upgrade/it_does_not_reboot")
     yield b("upgrade", env, "next_entry=cos", "next_entry=fallback", "upgrade/next_boot_is_the_new_system")

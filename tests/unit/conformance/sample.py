@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 
-from imagekit.conformance.config import EXTRA, KEY, ORDER, PLANTED, WORD
+from imagekit.conformance.config import BOUND, EXTRA, KEY, ORDER, PLANTED, WORD
 from imagekit.conformance.facts import FOLDER, Entry, ImageFacts, NodeFacts
 from imagekit.conformance.marks import NAME, TABLE
 from imagekit.conformance.questions import NEW_FILE, NEW_VERSION
@@ -277,6 +277,7 @@ def install() -> NodeFacts:
             ),
             "images:COS_RECOVERY": f"recovery.img COS_SYSTEM ext2 {size} 1800000\n",
             "on:COS_OEM/90_custom.yaml": f"#cloud-config\n# Sources:\nconformance:\n  word: {WORD}\n",
+            "on:COS_OEM/10_user_custom_mounts.yaml": f"stages:\n  rootfs:\n  - environment: {{X: {BOUND}}}\n",
             "on:COS_OEM/grubenv": _environment(extra_cmdline=EXTRA),
             "on:COS_STATE/grub_oem_env": _environment(default_menu_entry="Kairos"),
             "on:COS_STATE/grubcustom": "source (${root})/grub_boot_assessment\n",
@@ -302,7 +303,7 @@ def _installed_mounts(*, persistent: bool) -> str:
         *(mount(path, "overlay", "overlay", "rw", overlay) for path in ("/etc", "/var", "/srv")),
     ]
     if persistent:
-        lines += [mount(path, "ext4", "/dev/vda5") for path in ("/usr/local", *BINDS)]
+        lines += [mount(path, "ext4", "/dev/vda5") for path in ("/usr/local", BOUND, *BINDS)]
     return "\n".join(lines)
 
 
@@ -399,13 +400,25 @@ def upgrade() -> NodeFacts:
         "file:/oem/grubenv": _environment(extra_cmdline="conformance.any=1", next_entry="cos"),
         "file:/run/initramfs/cos-state/boot_assessment": _environment(enable_boot_assessment="yes"),
     }
-    return NodeFacts(sections | more | said("upgrade", 0, "...\nUpgrade completed\n") | said("overlay", 0, ""))
+    after = "active.img\npassive.img\n" + _environment(extra_cmdline="conformance.any=1")
+    answers = (
+        said("overlay", 0, "")
+        | said("nowhere", 1, "no such directory\n")
+        | said("after-nowhere", 0, after)
+        | said("upgrade", 0, "...\nUpgrade completed\n")
+    )
+    return NodeFacts(sections | more | answers)
 
 
 def upgraded() -> NodeFacts:
     """A good first boot of the new system."""
     sections = installed("active", "boot-4", NEW_VERSION, "conformance.any=1", "conformance.active=1")
-    more = {f"file:{NEW_FILE}": "upgraded\n", "file:/opt/imagekit-conformance-new": "upgraded\n"}
+    more = {
+        f"file:{NEW_FILE}": "upgraded\n",
+        "file:/opt/imagekit-conformance-new": "upgraded\n",
+        "file:/usr/local/.kairos-state": "first-install: never\nlast-active-upgrade: 2026-08-21T10:00:00Z\n"
+        "last-active-source: dir:///run/new\n",
+    }
     return NodeFacts(sections | _marks("upgrade") | more | said("editenv", 0, ""))
 
 
