@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -16,6 +17,7 @@ from imagekit.conformance.suite import judge
 from imagekit.disk.installed import installed_disk
 from imagekit.disk.live import LiveArtifacts, live_artifacts
 from imagekit.doctor.check import VERIFY, require
+from imagekit.errors import ConfigError
 from imagekit.log import step
 from imagekit.oci import Digest, Reference
 from imagekit.pipeline.image import built
@@ -23,12 +25,14 @@ from imagekit.pipeline.needs import host_of, libvirt_uri
 from imagekit.pipeline.release import registry_client
 from imagekit.pipeline.runs import new_run
 from imagekit.plan.resolve import make_plan
+from imagekit.publish.model import Manifest
 from imagekit.publish.pull import pull_image
 from imagekit.services.libvirtd import libvirt
 from imagekit.vm.folder import machines_folder
 from imagekit.vm.sweep import sweep
 
 FACTS = "conformance.json"
+_PLATFORM = ("linux", "amd64")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +51,30 @@ def built_subject(project: Project, name: str) -> Subject:
 
 
 def fetched_subject(project: Project, reference: Reference) -> Subject:
-    """An image from a registry, every blob hashed; raises `RefusedError` when it is not there."""
+    """An image from a registry, every blob hashed; of an index the image for amd64, which is what machines here are.
+
+    Raises `RefusedError` when it is not there.
+    """
     with registry_client(project, reference.registry) as client:
         found = client.manifest(reference.repository, reference.digest or reference.tag or "latest")
-        layout = project.work / "fetched" / found.digest.hex
-        pull_image(client, reference.repository, found.digest, layout)
-    return Subject(str(reference), layout, found.digest)
+        digest = _for_amd64(found, reference) if found.children else found.digest
+        layout = project.work / "fetched" / digest.hex
+        pull_image(client, reference.repository, digest, layout)
+    return Subject(str(reference), layout, digest)
+
+
+def _for_amd64(index: Manifest, reference: Reference) -> Digest:
+    # https://github.com/opencontainers/image-spec/blob/main/image-index.md: attestations have platform unknown/unknown
+    entries = json.loads(index.raw)["manifests"]
+    platforms = [(entry.get("platform") or {}, entry["digest"]) for entry in entries]
+    fitting = [Digest(name) for each, name in platforms if (each.get("os"), each.get("architecture")) == _PLATFORM]
+    if len(fitting) != 1:
+        said = ", ".join(f"{each.get('os')}/{each.get('architecture')}" for each, _ in platforms)
+        raise ConfigError(
+            f"{reference} is an index with {len(fitting)} images for linux/amd64 (it has {said})",
+            hint="Name the image itself: HOST/repository@sha256:...",
+        )
+    return fitting[0]
 
 
 def subject_of(project: Project, name: str) -> Subject:

@@ -60,7 +60,7 @@ def layout(folder: Path, tars: Sequence[bytes], packed: Compression = Compressio
         {"mediaType": f"application/vnd.oci.image.layer.v1.tar{_TYPES[packed]}", **_put(blobs, _pack(tar, packed))}
         for tar in tars
     ]
-    config = _put(blobs, b"{}")
+    config = {"mediaType": "application/vnd.oci.image.config.v1+json", **_put(blobs, b"{}")}
     manifest = {"schemaVersion": 2, "mediaType": MEDIA_TYPE_MANIFEST, "config": config, "layers": entries}
     return Digest(str(_put(blobs, json.dumps(manifest).encode())["digest"]))
 
