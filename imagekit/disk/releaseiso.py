@@ -64,7 +64,7 @@ def write_iso(layout: Path, manifest: Digest, target: Path, *, config: Path | No
         if config is not None:
             (tree / "config.yaml").write_bytes(config.read_bytes())
         with step("Packing the root file system"):
-            _squash(root.tar, tree / "rootfs.squashfs", epoch)
+            squash(root.tar, tree / "rootfs.squashfs", epoch)
         hybrid = root.read(f"/{BIOS_MODULES}/boot_hybrid.img")
         if hybrid is None:
             raise NotBootableError("the image has no boot_hybrid.img beside its GRUB modules for BIOS")
@@ -99,6 +99,11 @@ def _boot_tree(root: FlatRoot, folder: Path, tree: Path, epoch: int) -> None:
         if path.suffix != ".img":
             (grub / "i386-pc" / path.name).write_bytes(path.read_bytes())
     files = efi_loaders(root, _EFI_CONFIG)
+    # From a disc GRUB looks for its configuration on the disc itself, from a stick in the EFI partition.
+    for name, data in files.items():
+        if name.endswith("/grub.cfg"):
+            (tree / name).parent.mkdir(parents=True)
+            (tree / name).write_bytes(data)
     size = max(16, sum(len(data) for data in files.values()) // MIB + 8)  # MiB; FAT16 begins there
     image = tree / "boot" / "uefi.img"
     with image.open("xb") as stream:
@@ -107,7 +112,8 @@ def _boot_tree(root: FlatRoot, folder: Path, tree: Path, epoch: int) -> None:
     write_fat(image, where, files, folder / "efi", epoch=epoch)
 
 
-def _squash(tar: Path, target: Path, epoch: int) -> None:
+def squash(tar: Path, target: Path, epoch: int) -> None:
+    """Pack a tar as a squashfs that is the same whenever it is made; `epoch` dates it and its root folder."""
     argv: list[str | Path] = [find("mksquashfs", "squashfs-tools"), "-", target, *_SQUASH]
     argv += ["-mkfs-time", str(epoch), "-root-mode", "0755", "-root-uid", "0", "-root-gid", "0"]
 
