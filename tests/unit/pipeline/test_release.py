@@ -13,6 +13,7 @@ import pytest
 from imagekit.build.builder import Build
 from imagekit.config.load import Project, load_project
 from imagekit.config.model import Settings
+from imagekit.errors import RefusedError
 from imagekit.evidence.provenance import GITHUB_BUILDER, LOCAL_BUILDER
 from imagekit.evidence.statement import CYCLONEDX_TYPE, PROVENANCE_TYPE, SIGNATURE_TYPE, SPDX_TYPE, TEST_RESULT_TYPE
 from imagekit.gate.model import GateClosedError
@@ -120,7 +121,7 @@ def test_yanked_digest_is_not_published_again(
     with world.client() as client:
         deny(Hand(project=project, person="Bob"), client, reference, reason="CVE-2026-1")
         before = world.snapshot()
-        with pytest.raises(GateClosedError, match="yanked by Bob: CVE-2026-1"):
+        with pytest.raises(RefusedError, match="yanked by Bob: CVE-2026-1"):
             publish(project, plan, build, result, PACKAGES)
         assert world.snapshot() == before
         for channel in ("dev", "staging", "prod"):
