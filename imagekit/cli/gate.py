@@ -17,16 +17,17 @@ from imagekit.cli.app import App
 def command(ctx: click.Context, reference: str, channel: str, form: str) -> None:
     """Say whether REF may enter a channel, and why.
 
-    The reference is resolved once; only evidence about that digest which the registry holds, signed by keys of
-    trust.yaml, counts, and the signed files under waivers/ and yanks/. Exit code 1 when a requirement is unsatisfied.
+    REF is a reference, or IMAGE, IMAGE:VERSION or IMAGE@CHANNEL of this project. It is resolved once; only evidence
+    about that digest which the registry holds, signed by keys of trust.yaml, counts, and the signed files under
+    waivers/ and yanks/. Exit code 1 when a requirement is unsatisfied.
     """
     from imagekit.gate import show
-    from imagekit.oci import Reference
+    from imagekit.pipeline.desk import named
     from imagekit.pipeline.release import registry_client
     from imagekit.pipeline.trusted import gate_of
 
     app: App = ctx.obj
-    target = Reference.parse(reference)
+    target = named(app.project, reference)
     with registry_client(app.project, target.registry) as client:
         decision = gate_of(app.project, client, target, channel)
     match form:

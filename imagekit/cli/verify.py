@@ -30,18 +30,18 @@ if TYPE_CHECKING:
 def command(ctx: click.Context, reference: str, key: Path | None, evidence_only: bool, as_json: bool) -> None:
     """Check signature, tests, SBOM and content of a published REF.
 
-    From a cold start: the reference is resolved once, manifest and every blob are hashed, and only what a statement by
-    a trusted key (trust.yaml, or the project's own) says of this digest counts. All evidence that was found is listed,
+    REF may be IMAGE, IMAGE:VERSION or IMAGE@CHANNEL of this project, too. It is resolved once, manifest and every blob
+    are hashed, and only what a statement by a trusted key (trust.yaml, or the project's own) says of this digest counts. All evidence that was found is listed,
     with the reason where it does not count. Exit code 1 when anything is not satisfied.
     """
     from imagekit.gate.collect import collect
-    from imagekit.oci import Reference
+    from imagekit.pipeline.desk import named
     from imagekit.pipeline.release import registry_client
     from imagekit.pipeline.trusted import trust_of
     from imagekit.publish.verify import verify_image
 
     app: App = ctx.obj
-    target = Reference.parse(reference)
+    target = named(app.project, reference)
     trust = _trust_in(key) if key else trust_of(app.project)
     with registry_client(app.project, target.registry) as client:
         found = verify_image(target, client, trust.verifier(), content=not evidence_only)

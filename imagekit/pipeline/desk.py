@@ -112,6 +112,14 @@ def subject_of(project: Project, desk: Desk, text: str) -> tuple[str, Reference]
     return name, verified_home(project, name).tagged(version if colon else _planned(project, name))
 
 
+def named(project: Project, text: str) -> Reference:
+    """As `subject_of` for who decides nothing: the ledger is opened only for names that need it."""
+    if "/" in text:
+        return Reference.parse(text)
+    with open_desk(project) as desk:
+        return subject_of(project, desk, text)[1]
+
+
 def verified_home(project: Project, image: str) -> Reference:
     """The repository that `imagekit publish` writes to."""
     return Reference(project.settings.registry, f"{project.settings.repository}/{image}")
