@@ -31,8 +31,9 @@ def command(ctx: click.Context, reference: str, key: Path | None, evidence_only:
     """Check signature, tests, SBOM and content of a published REF.
 
     REF may be IMAGE, IMAGE:VERSION or IMAGE@CHANNEL of this project, too. It is resolved once, manifest and every blob
-    are hashed, and only what a statement by a trusted key (trust.yaml, or the project's own) says of this digest counts. All evidence that was found is listed,
-    with the reason where it does not count. Exit code 1 when anything is not satisfied.
+    are hashed, and only what a statement by a trusted key (trust.yaml, or the project's own) says of this digest
+    counts. All evidence that was found is listed, with the reason where it does not count. Exit code 1 when anything
+    is not satisfied.
     """
     from imagekit.gate.collect import collect
     from imagekit.pipeline.desk import named

@@ -116,6 +116,7 @@ def named(project: Project, text: str) -> Reference:
     """As `subject_of` for who decides nothing: the ledger is opened only for names that need it."""
     if "/" in text:
         return Reference.parse(text)
+    project.image(text.partition("@")[0].partition(":")[0])
     with open_desk(project) as desk:
         return subject_of(project, desk, text)[1]
 

@@ -61,7 +61,10 @@ def test_a_report_that_is_not_there_is_2(project: Path) -> None:
 def test_a_bad_reference_is_2(project: Path) -> None:
     done = imagekit(project, "verify", "no-registry-in-this")
     assert done.returncode == 2
-    assert "names no registry" in done.stderr
+    assert "no image named 'no-registry-in-this'" in done.stderr
+    done = imagekit(project, "verify", "host/Upper-Case")
+    assert done.returncode == 2
+    assert "not a valid image reference" in done.stderr
 
 
 def test_a_reader_that_goes_away_is_no_error(project: Path) -> None:
