@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
@@ -112,6 +113,11 @@ def _build_new(project: Project, plans: Sequence[Plan], engine: Mapping[str, str
     graph = bake.Graph(tuple(plans), project.root, _distros(project, plans))
     title = ", ".join(f"{plan.image} {plan.version}" for plan in plans)
     with step(f"Image {title}") as current, ExitStack() as stack:
+        stack.enter_context(alone(project.work / "locks"))
+        # Another process may have built the same while this one waited.
+        found = {plan.id: earlier_build(project.work, plan) for plan in plans}
+        if all(found.values()):
+            return {key: build for key, build in found.items() if build is not None}
         partials = {key: stack.enter_context(_partial(folder)) for key, folder in folders.items()}
         progress = _bake(graph, engine, partials)
         results = [_result(graph, plan, progress, partials[plan.id], folders[plan.id]) for plan in plans]
@@ -120,6 +126,15 @@ def _build_new(project: Project, plans: Sequence[Plan], engine: Mapping[str, str
     for result in results:
         _keep(folders[result.plan_id], result)
     return {result.plan_id: result for result in results}
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """One build at a time in a work folder: two of the same plan would take each other's result away."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "build.lock").open("a") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        yield
 
 
 def _distros(project: Project, plans: Sequence[Plan]) -> dict[str, Path]:

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import threading
 from collections import namedtuple
 from pathlib import Path
 
@@ -93,3 +94,22 @@ def test_a_failed_build_leaves_no_folder(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         interrupted_build(folder)
     assert list(folder.parent.iterdir()) == []
+
+
+def test_builds_of_one_work_folder_follow_one_another(tmp_path: Path) -> None:
+    told: list[str] = []
+    inside = threading.Event()
+
+    def second() -> None:
+        inside.wait(10)
+        with builder.alone(tmp_path / "locks"):
+            told.append("second")
+
+    thread = threading.Thread(target=second)
+    thread.start()
+    with builder.alone(tmp_path / "locks"):
+        inside.set()
+        thread.join(0.2)
+        told.append("first")
+    thread.join(10)
+    assert told == ["first", "second"]
