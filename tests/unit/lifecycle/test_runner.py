@@ -90,3 +90,7 @@ def test_what_was_not_run_is_missing() -> None:
 )
 def test_as_many_lanes_as_cores_and_memory_carry(cores: int, free: int, expected: int) -> None:
     assert lanes(cores=cores, free_mib=free, memory_mib=1024) == expected
+
+
+def test_machines_of_one_processor_take_a_core_each() -> None:
+    assert lanes(cores=2, free_mib=20000, memory_mib=1024, cores_each=1) == 2
