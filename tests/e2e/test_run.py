@@ -144,6 +144,11 @@ def test_a_broken_layer_is_caught_by_its_own_suite(pristine: Clone, first: First
     assert tags(pristine) == before
 
 
+def _heed_interrupts() -> None:
+    """A shell lets what it starts in the background ignore Ctrl-C, these tests among it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def _booting(clone: Clone, process: subprocess.Popen[bytes]) -> int:
     """The process id of QEMU once it runs for the process."""
 
@@ -168,7 +173,8 @@ def _gone(pid: int) -> bool:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "terminated"])
 def test_an_interrupt_leaves_nothing(clone: Clone, first: First, number: signal.Signals) -> None:
-    with subprocess.Popen(clone.argv("test", IMAGE, "--again"), env={**os.environ, **environment()}) as process:
+    argv, env = clone.argv("test", IMAGE, "--again"), {**os.environ, **environment()}
+    with subprocess.Popen(argv, env=env, preexec_fn=_heed_interrupts) as process:
         qemu = _booting(clone, process)
         process.send_signal(number)
         assert process.wait(30) == 130
