@@ -39,6 +39,7 @@ def climbed(clone: Clone, *arguments: str, timeout: float) -> tuple[Completed, d
     return done, json.loads(folders[-1].read_text())
 
 
+@pytest.mark.nightly
 def test_every_scenario_keeps_its_promise(clone: Clone) -> None:
     done, result = climbed(clone, "--lifecycle", "--seed", str(SEED), timeout=_LADDER_SECONDS)
     told = {scenario["name"]: (scenario["outcome"], scenario["detail"]) for scenario in result["scenarios"]}
@@ -74,10 +75,8 @@ def test_a_hundred_power_cuts_lose_no_node(clone: Clone) -> None:
     assert done.returncode == 0
 
 
-@pytest.mark.parametrize(
-    "mutation",
-    [pytest.param(each, marks=() if each.quick else pytest.mark.nightly, id=each.name) for each in MUTATIONS],
-)
+@pytest.mark.nightly
+@pytest.mark.parametrize("mutation", [pytest.param(each, id=each.name) for each in MUTATIONS])
 def test_a_defect_is_seen(clone: Clone, mutation: Mutation, tmp_path: Path) -> None:
     clone.imagekit("build", IMAGE)
     project = load_project(clone.root)
