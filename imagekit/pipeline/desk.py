@@ -15,10 +15,10 @@ from imagekit.channel.errors import MoveRefusedError, digest_of
 from imagekit.channel.fleet import Node
 from imagekit.config.load import Project
 from imagekit.errors import ConfigError
-from imagekit.evidence.decisions import summarised_channel, summary_statement
+from imagekit.evidence.decisions import summarised_channel
 from imagekit.evidence.statement import SUMMARY_TYPE
-from imagekit.gate.model import Status
 from imagekit.gate.policy import load_policy
+from imagekit.gate.summary import summary_of
 from imagekit.ledger.store import LedgerStore
 from imagekit.oci import Digest, Reference
 from imagekit.pipeline.release import registry_client
@@ -58,7 +58,7 @@ def open_desk(project: Project, *, actor: str = "") -> Iterator[Desk]:
             },
             registry=partial(registry_client, project),
             gate=partial(gate_of, project),
-            summarize=partial(_summarize, signer, verifier),
+            summarize=partial(_summarize, project.root, signer, verifier),
             locks=project.work / "locks",
         )
 
@@ -70,25 +70,14 @@ def _ledger_folder(project: Project) -> Path:
     return folder
 
 
-def _summarize(signer: Signer, verifier: Verifier, client: Registry, target: Reference, decision: Decision) -> None:
+def _summarize(
+    root: Path, signer: Signer, verifier: Verifier, client: Registry, target: Reference, decision: Decision
+) -> None:
     """Attach what the gate verified as a SLSA verification summary, unless this channel's is there already."""
     digest = digest_of(target)
     if _summarized(client, target, decision.channel, verifier):
         return
-    proven = any(item.name == "provenance" and item.status is Status.SATISFIED for item in decision.findings)
-    made = summary_statement(
-        digest,
-        channel=decision.channel,
-        resource=f"oci://{target.name}@{digest}",
-        policy=decision.policy,
-        at=decision.at,
-        inputs=[
-            (f"oci://{target.name}@{each}", Digest(each)) for each in decision.sources if each.startswith("sha256:")
-        ],
-        version=__version__,
-        level=1 if proven else None,
-        name=target.repository.rpartition("/")[2],
-    )
+    made = summary_of(decision, target.at(digest), root, version=__version__)
     image = client.manifest(target.repository, digest).descriptor
     attach_bundle(client, target.repository, image, signer.sign(made.stamped(decision.at)), predicate_type=SUMMARY_TYPE)
 

@@ -19,7 +19,7 @@ from tests.support.dockerregistry import PROGRAMS, DockerRegistry
 from tests.support.images import write_image
 from tests.support.registry import RegistrySimulator
 
-pytestmark = pytest.mark.registry
+pytestmark = [pytest.mark.registry, pytest.mark.attack]
 ROOT = Path(__file__).parents[3]
 STRIDE = 4
 

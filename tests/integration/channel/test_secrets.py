@@ -26,7 +26,7 @@ from tests.support.dockerregistry import DockerRegistry
 from tests.support.images import write_image
 from tests.support.project import git, make_project
 
-pytestmark = pytest.mark.registry
+pytestmark = [pytest.mark.registry, pytest.mark.attack]
 KEY_SECRET, REGISTRY_SECRET = "canary-of-the-key-4711", "canary-of-the-registry-4712"
 SECRETS = tuple(
     form

@@ -21,7 +21,7 @@ from tests.support.dockerregistry import DockerRegistry
 from tests.support.images import write_image
 from tests.support.tokenserver import token_server
 
-pytestmark = pytest.mark.registry
+pytestmark = [pytest.mark.registry, pytest.mark.attack]
 USER, PASSWORD = "publisher", "correct horse battery staple"
 
 

@@ -23,7 +23,7 @@ from tests.support.dockerregistry import DockerRegistry
 from tests.support.images import fixed_key, write_image
 from tests.support.publisher import REPOSITORY
 
-pytestmark = pytest.mark.registry
+pytestmark = [pytest.mark.registry, pytest.mark.attack]
 ROOT = Path(__file__).parents[3]
 VERIFIER = NativeVerifier(fixed_key().public_key())
 

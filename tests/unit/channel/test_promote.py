@@ -18,6 +18,8 @@ from tests.support.desk import IMAGE, Office
 from tests.support.project import git
 from tests.unit.channel.conftest import Publish
 
+pytestmark = pytest.mark.attack
+
 
 def test_a_digest_enters_with_tag_record_and_channel_file(office: Office, publish: Publish) -> None:
     digest = publish("v1")

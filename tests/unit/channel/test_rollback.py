@@ -14,6 +14,8 @@ from imagekit.publish.errors import VerificationError
 from tests.support.desk import IMAGE, Office
 from tests.unit.channel.conftest import Publish
 
+pytestmark = pytest.mark.attack
+
 
 @pytest.fixture
 def three(office: Office, publish: Publish) -> list[Digest]:

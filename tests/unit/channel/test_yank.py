@@ -16,6 +16,8 @@ from tests.support.desk import IMAGE, Office
 from tests.support.images import fixed_key
 from tests.unit.channel.conftest import Publish
 
+pytestmark = pytest.mark.attack
+
 
 def test_a_denial_is_attached_everywhere_and_pointing_channels_are_named(office: Office, publish: Publish) -> None:
     digest = publish("v1")

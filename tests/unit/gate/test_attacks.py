@@ -40,6 +40,8 @@ from tests.support.release import (
 )
 from tests.unit.gate.scene import REPOSITORY, Scene
 
+pytestmark = pytest.mark.attack
+
 OTHER = Digest.of(b"another image")
 Act = Callable[[Scene], None]
 

@@ -15,6 +15,8 @@ from imagekit.oci import Digest
 from imagekit.sign.native import NativeSigner, NativeVerifier
 from tests.support.images import fixed_key
 
+pytestmark = pytest.mark.attack
+
 BEGIN = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 SIGNER = NativeSigner(fixed_key())
 VERIFIER = NativeVerifier(fixed_key().public_key())

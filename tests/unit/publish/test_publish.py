@@ -26,6 +26,8 @@ from imagekit.verify.outcome import Outcome, SuiteResult
 from tests.support.images import LayoutImage, check, evidence_of, signer, suite, verifier, write_image
 from tests.support.registry import RegistrySimulator, simulated_registry
 
+pytestmark = pytest.mark.attack
+
 REPOSITORY = "imagekit/node"
 OTHER = Digest("sha256:" + "0" * 64)
 

@@ -22,6 +22,8 @@ from imagekit.publish.model import EMPTY, MEDIA_TYPE_EMPTY, Descriptor, Manifest
 from imagekit.publish.registry import Registry
 from tests.support.registry import RegistrySimulator, simulated_registry
 
+pytestmark = pytest.mark.attack
+
 DATA = bytes(range(256)) * 40
 BLOB = Descriptor.of(DATA, "application/octet-stream")
 

@@ -12,6 +12,8 @@ from imagekit.publish.tag import give_tag
 from tests.support.images import LayoutImage
 from tests.support.registry import RegistrySimulator
 
+pytestmark = pytest.mark.attack
+
 REPOSITORY = "imagekit/node"
 SECOND = b'{"schemaVersion":2,"manifests":[]}'
 OTHER = str(Digest.of(SECOND))

@@ -10,6 +10,8 @@ from imagekit.publish.errors import InsecureAddressError, RegistryUnavailableErr
 from tests.support.certificates import loopback_certificate
 from tests.support.registry import simulated_registry
 
+pytestmark = pytest.mark.attack
+
 
 def test_certificate_of_a_named_ca(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     certificate, context = loopback_certificate(tmp_path)
