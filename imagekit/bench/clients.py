@@ -173,11 +173,9 @@ def _hash_rows(field: Field, rivals: dict[str, Path]) -> list[Row]:
         ours = json.loads(process.run(argv, timeout=_TIMEOUT).stdout)["seconds"][0]
     with step("sha256sum and download"):
         summed = cost_of(["sha256sum", large], timeout=_TIMEOUT).seconds
-        name, program = next(iter(rivals.items()))
-        blob = f"{field.address}/{name}1/bench@sha256:{large.name}"
-        fetch = ["blob", blob] if name == "crane" else ["blob", "fetch", "--plain-http", "--output", "/dev/null", blob]
-        loaded = cost_of([program, *fetch], timeout=_TIMEOUT).seconds
-    note = f"sha256sum {summed:.2f} s, download by {name} {loaded:.2f} s"
+        address = f"http://{field.address}/v2/{next(iter(rivals))}1/bench/blobs/sha256:{large.name}"
+        loaded = cost_of(["curl", "-sSf", "-o", "/dev/null", address], timeout=_TIMEOUT).seconds
+    note = f"sha256sum {summed:.2f} s, download by curl {loaded:.2f} s"
     against = "sha256sum and download"
     return [
         Row(
