@@ -7,6 +7,7 @@ import re
 import socket
 import ssl
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -34,6 +35,7 @@ class Fault:
     reset: bool = False
     cut_request: int | None = None
     cut_answer: int | None = None
+    drip: float = 0.0  # seconds before each byte of the answer
     alter: Callable[[bytes], bytes] | None = None
     headers: dict[str, str] = field(default_factory=dict)
     act: Callable[[], None] | None = None
@@ -290,7 +292,11 @@ class _Handler(BaseHTTPRequestHandler):
         if fault is not None and fault.cut_answer is not None:
             self.wfile.write(body[: fault.cut_answer])
             return self._hang_up()
-        self.wfile.write(body)
+        for position in range(len(body)) if fault is not None and fault.drip else ():
+            time.sleep(fault.drip if fault is not None else 0.0)
+            self.wfile.write(body[position : position + 1])
+        if fault is None or not fault.drip:
+            self.wfile.write(body)
 
     def _hang_up(self) -> None:
         self.close_connection = True

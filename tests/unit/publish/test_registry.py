@@ -20,6 +20,7 @@ from imagekit.publish.errors import (
 )
 from imagekit.publish.model import EMPTY, MEDIA_TYPE_EMPTY, Descriptor, Manifest, image_manifest
 from imagekit.publish.registry import Registry
+from imagekit.publish.wire import Patience
 from tests.support.registry import RegistrySimulator, simulated_registry
 
 pytestmark = pytest.mark.attack
@@ -154,6 +155,17 @@ def test_altered_manifest_is_refused(world: RegistrySimulator, client: Registry)
     world.fail("GET .*/manifests/", alter=lambda data: data.replace(b"2", b"3", 1))
     with pytest.raises(DigestMismatchError, match=str(manifest.digest)):
         client.manifest("x", manifest.digest)
+
+
+def test_a_manifest_that_comes_drop_by_drop_is_given_up(world: RegistrySimulator) -> None:
+    """Each byte comes in time, so that no silence is noticed; the answer as a whole has a limit."""
+    patience = Patience(attempts=1, silence=5.0, answer=0.3)
+    with Registry(world.address, patience=patience) as client:
+        manifest = image_manifest(config=BLOB, layers=(), artifact_type="a/b", annotations={})
+        world.manifests.setdefault("x", {})[str(manifest.digest)] = (manifest.media_type, manifest.raw)
+        world.fail("GET /v2/x/manifests", drip=0.02)
+        with pytest.raises(RegistryUnavailableError):
+            client.manifest("x", manifest.digest)
 
 
 def test_endless_manifest_is_cut_off(world: RegistrySimulator, client: Registry) -> None:
