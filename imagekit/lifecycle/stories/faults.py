@@ -56,13 +56,13 @@ SCENARIOS = (
     Scenario(
         name="disk-full",
         promise="An upgrade that finds no room fails, says so, leaves nothing behind and changes no image.",
-        budget=440.0,
+        budget=110.0,
         story=disk_full,
     ),
     Scenario(
         name="source-dies",
         promise="An upgrade whose registry dies half-way leaves nothing; the same one, well signed, succeeds later.",
-        budget=800.0,
+        budget=200.0,
         story=source_dies,
     ),
 )

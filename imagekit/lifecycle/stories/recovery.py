@@ -45,13 +45,13 @@ SCENARIOS = (
     Scenario(
         name="recovery",
         promise="Recovery is upgraded alone and boots once when chosen, with OEM and without the persistent partition.",
-        budget=880.0,
+        budget=220.0,
         story=recovery,
     ),
     Scenario(
         name="reset",
         promise="A reset keeps OEM and wipes the persistent partition, and the node comes up again.",
-        budget=960.0,
+        budget=240.0,
         story=reset,
     ),
 )

@@ -48,13 +48,13 @@ SCENARIOS = (
     Scenario(
         name="unsigned",
         promise="An image without a signature by a trusted key is refused before a sector is written.",
-        budget=360.0,
+        budget=90.0,
         story=unsigned,
     ),
     Scenario(
         name="tampered",
         promise="An altered image under the original's signature is refused unwritten, a damaged one leaves nothing.",
-        budget=480.0,
+        budget=120.0,
         story=tampered,
     ),
 )
