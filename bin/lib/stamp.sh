@@ -8,6 +8,7 @@ stamp() {
         printf '%s\n' "$root"
         cat /etc/os-release "$root"/requirements*.lock "$root"/bin/setup "$root"/bin/lib/*.sh \
             "$root/imagekit/doctor/packages.txt" "$root/pyproject.toml"
+        # An installed copy may come without the tests; then nothing is built of them.
         cat "$root"/tests/support/*/go.sum 2>/dev/null || true
     } | sha256sum
 }

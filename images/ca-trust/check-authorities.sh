@@ -20,6 +20,7 @@ one_certificate() {
     if grep -q 'PRIVATE KEY' "$pem"; then
         problem "holds a private key; keep only the certificate here, and treat the key as lost to others"
     fi
+    # grep ends with 1 when it counts none, which the next line judges.
     count=$(grep -c -e '-----BEGIN CERTIFICATE-----' "$pem" || true)
     [ "$count" -eq 1 ] || { problem "holds $count certificates, wanted exactly one a file"; return 1; }
     openssl x509 -in "$pem" -noout 2>/dev/null || { problem "is not a certificate that openssl can read"; return 1; }

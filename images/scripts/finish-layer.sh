@@ -46,6 +46,7 @@ remove_identity() {
 # Mount points are met too, although not entered; they are on another device and not of this layer.
 clamp_times() {
     device=$(stat -c %d /)
+    # grep ends with 1 when nothing is newer; then there is nothing to touch.
     find / -xdev -newermt "@$LAYER_EPOCH" -printf '%D\t%p\0' | { grep -z "^$device	" || true; } | cut -z -f 2- \
         | xargs -0 -r touch -h -d "@$LAYER_EPOCH"
 }

@@ -8,7 +8,7 @@ from tests.support.project import BASE, IMAGES, commit, make_project
 
 BASE_IMAGE = "registry.example.org/rocky/rocky:9"
 KAIROS_INIT = "registry.example.org/kairos/kairos-init:v1"
-FILE = "https://files.example.org/tool/v2/tool-v2-{arch}"
+FILE = "https://downloads.example.org/tool/v2/tool-v2-{arch}"
 DIGESTS = {BASE_IMAGE: "sha256:" + "a" * 64, KAIROS_INIT: "sha256:" + "b" * 64}
 CHECKSUMS = {FILE.format(arch="amd64"): "c" * 64, FILE.format(arch="arm64"): "d" * 64}
 PRODUCTION = f"""\
@@ -26,9 +26,9 @@ args:
 downloads:
   TOOL_SHA256:
     url:
-      amd64: https://files.example.org/tool/{TOOL}/tool-{TOOL}-amd64
-      arm64: https://files.example.org/tool/{TOOL}/tool-{TOOL}-arm64
-    checksums: https://files.example.org/tool/{TOOL}/sums.txt
+      amd64: https://downloads.example.org/tool/{TOOL}/tool-{TOOL}-amd64
+      arm64: https://downloads.example.org/tool/{TOOL}/tool-{TOOL}-arm64
+    checksums: https://downloads.example.org/tool/{TOOL}/sums.txt
 """
 
 

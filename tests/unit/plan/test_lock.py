@@ -36,7 +36,7 @@ def test_a_locked_plan_names_every_input_by_digest(tmp_path: Path) -> None:
 
 def test_an_unlocked_plan_is_shown_with_what_it_lacks(tmp_path: Path) -> None:
     plan = plan_of(make_production(tmp_path, locked=False))
-    assert plan.unlocked == (BASE_IMAGE, KAIROS_INIT, "https://files.example.org/tool/v2/tool-v2-amd64")
+    assert plan.unlocked == (BASE_IMAGE, KAIROS_INIT, "https://downloads.example.org/tool/v2/tool-v2-amd64")
     assert f"not locked: {BASE_IMAGE}" in as_text(plan)
 
 
@@ -56,7 +56,7 @@ def test_another_architecture_is_planned_and_not_built(tmp_path: Path, monkeypat
     root = make_production(tmp_path)
     require_buildable(plan_of(root))
     plan = plan_of(root, Arch.ARM64)
-    assert plan.stage("base").args["TOOL_SHA256"] == CHECKSUMS["https://files.example.org/tool/v2/tool-v2-arm64"]
+    assert plan.stage("base").args["TOOL_SHA256"] == CHECKSUMS["https://downloads.example.org/tool/v2/tool-v2-arm64"]
     with pytest.raises(ForeignArchError, match="planned for arm64: on this amd64 machine"):
         require_buildable(plan)
 
