@@ -15,7 +15,9 @@ find_python() {
         "Another Python: IMAGEKIT_PYTHON=/path/to/python3 bin/setup"
 }
 
-# install_python LOCK LOGS: the environment in .venv, brought to what LOCK says.
+# install_python LOCK LOGS: the environment in .venv, brought to what LOCK says. A lock is whole, so pip resolves nothing
+# (--no-deps): its resolver takes a new release for a candidate where a package asks for an extra, and then stops because
+# that release has no hash (pydantic[email] of sigstore-rekor-types, the day pydantic 2.14.4 came). `pip check` proves it whole.
 install_python() {
     local lock=$1 logs=$2 python pip=("$root/.venv/bin/python" -m pip --disable-pip-version-check --no-input install --progress-bar off)
     python=$(find_python)
@@ -25,9 +27,11 @@ install_python() {
             "$logs/venv.log" "$python" -m venv "$root/.venv"
     fi
     narrate "build tools by hash (requirements-build.lock): to compile libvirt-python" "$logs/pip-build.log" \
-        "${pip[@]}" --require-hashes -r "$root/requirements-build.lock"
+        "${pip[@]}" --no-deps --require-hashes -r "$root/requirements-build.lock"
     narrate "Python libraries by hash (${lock##*/})" "$logs/pip.log" \
-        "${pip[@]}" --require-hashes --no-build-isolation -r "$lock"
+        "${pip[@]}" --no-deps --require-hashes --no-build-isolation -r "$lock"
     narrate "imagekit itself, from this folder" "$logs/pip-self.log" \
         "${pip[@]}" --no-deps --no-build-isolation -e "$root"
+    narrate "what the libraries ask of one another" "$logs/pip-check.log" \
+        "$root/.venv/bin/python" -m pip --disable-pip-version-check check
 }
