@@ -67,6 +67,22 @@ def test_side_by_side_they_run_at_the_same_time() -> None:
     assert {told.result.budget for told in found} == {120.0}
 
 
+def test_side_by_side_the_longest_begin_first() -> None:
+    begun: list[str] = []
+    both_lanes = threading.Barrier(2, timeout=10)
+
+    def long(world: World, tally: Tally) -> None:
+        begun.append("long")
+        both_lanes.wait()
+
+    def short(world: World, tally: Tally) -> None:
+        begun.append("short")
+
+    each = [scenario(short, "a", 10.0), scenario(long, "b", 90.0), scenario(long, "c", 50.0)]
+    assert len(list(run_scenarios(each, sim_world(), scaled=float, side_by_side=2))) == 3
+    assert begun == ["long", "long", "short"]
+
+
 def test_an_interruption_aborts_the_others() -> None:
     def interrupted(world: World, tally: Tally) -> None:
         raise KeyboardInterrupt
