@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from imagekit.process import Completed, run
 from imagekit.services.dockerd import engine
 from imagekit.verify.outcome import Outcome
 from imagekit.vm.folder import machines_folder
-from tests.e2e.conftest import Clone, environment
+from tests.e2e.conftest import Clone, First, environment
 from tests.e2e.mutant import mutated
 from tests.e2e.mutations import MUTATIONS, Mutation
 
@@ -39,11 +40,25 @@ def climbed(clone: Clone, *arguments: str, timeout: float) -> tuple[Completed, d
     return done, json.loads(folders[-1].read_text())
 
 
+def test_nodes_fall_back_are_reset_and_survive_ten_power_cuts(clone: Clone, first: First) -> None:
+    """What every change is asked: the stories that lose a node when they fail. The whole ladder is for the night."""
+    asked = ("fallback-panic", "reset", "unsigned", "power-cuts")
+    names = [part for name in asked for part in ("--scenario", name)]
+    done, result = climbed(clone, *names, "--cuts", "10", "--seed", str(SEED), timeout=_LADDER_SECONDS)
+    assert_all_kept(clone, done, result, asked)
+    assert f"seed {SEED}, 10 cuts" in next(one["detail"] for one in result["scenarios"] if one["name"] == "power-cuts")
+
+
 @pytest.mark.nightly
 def test_every_scenario_keeps_its_promise(clone: Clone) -> None:
     done, result = climbed(clone, "--lifecycle", "--seed", str(SEED), timeout=_LADDER_SECONDS)
+    assert_all_kept(clone, done, result, [each.name for each in SCENARIOS])
+
+
+def assert_all_kept(clone: Clone, done: Completed, result: dict[str, Any], names: Sequence[str]) -> None:
+    """These scenarios passed, all of them, with a console for each, and nothing of their machines is left."""
     told = {scenario["name"]: (scenario["outcome"], scenario["detail"]) for scenario in result["scenarios"]}
-    assert {name: outcome for name, (outcome, _) in told.items()} == {each.name: "passed" for each in SCENARIOS}, told
+    assert {name: outcome for name, (outcome, _) in told.items()} == dict.fromkeys(names, "passed"), told
     assert done.returncode == 0, done.stderr[-3000:]
     assert result["verdict"] == "passed"
     assert "no channel points at another" in next(row["note"] for row in result["stages"] if row["name"] == "lifecycle")
