@@ -14,6 +14,7 @@ from imagekit.publish.proof import read_proof
 from imagekit.sign.native import NativeVerifier
 from tests.support.desk import IMAGE, Office
 from tests.support.images import fixed_key
+from tests.support.project import git
 from tests.unit.channel.conftest import Publish
 
 pytestmark = pytest.mark.attack
@@ -36,6 +37,20 @@ def test_a_denial_is_attached_everywhere_and_pointing_channels_are_named(office:
         assert denial.predicate["reason"] == "leaks memory"
     with pytest.raises(MoveRefusedError, match=r"yanked by ann@example\.org"):
         promote(office.desk(), office.source(digest), "prod", image=IMAGE)
+
+
+def test_the_denial_is_a_file_in_the_commit_of_its_record(office: Office, publish: Publish) -> None:
+    """What the registry loses, git keeps: the very bundle that is attached."""
+    digest = publish("v1")
+    done = yank(office.desk(), office.source(digest), image=IMAGE, reason="leaks memory", homes=[])
+    work = office.root / "work"
+    written = git(work, "show", "--name-only", "--format=", done.commit).split()
+    assert sorted(written) == [
+        f"ledger/{done.signed.record.file_name}" if done.signed else "",
+        f"yanks/{digest.hex}.json",
+    ]
+    said = NativeVerifier(fixed_key().public_key()).verify((work / "yanks" / f"{digest.hex}.json").read_bytes())
+    assert (said.subject, said.predicate["reason"]) == (digest, "leaks memory")
 
 
 def test_again_it_adds_nothing_but_reaches_new_places(office: Office, publish: Publish) -> None:
