@@ -1,4 +1,4 @@
-"""A yanked digest as a source of anything: every command refuses it and says why, wherever the denial is still known."""
+"""A yanked digest as a source of anything: every command refuses it, wherever the denial is known."""
 
 from __future__ import annotations
 
