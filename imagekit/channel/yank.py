@@ -22,6 +22,7 @@ from imagekit.ledger.record import Action
 from imagekit.log import step
 from imagekit.oci import Digest, Reference
 from imagekit.publish.errors import MissingObjectError
+from imagekit.publish.lock import locked
 from imagekit.publish.proof import read_proof
 from imagekit.publish.referrers import attach_bundle
 from imagekit.publish.registry import Registry
@@ -86,7 +87,8 @@ def _deny(desk: Desk, home: Reference, digest: Digest, denial: bytes) -> bool:
         if found is None:
             return False
         if not _denied(client, home.repository, digest, desk):
-            attach_bundle(client, home.repository, found.descriptor, denial, predicate_type=YANK_TYPE)
+            with locked(client, home.repository, desk.locks):  # without it a list of evidence loses what others add
+                attach_bundle(client, home.repository, found.descriptor, denial, predicate_type=YANK_TYPE)
         return True
 
 

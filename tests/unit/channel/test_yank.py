@@ -63,6 +63,18 @@ def test_again_it_adds_nothing_but_reaches_new_places(office: Office, publish: P
     assert len(office.desk().chain().records) == 1
 
 
+def test_a_denial_is_attached_under_the_lock_of_the_repository(office: Office, publish: Publish) -> None:
+    """The list of evidence is one tag on a plain registry: of two who write it at once one would be lost."""
+    digest = publish("v1")
+    office.simulator.requests.clear()
+    yank(office.desk(), office.source(digest), image=IMAGE, reason="leaks", homes=[])
+    writes = [each for each in office.simulator.requests if each.startswith("PUT") and "/manifests/" in each]
+    claim, listed = (
+        next(n for n, each in enumerate(writes) if mark in each) for mark in ("imagekit-claim-", "sha256-")
+    )
+    assert claim < listed, writes
+
+
 def test_a_reason_and_a_digest_are_needed(office: Office, publish: Publish) -> None:
     digest = publish("v1")
     with pytest.raises(ConfigError, match="needs a reason"):

@@ -19,7 +19,7 @@ from imagekit.channel.yank import yank
 from imagekit.config.load import Project, load_project
 from imagekit.config.model import Settings
 from imagekit.errors import RefusedError
-from imagekit.evidence.decisions import YANK_TYPE
+from imagekit.evidence.decisions import YANK_TYPE, yank_statement
 from imagekit.oci import MEDIA_TYPE_INDEX, MEDIA_TYPE_MANIFEST, Digest, Reference
 from imagekit.pipeline.conformance import fetched_subject
 from imagekit.pipeline.desk import open_desk
@@ -29,6 +29,7 @@ from imagekit.pipeline.node import Subject
 from imagekit.pipeline.release import PREDICATE_ANNOTATION
 from imagekit.pipeline.trusted import gate_of, keys_of
 from imagekit.process import Completed
+from imagekit.publish.referrers import attach_bundle
 from tests.support.images import write_image
 from tests.support.project import git, make_project
 from tests.support.registry import RegistrySimulator, simulated_registry
@@ -110,6 +111,15 @@ def _not_in_this_checkout(released: Withdrawn) -> None:
     assert not (released.project.root / "yanks").exists()
 
 
+def index_of(released: Withdrawn) -> Reference:
+    """An index at the registry that lists the released image."""
+    entry = {"mediaType": MEDIA_TYPE_MANIFEST, "digest": str(released.reference.digest), "size": 1}
+    listed = entry | {"platform": {"os": "linux", "architecture": "amd64"}}
+    raw = json.dumps({"schemaVersion": 2, "mediaType": MEDIA_TYPE_INDEX, "manifests": [listed]}).encode()
+    released.world.manifests[REPOSITORY][str(Digest.of(raw))] = (MEDIA_TYPE_INDEX, raw)
+    return released.reference.at(Digest.of(raw))
+
+
 def _disk(released: Withdrawn) -> None:
     source_of(released.project, str(released.reference))
 
@@ -124,11 +134,7 @@ def _conformance(released: Withdrawn) -> None:
 
 def _conformance_of_an_index(released: Withdrawn) -> None:
     """The denial is of the image, what is named is an index that lists it."""
-    entry = {"mediaType": MEDIA_TYPE_MANIFEST, "digest": str(released.reference.digest), "size": 1}
-    listed = entry | {"platform": {"os": "linux", "architecture": "amd64"}}
-    raw = json.dumps({"schemaVersion": 2, "mediaType": MEDIA_TYPE_INDEX, "manifests": [listed]}).encode()
-    released.world.manifests[REPOSITORY][str(Digest.of(raw))] = (MEDIA_TYPE_INDEX, raw)
-    fetched_subject(released.project, released.reference.at(Digest.of(raw)))
+    fetched_subject(released.project, index_of(released))
 
 
 def _upgrade_from(released: Withdrawn) -> None:
@@ -211,6 +217,18 @@ def test_no_disk_of_an_own_build_whose_digest_was_yanked(released: Withdrawn) ->
     withdraw(released)
     with pytest.raises(RefusedError, match=TOLD):
         source_of(released.project, NAME)
+
+
+def test_an_image_in_a_yanked_index_is_refused(released: Withdrawn) -> None:
+    index = index_of(released)
+    assert index.digest is not None
+    said = yank_statement(index.digest, person="Bob", reason="CVE-2026-1")
+    bundle = keys_of(released.project).signer().sign(said)
+    with released.world.client() as client:
+        subject = client.manifest(REPOSITORY, index.digest).descriptor
+        attach_bundle(client, REPOSITORY, subject, bundle, predicate_type=said.predicate_type)
+    with pytest.raises(RefusedError, match=TOLD):
+        fetched_subject(released.project, index)
 
 
 def test_an_image_of_strangers_may_be_looked_at_where_nobody_is_trusted(released: Withdrawn) -> None:
