@@ -114,6 +114,20 @@ def test_of_two_publishers_of_one_tag_exactly_one_wins(
 
 
 @pytest.mark.nightly
+def test_of_eight_publishers_of_one_tag_exactly_one_wins(
+    server: DockerRegistry, client: Registry, tmp_path: Path
+) -> None:
+    """The losers are told whose the tag is, or after a minute who holds the lock."""
+    for number in range(3):
+        folders = [tmp_path / f"host{host}-{number}" for host in range(8)]
+        with ThreadPoolExecutor(8) as pool:
+            done = [each.words for each in pool.map(publisher, repeat(server), repeat(f"v{number}"), folders)]
+        [winner] = [words[2] for words in done if words[0] == "published"]
+        assert {words[0] for words in done} <= {"published", "TagExistsError", "LockedError"}
+        assert str(client.resolve(Reference(server.address, REPOSITORY, f"v{number}"))) == winner
+
+
+@pytest.mark.nightly
 def test_of_two_publishers_exactly_one_wins_in_each_of_200_rounds(
     server: DockerRegistry, client: Registry, tmp_path: Path
 ) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from imagekit.errors import ConfigError
+from imagekit.errors import ConfigError, ToolError
 from imagekit.ledger.store import LedgerBusyError, LedgerStore
 from imagekit.process import Completed, run
 from tests.support.project import commit, git
@@ -109,6 +109,26 @@ def test_killed_before_the_branch_moved_leaves_nothing(root: Path) -> None:
         assert (root / FILE).read_bytes() == b"x\n" == store.read(FILE)
         assert git(root, "status", "--porcelain") == ""
     assert not (root / ".git" / "imagekit-pending").exists()
+
+
+@pytest.mark.attack
+def test_a_full_disk_is_said_and_nothing_is_decided(root: Path) -> None:
+    store = LedgerStore(root)
+    store.commit({FILE: b"x\n"}, "add")
+    head = git(root, "rev-parse", "HEAD")
+
+    def full(argv: Sequence[str], **options: Any) -> Completed:
+        if "hash-object" in argv:
+            return Completed(tuple(argv), 128, "", "fatal: unable to write file: No space left on device\n")
+        return run(argv, **options)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("imagekit.ledger.store.run", full)
+        with pytest.raises(ToolError, match=f"{root}.*No space left on device"):
+            store.commit({FILE: b"y\n"}, "again")
+    assert git(root, "rev-parse", "HEAD") == head
+    assert git(root, "status", "--porcelain") == ""
+    assert not list((root / ".git").glob("imagekit-*"))
 
 
 def test_a_remote_that_moved_on_refuses_and_nothing_changes_here(root: Path, tmp_path: Path) -> None:
