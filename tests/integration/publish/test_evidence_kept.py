@@ -26,28 +26,29 @@ REPOSITORY = "imagekit/node"
 SIGNER, VERIFIER = NativeSigner(fixed_key()), NativeVerifier(fixed_key().public_key())
 
 
-def approve(server: DockerRegistry, digest: Digest, person: str, locks: Path) -> None:
+def approve(server: DockerRegistry, repository: str, digest: Digest, person: str, locks: Path) -> None:
     """What `imagekit approve` does on one host of many."""
     said = approval_statement(digest, channel="prod", person=person)
-    with Registry(server.address) as client, locked(client, REPOSITORY, locks, seconds=110):
-        subject = client.manifest(REPOSITORY, digest).descriptor
-        attach_bundle(client, REPOSITORY, subject, SIGNER.sign(said), predicate_type=said.predicate_type)
+    with Registry(server.address) as client, locked(client, repository, locks, seconds=110):
+        subject = client.manifest(repository, digest).descriptor
+        attach_bundle(client, repository, subject, SIGNER.sign(said), predicate_type=said.predicate_type)
 
 
 def check_writers(server: DockerRegistry, client: Registry, folder: Path, rounds: int) -> None:
-    """Six people on three hosts approve at once; every approval is there afterwards."""
+    """Six people on three hosts approve at once, each time in a new repository; every approval is there afterwards."""
     for number in range(rounds):
+        repository = f"{REPOSITORY}{number}"
         image = write_image(folder / f"oci{number}", (b"%d" % number * 100,))
-        push_image(image.layout, image.digest, Reference(server.address, REPOSITORY), client)
+        push_image(image.layout, image.digest, Reference(server.address, repository), client)
         people = [f"person {index}" for index in range(6)]
         with ThreadPoolExecutor(6) as pool:
             done = [
-                pool.submit(approve, server, image.digest, person, folder / f"host{index % 3}")
+                pool.submit(approve, server, repository, image.digest, person, folder / f"host{index % 3}")
                 for index, person in enumerate(people)
             ]
         for each in done:
             each.result()
-        said = read_proof(client, REPOSITORY, image.digest, VERIFIER).statements
+        said = read_proof(client, repository, image.digest, VERIFIER).statements
         assert sorted(str(each.predicate["person"]) for each in said) == people
 
 
