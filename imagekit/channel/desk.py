@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 
 from imagekit.channel.history import demand_agreement
 from imagekit.channel.model import ChannelFile, channel_path, to_yaml
@@ -105,9 +106,15 @@ class Desk:
         )
         return Signed(record=made, data=self.signer.sign(made.statement().stamped(self.now)))
 
-    def write(self, signed: Signed, file: ChannelFile | None, message: str) -> str:
-        """Commit a record, and the channel file that it changes, in one commit; returns the commit's id."""
-        files: dict[PurePosixPath, bytes | None] = {FOLDER / signed.record.file_name: signed.data}
+    def write(
+        self,
+        signed: Signed,
+        file: ChannelFile | None,
+        message: str,
+        more: Mapping[PurePosixPath, bytes] = MappingProxyType({}),
+    ) -> str:
+        """Commit a record, the channel file that it changes and `more` files in one commit; returns the commit's id."""
+        files: dict[PurePosixPath, bytes | None] = {FOLDER / signed.record.file_name: signed.data, **more}
         if file is not None:
             files[channel_path(file.channel)] = to_yaml(file)
         return self.store.commit(files, message)

@@ -1,9 +1,13 @@
-"""Yanking: a signed denial that every later step honours, attached wherever the digest is and kept in the ledger."""
+"""Yanking: a signed denial that every later step honours, attached wherever the digest is and listed as a file.
+
+The file is there because a registry may lose what refers to a digest, and git does not.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 from imagekit.channel.desk import Desk, Signed
 from imagekit.channel.errors import digest_of
@@ -13,10 +17,12 @@ from imagekit.channel.point import message_of
 from imagekit.channel.promote import VERSION_LABEL
 from imagekit.errors import ConfigError
 from imagekit.evidence.decisions import YANK_TYPE, yank_statement
+from imagekit.gate.collect import YANKS
 from imagekit.ledger.record import Action
 from imagekit.log import step
 from imagekit.oci import Digest, Reference
 from imagekit.publish.errors import MissingObjectError
+from imagekit.publish.lock import locked
 from imagekit.publish.proof import read_proof
 from imagekit.publish.referrers import attach_bundle
 from imagekit.publish.registry import Registry
@@ -37,9 +43,9 @@ class Yanked:
 def yank(desk: Desk, target: Reference, *, image: str, reason: str, homes: Sequence[Reference]) -> Yanked:
     """Withdraw a digest for good. `homes` are all repositories where the image may be.
 
-    The record comes first, so that a kill half-way leaves no repository where the digest is denied without a record;
-    repeating it completes the rest. Raises `MissingObjectError`, `LedgerError`, `LedgerBusyError` and what the
-    registry raises.
+    Record and file come first, in one commit, so that a kill half-way leaves no repository where the digest is denied
+    without a record; repeating it completes the rest. Raises `MissingObjectError`, `LedgerError`, `LedgerBusyError`
+    and what the registry raises.
     """
     if not reason.strip():
         raise ConfigError("a yank needs a reason", hint="--reason TEXT; it goes into the ledger and to the digest.")
@@ -50,13 +56,14 @@ def yank(desk: Desk, target: Reference, *, image: str, reason: str, homes: Seque
             if digest is None:
                 raise MissingObjectError(f"{target} is not there")
             version = client.labels(target.repository, digest).get(VERSION_LABEL, "")
-        fixed = target.at(digest)
+        fixed, listed = target.at(digest), PurePosixPath(YANKS, f"{digest.hex}.json")
+        denial = desk.store.read(listed) or _denial(desk, image, digest, reason)
         signed, commit = None, ""
         if digest not in yanked(chain.records):
             signed = desk.record(chain, Action.YANK, fixed, image=image, version=version, reason=reason)
             with step(f"Recording decision {signed.record.sequence}"):
-                commit = desk.write(signed, None, message_of(signed.record))
-        reached = [home for home in dict.fromkeys([*homes, target]) if _deny(desk, home, image, digest, reason)]
+                commit = desk.write(signed, None, message_of(signed.record), {listed: denial})
+        reached = [home for home in dict.fromkeys([*homes, target]) if _deny(desk, home, digest, denial)]
     pointing = [(name, pointer) for name in desk.repositories if (pointer := _pointer(desk, name, image, digest))]
     return Yanked(
         digest=digest,
@@ -68,16 +75,20 @@ def yank(desk: Desk, target: Reference, *, image: str, reason: str, homes: Seque
     )
 
 
-def _deny(desk: Desk, home: Reference, image: str, digest: Digest, reason: str) -> bool:
+def _denial(desk: Desk, image: str, digest: Digest, reason: str) -> bytes:
+    said = yank_statement(digest, person=desk.actor, reason=reason, name=image)
+    return desk.signer.sign(said.stamped(desk.now))
+
+
+def _deny(desk: Desk, home: Reference, digest: Digest, denial: bytes) -> bool:
     """Attach the denial where the digest is; whether it is there."""
     with desk.registry(home.registry) as client:
         found = client.find_manifest(home.repository, digest)
         if found is None:
             return False
         if not _denied(client, home.repository, digest, desk):
-            statement = yank_statement(digest, person=desk.actor, reason=reason, name=image)
-            bundle = desk.signer.sign(statement.stamped(desk.now))
-            attach_bundle(client, home.repository, found.descriptor, bundle, predicate_type=YANK_TYPE)
+            with locked(client, home.repository, desk.locks):  # without it a list of evidence loses what others add
+                attach_bundle(client, home.repository, found.descriptor, denial, predicate_type=YANK_TYPE)
         return True
 
 

@@ -36,9 +36,11 @@ def command(ctx: click.Context, reference: str, key: Path | None, evidence_only:
     is not satisfied.
     """
     from imagekit.gate.collect import collect
+    from imagekit.gate.model import Evidence
+    from imagekit.gate.people import denial_of
     from imagekit.pipeline.desk import named
     from imagekit.pipeline.release import registry_client
-    from imagekit.pipeline.trusted import trust_of
+    from imagekit.pipeline.trusted import files_of, trust_of
     from imagekit.publish.verify import verify_image
 
     app: App = ctx.obj
@@ -47,6 +49,9 @@ def command(ctx: click.Context, reference: str, key: Path | None, evidence_only:
     with registry_client(app.project, target.registry) as client:
         found = verify_image(target, client, trust.verifier(), content=not evidence_only)
         items = _collected(found, lambda digest: collect(client, target.repository, digest, trust, suites={}).items)
+    items = (*items, *_about(found, files_of(app.project, trust)))
+    if found.digest is not None:
+        found = found.denied(denial_of(Evidence(digest=found.digest, image="", items=items)))
     if as_json:
         _print_json(found, items)
     else:
@@ -72,6 +77,12 @@ def _collected(found: Verification, ask: Callable[[Digest], tuple[Item, ...]]) -
         return ask(found.digest) if found.digest is not None else ()
     except RefusedError:
         return ()
+
+
+def _about(found: Verification, files: tuple[Item, ...]) -> tuple[Item, ...]:
+    """Waivers and denials of the project that speak of this digest."""
+    said = [(item, item.reading.statement) for item in files]
+    return tuple(item for item, statement in said if statement is not None and statement.subject == found.digest)
 
 
 def _print_json(found: Verification, items: tuple[Item, ...]) -> None:

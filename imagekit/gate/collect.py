@@ -46,9 +46,9 @@ def collect(
     return Evidence(digest=digest, image=repository.rpartition("/")[2], items=(*items, *files), suites=dict(suites))
 
 
-def read_files(root: Path, trust: TrustStore) -> tuple[Item, ...]:
+def read_files(root: Path, trust: TrustStore, folders: Sequence[Path] = (WAIVERS, YANKS)) -> tuple[Item, ...]:
     """The bundles under ``waivers/`` and ``yanks/`` of a project, read against its trust file."""
-    paths = [path for folder in (WAIVERS, YANKS) for path in sorted((root / folder).glob("*.json"))]
+    paths = [path for folder in folders for path in sorted((root / folder).glob("*.json"))]
     if len(paths) > _MOST_FILES:
         raise RefusedError(f"{root}: {len(paths)} files of waivers and denials, {_MOST_FILES} are read at most")
     return tuple(Item(source=str(path.relative_to(root)), reading=_read(path, trust)) for path in paths)

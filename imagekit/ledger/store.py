@@ -1,7 +1,8 @@
 """The git repository that holds the ledger and the channel files: read from the working tree, written by one commit.
 
 The commit is made beside the working tree and the branch moves only from where it stood (and, with `push`, only after
-the remote took it), so two writers never both win, and a killed one leaves nothing half-written.
+the remote took it), so two writers never both win, and a killed one leaves nothing half-written. One that is killed
+after the branch moved leaves a note of its commit, by which the next one brings the working tree up to it.
 """
 
 from __future__ import annotations
@@ -61,6 +62,7 @@ class LedgerStore:
                 raise LedgerBusyError(
                     f"another process works on the ledger {self.root}", hint=f"`fuser {path}` tells which one it is."
                 ) from None
+            self._catch_up()
             yield
 
     def commit(self, files: Mapping[PurePosixPath, bytes | None], message: str) -> str:
@@ -74,17 +76,54 @@ class LedgerStore:
         fresh = self._commit_object(files, message, parent)
         if self.push:
             self._push(fresh, branch)
+        self._pending.write_text(fresh)
         moved = self._git("update-ref", "-m", message.splitlines()[0], branch, fresh, parent, ok=(0, 1, _FATAL))
         if moved.returncode:
+            self._pending.unlink()
             raise LedgerBusyError(
                 f"{branch} of {self.root} moved while this commit was made", hint="Run the same command again."
             )
-        if written := _names(files, gone=False):
-            self._git("checkout", "-q", fresh, "--", *written)
-        for name in _names(files, gone=True):
+        self._spread(fresh, _names(files, gone=False), _names(files, gone=True))
+        self._pending.unlink()
+        return fresh
+
+    @property
+    def _pending(self) -> Path:
+        """Names the commit that the branch is about to have, until the working tree has it, too."""
+        return self._git_folder() / "imagekit-pending"
+
+    def _catch_up(self) -> None:
+        """Finish what a process left that was killed between branch and working tree; what was edited since stays."""
+        pending = self._pending
+        if not pending.exists():
+            return
+        commit = pending.read_text().strip()
+        if commit == self._head():
+            written, gone = self._changed(commit, "d"), self._changed(commit, "D")
+            self._spread(commit, self._untouched(written, commit), self._untouched(gone, commit))
+        pending.unlink()
+
+    def _changed(self, commit: str, kind: str) -> list[str]:
+        """Files of a commit, by git's letter for what it did to them."""
+        listed = self._git(
+            "diff-tree", "-r", "-z", "--no-renames", "--name-only", f"--diff-filter={kind}", f"{commit}^!"
+        )
+        return list(filter(None, listed.stdout.split("\0")))
+
+    def _untouched(self, names: list[str], commit: str) -> list[str]:
+        """Those that are in the working tree as the commit before has them, or not there at all."""
+        return [name for name in names if not (self.root / name).exists() or self._same(name, f"{commit}^")]
+
+    def _same(self, name: str, commit: str) -> bool:
+        return self._git("diff", "--quiet", commit, "--", name, ok=(0, 1)).returncode == 0
+
+    def _spread(self, commit: str, written: list[str], gone: list[str]) -> None:
+        """Bring files of the working tree to what a commit says."""
+        if written:
+            self._git("checkout", "-q", commit, "--", *written)
+        for name in gone:
             (self.root / name).unlink(missing_ok=True)
             self._git("rm", "-q", "--cached", "--ignore-unmatch", "--", name)
-        return fresh
 
     def _commit_object(self, files: Mapping[PurePosixPath, bytes | None], message: str, parent: str) -> str:
         index = self._git_folder() / f"imagekit-index-{secrets.token_hex(6)}"

@@ -24,6 +24,7 @@ from imagekit.pipeline.image import built
 from imagekit.pipeline.needs import host_of, libvirt_uri
 from imagekit.pipeline.release import registry_client
 from imagekit.pipeline.runs import new_run
+from imagekit.pipeline.trusted import demand_not_yanked
 from imagekit.plan.resolve import make_plan
 from imagekit.publish.model import Manifest
 from imagekit.publish.pull import pull_image
@@ -53,11 +54,12 @@ def built_subject(project: Project, name: str) -> Subject:
 def fetched_subject(project: Project, reference: Reference) -> Subject:
     """An image from a registry, every blob hashed; of an index the image for amd64, which is what machines here are.
 
-    Raises `RefusedError` when it is not there.
+    Raises `RefusedError` when it is not there, `YankedError` when it, or the index it is in, was withdrawn.
     """
     with registry_client(project, reference.registry) as client:
-        found = client.manifest(reference.repository, reference.digest or reference.tag or "latest")
+        found = client.manifest(reference.repository, demand_not_yanked(project, client, reference))
         digest = _for_amd64(found, reference) if found.children else found.digest
+        demand_not_yanked(project, client, reference.at(digest))
         layout = project.work / "fetched" / digest.hex
         pull_image(client, reference.repository, digest, layout)
     return Subject(str(reference), layout, digest)

@@ -17,7 +17,7 @@ from imagekit.log import step
 from imagekit.oci import Digest, Reference
 from imagekit.pipeline.image import built
 from imagekit.pipeline.release import reference_of, registry_client
-from imagekit.pipeline.trusted import trust_of
+from imagekit.pipeline.trusted import demand_not_listed, demand_not_yanked, trust_of
 from imagekit.plan.resolve import make_plan
 
 if TYPE_CHECKING:
@@ -40,12 +40,13 @@ def source_of(project: Project, text: str, *, verifier: Verifier | None = None) 
 
     A reference is verified as `imagekit verify` does, by `verifier` or the project's trusted keys, before anything is
     made of it; its blobs are hashed as they come. Raises `ConfigError` for a name that is not there,
-    `VerificationError` for an image that does not verify.
+    `VerificationError` for an image that does not verify, `YankedError` for one that was withdrawn.
     """
     if "/" in text:
         return _pulled(project, Reference.parse(text), verifier)
     plan = make_plan(project, text)
     image = built(project, plan)
+    demand_not_listed(project, text, image.digest)
     target = reference_of(project, text, plan.version)
     return DiskSource(
         name=text, version=plan.version, layout=image.layout, manifest=image.digest, published=target.at(image.digest)
@@ -107,7 +108,8 @@ def _pulled(project: Project, reference: Reference, verifier: Verifier | None) -
 
     with registry_client(project, reference.registry) as client:
         with step(f"Verifying {reference}"):
-            found = verify_image(reference, client, verifier or trust_of(project).verifier(), content=False)
+            fixed = reference.at(demand_not_yanked(project, client, reference))
+            found = verify_image(fixed, client, verifier or trust_of(project).verifier(), content=False)
         if not found.passed or found.digest is None:
             reasons = "; ".join(f"{item.name}: {item.reason}" for item in found.unsatisfied)
             raise VerificationError(f"{reference} does not verify, so no disk is made of it: {reasons}")

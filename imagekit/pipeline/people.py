@@ -1,4 +1,4 @@
-"""What people decide, written down and signed: approvals and denials at the digest, waivers and denials as files."""
+"""What people decide, written down and signed: approvals at the digest, waivers as files."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from pathlib import Path
 
 from imagekit.config.load import Project
 from imagekit.errors import ConfigError
-from imagekit.evidence.decisions import Waiver, approval_statement, waiver_statement, yank_statement
+from imagekit.evidence.decisions import Waiver, approval_statement, waiver_statement
 from imagekit.evidence.statement import Statement
-from imagekit.gate.collect import WAIVERS, YANKS
+from imagekit.gate.collect import WAIVERS
 from imagekit.oci import Digest, Reference
 from imagekit.pipeline.trusted import signer_of, trust_of
 from imagekit.publish.lock import locked
@@ -87,20 +87,6 @@ def approve(hand: Hand, client: Registry, reference: Reference, *, channel: str,
     )
     attach(hand.project, client, reference.at(digest), bundle, said.predicate_type)
     return digest
-
-
-def deny(hand: Hand, client: Registry, reference: Reference, *, reason: str) -> Path:
-    """List a signed denial under ``yanks/`` and attach it to the digest; from then on every gate refuses the digest.
-
-    The file is written first: a registry may lose what refers to a digest, git does not.
-    """
-    digest = digest_of(client, reference)
-    said, bundle = hand.sign(Purpose.PROMOTE, lambda person: yank_statement(digest, person=person, reason=reason))
-    folder = hand.project.root / YANKS
-    folder.mkdir(exist_ok=True)
-    path = write_whole(folder / f"{digest.hex}.json", bundle.decode() + "\n")
-    attach(hand.project, client, reference.at(digest), bundle, said.predicate_type)
-    return path
 
 
 def attach(project: Project, client: Registry, reference: Reference, bundle: bytes, kind: str) -> Digest:

@@ -15,7 +15,7 @@ from imagekit.pipeline.verdict import HARNESS
 from imagekit.verify.suitehash import suite_hash
 
 if TYPE_CHECKING:
-    from imagekit.gate.model import Decision
+    from imagekit.gate.model import Decision, Evidence, Item
     from imagekit.publish.publish import Gate
     from imagekit.publish.registry import Registry
     from imagekit.sign.interface import Signer
@@ -120,32 +120,63 @@ def waivers_for(project: Project, digest: Digest) -> tuple[str, ...]:
     return tuple(found)
 
 
+def files_of(project: Project, trust: TrustStore) -> tuple[Item, ...]:
+    """The project's waivers and denials; denials are in the ledger's checkout, which may be another one."""
+    from imagekit.gate.collect import YANKS, read_files
+
+    ledger = (project.root / project.settings.ledger).resolve()
+    elsewhere = read_files(ledger, trust, (YANKS,)) if ledger != project.root.resolve() else ()
+    return (*read_files(project.root, trust), *elsewhere)
+
+
 def gate_of(project: Project, client: Registry, reference: Reference, channel: str) -> Decision:
     """What the gate of a channel says of a reference, from the registry's evidence and the project's files."""
-    from imagekit.gate.collect import decide, read_files
+    from imagekit.gate.collect import decide
     from imagekit.gate.policy import load_policy
 
     trust = trust_of(project)
-    files = read_files(project.root, trust)
-    policy = load_policy(project.root)
+    policy, files = load_policy(project.root), files_of(project, trust)
     return decide(client, reference, channel, policy, trust, suites=current_suites(project), files=files)
 
 
 def demand_not_yanked(project: Project, client: Registry, reference: Reference) -> Digest:
-    """The digest that a reference names now; raises `YankedError` when it was denied, here or at the registry."""
-    from imagekit.gate.collect import collect, read_files
+    """The digest that a reference names now; raises `YankedError` when it was denied, here or at the registry.
+
+    Nothing is denied where nobody's word counts: an image of strangers may be looked at in a project without keys.
+    """
+    from imagekit.gate.collect import collect
+
+    trust = _trust_if_any(project)
+    digest = client.manifest(reference.repository, reference.digest or reference.tag or "latest").digest
+    files = files_of(project, trust)
+    _demand_no_denial(reference.name, collect(client, reference.repository, digest, trust, suites={}, files=files))
+    return digest
+
+
+def demand_not_listed(project: Project, image: str, digest: Digest) -> None:
+    """Raise `YankedError` when a file of the project denies a digest; for images that come from no registry."""
+    from imagekit.gate.model import Evidence
+
+    items = files_of(project, _trust_if_any(project))
+    _demand_no_denial(image, Evidence(digest=digest, image=image, items=items))
+
+
+def _demand_no_denial(name: str, evidence: Evidence) -> None:
     from imagekit.gate.model import YankedError
     from imagekit.gate.people import denial_of
 
-    trust = trust_of(project)
-    digest = client.manifest(reference.repository, reference.digest or reference.tag or "latest").digest
-    files = read_files(project.root, trust)
-    told = denial_of(collect(client, reference.repository, digest, trust, suites={}, files=files))
+    told = denial_of(evidence)
     if told:
         raise YankedError(
-            f"{reference.name}@{digest} was {told}", hint="Take another version; `imagekit verify` shows the denial."
+            f"{name}@{evidence.digest} was {told}", hint="Take another version; `imagekit verify` shows the denial."
         )
-    return digest
+
+
+def _trust_if_any(project: Project) -> TrustStore:
+    from imagekit.sign.trust import TRUST_FILE, TrustStore
+
+    known = (project.root / TRUST_FILE).exists() or keys_of(project).public_path.exists()
+    return trust_of(project) if known else TrustStore(())
 
 
 def publish_gate(project: Project) -> Gate:

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from imagekit.errors import ImagekitError
 from imagekit.publish.blobs import BlobSource
-from imagekit.publish.errors import LockedError
+from imagekit.publish.errors import LockedError, RegistryError, RegistryUnavailableError
 from imagekit.publish.model import EMPTY, MEDIA_TYPE_EMPTY, Descriptor, Manifest, image_manifest
 from imagekit.publish.registry import Registry
 from imagekit.waiting import Deadline, DeadlineError, wait_until
@@ -114,13 +114,24 @@ def _owner(folder: Path) -> str:
 
 
 def _claimed(client: Registry, repository: str, owner: str, deadline: Deadline) -> Lock:
-    """Claim until alone."""
+    """Claim until alone.
+
+    Distribution 2.8 refuses a claim (400) while another host writes the empty blob of a new repository for the first
+    time: it writes that blob's link anew and reads it half-written. So a refused claim is tried again, a few times.
+    """
     blockers: list[str] = []
+    refused: list[RegistryError] = []
 
     def try_once() -> Lock | None:
         if blockers and secrets.randbelow(2):
             return None  # a coin decides who tries next, so that two do not meet for ever
-        held = _write_claim(client, repository, owner)
+        try:
+            held = _write_claim(client, repository, owner)
+        except RegistryError as error:
+            refused.append(error)
+            if isinstance(error, RegistryUnavailableError) or len(refused) == _TRIES:
+                raise
+            return None
         try:
             blockers[:] = _others(client, held)
         except BaseException:
@@ -134,6 +145,8 @@ def _claimed(client: Registry, repository: str, owner: str, deadline: Deadline) 
     try:
         return wait_until(try_once, deadline, what=f"another publisher of {client.address}/{repository}", every=_PAUSE)
     except DeadlineError:
+        if refused and not blockers:
+            raise refused[-1] from None
         raise LockedError(
             f"{client.address}/{repository} is claimed by another publisher: {'; '.join(blockers)}",
             hint="Wait for it. A claim that its publisher left behind is ignored an hour after it was made.",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from imagekit.errors import RefusedError
 from imagekit.evidence.decisions import YANK_TYPE
@@ -18,6 +18,7 @@ from imagekit.publish.registry import Registry
 from imagekit.sign.interface import Verifier
 
 _DEPTH = 3
+DENIED = "yank"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,12 @@ class Verification:
     def unsatisfied(self) -> tuple[Requirement, ...]:
         """The requirements that do not hold."""
         return tuple(item for item in self.requirements if not item.satisfied)
+
+    def denied(self, reason: str) -> Verification:
+        """The same with a denial that stands elsewhere; one that is told already is not told twice."""
+        if not reason or any(item.name == DENIED for item in self.requirements):
+            return self
+        return replace(self, requirements=(*self.requirements, Requirement(DENIED, False, reason)))
 
 
 def verify_image(
@@ -129,7 +136,7 @@ def _denials(proof: Proof) -> list[Requirement]:
     """What was yanked is not verified, whoever signed it besides; nothing is told of where nobody yanked."""
     said = [statement.predicate for statement in proof.of_type(YANK_TYPE)]
     return [
-        Requirement("yank", False, f"yanked by {str(each.get('person'))[:200]}: {str(each.get('reason'))[:300]}")
+        Requirement(DENIED, False, f"yanked by {str(each.get('person'))[:200]}: {str(each.get('reason'))[:300]}")
         for each in said[:1]
     ]
 

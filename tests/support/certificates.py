@@ -14,7 +14,7 @@ from cryptography.x509.oid import NameOID
 
 
 def loopback_certificate(folder: Path, *, days: int = 1) -> tuple[Path, ssl.SSLContext]:
-    """A self-signed certificate and a server context with it; negative `days` make it an expired one."""
+    """A self-signed certificate and a server context with it; it is valid for the 30 days before `days` from now."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "simulated registry")])
     ends = datetime.now(UTC) + timedelta(days=days)

@@ -1,29 +1,34 @@
-"""A promotion in a process of its own: `ADDRESS DIGEST FOLDER [KILL_AT]` promotes and tells.
-
-With KILL_AT it kills itself (signal 9) before that request, counted from 0. FOLDER/work is the checkout of the ledger,
-FOLDER/locks the lock folder of this host.
-"""
+"""A promotion for a process of its own (see `tests.support.forked`)."""
 
 from __future__ import annotations
 
 import itertools
 import os
 import signal
-import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+from imagekit import process
 from imagekit.channel.promote import promote
 from imagekit.errors import ImagekitError
+from imagekit.ledger import store
 from imagekit.oci import Digest
+from imagekit.process import Completed
 from imagekit.publish.registry import Registry
 from tests.support.desk import IMAGE, Office
 from tests.support.registry import RegistrySimulator
 
+WRITES = {"read-tree", "hash-object", "update-index", "write-tree", "commit-tree", "update-ref", "checkout"}
+
 
 def main(address: str, digest: str, root: Path, kill_at: int) -> str:
-    """Promote and return one line: what happened and how many requests it took."""
+    """Promote and return one line: what happened and how many steps it took.
+
+    A step is a request, or a run of git that writes. It kills itself (signal 9) before step `kill_at`, counted from 0.
+    `root`/work is the checkout of the ledger, `root`/locks the lock folder of this host.
+    """
     counter = itertools.count()
     taken = [0]
 
@@ -31,6 +36,13 @@ def main(address: str, digest: str, root: Path, kill_at: int) -> str:
         taken[0] = next(counter)
         if taken[0] == kill_at:
             os.kill(os.getpid(), signal.SIGKILL)
+
+    def run(argv: Sequence[str], **options: Any) -> Completed:
+        if WRITES.intersection(argv):
+            observe("git", argv[3])
+        return process.run(argv, **options)
+
+    vars(store)["run"] = run  # for good: this process ends with the promotion
 
     class RealOffice(Office):
         @contextmanager
@@ -44,7 +56,3 @@ def main(address: str, digest: str, root: Path, kill_at: int) -> str:
     except ImagekitError as error:
         return f"{type(error).__name__} {taken[0] + 1} {error}"
     return f"{'already' if moved.signed is None else 'promoted'} {taken[0] + 1} {moved.pointer.digest}"
-
-
-if __name__ == "__main__":
-    sys.stdout.write(main(sys.argv[1], sys.argv[2], Path(sys.argv[3]), int([*sys.argv, "-1"][4])) + "\n")

@@ -1,14 +1,10 @@
-"""A publisher in a process of its own: `ADDRESS TAG FOLDER [KILL_AT]` publishes FOLDER/oci and prints the outcome.
-
-With KILL_AT it kills itself (signal 9) before that request, counted from 0. FOLDER/locks is its host's lock folder.
-"""
+"""A publisher for a process of its own (see `tests.support.forked`)."""
 
 from __future__ import annotations
 
 import itertools
 import os
 import signal
-import sys
 from pathlib import Path
 
 from imagekit.errors import ImagekitError
@@ -22,7 +18,10 @@ REPOSITORY = "imagekit/node"
 
 
 def main(address: str, tag: str, folder: Path, kill_at: int) -> str:
-    """Publish and return one line: what happened and how many requests it took."""
+    """Publish `folder`/oci and return one line: what happened, how many requests it took, the digest.
+
+    It kills itself (signal 9) before request `kill_at`, counted from 0. `folder`/locks is its host's lock folder.
+    """
     counter = itertools.count()
     taken = [0]
 
@@ -47,7 +46,3 @@ def main(address: str, tag: str, folder: Path, kill_at: int) -> str:
     except ImagekitError as error:
         return f"{type(error).__name__} {taken[0] + 1} {image.digest}"
     return f"{'no-op' if done.no_op else 'published'} {taken[0] + 1} {done.digest}"
-
-
-if __name__ == "__main__":
-    sys.stdout.write(main(sys.argv[1], sys.argv[2], Path(sys.argv[3]), int([*sys.argv, "-1"][4])) + "\n")

@@ -57,9 +57,9 @@ def trusted(name: str, *purposes: Purpose, **fields: object) -> TrustedKey:
     return TrustedKey.model_validate({"id": name, "pem": pem, "purposes": purposes, **fields})
 
 
-def standard_keys() -> tuple[TrustedKey, ...]:
-    """Who is trusted: a build key with a window, a key that promotes, and three people."""
-    window = {"not_before": NOW - 300 * DAY, "not_after": NOW + 60 * DAY}
+def standard_keys(*, now: datetime = NOW) -> tuple[TrustedKey, ...]:
+    """Who is trusted: a build key with a window, a key that promotes, and two people."""
+    window = {"not_before": now - 300 * DAY, "not_after": now + 60 * DAY}
     people = (Purpose.APPROVE, Purpose.WAIVE)
     return (
         trusted("ours", Purpose.BUILD, **window),
@@ -133,8 +133,8 @@ def provenance(digest: Digest = DIGEST, *, embedded: bool = False, revision: str
     return provenance_statement(digest, plan(revision=revision, embedded=embedded), run)
 
 
-def statements(digest: Digest = DIGEST) -> dict[str, tuple[str, Statement]]:
-    """All of a good set: by name, who signs and what is said."""
+def statements(digest: Digest = DIGEST, *, now: datetime = NOW) -> dict[str, tuple[str, Statement]]:
+    """All of a good set as it is at a moment: by name, who signs and what is said."""
     packages = packages_of_dpkg(DPKG_STATUS, distro="debian-13")
     document = spdx(digest, packages, name=IMAGE, version="v1", epoch=1_700_000_000)
     promoted = summary_statement(
@@ -142,14 +142,14 @@ def statements(digest: Digest = DIGEST) -> dict[str, tuple[str, Statement]]:
         channel="staging",
         resource="oci://registry.example/staging/debian-node",
         policy=Digest.of(b"policy"),
-        at=NOW - 4 * DAY,
+        at=now - 4 * DAY,
         inputs=(),
         version="0.1.0",
         level=1,
     )
     return {
         "signature": ("ours", signature_statement(digest)),
-        "tests": ("ours", result(digest)),
+        "tests": ("ours", result(digest, tested=now - DAY)),
         "cyclonedx": ("ours", evidence_of(digest)[1]),
         "spdx": ("ours", spdx_statement(digest, document)),
         "provenance": ("ours", provenance(digest)),
@@ -183,9 +183,9 @@ def item(name: str, statement: Statement, *, at: datetime | None = NOW - DAY, st
     return Item(source=str(Digest.of(signed)), reading=(store or trust()).read(signed))
 
 
-def dated(name: str) -> datetime:
+def dated(name: str, *, now: datetime = NOW) -> datetime:
     """When the piece of that name was signed in a good set."""
-    return NOW - 4 * DAY if name == "staging" else NOW - DAY
+    return now - 4 * DAY if name == "staging" else now - DAY
 
 
 def evidence(

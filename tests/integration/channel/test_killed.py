@@ -1,27 +1,25 @@
-"""A promotion killed before any of its requests, on real registries: nothing half-made counts, a rerun completes."""
+"""A promotion killed before any of its steps, on real registries: nothing half-made counts, a rerun completes."""
 
 from __future__ import annotations
 
 import shutil
-import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import count
 from pathlib import Path
 
 import pytest
 
 from imagekit.oci import Digest, Reference
-from imagekit.process import Completed, run
 from imagekit.publish.push import push_image
 from imagekit.publish.registry import Registry
 from tests.support.desk import IMAGE, Office, open_office
 from tests.support.dockerregistry import PROGRAMS, DockerRegistry
+from tests.support.forked import Ended, forked
 from tests.support.images import write_image
+from tests.support.promoter import main as promote
 from tests.support.registry import RegistrySimulator
 
 pytestmark = [pytest.mark.registry, pytest.mark.attack]
-ROOT = Path(__file__).parents[3]
-STRIDE = 4
 
 
 @pytest.fixture(params=PROGRAMS)
@@ -32,10 +30,9 @@ def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[DockerReg
         yield running
 
 
-def promoter(server: DockerRegistry, digest: Digest, root: Path, kill_at: int = -1) -> Completed:
+def promoter(server: DockerRegistry, digest: Digest, root: Path, kill_at: int = -1) -> Ended:
     """Run a promotion to its end, natural or not."""
-    argv: list[str | Path] = [sys.executable, "-m", "tests.support.promoter", server.address, str(digest), root]
-    return run([*argv, str(kill_at)], timeout=120, cwd=ROOT, ok=(0, -9), env={"DOCKER_CONFIG": str(root)})
+    return forked(promote, server.address, str(digest), root, kill_at, home=root)
 
 
 def published(server: DockerRegistry, folder: Path, version: str) -> Digest:
@@ -47,24 +44,34 @@ def published(server: DockerRegistry, folder: Path, version: str) -> Digest:
     return image.digest
 
 
-def test_kill_9_before_each_request_of_a_promotion(server: DockerRegistry, tmp_path: Path) -> None:
-    office: Office = open_office(tmp_path / "office", RegistrySimulator(address=server.address))
+def kill_before(server: DockerRegistry, folder: Path, moments: Iterable[int]) -> None:
+    """Kill a promotion before each of these steps, look, and run it again."""
+    office: Office = open_office(folder / "office", RegistrySimulator(address=server.address))
     home = Reference(server.address, f"imagekit/dev/{IMAGE}")
-    for moment in count(0, STRIDE):
+    for moment in moments:
         version = f"v{moment + 1}"
-        digest = published(server, tmp_path, version)
-        killed = promoter(server, digest, office.root, kill_at=moment)
-        if killed.returncode == 0:
-            break  # the promotion was over before that request
+        digest = published(server, folder, version)
+        ended = promoter(server, digest, office.root, kill_at=moment)
+        if ended.code == 0:
+            assert ended.words[0] == "promoted", ended.words
+            break  # the promotion was over before that step
         pointer = office.desk().channel("dev").images.get(IMAGE)
         with Registry(server.address) as client:
             if pointer is not None and pointer.digest == str(digest):
                 assert client.resolve(home.tagged(version)) == digest, "a channel never points at what has no tag"
-            assert promoter(server, digest, office.root).stdout.split()[0] in ("promoted", "already"), (
-                f"request {moment}"
-            )
+            assert promoter(server, digest, office.root).words[0] in ("promoted", "already"), f"step {moment}"
             assert client.resolve(home.tagged(version)) == digest
         assert office.desk().channel("dev").images[IMAGE].digest == str(digest)
-    assert moment > 5 * STRIDE
+    assert moment > 20
     records = office.desk().chain().records
     assert len({record.digest for record in records}) == len(records), "no decision is told twice"
+
+
+def test_kill_9_before_each_step_of_a_promotion(server: DockerRegistry, tmp_path: Path) -> None:
+    """Every request and every run of git that writes, the even ones on 2.8, the odd ones on 3."""
+    kill_before(server, tmp_path, count(PROGRAMS.index(server.program), len(PROGRAMS)))
+
+
+@pytest.mark.nightly
+def test_kill_9_before_each_step_of_a_promotion_on_each_registry(server: DockerRegistry, tmp_path: Path) -> None:
+    kill_before(server, tmp_path, count())

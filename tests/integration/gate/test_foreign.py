@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from imagekit.evidence.decisions import yank_statement
+from imagekit.evidence.decisions import Waiver, waiver_statement, yank_statement
 from imagekit.evidence.statement import SIGNATURE_TYPE, Statement
 from imagekit.gate.collect import collect
 from imagekit.gate.evaluate import evaluate
@@ -27,7 +27,7 @@ from imagekit.sign.native import public_key_pem
 from tests.integration.conftest import PASSWORD, Program
 from tests.support.dockerregistry import DockerRegistry
 from tests.support.images import LayoutImage, key, write_image
-from tests.support.release import BOB, IMAGE, NOW, SUITE, bundle, dated, policy, statements, trust
+from tests.support.release import ADA, BOB, DAY, IMAGE, NOW, SUITE, bundle, dated, policy, statements, trust
 
 pytestmark = [pytest.mark.registry, pytest.mark.cosign]
 REPOSITORY = f"imagekit/{IMAGE}"
@@ -52,7 +52,20 @@ def image(tmp_path: Path) -> LayoutImage:
 
 
 def everything(image: LayoutImage) -> dict[str, tuple[str, Statement]]:
-    return {**statements(image.digest), "yank": ("promoter", yank_statement(image.digest, person=BOB, reason="CVE"))}
+    """All types of statement that imagekit writes."""
+    waived = Waiver(
+        digest=image.digest,
+        check="base::ssh",
+        person=ADA,
+        reason="ticket 42",
+        expires=NOW + 7 * DAY,
+        channels=("prod",),
+    )
+    return {
+        **statements(image.digest),
+        "waiver": ("ada", waiver_statement(waived)),
+        "yank": ("promoter", yank_statement(image.digest, person=BOB, reason="CVE")),
+    }
 
 
 def put(client: Registry, image: LayoutImage, said: dict[str, tuple[str, bytes, str]]) -> str:

@@ -4,78 +4,134 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from itertools import count, repeat
 from pathlib import Path
 
 import pytest
 
 from imagekit.oci import Digest, Reference
-from imagekit.process import Completed, run
+from imagekit.process import run
 from imagekit.publish.blobs import BlobSource
 from imagekit.publish.model import Descriptor
 from imagekit.publish.push import copy_image, push_image
 from imagekit.publish.registry import Registry
 from imagekit.publish.verify import verify_image
 from imagekit.sign.native import NativeVerifier
-from tests.support.dockerregistry import DockerRegistry
+from tests.support.dockerregistry import PROGRAMS, DockerRegistry
+from tests.support.forked import Ended, forked
 from tests.support.images import fixed_key, write_image
 from tests.support.publisher import REPOSITORY
+from tests.support.publisher import main as publish
 
 pytestmark = [pytest.mark.registry, pytest.mark.attack]
 ROOT = Path(__file__).parents[3]
 VERIFIER = NativeVerifier(fixed_key().public_key())
 
 
-def publisher(server: DockerRegistry, tag: str, folder: Path, kill_at: int = -1) -> Completed:
+def publisher(server: DockerRegistry, tag: str, folder: Path, kill_at: int = -1) -> Ended:
     """Run a publisher to its end, natural or not."""
-    argv: list[str | Path] = [
-        sys.executable,
-        "-m",
-        "tests.support.publisher",
-        server.address,
-        tag,
-        folder,
-        str(kill_at),
-    ]
-    return run(argv, timeout=120, cwd=ROOT, ok=(0, -9), env={"DOCKER_CONFIG": str(folder)})
+    return forked(publish, server.address, tag, folder, kill_at, home=folder)
 
 
 def user_tags(client: Registry) -> list[str]:
     return [tag for tag in client.tags(REPOSITORY) if not tag.startswith("sha256-")]
 
 
+def kill_before(server: DockerRegistry, client: Registry, folder: Path, moments: Iterable[int]) -> int:
+    """Kill a publish before each of these requests and run it again; returns how many requests a publish has."""
+    for moment in moments:
+        tag, each = f"v{moment + 1}", folder / f"node{moment}"
+        ended = publisher(server, tag, each, kill_at=moment)
+        if ended.code == 0:
+            assert ended.words[0] == "published", ended.words
+            return moment  # the publish was over before that request
+        reference = Reference(server.address, REPOSITORY, tag)
+        if client.resolve(reference) is not None:
+            assert verify_image(reference, client, VERIFIER).passed, f"request {moment}"
+        assert publisher(server, tag, each).words[0] in ("published", "no-op"), f"request {moment}"
+        assert verify_image(reference, client, VERIFIER).passed
+    raise AssertionError("unreachable")
+
+
+def check_kills(server: DockerRegistry, client: Registry, folder: Path, moments: Iterable[int]) -> None:
+    assert kill_before(server, client, folder, moments) > 60
+    assert not [tag for tag in client.tags(REPOSITORY) if "claim" in tag]
+
+
 def test_kill_9_before_each_request_leaves_no_unproven_tag_and_a_rerun_completes(
     server: DockerRegistry, client: Registry, tmp_path: Path
 ) -> None:
-    for moment in count(0, 4):
-        tag, each = f"v{moment + 1}", tmp_path / f"node{moment}"
-        killed = publisher(server, tag, each, kill_at=moment)
-        if killed.returncode == 0:
-            break  # the publish was over before that request
-        reference = Reference(server.address, REPOSITORY, tag)
-        if client.resolve(reference) is not None:
-            assert verify_image(reference, client, VERIFIER).passed
-        assert publisher(server, tag, each).stdout.split()[0] in ("published", "no-op"), f"request {moment}"
-        assert verify_image(reference, client, VERIFIER).passed
-    assert moment > 60
-    assert not [tag for tag in client.tags(REPOSITORY) if "claim" in tag]
+    """Every request on one of the two registries: the even ones on 2.8, the odd ones on 3."""
+    check_kills(server, client, tmp_path, count(PROGRAMS.index(server.program), len(PROGRAMS)))
+
+
+@pytest.mark.nightly
+def test_kill_9_before_each_request_on_each_registry(server: DockerRegistry, client: Registry, tmp_path: Path) -> None:
+    check_kills(server, client, tmp_path, count())
+
+
+@dataclass(slots=True)
+class Score:
+    """How the rounds of a race ended; a loss is silent when the winner's tag names something else."""
+
+    double: int = 0
+    lost: int = 0
+    without: int = 0
+    told: Counter[str] = field(default_factory=Counter)
+
+
+def race(server: DockerRegistry, client: Registry, folder: Path, rounds: int) -> Score:
+    """Two hosts (two lock folders), one tag, two digests: whole publishes at the same moment, round after round."""
+    score = Score()
+    with ThreadPoolExecutor(2) as pool:
+        for number in range(rounds):
+            folders = [folder / f"{host}{number}" for host in ("a", "b")]
+            done = [each.words for each in pool.map(publisher, repeat(server), repeat(f"v{number}"), folders)]
+            winners = [words[2] for words in done if words[0] == "published"]
+            holder = str(client.resolve(Reference(server.address, REPOSITORY, f"v{number}")))
+            score.double += len(winners) > 1
+            score.without += not winners
+            score.lost += any(winner != holder for winner in winners)
+            score.told.update(words[0] for words in done)
+    return score
+
+
+def check_race(server: DockerRegistry, client: Registry, folder: Path, rounds: int) -> None:
+    score = race(server, client, folder, rounds)
+    assert (score.double, score.lost, score.without) == (0, 0, 0), score
+    assert score.told == {"published": rounds, "TagExistsError": rounds}, "who lost was told so"
+    assert sorted(user_tags(client)) == sorted(f"v{number}" for number in range(rounds))
 
 
 def test_of_two_publishers_of_one_tag_exactly_one_wins(
     server: DockerRegistry, client: Registry, tmp_path: Path
 ) -> None:
-    """Two hosts (two lock folders), one tag, two digests."""
-    for number in range(6):
-        folders = [tmp_path / f"{host}{number}" for host in ("a", "b")]
-        with ThreadPoolExecutor(2) as pool:
-            done = list(pool.map(publisher, repeat(server), repeat(f"v{number}"), folders))
-        outcomes = [each.stdout.split() for each in done]
-        assert sorted(outcome[0] for outcome in outcomes) == ["TagExistsError", "published"], outcomes
-        [winner] = [outcome[2] for outcome in outcomes if outcome[0] == "published"]
+    check_race(server, client, tmp_path, 6)
+
+
+@pytest.mark.nightly
+def test_of_eight_publishers_of_one_tag_exactly_one_wins(
+    server: DockerRegistry, client: Registry, tmp_path: Path
+) -> None:
+    """The losers are told whose the tag is, or after a minute who holds the lock."""
+    for number in range(3):
+        folders = [tmp_path / f"host{host}-{number}" for host in range(8)]
+        with ThreadPoolExecutor(8) as pool:
+            done = [each.words for each in pool.map(publisher, repeat(server), repeat(f"v{number}"), folders)]
+        [winner] = [words[2] for words in done if words[0] == "published"]
+        assert {words[0] for words in done} <= {"published", "TagExistsError", "LockedError"}
         assert str(client.resolve(Reference(server.address, REPOSITORY, f"v{number}"))) == winner
-    assert sorted(user_tags(client)) == [f"v{number}" for number in range(6)]
+
+
+@pytest.mark.nightly
+def test_of_two_publishers_exactly_one_wins_in_each_of_200_rounds(
+    server: DockerRegistry, client: Registry, tmp_path: Path
+) -> None:
+    check_race(server, client, tmp_path, 200)
 
 
 def test_registry_killed_in_the_middle_of_a_blob(server: DockerRegistry, client: Registry) -> None:

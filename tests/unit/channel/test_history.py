@@ -29,6 +29,17 @@ def test_every_moment_has_its_answer(office: Office, publish: Publish) -> None:
     assert standing(records)["prod", IMAGE].version == "v1"
 
 
+@pytest.mark.attack
+def test_an_old_channel_file_offered_as_the_new_one_is_seen(office: Office, publish: Publish) -> None:
+    """A rollback by hand: the file is whole and was right once, the ledger says that it is not any more."""
+    promote(office.desk(), office.source(publish("v1")), "prod", image=IMAGE)
+    old = office.desk().channel("prod")
+    promote(office.desk(), office.source(publish("v2")), "prod", image=IMAGE)
+    with pytest.raises(LedgerError, match="record 2 says"):
+        demand_agreement(office.desk().chain(), [old])
+
+
+@pytest.mark.attack
 def test_a_file_without_a_record_and_a_record_without_a_file_are_seen(office: Office, publish: Publish) -> None:
     promote(office.desk(), office.source(publish("v1")), "prod", image=IMAGE)
     chain, file = office.desk().chain(), office.desk().channel("prod")

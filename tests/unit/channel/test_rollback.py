@@ -79,6 +79,13 @@ def test_a_yanked_version_is_passed_over_and_refused_by_name(office: Office, thr
     assert pointed(office) == "v1"
 
 
+def test_a_denial_that_only_the_gate_knows_of_stops_it(office: Office, three: list[Digest]) -> None:
+    office.closed = {"yank": "yanked by Bob: leaks"}
+    with pytest.raises(MoveRefusedError, match="does not hold any more: yank: yanked by Bob: leaks"):
+        rollback(office.desk(), "prod", image=IMAGE, reason="bad news")
+    assert pointed(office) == "v3"
+
+
 def test_a_reason_is_needed_and_something_to_leave(office: Office) -> None:
     with pytest.raises(ConfigError, match="needs a reason"):
         rollback(office.desk(), "prod", image=IMAGE, reason=" ")

@@ -14,6 +14,7 @@ from imagekit.publish.proof import read_proof
 from imagekit.sign.native import NativeVerifier
 from tests.support.desk import IMAGE, Office
 from tests.support.images import fixed_key
+from tests.support.project import git
 from tests.unit.channel.conftest import Publish
 
 pytestmark = pytest.mark.attack
@@ -38,6 +39,20 @@ def test_a_denial_is_attached_everywhere_and_pointing_channels_are_named(office:
         promote(office.desk(), office.source(digest), "prod", image=IMAGE)
 
 
+def test_the_denial_is_a_file_in_the_commit_of_its_record(office: Office, publish: Publish) -> None:
+    """What the registry loses, git keeps: the very bundle that is attached."""
+    digest = publish("v1")
+    done = yank(office.desk(), office.source(digest), image=IMAGE, reason="leaks memory", homes=[])
+    work = office.root / "work"
+    written = git(work, "show", "--name-only", "--format=", done.commit).split()
+    assert sorted(written) == [
+        f"ledger/{done.signed.record.file_name}" if done.signed else "",
+        f"yanks/{digest.hex}.json",
+    ]
+    said = NativeVerifier(fixed_key().public_key()).verify((work / "yanks" / f"{digest.hex}.json").read_bytes())
+    assert (said.subject, said.predicate["reason"]) == (digest, "leaks memory")
+
+
 def test_again_it_adds_nothing_but_reaches_new_places(office: Office, publish: Publish) -> None:
     digest = publish("v1")
     yank(office.desk(), office.source(digest), image=IMAGE, reason="leaks", homes=[])
@@ -46,6 +61,18 @@ def test_again_it_adds_nothing_but_reaches_new_places(office: Office, publish: P
     assert again.signed is None
     assert office.simulator.snapshot() == before
     assert len(office.desk().chain().records) == 1
+
+
+def test_a_denial_is_attached_under_the_lock_of_the_repository(office: Office, publish: Publish) -> None:
+    """The list of evidence is one tag on a plain registry: of two who write it at once one would be lost."""
+    digest = publish("v1")
+    office.simulator.requests.clear()
+    yank(office.desk(), office.source(digest), image=IMAGE, reason="leaks", homes=[])
+    writes = [each for each in office.simulator.requests if each.startswith("PUT") and "/manifests/" in each]
+    claim, listed = (
+        next(n for n, each in enumerate(writes) if mark in each) for mark in ("imagekit-claim-", "sha256-")
+    )
+    assert claim < listed, writes
 
 
 def test_a_reason_and_a_digest_are_needed(office: Office, publish: Publish) -> None:

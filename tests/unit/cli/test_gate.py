@@ -4,24 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from imagekit.config.load import load_project
-from imagekit.evidence.statement import signature_statement
-from imagekit.oci import Reference
-from imagekit.pipeline.trusted import current_suites, keys_of
 from imagekit.process import Completed
-from imagekit.publish.push import push_image
-from imagekit.publish.referrers import attach_bundle
-from imagekit.verify.outcome import SuiteResult
-from tests.support.images import check, write_image
+from tests.support.images import write_image
 from tests.support.project import make_project
 from tests.support.registry import RegistrySimulator, simulated_registry
-from tests.support.release import provenance, result, statements
+from tests.support.released import release
 from tests.unit.cli.test_exit_codes import imagekit
 
 
@@ -42,24 +35,9 @@ def released(tmp_path: Path) -> Iterator[Released]:
     root = make_project(tmp_path / "project")
     project = load_project(root)
     project.work.mkdir()
-    signer, now = keys_of(project).signer(), datetime.now(UTC)
     image = write_image(tmp_path / "oci")
-    run = SuiteResult(suite_hash=current_suites(project)["small-node"], checks=(check("root"),), seconds=1.0)
-    said = [
-        signature_statement(image.digest, {"version": "v1"}),
-        result(image.digest, suite=run, tested=now),
-        statements(image.digest)["cyclonedx"][1],
-        statements(image.digest)["spdx"][1],
-        provenance(image.digest, embedded=True),
-    ]
     with simulated_registry() as world, world.client() as client:
-        reference = Reference(world.address, "imagekit/small-node", None, image.digest)
-        push_image(image.layout, image.digest, reference, client)
-        subject = client.manifest(reference.repository, image.digest).descriptor
-        for each in said:
-            data = signer.sign(each.stamped(now))
-            attach_bundle(client, reference.repository, subject, data, predicate_type=each.predicate_type)
-        yield Released(root, world, str(replace(reference, tag=None)))
+        yield Released(root, world, str(release(project, image, client)))
 
 
 def test_open_gate_is_0_and_tells_each_requirement(released: Released) -> None:

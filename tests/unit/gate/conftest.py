@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.images import write_image
 from tests.support.registry import simulated_registry
-from tests.unit.gate.scene import Scene
+from tests.support.scene import Scene
 
 
 @pytest.fixture

@@ -38,7 +38,7 @@ from tests.support.release import (
     story,
     trusted,
 )
-from tests.unit.gate.scene import REPOSITORY, Scene
+from tests.support.scene import REPOSITORY, Scene
 
 pytestmark = pytest.mark.attack
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import pytest
 
-from imagekit.errors import ConfigError
+from imagekit.errors import ConfigError, ToolError
 from imagekit.ledger.store import LedgerBusyError, LedgerStore
+from imagekit.process import Completed, run
 from tests.support.project import commit, git
 
 FILE = PurePosixPath("channels/dev.yaml")
@@ -52,6 +55,80 @@ def test_a_file_with_changes_is_not_overwritten(root: Path) -> None:
     with pytest.raises(ConfigError, match="not committed"):
         store.commit({FILE: b"y\n"}, "again")
     assert (root / FILE).read_text() == "by hand\n"
+
+
+class Killed(BaseException):
+    """Stands for kill -9: nothing is cleaned up after it."""
+
+
+def killed_at(store: LedgerStore, word: str, content: bytes | None) -> None:
+    """A commit whose process ends, as it were, before git is asked for this about the working tree."""
+
+    def dying(argv: Sequence[str], **options: Any) -> Completed:
+        if word in argv and not options.get("env"):
+            raise Killed
+        return run(argv, **options)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("imagekit.ledger.store.run", dying)
+        with pytest.raises(Killed):
+            store.commit({FILE: content}, "again")
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize("content", [b"y\n", None], ids=["changed", "removed"])
+def test_killed_between_branch_and_working_tree(root: Path, content: bytes | None) -> None:
+    store = LedgerStore(root)
+    store.commit({FILE: b"x\n"}, "add")
+    killed_at(store, "checkout" if content else "rm", content)
+    (root / "other").write_text("2, not committed\n")
+    with store.locked():
+        assert git(root, "status", "--porcelain").strip() == "M other"
+        assert store.read(FILE) == content
+        store.commit({FILE: b"z\n"}, "and again")
+    assert not (root / ".git" / "imagekit-pending").exists()
+
+
+@pytest.mark.attack
+def test_what_was_edited_since_a_kill_is_not_overwritten(root: Path) -> None:
+    store = LedgerStore(root)
+    store.commit({FILE: b"x\n"}, "add")
+    killed_at(store, "checkout", b"y\n")
+    (root / FILE).write_text("by hand\n")
+    with store.locked(), pytest.raises(ConfigError, match="not committed"):
+        store.commit({FILE: b"z\n"}, "and again")
+    assert (root / FILE).read_text() == "by hand\n"
+
+
+@pytest.mark.attack
+def test_killed_before_the_branch_moved_leaves_nothing(root: Path) -> None:
+    store = LedgerStore(root)
+    store.commit({FILE: b"x\n"}, "add")
+    killed_at(store, "update-ref", b"y\n")
+    with store.locked():
+        assert (root / FILE).read_bytes() == b"x\n" == store.read(FILE)
+        assert git(root, "status", "--porcelain") == ""
+    assert not (root / ".git" / "imagekit-pending").exists()
+
+
+@pytest.mark.attack
+def test_a_full_disk_is_said_and_nothing_is_decided(root: Path) -> None:
+    store = LedgerStore(root)
+    store.commit({FILE: b"x\n"}, "add")
+    head = git(root, "rev-parse", "HEAD")
+
+    def full(argv: Sequence[str], **options: Any) -> Completed:
+        if "hash-object" in argv:
+            return Completed(tuple(argv), 128, "", "fatal: unable to write file: No space left on device\n")
+        return run(argv, **options)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("imagekit.ledger.store.run", full)
+        with pytest.raises(ToolError, match=f"{root}.*No space left on device"):
+            store.commit({FILE: b"y\n"}, "again")
+    assert git(root, "rev-parse", "HEAD") == head
+    assert git(root, "status", "--porcelain") == ""
+    assert not list((root / ".git").glob("imagekit-*"))
 
 
 def test_a_remote_that_moved_on_refuses_and_nothing_changes_here(root: Path, tmp_path: Path) -> None:

@@ -13,11 +13,9 @@ from imagekit.config.load import Project
 from imagekit.config.model import Settings
 from imagekit.errors import ConfigError
 from imagekit.gate.collect import collect, read_files
-from imagekit.gate.model import YankedError
-from imagekit.gate.people import yanked
 from imagekit.oci import Digest, Reference
 from imagekit.pipeline.keyring import create_key, list_keys, public_pem, rotate_key, trust_key
-from imagekit.pipeline.people import Hand, approve, deny, waive
+from imagekit.pipeline.people import Hand, approve, waive
 from imagekit.pipeline.trusted import demand_not_yanked, keys_of, signer_of, trust_of, waivers_for
 from imagekit.publish.push import push_image
 from imagekit.publish.registry import Registry
@@ -162,22 +160,6 @@ def test_who_may_not_is_told_before_anything_is_written(project: Project, client
         approve(hand(project, "eve", who=ADA), client, image, channel="prod", reason="")
     assert not (project.root / "waivers").exists()
     assert collect(client, image.repository, image.digest, trust_of(project), suites={}).items == ()  # type: ignore[arg-type]
-
-
-def test_denial_is_attached_and_listed(project: Project, client: Registry, image: Reference) -> None:
-    keys_of(project).signer()
-    path = deny(hand(project, who=BOB), client, image, reason="CVE-2026-1")
-    assert image.digest is not None
-    trust = trust_of(project)
-    attached = collect(client, image.repository, image.digest, trust, suites={})
-    listed = collect(
-        client, "imagekit/elsewhere", image.digest, trust, suites={}, files=read_files(project.root, trust)
-    )
-    assert (yanked(attached), yanked(listed)) != (None, None)
-    assert yanked(listed) is not None
-    assert path.name == f"{image.digest.hex}.json"
-    with pytest.raises(YankedError, match=r"was yanked by Bob .*: CVE-2026-1"):
-        demand_not_yanked(project, client, image)
 
 
 def test_what_nobody_denied_may_be_used(project: Project, client: Registry, image: Reference) -> None:

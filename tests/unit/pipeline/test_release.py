@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from imagekit.build.builder import Build
+from imagekit.channel.yank import yank
 from imagekit.config.load import Project, load_project
 from imagekit.config.model import Settings
 from imagekit.errors import RefusedError
@@ -18,7 +19,7 @@ from imagekit.evidence.provenance import GITHUB_BUILDER, LOCAL_BUILDER
 from imagekit.evidence.statement import CYCLONEDX_TYPE, PROVENANCE_TYPE, SIGNATURE_TYPE, SPDX_TYPE, TEST_RESULT_TYPE
 from imagekit.gate.model import GateClosedError
 from imagekit.packages import packages_of_dpkg
-from imagekit.pipeline.people import Hand, deny
+from imagekit.pipeline.desk import open_desk
 from imagekit.pipeline.release import invocation_of, publish, reference_of
 from imagekit.pipeline.trusted import current_suites, gate_of
 from imagekit.plan.model import Plan
@@ -118,8 +119,8 @@ def test_yanked_digest_is_not_published_again(
     result = run(project)
     publish(project, plan, build, result, PACKAGES)
     reference = reference_of(project, plan.image, plan.version)
-    with world.client() as client:
-        deny(Hand(project=project, person="Bob"), client, reference, reason="CVE-2026-1")
+    with open_desk(project, actor="Bob") as desk, world.client() as client:
+        yank(desk, reference, image=plan.image, reason="CVE-2026-1", homes=[])
         before = world.snapshot()
         with pytest.raises(RefusedError, match="yanked by Bob: CVE-2026-1"):
             publish(project, plan, build, result, PACKAGES)

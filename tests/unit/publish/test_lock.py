@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from imagekit.publish import lock
-from imagekit.publish.errors import LockedError
+from imagekit.publish.errors import LockedError, RegistryError
 from imagekit.publish.lock import locked
 from imagekit.publish.registry import Registry
 from tests.support.registry import RegistrySimulator
@@ -23,6 +23,18 @@ def test_claim_is_there_while_held_and_gone_after(world: RegistrySimulator, clie
     with locked(client, "x", tmp_path) as held:
         held.demand_still_mine()
         assert claims(world) == [held.tag]
+    assert claims(world) == []
+
+
+@pytest.mark.attack
+def test_a_refused_claim_is_tried_again_a_few_times(world: RegistrySimulator, client: Registry, tmp_path: Path) -> None:
+    """Distribution 2.8 refuses it while another host writes the same blob for the first time."""
+    world.fail(f"PUT .*/manifests/{lock.CLAIM_PREFIX}", status=400, times=2)
+    with locked(client, "x", tmp_path) as held:
+        assert claims(world) == [held.tag]
+    world.fail(f"PUT .*/manifests/{lock.CLAIM_PREFIX}", status=400, times=9)
+    with pytest.raises(RegistryError, match="status 400"), locked(client, "x", tmp_path):
+        pass
     assert claims(world) == []
 
 

@@ -42,6 +42,17 @@ def test_expired_certificate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         client.ping()
 
 
+def test_certificate_that_is_not_valid_yet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    certificate, context = loopback_certificate(tmp_path, days=32)
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    with (
+        simulated_registry(tls=context) as world,
+        world.client(tls=True) as client,
+        pytest.raises(InsecureAddressError, match="not yet valid"),
+    ):
+        client.ping()
+
+
 def test_plain_server_where_tls_is_expected() -> None:
     with (
         simulated_registry() as world,

@@ -12,11 +12,12 @@ from imagekit.evidence.statement import Statement, signature_statement
 from imagekit.evidence.testresult import result_statement
 from imagekit.oci import Digest, Reference
 from imagekit.publish.errors import RegistryUnavailableError
+from imagekit.publish.model import Descriptor, Manifest, image_index
 from imagekit.publish.proof import read_proof
 from imagekit.publish.push import copy_image, push_image
 from imagekit.publish.referrers import attach_bundle, fallback_tag
 from imagekit.publish.registry import Registry
-from imagekit.publish.verify import Verification, verify_image
+from imagekit.publish.verify import Verification, verify_content, verify_image
 from imagekit.verify.outcome import Outcome
 from tests.support.images import BOOT, LayoutImage, check, evidence_of, signer, suite, verifier, write_image
 from tests.support.registry import RegistrySimulator, simulated_registry
@@ -122,7 +123,7 @@ def test_any_altered_object_is_named(image: LayoutImage, world: RegistrySimulato
     reference = put(client, image, *whole(image))
     stored = world.blobs[REPOSITORY]
     for digest, data in list(stored.items()):
-        for changed in (data[:-1] + b"?", data[:-1], data + b"?"):
+        for changed in (data[:-1] + b"?", data[:-1], data + b"?", b""):
             stored[digest] = changed
             found = verify_image(reference, client, verifier())
             named = any(digest in item.reason or digest[7:19] in item.reason for item in found.unsatisfied)
@@ -138,6 +139,35 @@ def test_altered_manifest_is_named(image: LayoutImage, world: RegistrySimulator,
     found = verify_image(reference, client, verifier())
     assert unsatisfied(found) == ["manifest"]
     assert str(image.digest) in found.unsatisfied[0].reason
+
+
+def index_of(client: Registry, *entries: Descriptor) -> Manifest:
+    """An index in the registry that lists these."""
+    made = image_index(entries)
+    client.put_manifest(REPOSITORY, made)
+    return made
+
+
+def test_altered_image_in_an_index_is_named(image: LayoutImage, world: RegistrySimulator, client: Registry) -> None:
+    put(client, image)
+    outer = index_of(client, client.manifest(REPOSITORY, image.digest).descriptor)
+    assert verify_content(client, REPOSITORY, outer.digest).satisfied
+    layer = world.blobs[REPOSITORY][str(image.layers[1])]
+    world.blobs[REPOSITORY][str(image.layers[1])] = layer[:-1] + b"?"
+    assert str(image.layers[1]) in verify_content(client, REPOSITORY, outer.digest).reason
+    world.blobs[REPOSITORY][str(image.layers[1])] = layer
+    kind, raw = world.manifests[REPOSITORY][str(image.digest)]
+    world.manifests[REPOSITORY][str(image.digest)] = (kind, raw.replace(b"layers", b"Layers"))
+    found = verify_content(client, REPOSITORY, outer.digest)
+    assert (found.satisfied, str(image.digest) in found.reason) == (False, True)
+
+
+def test_indices_in_indices_come_to_an_end(image: LayoutImage, client: Registry) -> None:
+    put(client, image)
+    made = client.manifest(REPOSITORY, image.digest)
+    for _ in range(4):
+        made = index_of(client, made.descriptor)
+    assert "nested deeper than 3" in verify_content(client, REPOSITORY, made.digest).reason
 
 
 @pytest.mark.parametrize("spoil", [lambda raw: b"{}", lambda raw: b"[]", lambda raw: raw[:-3]])

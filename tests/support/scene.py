@@ -50,9 +50,9 @@ class Scene:
     now: datetime = NOW
 
     def __post_init__(self) -> None:
-        self.keys = {key.id: key for key in standard_keys()}
-        for name, (by, says) in statements(self.digest).items():
-            self.signed[name] = Signed(by, says, dated(name))
+        self.keys = {key.id: key for key in standard_keys(now=self.now)}
+        for name, (by, says) in statements(self.digest, now=self.now).items():
+            self.signed[name] = Signed(by, says, dated(name, now=self.now))
 
     @property
     def digest(self) -> Digest:

@@ -1,0 +1,38 @@
+"""A digest in a registry with all that its builder signs, by the key of a small project."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from imagekit.config.load import Project
+from imagekit.evidence.statement import signature_statement
+from imagekit.oci import Reference
+from imagekit.pipeline.trusted import current_suites, keys_of
+from imagekit.publish.push import push_image
+from imagekit.publish.referrers import attach_bundle
+from imagekit.publish.registry import Registry
+from imagekit.verify.outcome import SuiteResult
+from tests.support.images import LayoutImage, check
+from tests.support.release import provenance, result, statements
+
+NAME = "small-node"
+
+
+def release(project: Project, image: LayoutImage, client: Registry) -> Reference:
+    """Push the image and attach everything; the reference is by digest."""
+    signer, now = keys_of(project).signer(), datetime.now(UTC)
+    ran = SuiteResult(suite_hash=current_suites(project)[NAME], checks=(check("root"),), seconds=1.0)
+    said = [
+        signature_statement(image.digest, {"version": "v1"}),
+        result(image.digest, suite=ran, tested=now),
+        statements(image.digest)["cyclonedx"][1],
+        statements(image.digest)["spdx"][1],
+        provenance(image.digest, embedded=True),
+    ]
+    reference = Reference(client.address, f"imagekit/{NAME}", None, image.digest)
+    push_image(image.layout, image.digest, reference, client)
+    subject = client.manifest(reference.repository, image.digest).descriptor
+    for each in said:
+        data = signer.sign(each.stamped(now))
+        attach_bundle(client, reference.repository, subject, data, predicate_type=each.predicate_type)
+    return reference
