@@ -53,19 +53,19 @@ SCENARIOS = (
     Scenario(
         name="fallback-panic",
         promise="An image whose kernel panics is left for the old one by itself; the next good upgrade stays.",
-        budget=300.0,
+        budget=400.0,
         story=_story(Kind.PANIC, _comes_back_by_itself, again=True),
     ),
     Scenario(
         name="fallback-hang",
         promise="An image that hangs is left for the old one when power is cycled; the next good upgrade stays.",
-        budget=300.0,
+        budget=400.0,
         story=_story(Kind.HANG, _somebody_pulls_the_plug),
     ),
     Scenario(
         name="fallback-unit",
         promise="An image whose vital unit fails is left for the old one by itself; the next good upgrade stays.",
-        budget=300.0,
+        budget=400.0,
         story=_story(Kind.FAIL, _comes_back_by_itself),
     ),
 )

@@ -62,7 +62,7 @@ SCENARIOS = (
     Scenario(
         name="source-dies",
         promise="An upgrade whose registry dies half-way leaves nothing; the same one, well signed, succeeds later.",
-        budget=200.0,
+        budget=240.0,
         story=source_dies,
     ),
 )

@@ -37,7 +37,7 @@ SCENARIOS = (
     Scenario(
         name="install",
         promise="An installed node boots from its disk, and twice again, as the same machine with its data.",
-        budget=240.0,
+        budget=330.0,
         story=install,
     ),
 )

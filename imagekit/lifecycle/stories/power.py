@@ -67,8 +67,8 @@ SCENARIOS = (
     Scenario(
         name="power-cuts",
         promise="Cut off at random moments of an upgrade, the node boots the old or the new image, and it is whole.",
-        budget=120.0,
-        each_cut=75.0,
+        budget=150.0,
+        each_cut=100.0,
         story=power_cuts,
     ),
 )

@@ -45,7 +45,7 @@ SCENARIOS = (
     Scenario(
         name="recovery",
         promise="Recovery is upgraded alone and boots once when chosen, with OEM and without the persistent partition.",
-        budget=220.0,
+        budget=250.0,
         story=recovery,
     ),
     Scenario(

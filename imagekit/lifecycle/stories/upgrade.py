@@ -109,25 +109,25 @@ SCENARIOS = (
     Scenario(
         name="upgrade",
         promise="After an upgrade the new image is active, and what users wrote before is there.",
-        budget=180.0,
+        budget=210.0,
         story=upgrade,
     ),
     Scenario(
         name="rollback",
         promise="A chosen old image boots once, then the new one again; data is there, the next upgrade keeps it.",
-        budget=240.0,
+        budget=330.0,
         story=rollback,
     ),
     Scenario(
         name="passive-upgrade",
         promise="The passive image boots, and an upgrade from it renews active and keeps passive.",
-        budget=220.0,
+        budget=320.0,
         story=passive,
     ),
     Scenario(
         name="config-change",
         promise="A cloud-config changed around an upgrade is what the new image applies.",
-        budget=180.0,
+        budget=200.0,
         story=config,
     ),
 )
