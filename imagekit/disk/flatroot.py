@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from posixpath import dirname, join, normpath
 
+from imagekit.disk.errors import ImageContentError
 from imagekit.disk.flatten import flatten
 from imagekit.disk.partitions import BLOCK
 from imagekit.disk.tarstream import Entry, Source, entries
 from imagekit.oci import Digest
 
+_MOST_READ = 1 << 30  # an initrd with all drivers and firmware has 300 MB
 _MAX_LINKS = 40  # as the kernel's own limit, path_resolution(7)
 _DIRECT = 12  # blocks that an inode of ext2 names itself; a block of addresses holds 1024 more
 _PER_BLOCK = BLOCK // 4
@@ -53,13 +55,18 @@ class FlatRoot:
         return done if done in self.members else None
 
     def read(self, path: str) -> bytes | None:
-        """Content of the regular file that `path` leads to; None when there is none."""
+        """Content of the regular file that `path` leads to; None when there is none.
+
+        Raises `ImageContentError` for a file larger than 1 GiB.
+        """
         found = self.resolve(path)
         member = self.members.get(found or "")
         if member is not None and member.kind == b"1":
             member = self.members.get(member.link)
         if member is None or member.kind != b"0":
             return None
+        if member.size > _MOST_READ:
+            raise ImageContentError(f"/{found} has {member.size} bytes, {_MOST_READ} can be read into memory")
         with self.tar.open("rb") as stream:
             stream.seek(member.offset)
             return stream.read(member.size)

@@ -15,6 +15,7 @@ from typing import IO
 
 from imagekit.disk.errors import ImageContentError
 from imagekit.disk.layout import Layer, layers, unpacked
+from imagekit.disk.limits import Allowance
 from imagekit.disk.tarstream import BLOCK, Entry, Sink, Source, entries
 from imagekit.oci import Digest
 
@@ -32,8 +33,9 @@ def flatten(layout: Path, manifest: Digest, sink: IO[bytes]) -> int:
     what was written until then must be thrown away.
     """
     writer = _Writer(sink)
-    merge = _Merge(writer.write)
-    for layer in reversed(layers(layout, manifest)):
+    found = layers(layout, manifest)
+    merge = _Merge(writer.write, Allowance(manifest, found))
+    for layer in reversed(found):
         _one_layer(layout, layer, merge)
     writer.write(bytes(2 * BLOCK))
     writer.flush()
@@ -42,8 +44,9 @@ def flatten(layout: Path, manifest: Digest, sink: IO[bytes]) -> int:
 
 def _one_layer(layout: Path, layer: Layer, merge: _Merge) -> None:
     with closing(unpacked(layout, layer)) as chunks, merge.layer() as sheet:
-        source = Source(chunks)
+        source = Source(merge.allowance.measured(chunks, layer))
         for entry in entries(source):
+            merge.allowance.take(entry.path, entry.link)
             sheet.take(entry, source)
 
 
@@ -68,9 +71,19 @@ class _Hidden:
         return "" in self.opaque
 
 
+@dataclass(slots=True)
+class _Kept:
+    """A hidden file set aside: where its data is in the spool, and every hidden name it has."""
+
+    entry: Entry
+    at: int
+    names: list[str]
+
+
 class _Merge:
-    def __init__(self, write: Sink) -> None:
+    def __init__(self, write: Sink, allowance: Allowance) -> None:
         self.write = write
+        self.allowance = allowance
         self.above = _Hidden()
         self.root_done = False
 
@@ -86,7 +99,7 @@ class _Sheet:
         self._own = _Hidden()
         self._moved: dict[str, str] = {}  # hidden link target -> the visible name that carries its data
         self._spool = tempfile.SpooledTemporaryFile(max_size=16 << 20)  # noqa: SIM115 - closed in __exit__
-        self._spooled: dict[str, tuple[Entry, int]] = {}
+        self._spooled: dict[str, _Kept] = {}
 
     def __enter__(self) -> _Sheet:
         return self
@@ -140,11 +153,19 @@ class _Sheet:
         at = self._spool.seek(0, 2)
         source.copy(entry.padded, self._spool.write)
         if entry.kind == b"0":
-            self._spooled[entry.path] = (entry, at)
+            self._spooled[entry.path] = _Kept(entry, at, [entry.path])
         elif entry.kind == b"1":
-            self._spooled.update({entry.path: found} if (found := self._spooled.get(entry.link)) else {})
-            if entry.link in self._own.taken:
-                self._moved[entry.path] = entry.link
+            self._keep_link_aside(entry)
+
+    def _keep_link_aside(self, entry: Entry) -> None:
+        kept = self._spooled.get(entry.link)
+        if kept is not None:
+            self._spooled[entry.path] = kept
+            kept.names.append(entry.path)
+        # Data that is shown already is linked to and never written again, or a few links would fill any disk.
+        shown = entry.link if entry.link in self._own.taken else self._moved.get(entry.link)
+        if shown is not None:
+            self._moved[entry.path] = shown
 
     def _link(self, entry: Entry) -> None:
         target = self._moved.get(entry.link, entry.link)
@@ -157,12 +178,12 @@ class _Sheet:
             raise ImageContentError(f"hard link {entry.path[:200]!r} names {entry.link[:200]!r}, not in its layer")
 
     def _show(self, path: str, target: str) -> None:
-        kept, at = self._spooled[target]
+        kept = self._spooled[target]
         self._own.taken[path] = False
-        self._moved.update({name: path for name, found in self._spooled.items() if found == (kept, at)})
-        self._merge.write(_renamed(kept.raw, path=path))
-        self._spool.seek(at)
-        left = kept.padded
+        self._moved.update(dict.fromkeys(kept.names, path))
+        self._merge.write(_renamed(kept.entry.raw, path=path))
+        self._spool.seek(kept.at)
+        left = kept.entry.padded
         while left:
             piece = self._spool.read(min(left, _BUFFER))
             self._merge.write(piece)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from posixpath import dirname, join, normpath
 
+from imagekit.disk.errors import ImageContentError
 from imagekit.disk.flatten import flatten
 from imagekit.disk.tarstream import Source, entries
 from imagekit.oci import Digest
@@ -20,6 +21,7 @@ _KEPT = re.compile(
     r"|(usr/)?lib/modules/[^/]+/modules\.(dep|builtin)"
 )
 _KINDS = {b"0": "f", b"1": "f", b"2": "l", b"3": "c", b"4": "b", b"5": "d", b"6": "p"}
+_MOST_KEPT = 512 << 20  # held in memory; the package database of a large RHEL image has 100 MB
 _MAX_LINKS = 40  # as the kernel's own limit, path_resolution(7)
 
 
@@ -39,6 +41,7 @@ class Inventory:
     links: dict[str, str] = field(default_factory=dict)
     nodes: dict[str, Node] = field(default_factory=dict)
     contents: dict[str, bytes] = field(default_factory=dict)
+    kept: int = 0
 
     @property
     def paths(self) -> Collection[str]:
@@ -103,11 +106,15 @@ def read_root(layout: Path, manifest: Digest, read: Callable[[Source], None]) ->
 
     producer = threading.Thread(target=produce, daemon=True)
     producer.start()
-    with open(read_end, "rb", buffering=0) as stream:  # noqa: PTH123 - a descriptor, not a path
-        read(Source(iter(lambda: stream.read(1 << 20), b"")))
-    producer.join()
-    if failures:
-        raise failures[0]
+    try:
+        with open(read_end, "rb", buffering=0) as stream:  # noqa: PTH123 - a descriptor, not a path
+            read(Source(iter(lambda: stream.read(1 << 20), b"")))
+    finally:
+        # What stopped the writer is the cause; the reader only saw a tar that ends too early.
+        producer.join()
+        for failure in failures:
+            if not isinstance(failure, BrokenPipeError):
+                raise failure
 
 
 def _read(source: Source, inventory: Inventory, keep: re.Pattern[str]) -> None:
@@ -117,6 +124,12 @@ def _read(source: Source, inventory: Inventory, keep: re.Pattern[str]) -> None:
             if entry.kind == b"2":
                 inventory.links[entry.path] = entry.link
             if entry.kind == b"0" and keep.fullmatch(entry.path):
+                inventory.kept += entry.size
+                if inventory.kept > _MOST_KEPT:
+                    raise ImageContentError(
+                        f"/{entry.path} and what else says what is installed has more than {_MOST_KEPT >> 20} MiB",
+                        hint="No package database is so large; do not use this image.",
+                    )
                 inventory.contents[entry.path] = source.read(entry.padded)[: entry.size]
             else:
                 source.copy(entry.padded, _nowhere)

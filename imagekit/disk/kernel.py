@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import gzip
+import io
 import lzma
 import struct
 from collections.abc import Iterable
 from pathlib import Path
+from typing import BinaryIO, TypeVar
 
 from imagekit.disk.errors import NotBootableError
 
 _PVH_NOTE = struct.pack("<III", 4, 4, 18) + b"Xen\0"  # XEN_ELFNOTE_PHYS32_ENTRY, in 32-bit form
 _PVH_NOTE_64 = struct.pack("<III", 4, 8, 18) + b"Xen\0"
-_LARGEST = 512 << 20
+_LARGEST = 512 << 20  # the initrd of a general-purpose distribution with all firmware unpacks to some 400 MB
+Unpacked = TypeVar("Unpacked", bytes, bytearray)
 
 
 def bare_kernel(image: bytes) -> bytes | None:
@@ -102,10 +105,29 @@ def _unpacked(data: bytes) -> bytes | None:
     if data[:4] == b"\x28\xb5\x2f\xfd":
         import zstandard
 
-        return zstandard.ZstdDecompressor().decompressobj().decompress(data)
+        with zstandard.ZstdDecompressor(max_window_size=1 << 27).stream_reader(data) as stream:
+            return _whole(stream)
     if data[:6] == b"\xfd7zXZ\0":
         # The kernel appends its own length after the stream, so a plain decompress() would complain.
-        return lzma.LZMADecompressor(memlimit=_LARGEST).decompress(data)
+        return _within(lzma.LZMADecompressor(memlimit=_LARGEST).decompress(data, _LARGEST + 1))
     if data[:2] == b"\x1f\x8b":
-        return gzip.decompress(data[: len(data)])
+        with gzip.GzipFile(fileobj=io.BytesIO(data)) as stream:
+            return _whole(stream)
     return None
+
+
+def _whole(stream: BinaryIO | gzip.GzipFile) -> bytes:
+    unpacked = bytearray()
+    while chunk := stream.read(1 << 20):
+        unpacked += chunk
+        _within(unpacked)
+    return bytes(unpacked)
+
+
+def _within(unpacked: Unpacked) -> Unpacked:
+    if len(unpacked) > _LARGEST:
+        raise NotBootableError(
+            f"a kernel, module or initrd of the image unpacks to more than {_LARGEST >> 20} MiB",
+            hint="Only one made to exhaust its reader is so; do not use this image.",
+        )
+    return unpacked

@@ -76,7 +76,7 @@ def small_json(layout: Path, digest: Digest) -> dict[str, Any]:
         raise ImageContentError(f"blob {digest} in {layout} does not have that digest", hint="Build the image again.")
     try:
         document = json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict):
         raise ImageContentError(f"blob {digest} is not a JSON object")
@@ -147,9 +147,25 @@ def _gunzip(chunks: Iterator[bytes], layer: Layer) -> Iterator[bytes]:
 def _unzstd(chunks: Iterator[bytes], layer: Layer) -> Iterator[bytes]:
     import zstandard
 
-    unpacker = zstandard.ZstdDecompressor(max_window_size=1 << 27).decompressobj(read_across_frames=True)
+    # Read in pieces of a given size: what one packed chunk unpacks to may be thirty thousand times as long.
+    unpacker = zstandard.ZstdDecompressor(max_window_size=1 << 27)
     try:
-        for chunk in chunks:
-            yield unpacker.decompress(chunk)
+        with unpacker.stream_reader(_Chunks(chunks), read_across_frames=True) as reader:  # type: ignore[arg-type]
+            while chunk := reader.read(_CHUNK):
+                yield chunk
     except zstandard.ZstdError as error:
         raise ImageContentError(f"layer {layer.digest} is not zstd: {error}") from None
+
+
+class _Chunks:
+    """An iterator of chunks with the one method that the unpacker asks for."""
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self._chunks, self._rest = chunks, b""
+
+    def read(self, count: int) -> bytes:
+        """At most so many bytes; none at the end."""
+        if not self._rest:
+            self._rest = next(self._chunks, b"")
+        piece, self._rest = self._rest[:count], self._rest[count:]
+        return piece

@@ -13,6 +13,10 @@ from imagekit.disk.errors import ImageContentError
 
 BLOCK = 512
 _LONGEST_HEADER = 1 << 20
+# One member has at most a pax header, a long name and a long link; global headers hold a comment or two.
+_MOST_HEADERS = 8
+_MOST_GLOBALS = 64
+_DEEPEST = 256
 _ZERO = bytes(BLOCK)
 Sink = Callable[[bytes | memoryview], object]
 
@@ -93,6 +97,7 @@ def entries(source: Source) -> Iterator[Entry]:
     common: dict[str, str] = {}
     own: dict[str, str] = {}
     raw: list[bytes] = []
+    ahead = 0
     while (header := source.read(BLOCK)) and header != _ZERO:
         if len(header) < BLOCK:
             raise ImageContentError("a layer's tar ends in the middle of a header")
@@ -100,12 +105,17 @@ def entries(source: Source) -> Iterator[Entry]:
         kind, size = header[156:157], _number(header[124:136])
         raw.append(header)
         if kind in b"xgLK":
+            ahead += 1
             raw.append(_extension(source, kind, size, common, own))
+            if ahead > _MOST_HEADERS or len(common) > _MOST_GLOBALS:
+                raise ImageContentError(
+                    "a layer holds headers without end before one file", hint="Do not use this image."
+                )
             if kind == b"g":
                 raw = []
         else:
             yield _entry(header, {**common, **own} if own or common else own, b"".join(raw), size)
-            own, raw = {}, []
+            own, raw, ahead = {}, [], 0
     source.drain()
 
 
@@ -156,6 +166,8 @@ def _safe(name: str) -> str:
         raise ImageContentError(
             f"a layer holds the path {name[:200]!r}, which leads out of the image", hint="Do not use this image."
         )
+    if len(parts) > _DEEPEST:
+        raise ImageContentError(f"a layer holds a path of {len(parts)} folders, {_DEEPEST} are allowed")
     return "/".join(parts)
 
 

@@ -23,7 +23,8 @@ def fetched(wire: Wire, repository: str, descriptor: Descriptor) -> Iterator[byt
                 yield chunk
             break
         except TransientError as error:
-            failures = failures + 1 if offset == begun else 1
+            # A connection that brings a few bytes each time is no progress: it would keep us for ever.
+            failures = failures + 1 if offset - begun < CHUNK else 1
             if failures >= wire.patience.attempts:
                 raise RegistryUnavailableError(
                     f"registry {wire.address}: reading {where}: {error}, after {offset} of {descriptor.size} bytes"

@@ -14,6 +14,12 @@ from imagekit.publish.errors import MalformedError
 # https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pushing-manifests: 4 MiB are to be accepted
 MANIFEST_LIMIT = 4 << 20
 ENTRY_LIMIT = 1000
+# Of all blobs that one manifest names, by their declared sizes: ten times the largest disk that is kept as an artifact.
+BLOBS_LIMIT = 64 << 30
+# Of all manifests below one index: three nested ones of 1000 entries each would name 10^9 in a few hundred KB.
+TREE_LIMIT = 1000
+DEPTH = 3  # an index of indices of images
+_TREE_HINT = "Name the digest of the one image that is meant."
 MEDIA_TYPE_EMPTY = "application/vnd.oci.empty.v1+json"
 EMPTY = b"{}"
 _DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
@@ -93,7 +99,10 @@ class Manifest:
 
 
 def parse_manifest(raw: bytes, where: str) -> Manifest:
-    """Read a manifest or index of at most 4 MiB and 1000 entries; raises `MalformedError` naming `where`."""
+    """Read a manifest or index of at most 4 MiB and 1000 entries, with blobs of at most 64 GiB.
+
+    Raises `MalformedError` naming `where`.
+    """
     if len(raw) > MANIFEST_LIMIT:
         raise MalformedError(f"{where}: {len(raw)} bytes, more than the 4 MiB a manifest may have")
     fields = _document(raw, where)
@@ -107,6 +116,11 @@ def parse_manifest(raw: bytes, where: str) -> Manifest:
     if (is_manifest and (config is None or "manifests" in fields)) or (not is_manifest and "layers" in fields):
         raise MalformedError(f"{where}: the fields do not fit the media type {media_type}")
     head = (Descriptor.from_json(config, where),) if config is not None else ()
+    total = sum(blob.size for blob in (*head, *layers))
+    if total > BLOBS_LIMIT:
+        raise MalformedError(
+            f"{where}: its blobs say to have more than {BLOBS_LIMIT >> 30} GiB together", hint="Do not use this image."
+        )
     subject = fields.get("subject")
     return Manifest(
         raw=raw,
@@ -117,6 +131,14 @@ def parse_manifest(raw: bytes, where: str) -> Manifest:
         artifact_type=str(fields.get("artifactType") or (head[0].media_type if head else "")),
         annotations={str(k): str(v) for k, v in _mapping(fields.get("annotations") or {}, where).items()},
     )
+
+
+def demand_finite(image: Digest, count: int, depth: int) -> None:
+    """Raise `MalformedError` unless a walk down an index may go on: manifests met until now, levels left."""
+    if depth == 0:
+        raise MalformedError(f"image {image.short}: indices are nested deeper than {DEPTH}", hint=_TREE_HINT)
+    if count > TREE_LIMIT:
+        raise MalformedError(f"image {image.short}: an index names more than {TREE_LIMIT} manifests", hint=_TREE_HINT)
 
 
 def image_manifest(

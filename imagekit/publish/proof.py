@@ -15,6 +15,8 @@ from imagekit.publish.registry import Registry
 from imagekit.sign.interface import BUNDLE_LIMIT, BUNDLE_TYPE, Verifier
 
 _MOST_REFERRERS = 200
+# All bundles about one digest; an SBOM of a large image has 10 MB, and what is signed stays in memory meanwhile.
+_MOST_BYTES = 512 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,7 @@ def read_bundles(client: Registry, repository: str, digest: Digest) -> Iterator[
     entries = list_referrers(client, repository, digest)
     if len(entries) > _MOST_REFERRERS:
         raise MalformedError(f"{len(entries)} manifests refer to {digest.short}, {_MOST_REFERRERS} are read at most")
+    left = _MOST_BYTES
     for entry in entries:
         try:
             bundle = _bundle(client, repository, digest, entry)
@@ -74,6 +77,13 @@ def read_bundles(client: Registry, repository: str, digest: Digest) -> Iterator[
             yield Found(entry.digest, b"", str(error))
         else:
             if bundle is not None:
+                left -= len(bundle)
+                if left < 0:
+                    raise MalformedError(
+                        f"the bundles about {digest.short} in {client.address}/{repository} have more than "
+                        f"{_MOST_BYTES >> 20} MiB together",
+                        hint="Somebody filled the repository with bundles; its administrator can tell who.",
+                    )
                 yield Found(entry.digest, bundle)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from imagekit.log import progress
@@ -12,12 +12,11 @@ from imagekit.oci import Digest, Reference
 from imagekit.publish.blobs import BlobSource
 from imagekit.publish.errors import MalformedError, VerificationError
 from imagekit.publish.layout import layout_blob, layout_manifest
-from imagekit.publish.model import Descriptor, Manifest
+from imagekit.publish.model import DEPTH, Descriptor, Manifest, demand_finite
 from imagekit.publish.referrers import attach, list_referrers
 from imagekit.publish.registry import Registry
 
 logger = logging.getLogger(__name__)
-_DEPTH = 3
 
 OpenBlob = Callable[[Descriptor], BlobSource]
 OpenManifest = Callable[[Digest], Manifest]
@@ -40,15 +39,14 @@ def push_image(
     Blobs come by mount from the repository `mount_from` of the same registry where it has them.
     Raises `DigestMismatchError`, `MissingObjectError` for a damaged layout, and what `Registry` raises.
     """
-    sent = _transfer(
-        client,
-        reference.repository,
-        layout_manifest(layout, digest),
+    transfer = _Transfer(
+        client=client,
+        repository=reference.repository,
         open_manifest=lambda child: layout_manifest(layout, child),
         open_blob=lambda blob: _of_size(layout_blob(layout, blob.digest), blob),
         mount_from=mount_from,
     )
-    return Pushed(reference.at(digest), digest, sent)
+    return Pushed(reference.at(digest), digest, transfer.send(layout_manifest(layout, digest)))
 
 
 def copy_image(source: Reference, digest: Digest, target: Reference, origin: Registry, client: Registry) -> Pushed:
@@ -57,57 +55,47 @@ def copy_image(source: Reference, digest: Digest, target: Reference, origin: Reg
     Within one registry blobs are mounted; otherwise they are streamed and hashed on the way.
     """
     same = origin.address == client.address
-    mount_from = source.repository if same else None
-
-    def send(manifest: Manifest) -> int:
-        return _transfer(
-            client,
-            target.repository,
-            manifest,
-            open_manifest=lambda child: origin.manifest(source.repository, child),
-            open_blob=lambda blob: _remote_blob(origin, source.repository, blob),
-            mount_from=mount_from,
-        )
-
+    transfer = _Transfer(
+        client=client,
+        repository=target.repository,
+        open_manifest=lambda child: origin.manifest(source.repository, child),
+        open_blob=lambda blob: _remote_blob(origin, source.repository, blob),
+        mount_from=source.repository if same else None,
+    )
     image = origin.manifest(source.repository, digest)
-    sent = send(image)
+    sent = transfer.send(image)
     for entry in list_referrers(origin, source.repository, digest):
         evidence = origin.manifest(source.repository, entry.digest)
-        sent += send(evidence)
+        sent += transfer.send(evidence)
         attach(client, target.repository, image.descriptor, evidence)
     return Pushed(target.at(digest), digest, sent)
 
 
-def _transfer(
-    client: Registry,
-    repository: str,
-    manifest: Manifest,
-    *,
-    open_manifest: OpenManifest,
-    open_blob: OpenBlob,
-    mount_from: str | None,
-    depth: int = _DEPTH,
-) -> int:
-    """Blobs and children first, the manifest after them; then it is read back and compared."""
-    if depth == 0:
-        raise MalformedError(f"image {manifest.digest.short}: indices are nested deeper than {_DEPTH}")
-    sent = 0
-    for child in manifest.children:
-        sent += _transfer(
-            client,
-            repository,
-            open_manifest(child.digest),
-            open_manifest=open_manifest,
-            open_blob=open_blob,
-            mount_from=mount_from,
-            depth=depth - 1,
-        )
-    for number, blob in enumerate(manifest.blobs, 1):
-        progress(f"blob {number} of {len(manifest.blobs)}: {blob.digest.short}, {blob.size >> 20} MiB")
-        sent += client.put_blob(repository, open_blob(blob), mount_from=mount_from)
-    client.put_manifest(repository, manifest)
-    _read_back(client, repository, manifest)
-    return sent
+@dataclass(slots=True, kw_only=True)
+class _Transfer:
+    """One image on its way into a repository; a manifest that is named twice goes once."""
+
+    client: Registry
+    repository: str
+    open_manifest: OpenManifest
+    open_blob: OpenBlob
+    mount_from: str | None
+    seen: set[Digest] = field(default_factory=set)
+
+    def send(self, manifest: Manifest, depth: int = DEPTH) -> int:
+        """Blobs and children first, the manifest after them; then it is read back and compared."""
+        self.seen.add(manifest.digest)
+        demand_finite(manifest.digest, len(self.seen), depth)
+        sent = 0
+        for child in manifest.children:
+            if child.digest not in self.seen:
+                sent += self.send(self.open_manifest(child.digest), depth - 1)
+        for number, blob in enumerate(manifest.blobs, 1):
+            progress(f"blob {number} of {len(manifest.blobs)}: {blob.digest.short}, {blob.size >> 20} MiB")
+            sent += self.client.put_blob(self.repository, self.open_blob(blob), mount_from=self.mount_from)
+        self.client.put_manifest(self.repository, manifest)
+        _read_back(self.client, self.repository, manifest)
+        return sent
 
 
 def _read_back(client: Registry, repository: str, manifest: Manifest) -> None:

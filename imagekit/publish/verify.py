@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from imagekit.errors import RefusedError
 from imagekit.evidence.decisions import YANK_TYPE
@@ -12,12 +12,12 @@ from imagekit.evidence.statement import CYCLONEDX_TYPE, SIGNATURE_TYPE, TEST_RES
 from imagekit.evidence.testresult import judge
 from imagekit.oci import Digest, Reference
 from imagekit.publish.blobs import Meter
-from imagekit.publish.model import Manifest
+from imagekit.publish.errors import MalformedError
+from imagekit.publish.model import DEPTH, Descriptor, Manifest, demand_finite
 from imagekit.publish.proof import Proof, read_proof
 from imagekit.publish.registry import Registry
 from imagekit.sign.interface import Verifier
 
-_DEPTH = 3
 DENIED = "yank"
 
 
@@ -91,32 +91,51 @@ def verify_content(client: Registry, repository: str, digest: Digest) -> Require
 
 def _content(client: Registry, repository: str, image: Manifest) -> Requirement:
     """Every blob hashed, once each; all that do not match are named."""
-    seen: dict[Digest, int] = {}
-    bad = list(_altered(client, repository, image, seen, _DEPTH))
+    hashing = _Hashing(client, repository)
+    try:
+        bad = list(hashing.altered(image))
+    except MalformedError as error:
+        bad = [str(error)]
     if bad:
         return Requirement("content", False, "; ".join(bad))
-    return Requirement("content", True, f"{len(seen)} blobs, {sum(seen.values()) / 1e6:.1f} MB, all hashed")
+    blobs = hashing.blobs
+    return Requirement("content", True, f"{len(blobs)} blobs, {sum(blobs.values()) / 1e6:.1f} MB, all hashed")
 
 
-def _altered(client: Registry, repository: str, image: Manifest, seen: dict[Digest, int], depth: int) -> Iterator[str]:
-    if depth == 0:
-        yield f"indices are nested deeper than {_DEPTH}"
-        return
-    for child in image.children:
+@dataclass(slots=True)
+class _Hashing:
+    """A walk over an image: the manifests met, and the bytes of each blob; what is named twice is read once."""
+
+    client: Registry
+    repository: str
+    manifests: set[Digest] = field(default_factory=set)
+    blobs: dict[Digest, int] = field(default_factory=dict)
+
+    def altered(self, image: Manifest, depth: int = DEPTH) -> Iterator[str]:
+        """What does not match, a line each; raises `MalformedError` where the walk would have no end."""
+        self.manifests.add(image.digest)
+        demand_finite(image.digest, len(self.manifests), depth)
+        for child in image.children:
+            if child.digest not in self.manifests:
+                yield from self._child(child.digest, depth - 1)
+        for blob in image.blobs:
+            if blob.digest not in self.blobs:
+                yield from self._blob(blob)
+
+    def _child(self, digest: Digest, depth: int) -> Iterator[str]:
         try:
-            inner = client.manifest(repository, child.digest)
+            inner = self.client.manifest(self.repository, digest)
         except RefusedError as error:
             yield str(error)
         else:
-            yield from _altered(client, repository, inner, seen, depth - 1)
-    for blob in image.blobs:
-        if blob.digest in seen:
-            continue
-        seen[blob.digest] = 0
+            yield from self.altered(inner, depth)
+
+    def _blob(self, blob: Descriptor) -> Iterator[str]:
+        self.blobs[blob.digest] = 0
         meter = Meter(f"hashing {blob.digest.short}", blob.size)
         try:
-            for chunk in client.blob(repository, blob):
-                seen[blob.digest] += len(chunk)
+            for chunk in self.client.blob(self.repository, blob):
+                self.blobs[blob.digest] += len(chunk)
                 meter.add(len(chunk))
         except RefusedError as error:
             yield str(error)

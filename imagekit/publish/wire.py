@@ -260,20 +260,33 @@ class Wire:
             connection.close()
 
 
-def read_small(answer: http.client.HTTPResponse, patience: Patience, *, limit: int = _SMALL_LIMIT) -> bytes:
-    """Read an answer of at most `limit` bytes, within the time for small answers; raises `TooLargeError`."""
+def read_small(
+    answer: http.client.HTTPResponse, patience: Patience, *, limit: int = _SMALL_LIMIT, what: str = "an answer"
+) -> bytes:
+    """Read an answer of at most `limit` bytes, within the time for small answers; raises `TooLargeError`.
+
+    An answer that says to be longer is not read at all. `what` names it in errors.
+    """
+    _demand_small(answer.length or 0, limit, what)
     ends, parts, size = time.monotonic() + patience.answer, [], 0
     while chunk := answer.read1(CHUNK):
         parts.append(chunk)
         size += len(chunk)
-        if size > limit:
-            raise TooLargeError(f"the registry's answer is larger than {limit} bytes")
+        _demand_small(size, limit, what)
         if time.monotonic() > ends:
             raise TransientError(f"the answer was not complete after {patience.answer:.0f} s")
     if answer.length:
         raise TransientError(f"the answer broke off, {answer.length} bytes before its end")
     answer.read()  # lets the connection know that the answer is over
     return b"".join(parts)
+
+
+def _demand_small(size: int, limit: int, what: str) -> None:
+    if size > limit:
+        raise TooLargeError(
+            f"{what}: the answer is larger than the {limit} bytes that it may have, so it was not read",
+            hint="The registry, or something before it, is broken or hostile: ask whoever runs it.",
+        )
 
 
 def said(answer: http.client.HTTPResponse, patience: Patience) -> str:

@@ -9,6 +9,9 @@ from imagekit.evidence.statement import Statement
 
 BUNDLE_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 BUNDLE_LIMIT = 64 << 20
+# What is not the statement (which is base64 and has no comma) are keys, certificates and log proofs, some dozen values.
+# Read as JSON before anything is verified, 64 MiB of `{},{},` would take 2 GB.
+_MOST_VALUES = 10_000
 
 
 class SignatureError(RefusedError):
@@ -17,6 +20,14 @@ class SignatureError(RefusedError):
 
 class KeyFileError(ConfigError):
     """A key or password file is missing, unreadable, open to others, or the password is wrong."""
+
+
+def demand_readable(bundle: bytes) -> None:
+    """Raise `SignatureError` for a bundle that would cost more to read than any real one."""
+    if len(bundle) > BUNDLE_LIMIT:
+        raise SignatureError(f"a bundle of {len(bundle)} bytes is larger than the {BUNDLE_LIMIT} that it may have")
+    if bundle.count(b",") > _MOST_VALUES:
+        raise SignatureError(f"a bundle of more than {_MOST_VALUES} JSON values is none")
 
 
 class Signer(Protocol):

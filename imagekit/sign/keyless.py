@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imagekit.evidence.statement import Statement, parse_statement
-from imagekit.sign.interface import BUNDLE_LIMIT, KeyFileError, SignatureError
+from imagekit.sign.interface import KeyFileError, SignatureError, demand_readable
 from imagekit.sign.trustfile import Keyless
 
 if TYPE_CHECKING:
@@ -40,8 +40,7 @@ def checker(wanted: Keyless, trusted_root: Path | None) -> Callable[[bytes], Che
 
 def _has_certificate(bundle: bytes) -> bool:
     """Asked before anything heavy is imported: most bundles are signed by keys."""
-    if len(bundle) > BUNDLE_LIMIT:
-        return False
+    demand_readable(bundle)
     try:
         material: Any = json.loads(bundle)["verificationMaterial"]
         return "certificate" in material or "x509CertificateChain" in material

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from imagekit.evidence.statement import Statement, parse_statement
-from imagekit.sign.interface import BUNDLE_LIMIT, BUNDLE_TYPE, KeyFileError, SignatureError
+from imagekit.sign.interface import BUNDLE_TYPE, KeyFileError, SignatureError, demand_readable
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 _ALGORITHM = ec.ECDSA(hashes.SHA256())
@@ -106,8 +106,7 @@ def _pae(payload: bytes) -> bytes:
 
 def _envelope(bundle: bytes) -> tuple[bytes, list[bytes]]:
     """Payload and signatures of a bundle that holds a DSSE envelope of an in-toto statement."""
-    if len(bundle) > BUNDLE_LIMIT:
-        raise SignatureError(f"a bundle of {len(bundle)} bytes is larger than allowed")
+    demand_readable(bundle)
     try:
         fields: Any = json.loads(bundle)
         envelope = fields["dsseEnvelope"]

@@ -21,6 +21,7 @@ from imagekit.sign.interface import KeyFileError, SignatureError, Verifier
 from imagekit.sign.trustfile import Purpose, TrustedKey, TrustFile
 
 TRUST_FILE = Path("trust.yaml")
+_STRANGERS_LIMIT = 16 << 20  # what nobody vouches for is read only to be named; an SBOM by another key has 10 MB
 
 
 class Problem(StrEnum):
@@ -199,6 +200,9 @@ def _stranger(bundle: bytes) -> Reading:
     """A bundle that no trusted key signed; what it claims is kept, so that the answer can say what was not taken."""
     from imagekit.sign.native import claimed_statement
 
+    if len(bundle) > _STRANGERS_LIMIT:
+        reason = f"signed by no trusted key, and with {len(bundle)} bytes too large to say what it claims"
+        return Reading(statement=None, problem=Problem.DAMAGED, reason=reason)
     try:
         claimed = claimed_statement(bundle)
     except RefusedError as error:

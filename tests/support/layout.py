@@ -54,11 +54,15 @@ def layer(*members: tuple[tarfile.TarInfo, bytes], form: int = tarfile.PAX_FORMA
 
 def layout(folder: Path, tars: Sequence[bytes], packed: Compression = Compression.ZSTD) -> Digest:
     """An OCI layout of these layers, lowest first; returns the manifest's digest."""
+    return packed_layout(folder, [_pack(tar, packed) for tar in tars], packed)
+
+
+def packed_layout(folder: Path, layers: Sequence[bytes], packed: Compression) -> Digest:
+    """The same of layers that are packed already."""
     blobs = folder / "blobs" / "sha256"
     blobs.mkdir(parents=True, exist_ok=True)
     entries = [
-        {"mediaType": f"application/vnd.oci.image.layer.v1.tar{_TYPES[packed]}", **_put(blobs, _pack(tar, packed))}
-        for tar in tars
+        {"mediaType": f"application/vnd.oci.image.layer.v1.tar{_TYPES[packed]}", **_put(blobs, data)} for data in layers
     ]
     config = {"mediaType": "application/vnd.oci.image.config.v1+json", **_put(blobs, b"{}")}
     manifest = {"schemaVersion": 2, "mediaType": MEDIA_TYPE_MANIFEST, "config": config, "layers": entries}

@@ -10,7 +10,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -37,6 +37,7 @@ class Fault:
     cut_answer: int | None = None
     drip: float = 0.0  # seconds before each byte of the answer
     alter: Callable[[bytes], bytes] | None = None
+    endless: bool = False  # after the answer comes more of it, until the client hangs up
     headers: dict[str, str] = field(default_factory=dict)
     act: Callable[[], None] | None = None
 
@@ -53,6 +54,7 @@ class RegistrySimulator:
     down_after: int | None = None
     # What a second write of a version tag (v*) is answered with: 412 by Harbor, 400 by ECR; 0 lets it move.
     immutable: int = 0
+    more_pages: bool = False  # each page of the tag list says that there is another
     address: str = ""
     blobs: dict[str, dict[str, bytes]] = field(default_factory=dict)
     manifests: dict[str, dict[str, tuple[str, bytes]]] = field(default_factory=dict)
@@ -117,7 +119,9 @@ class RegistrySimulator:
             case "DELETE", "manifests":
                 return self._delete(repository, name)
             case "GET", "tags":
-                return 200, {}, json.dumps({"name": repository, "tags": sorted(self.tags.get(repository, {}))}).encode()
+                link = {"Link": f'<{parts.path}>; rel="next"'} if self.more_pages else {}
+                tags = sorted(self.tags.get(repository, {}))
+                return 200, link, json.dumps({"name": repository, "tags": tags}).encode()
             case "GET", "referrers" if self.referrers_api:
                 return 200, {"Content-Type": MEDIA_TYPE_INDEX}, self._referrers(repository, name)
             case _:
@@ -285,8 +289,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)
-        self.send_header("Content-Length", str(len(body)))
+        endless = fault is not None and fault.endless
+        self.send_header(*(("Connection", "close") if endless else ("Content-Length", str(len(body)))))
         self.end_headers()
+        if endless:
+            return self._never_end(body or b" ")
         if self.command == "HEAD" or status == 204:
             return
         if fault is not None and fault.cut_answer is not None:
@@ -297,6 +304,11 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(body[position : position + 1])
         if fault is None or not fault.drip:
             self.wfile.write(body)
+
+    def _never_end(self, body: bytes) -> None:
+        with suppress(OSError):
+            while True:
+                self.wfile.write(body * (1 + (1 << 16) // len(body)))
 
     def _hang_up(self) -> None:
         self.close_connection = True
