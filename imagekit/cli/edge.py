@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import sys
+from pathlib import Path
 from types import FrameType
 
 import click
@@ -41,7 +42,13 @@ def run_cli(group: click.Group) -> int:
         # The reader of our output went away (`imagekit ... | head`); nothing is left to tell it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except Exception:
+    except Exception as error:
+        from imagekit.room import lack_of_room, no_room
+
+        if isinstance(error, OSError) and (why := lack_of_room(error)):
+            _quiet_end(handler)
+            tell_error(no_room("this command", Path(str(error.filename or Path.cwd())), None, why))
+            return FAULT
         _quiet_end(handler)
         import traceback
 

@@ -14,6 +14,7 @@ from imagekit import process
 from imagekit.disk.gpt import SECTOR
 from imagekit.disk.programs import find
 from imagekit.disk.sparse import sha256_of
+from imagekit.room import room_for
 
 _TIMEOUT = 1800.0
 _VMDK_NAME = "disk.vmdk"
@@ -41,9 +42,14 @@ def whole_file(target: Path) -> Iterator[Path]:
 
     At no moment does a checksum stand beside a file that it does not belong to. What a killed process left is removed.
     """
+    with room_for(target.name, target.parent):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        yield from _whole_file(target)
+
+
+def _whole_file(target: Path) -> Iterator[Path]:
     import shutil
 
-    target.parent.mkdir(parents=True, exist_ok=True)
     for left in target.parent.glob(".imagekit-disk-*-*"):
         owner = left.name.split("-")[2]
         if owner.isdigit() and not process.alive(int(owner)):
@@ -82,7 +88,12 @@ def to_vmdk(raw: Path, target: Path, *, identity: str) -> None:
 
 def _convert(raw: Path, target: Path, form: str, options: list[str]) -> None:
     argv: list[str | Path] = [find("qemu-img", "qemu-utils"), "convert", "-f", "raw", "-O", form, *options, raw, target]
-    process.run(argv, timeout=_TIMEOUT)
+    with room_for(target.name, target.parent, raw.stat().st_blocks * 512):
+        try:
+            process.run(argv, timeout=_TIMEOUT)
+        except BaseException:
+            target.unlink(missing_ok=True)
+            raise
 
 
 def _fix_identity(vmdk: Path, identity: str) -> None:

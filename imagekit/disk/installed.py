@@ -23,13 +23,16 @@ from imagekit.disk import ext, gpt, sparse
 from imagekit.disk.fat import write_fat
 from imagekit.disk.flatroot import FlatRoot, flat_root
 from imagekit.disk.grub import BootFiles, boot_files, environment
-from imagekit.disk.layout import small_json
-from imagekit.disk.partitions import DiskPlan, Partition, image_bytes, inodes_for, plan_disk
+from imagekit.disk.layout import layers, small_json
+from imagekit.disk.partitions import BLOCK, DiskPlan, Partition, image_bytes, inodes_for, plan_disk
 from imagekit.disk.programs import find, first_of
 from imagekit.log import step
 from imagekit.oci import Digest
+from imagekit.room import room_for
 
 _RECIPE = 1  # raised whenever the same image makes another disk
+_FILES = 5  # the tar, the file system of it, and that three times in the disk
+_UNPACKED = 3  # what packed layers are taken to unpack to, until they are unpacked
 _UNDATED = 1735689600  # 2025-01-01, for an image that does not say when it was created
 _AT_ONCE = 2  # copies: more than one, for each waits for one core; not more, for they share one disk
 _LABEL_AT = 1024 + 120  # of the volume name in an ext2 file system, 16 bytes
@@ -66,12 +69,18 @@ def write_installed(layout: Path, manifest: Digest, disk: Path, *, size: int | N
     """Write an image's installed disk to the new file `disk`; needs half as much again beside it until it returns.
 
     Raises `ImageContentError` for content that is not what its digest says, `NotBootableError` when GRUB or its menu
-    is missing, `ConfigError` for a size that does not fit.
+    is missing, `ConfigError` for a size that does not fit, `NoRoomError` for a full disk.
     """
-    with step("Writing the installed disk") as told, tempfile.TemporaryDirectory(dir=disk.parent) as name:
+    what = f"the installed disk of {manifest.short}"
+    with (
+        step("Writing the installed disk") as told,
+        room_for(what, disk.parent, _FILES * _UNPACKED * sum(each.size for each in layers(layout, manifest))) as room,
+        tempfile.TemporaryDirectory(dir=disk.parent) as name,
+    ):
         folder = Path(name)
         epoch = created(layout, manifest)
         root = flat_root(layout, manifest, folder / "rootfs.tar")
+        room.need = _FILES * root.blocks * BLOCK
         plan = plan_disk(image_bytes(root.blocks, inodes_for(len(root.members))), size)
         boot = boot_files(root, folder, plan.bios.offset // gpt.SECTOR)
         guid = uuid5(NAMESPACE_URL, str(manifest))

@@ -23,6 +23,7 @@ from imagekit.disk.programs import busybox, find, iso_tool
 from imagekit.errors import ToolError
 from imagekit.log import step
 from imagekit.oci import Digest
+from imagekit.room import room_for
 
 _RECIPE = 1  # raised whenever the same image makes other artifacts
 _TIMEOUT = 600.0
@@ -60,7 +61,7 @@ def live_artifacts(layout: Path, manifest: Digest, into: Path, *, harness: Path)
     if (found := _standing(final, manifest, recipe)) is not None:
         return found
     into.mkdir(parents=True, exist_ok=True)
-    with _fresh_folder(into, final) as folder:
+    with room_for(f"root file system and kernel of {manifest.short}", into), _fresh_folder(into, final) as folder:
         with step("Writing the root file system") as told:
             size = _rootfs(layout, manifest, folder / "rootfs.squashfs")
             told.note = f"{size >> 20} MiB"
@@ -99,7 +100,7 @@ def live_iso(artifacts: LiveArtifacts) -> Path:
         *grafts,
     ]
     try:
-        with step("Writing the live medium"):
+        with step("Writing the live medium"), room_for(artifacts.iso.name, artifacts.iso.parent):
             process.run(argv, timeout=_TIMEOUT)
         fresh.rename(artifacts.iso)
     finally:

@@ -23,6 +23,7 @@ from imagekit.disk.partitions import MIB, Partition
 from imagekit.disk.programs import find
 from imagekit.log import step
 from imagekit.oci import Digest
+from imagekit.room import room_for
 
 _TIMEOUT = 1800.0
 _LABEL = "COS_LIVE"
@@ -55,7 +56,7 @@ def write_iso(layout: Path, manifest: Digest, target: Path, *, config: Path | No
 
     Raises `ImageContentError`, `NotBootableError`, and `ToolError` when a program fails.
     """
-    with tempfile.TemporaryDirectory(dir=target.parent) as name:
+    with room_for(target.name, target.parent), tempfile.TemporaryDirectory(dir=target.parent) as name:
         folder = Path(name)
         epoch = created(layout, manifest)
         root = flat_root(layout, manifest, folder / "rootfs.tar")

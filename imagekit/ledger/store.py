@@ -17,6 +17,7 @@ from pathlib import Path, PurePosixPath
 from imagekit.errors import ConfigError, RefusedError, ToolError
 from imagekit.ledger.chain import Chain, read_chain
 from imagekit.process import Completed, ProcessError, run
+from imagekit.room import lack_of_room, room_for
 from imagekit.sign.interface import Verifier
 from imagekit.waiting import Deadline, DeadlineError, wait_until
 
@@ -71,13 +72,19 @@ class LedgerStore:
         Other changes of the working tree stay as they are. Raises `LedgerBusyError` when the branch moved meanwhile or
         the remote refused, `ConfigError` when one of the files has changes that are not committed.
         """
+        with room_for("a record of the ledger", self.root):
+            return self._committed(files, message)
+
+    def _committed(self, files: Mapping[PurePosixPath, bytes | None], message: str) -> str:
         self._demand_clean(files)
         branch, parent = self._git("symbolic-ref", "HEAD").stdout.strip(), self._head()
         fresh = self._commit_object(files, message, parent)
+        self._announce(fresh)
         if self.push:
             self._push(fresh, branch)
-        self._pending.write_text(fresh)
         moved = self._git("update-ref", "-m", message.splitlines()[0], branch, fresh, parent, ok=(0, 1, _FATAL))
+        if lack_of_room(moved.stderr):
+            raise ToolError(f"git update-ref in {self.root}: {moved.stderr.strip()[-300:]}")
         if moved.returncode:
             self._pending.unlink()
             raise LedgerBusyError(
@@ -98,10 +105,20 @@ class LedgerStore:
         if not pending.exists():
             return
         commit = pending.read_text().strip()
+        self._take_over(commit)
         if commit == self._head():
             written, gone = self._changed(commit, "d"), self._changed(commit, "D")
             self._spread(commit, self._untouched(written, commit), self._untouched(gone, commit))
         pending.unlink()
+
+    def _take_over(self, commit: str) -> None:
+        """Move the branch to a commit that the remote took from a process that ended before it could."""
+        if not (commit and self.push):
+            return
+        branch, parent = self._git("symbolic-ref", "HEAD").stdout.strip(), self._head()
+        theirs = self._git("ls-remote", self.push, branch).stdout.partition("\t")[0]
+        if theirs == commit and self._git("rev-parse", f"{commit}^").stdout.strip() == parent:
+            self._git("update-ref", "-m", "imagekit: as the remote", branch, commit, parent)
 
     def _changed(self, commit: str, kind: str) -> list[str]:
         """Files of a commit, by git's letter for what it did to them."""
@@ -111,8 +128,15 @@ class LedgerStore:
         return list(filter(None, listed.stdout.split("\0")))
 
     def _untouched(self, names: list[str], commit: str) -> list[str]:
-        """Those that are in the working tree as the commit before has them, or not there at all."""
-        return [name for name in names if not (self.root / name).exists() or self._same(name, f"{commit}^")]
+        """Those that nobody edited since: absent, as the commit before has them, or half-written by a full disk."""
+        return [name for name in names if self._same(name, f"{commit}^") or self._begun(name, commit)]
+
+    def _begun(self, name: str, commit: str) -> bool:
+        path = self.root / name
+        if not path.exists():
+            return True
+        whole = self._git("cat-file", "blob", f"{commit}:{name}", ok=(0, _FATAL)).stdout.encode()
+        return whole.startswith(path.read_bytes())
 
     def _same(self, name: str, commit: str) -> bool:
         return self._git("diff", "--quiet", commit, "--", name, ok=(0, 1)).returncode == 0
@@ -124,6 +148,13 @@ class LedgerStore:
         for name in gone:
             (self.root / name).unlink(missing_ok=True)
             self._git("rm", "-q", "--cached", "--ignore-unmatch", "--", name)
+
+    def _announce(self, commit: str) -> None:
+        try:
+            self._pending.write_text(commit)
+        except OSError:
+            self._pending.unlink(missing_ok=True)
+            raise
 
     def _commit_object(self, files: Mapping[PurePosixPath, bytes | None], message: str, parent: str) -> str:
         index = self._git_folder() / f"imagekit-index-{secrets.token_hex(6)}"
@@ -144,6 +175,7 @@ class LedgerStore:
     def _push(self, commit: str, branch: str) -> None:
         done = self._git("push", "-q", self.push, f"{commit}:{branch}", ok=(0, 1, _FATAL))
         if done.returncode:
+            self._pending.unlink()
             raise LedgerBusyError(
                 f"{self.push} did not take the commit for {branch}: {done.stderr.strip()[-300:]}",
                 hint="`git pull` (somebody else decided first), look at what changed, and run the same command again.",

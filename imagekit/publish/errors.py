@@ -13,6 +13,14 @@ class RegistryUnavailableError(RegistryError):
     """The registry did not answer, or answered with 5xx, until the retries were used up."""
 
 
+class StorageFullError(RegistryError):
+    """The registry has no room left for what is sent."""
+
+
+class ReadOnlyError(RegistryError):
+    """The registry takes nothing: it is in maintenance, or its storage is mounted read-only."""
+
+
 class LockedError(ToolError):
     """Another publisher holds the repository."""
 

@@ -21,7 +21,13 @@ from pathlib import Path
 
 from imagekit.errors import ImagekitError
 from imagekit.publish.blobs import BlobSource
-from imagekit.publish.errors import LockedError, RegistryError, RegistryUnavailableError
+from imagekit.publish.errors import (
+    LockedError,
+    ReadOnlyError,
+    RegistryError,
+    RegistryUnavailableError,
+    StorageFullError,
+)
 from imagekit.publish.model import EMPTY, MEDIA_TYPE_EMPTY, Descriptor, Manifest, image_manifest
 from imagekit.publish.registry import Registry
 from imagekit.waiting import Deadline, DeadlineError, wait_until
@@ -32,6 +38,7 @@ _CLAIM_TYPE = "application/vnd.imagekit.claim.v1"
 _STALE = timedelta(hours=1)
 _PAUSE = 0.25
 _TRIES = 4
+_LASTING = (RegistryUnavailableError, StorageFullError, ReadOnlyError)
 _OWNER, _CREATED, _RELEASED = "imagekit.owner", "imagekit.created", "imagekit.released"
 
 
@@ -129,7 +136,7 @@ def _claimed(client: Registry, repository: str, owner: str, deadline: Deadline) 
             held = _write_claim(client, repository, owner)
         except RegistryError as error:
             refused.append(error)
-            if isinstance(error, RegistryUnavailableError) or len(refused) == _TRIES:
+            if isinstance(error, _LASTING) or len(refused) == _TRIES:
                 raise
             return None
         try:

@@ -13,28 +13,37 @@ from imagekit.publish.blobs import Meter
 from imagekit.publish.errors import MalformedError
 from imagekit.publish.model import Descriptor
 from imagekit.publish.registry import Registry
+from imagekit.room import room_for
 
 
 def pull_image(client: Registry, repository: str, digest: Digest, layout: Path) -> int:
     """Put one image manifest with its blobs into a layout folder; what is there is kept. Returns the bytes fetched.
 
-    Raises `MalformedError` for an index, and what `Registry` raises; then the manifest is not in the layout.
+    Raises `MalformedError` for an index, `NoRoomError` for a full disk, and what `Registry` raises; then the manifest
+    is not in the layout.
     """
     blobs = layout / "blobs" / "sha256"
-    blobs.mkdir(parents=True, exist_ok=True)
     manifest = client.manifest(repository, digest)
     if manifest.children:
         raise MalformedError(f"{digest.short} is an index of {len(manifest.children)} images; name one of them")
     with step(f"Pulling {digest.short} of {client.address}/{repository}") as told:
-        fetched = sum(_fetch(client, repository, blob, blobs) for blob in manifest.blobs)
-        _write(blobs / digest.hex, manifest.raw)
+        missing = [blob for blob in manifest.blobs if not _there(blob, blobs)]
+        with room_for(f"image {digest.short}", layout, sum(blob.size for blob in missing)):
+            blobs.mkdir(parents=True, exist_ok=True)
+            fetched = sum(_fetch(client, repository, blob, blobs) for blob in missing)
+            _write(blobs / digest.hex, manifest.raw)
         told.note = f"{fetched / 1e6:.1f} MB"
     return fetched
 
 
+def _there(blob: Descriptor, blobs: Path) -> bool:
+    path = blobs / blob.digest.hex
+    return path.exists() and path.stat().st_size == blob.size
+
+
 def _fetch(client: Registry, repository: str, blob: Descriptor, blobs: Path) -> int:
     path = blobs / blob.digest.hex
-    if path.exists() and path.stat().st_size == blob.size:
+    if _there(blob, blobs):  # named twice, and fetched a moment ago
         return 0
     meter = Meter(f"blob {blob.digest.short}", blob.size)
     with NamedTemporaryFile(dir=blobs, prefix=".part-", delete=False) as stream:
@@ -53,7 +62,11 @@ def _fetch(client: Registry, repository: str, blob: Descriptor, blobs: Path) -> 
 
 def _write(path: Path, data: bytes) -> None:
     with NamedTemporaryFile(dir=path.parent, prefix=".part-", delete=False) as stream:
-        stream.write(data)
-        stream.flush()
-        os.fsync(stream.fileno())
-    Path(stream.name).replace(path)
+        try:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+            Path(stream.name).replace(path)
+        finally:
+            with suppress(FileNotFoundError):
+                Path(stream.name).unlink()

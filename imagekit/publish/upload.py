@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from urllib.parse import quote
 
+from imagekit.errors import ImagekitError
 from imagekit.publish.address import Target, target_of
 from imagekit.publish.blobs import BlobSource, Meter, Outflow
-from imagekit.publish.errors import RegistryError
+from imagekit.publish.errors import RegistryError, StorageFullError
 from imagekit.publish.wire import Body, TransientError, Wire, read_small, said
 
 # What a resumed upload may lose; memory does not depend on it, as a piece is streamed in chunks of 1 MiB.
@@ -23,7 +25,16 @@ _RANGE = re.compile(r"(?:bytes=)?0-(\d+)")
 def uploaded(wire: Wire, repository: str, source: BlobSource) -> int:
     """Send a blob and return the bytes sent (more than its size when pieces had to be sent again)."""
     upload = _Upload(wire, repository, source)
-    wire.retrying(f"sending blob {source.digest.short} to {repository}", upload.run)
+    try:
+        wire.retrying(f"sending blob {source.digest.short} to {repository}", upload.run)
+    except StorageFullError as error:
+        upload.cancel()
+        raise StorageFullError(
+            f"{error}: blob {source.digest} of {repository} needs {source.size} bytes more", hint=error.hint
+        ) from None
+    except BaseException:
+        upload.cancel()
+        raise
     return upload.sent
 
 
@@ -52,18 +63,35 @@ class _Upload:
         self._finish()
         self._broken = False
 
+    def cancel(self) -> None:
+        """Let the registry drop what it has of an upload that is given up: it would keep it for a week, or for ever."""
+        if self._session is not None:
+            with suppress(ImagekitError):
+                self._known()  # a piece that broke off has made the session's address out of date
+                with self._wire.exchange("DELETE", self._session, scope=self._repository) as answer:
+                    read_small(answer, self._wire.patience)
+        self._session = None
+
     def _resume(self) -> int:
         """The byte to go on at: asked of the registry after a failure, 0 in a new session."""
         if self._session is not None and self._broken:
-            with self._wire.exchange("GET", self._session, scope=self._repository) as answer:
-                read_small(answer, self._wire.patience)
-                if answer.status == 204:
-                    self._follow(answer.headers.get("Location"))
-                    known = _RANGE.fullmatch(answer.headers.get("Range", ""))
-                    # An empty session is written 0-0, just like one that holds a single byte.
-                    offset = int(known[1]) + 1 if known and known[1] != "0" else 0
-                    return offset if offset <= self._source.size else self._open()
+            offset = self._known()
+            if offset is not None and offset <= self._source.size:
+                return offset
+            self.cancel()
         return self._open()
+
+    def _known(self) -> int | None:
+        """How many bytes the registry says to have of this session; None when it has forgotten it."""
+        assert self._session is not None
+        with self._wire.exchange("GET", self._session, scope=self._repository) as answer:
+            read_small(answer, self._wire.patience)
+            if answer.status != 204:
+                return None
+            self._follow(answer.headers.get("Location"))
+            known = _RANGE.fullmatch(answer.headers.get("Range", ""))
+            # An empty session is written 0-0, just like one that holds a single byte.
+            return int(known[1]) + 1 if known and known[1] != "0" else 0
 
     def _open(self) -> int:
         target = self._wire.target(f"/v2/{self._repository}/blobs/uploads/")

@@ -22,6 +22,7 @@ from imagekit.publish.errors import (
     RegistryUnavailableError,
     TooLargeError,
 )
+from imagekit.publish.storage import demand_writable
 
 T = TypeVar("T")
 CHUNK = 1 << 20
@@ -29,6 +30,11 @@ _SMALL_LIMIT = 1 << 20
 _REDIRECTS = 5
 _REDIRECT_STATUSES = (301, 302, 303, 307, 308)
 _PASSING_STATUSES = (408, 425, 429, 500, 502, 503, 504)
+
+
+# What takes no upload at all answers so; 507 is "Insufficient Storage".
+_REFUSALS = (405, 507)
+_WRITES = ("POST", "PUT", "PATCH")
 
 
 class TransientError(RegistryError):
@@ -177,9 +183,10 @@ class Wire:
                 f"registry {self.address} does not allow {method} {target.path}: {detail}",
                 hint=f"Check the account's rights and `docker login {self.address}`.",
             )
-        if answer.status in _PASSING_STATUSES:
+        if answer.status in _PASSING_STATUSES or (answer.status in _REFUSALS and method in _WRITES):
             detail = said(answer, self.patience)
             self._drop(target.place)
+            demand_writable(self.address, answer.status, detail)
             raise TransientError(f"{method} {target.path}: {detail}")
         return answer
 

@@ -11,14 +11,20 @@ import pytest
 from imagekit.errors import ConfigError, ToolError
 from imagekit.ledger.store import LedgerBusyError, LedgerStore
 from imagekit.process import Completed, run
+from imagekit.room import NoRoomError
 from tests.support.project import commit, git
+from tests.support.smalldisk import fill, small_disk
 
 FILE = PurePosixPath("channels/dev.yaml")
 
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    folder = tmp_path / "work"
+    return repository(tmp_path / "work")
+
+
+def repository(folder: Path) -> Path:
+    """A git repository of one commit."""
     folder.mkdir()
     git(folder, "init", "-q", "-b", "main")
     git(folder, "config", "user.email", "ann@example.org")
@@ -164,3 +170,53 @@ def test_only_json_files_of_the_ledger_are_records(root: Path) -> None:
     store = LedgerStore(root)
     store.commit({PurePosixPath("ledger/README.md"): b"# hello\n"}, "readme")
     assert list(store._files()) == []
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize("left", [0, 8, 16, 32], ids=lambda left: f"{left} KiB left")
+def test_a_disk_that_is_really_full(tmp_path: Path, left: int) -> None:
+    """Whichever of git's writes is the first without room: nothing or all of it is decided, and a rerun completes."""
+    with small_disk(tmp_path / "disk", 4) as disk:
+        root = repository(disk / "work")
+        store = LedgerStore(root)
+        store.commit({FILE: b"x\n"}, "add")
+        taken = fill(disk, leave=left)
+        wanted = {FILE: b"y\n", PurePosixPath("ledger/1.json"): bytes(60_000)}
+        with (
+            pytest.raises(NoRoomError, match=rf"{root}, where 0 MiB are free: No space left on device"),
+            store.locked(),
+        ):
+            store.commit(wanted, "again")
+        taken.unlink()
+        git(root, "fsck", "--strict")
+        with store.locked():
+            assert store.read(FILE) in (b"x\n", b"y\n")
+            store.commit(wanted, "again")
+        assert store.read(FILE) == b"y\n" == (root / FILE).read_bytes()
+        assert git(root, "status", "--porcelain") == ""
+        assert not list((root / ".git").glob("imagekit-index*"))
+
+
+@pytest.mark.attack
+def test_a_disk_that_fills_up_after_the_remote_took_the_commit(root: Path, tmp_path: Path) -> None:
+    """The remote has it, so it is decided: the next command brings the branch there, instead of being refused."""
+    hub = tmp_path / "hub.git"
+    git(tmp_path, "init", "-q", "--bare", "-b", "main", str(hub))
+    git(root, "remote", "add", "origin", str(hub))
+    git(root, "push", "-q", "origin", "main")
+    store = LedgerStore(root, push="origin")
+
+    def full(argv: Sequence[str], **options: Any) -> Completed:
+        if "update-ref" in argv:
+            return Completed(tuple(argv), 128, "", "fatal: unable to write main.lock: No space left on device\n")
+        return run(argv, **options)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("imagekit.ledger.store.run", full)
+        with pytest.raises(NoRoomError, match=f"{root}"):
+            store.commit({FILE: b"y\n"}, "add")
+    assert git(hub, "show", f"main:{FILE}") == "y\n"
+    with store.locked():
+        assert store.read(FILE) == b"y\n" == (root / FILE).read_bytes()
+        store.commit({FILE: b"z\n"}, "and again")
+    assert git(hub, "show", f"main:{FILE}") == "z\n"
