@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from imagekit.publish.errors import DigestMismatchError, MissingObjectError, RegistryError, RegistryUnavailableError
 from imagekit.publish.model import Descriptor
-from imagekit.publish.wire import CHUNK, TransientError, Wire, said
+from imagekit.publish.wire import CHUNK, UNAVAILABLE, TransientError, Wire, said
 
 
 def fetched(wire: Wire, repository: str, descriptor: Descriptor) -> Iterator[bytes]:
@@ -27,7 +27,8 @@ def fetched(wire: Wire, repository: str, descriptor: Descriptor) -> Iterator[byt
             failures = failures + 1 if offset - begun < CHUNK else 1
             if failures >= wire.patience.attempts:
                 raise RegistryUnavailableError(
-                    f"registry {wire.address}: reading {where}: {error}, after {offset} of {descriptor.size} bytes"
+                    f"registry {wire.address}: reading {where}: {error}, after {offset} of {descriptor.size} bytes",
+                    hint=UNAVAILABLE,
                 ) from error
             wire.pause(failures)
     if offset != descriptor.size or "sha256:" + state.hexdigest() != str(descriptor.digest):

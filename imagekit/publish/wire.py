@@ -37,6 +37,9 @@ _REFUSALS = (405, 507)
 _WRITES = ("POST", "PUT", "PATCH")
 
 
+UNAVAILABLE = "Is the registry running? Running the same command again goes on where this one stopped."
+
+
 class TransientError(RegistryError):
     """A failure that another try may heal; never leaves this package."""
 
@@ -102,8 +105,7 @@ class Wire:
         except TransientError as error:
             raise RegistryUnavailableError(
                 f"registry {self.address}: {what}: {error} (tried {patience.attempts} times)",
-                hint="Is the registry running, and has its storage free space? Running the same command again goes on "
-                "where this one stopped.",
+                hint=UNAVAILABLE,
             ) from error
 
     def pause(self, failures: int) -> None:
