@@ -6,8 +6,8 @@
 tools=$root/.imagekit/tools
 # Only Debian's unstable suite has versions that read what cosign 3 writes.
 debian_tools=(cosign oras crane)
-# Go modules below tests/support, each with its own lock (go.sum): CNCF distribution 3, and actionlint.
-go_tools=(registry3 actionlint)
+# Go modules below tests/support, each with its own lock (go.sum): CNCF distribution 3, actionlint, and BuildKit's Dockerfile checks.
+go_tools=(registry3 actionlint dockerlint)
 
 # install_tools LOGS: what is there already, of the same version, is left alone.
 install_tools() {
