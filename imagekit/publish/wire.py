@@ -126,7 +126,7 @@ class Wire:
 
         `scope` names what a token is kept for (the repository). Raises `TransientError`, `AccessDeniedError`.
         """
-        asked = target
+        asked, answer = target, None
         try:
             for _ in range(_REDIRECTS):
                 answer = self._authorized(method, asked, scope, headers or {}, body)
@@ -146,6 +146,9 @@ class Wire:
         except BaseException:
             self._drop(asked.place)
             raise
+        finally:
+            if answer is not None:  # one that ends with its connection holds the socket itself
+                answer.close()
 
     def target(self, path: str) -> Target:
         """What lies under a path at the registry itself."""
