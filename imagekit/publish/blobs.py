@@ -10,8 +10,8 @@ from pathlib import Path
 from imagekit.log import progress
 from imagekit.oci import Digest
 from imagekit.process import now
+from imagekit.publish.answer import CHUNK
 from imagekit.publish.errors import DigestMismatchError, MissingObjectError
-from imagekit.publish.wire import CHUNK
 
 _TELL_EVERY = 2.0
 OpenAt = Callable[[int], Iterator[bytes]]

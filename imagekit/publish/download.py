@@ -5,9 +5,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 
-from imagekit.publish.errors import DigestMismatchError, MissingObjectError, RegistryError, RegistryUnavailableError
+from imagekit.publish.answer import CHUNK, said
+from imagekit.publish.errors import (
+    DigestMismatchError,
+    MissingObjectError,
+    RegistryError,
+    RegistryUnavailableError,
+    TransientError,
+)
 from imagekit.publish.model import Descriptor
-from imagekit.publish.wire import CHUNK, UNAVAILABLE, TransientError, Wire, said
+from imagekit.publish.wire import UNAVAILABLE, Wire
 
 
 def fetched(wire: Wire, repository: str, descriptor: Descriptor) -> Iterator[bytes]:

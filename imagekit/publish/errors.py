@@ -21,6 +21,10 @@ class ReadOnlyError(RegistryError):
     """The registry takes nothing: it is in maintenance, or its storage is mounted read-only."""
 
 
+class TransientError(RegistryError):
+    """A failure that another try may heal; never leaves this package."""
+
+
 class LockedError(ToolError):
     """Another publisher holds the repository."""
 

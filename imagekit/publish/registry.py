@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 
 from imagekit.oci import Digest, Reference
 from imagekit.publish.address import Target, target_of
+from imagekit.publish.answer import read_small, said
 from imagekit.publish.blobs import BlobSource
 from imagekit.publish.credentials import Credentials, find_credentials
 from imagekit.publish.download import fetched
@@ -27,7 +28,7 @@ from imagekit.publish.errors import (
 )
 from imagekit.publish.model import MANIFEST_LIMIT, MANIFEST_TYPES, Descriptor, Manifest, parse_manifest
 from imagekit.publish.upload import uploaded
-from imagekit.publish.wire import Body, Patience, Wire, read_small, said
+from imagekit.publish.wire import Body, Patience, Wire
 
 _PAGE_LIMIT = 4 << 20
 # All pages of a listing, which stay in memory: half a million tags of 60 characters, ten an hour for five years.

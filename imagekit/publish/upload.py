@@ -13,9 +13,10 @@ from urllib.parse import quote
 
 from imagekit.errors import ImagekitError
 from imagekit.publish.address import Target, target_of
+from imagekit.publish.answer import read_small, said
 from imagekit.publish.blobs import BlobSource, Meter, Outflow
-from imagekit.publish.errors import RegistryError, StorageFullError
-from imagekit.publish.wire import Body, TransientError, Wire, read_small, said
+from imagekit.publish.errors import RegistryError, StorageFullError, TransientError
+from imagekit.publish.wire import Body, Wire
 
 # What a resumed upload may lose; memory does not depend on it, as a piece is streamed in chunks of 1 MiB.
 PIECE = 64 << 20

@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from imagekit.log import progress
 from imagekit.publish.address import Place, Target, registry_place, target_of
+from imagekit.publish.answer import read_small, said
 from imagekit.publish.auth import authorization, parse_challenge
 from imagekit.publish.credentials import Credentials
 from imagekit.publish.errors import (
@@ -20,13 +21,11 @@ from imagekit.publish.errors import (
     InsecureAddressError,
     RegistryError,
     RegistryUnavailableError,
-    TooLargeError,
+    TransientError,
 )
 from imagekit.publish.storage import demand_writable
 
 T = TypeVar("T")
-CHUNK = 1 << 20
-_SMALL_LIMIT = 1 << 20
 _REDIRECTS = 5
 _REDIRECT_STATUSES = (301, 302, 303, 307, 308)
 _PASSING_STATUSES = (408, 425, 429, 500, 502, 503, 504)
@@ -38,10 +37,6 @@ _WRITES = ("POST", "PUT", "PATCH")
 
 
 UNAVAILABLE = "Is the registry running? Running the same command again goes on where this one stopped."
-
-
-class TransientError(RegistryError):
-    """A failure that another try may heal; never leaves this package."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -270,45 +265,6 @@ class Wire:
         connection = self._connections().pop(place, None)
         if connection is not None:
             connection.close()
-
-
-def read_small(
-    answer: http.client.HTTPResponse, patience: Patience, *, limit: int = _SMALL_LIMIT, what: str = "an answer"
-) -> bytes:
-    """Read an answer of at most `limit` bytes, within the time for small answers; raises `TooLargeError`.
-
-    An answer that says to be longer is not read at all. `what` names it in errors.
-    """
-    _demand_small(answer.length or 0, limit, what)
-    ends, parts, size = time.monotonic() + patience.answer, [], 0
-    while chunk := answer.read1(CHUNK):
-        parts.append(chunk)
-        size += len(chunk)
-        _demand_small(size, limit, what)
-        if time.monotonic() > ends:
-            raise TransientError(f"the answer was not complete after {patience.answer:.0f} s")
-    if answer.length:
-        raise TransientError(f"the answer broke off, {answer.length} bytes before its end")
-    answer.read()  # lets the connection know that the answer is over
-    return b"".join(parts)
-
-
-def _demand_small(size: int, limit: int, what: str) -> None:
-    if size > limit:
-        raise TooLargeError(
-            f"{what}: the answer is larger than the {limit} bytes that it may have, so it was not read",
-            hint="The registry, or something before it, is broken or hostile: ask whoever runs it.",
-        )
-
-
-def said(answer: http.client.HTTPResponse, patience: Patience) -> str:
-    """What an error answer says, in one line of printable characters."""
-    try:
-        text = read_small(answer, patience).decode("utf-8", "replace")
-    except (OSError, http.client.HTTPException, RegistryError, TooLargeError):
-        text = ""
-    line = "".join(char if char.isprintable() else " " for char in text).strip()[:300]
-    return f"status {answer.status} {line}".strip()
 
 
 def _words(error: Exception) -> str:
