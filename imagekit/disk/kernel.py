@@ -8,13 +8,14 @@ import lzma
 import struct
 from collections.abc import Iterable
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import TypeVar
 
 from imagekit.disk.errors import NotBootableError
 
 _PVH_NOTE = struct.pack("<III", 4, 4, 18) + b"Xen\0"  # XEN_ELFNOTE_PHYS32_ENTRY, in 32-bit form
 _PVH_NOTE_64 = struct.pack("<III", 4, 8, 18) + b"Xen\0"
 _LARGEST = 512 << 20  # the initrd of a general-purpose distribution with all firmware unpacks to some 400 MB
+_PIECE = 1 << 10
 Unpacked = TypeVar("Unpacked", bytes, bytearray)
 
 
@@ -103,24 +104,34 @@ def _module(path: Path) -> bytes:
 
 def _unpacked(data: bytes) -> bytes | None:
     if data[:4] == b"\x28\xb5\x2f\xfd":
-        import zstandard
-
-        with zstandard.ZstdDecompressor(max_window_size=1 << 27).stream_reader(data) as stream:
-            return _whole(stream)
+        return _unzstd(data)
     if data[:6] == b"\xfd7zXZ\0":
         # The kernel appends its own length after the stream, so a plain decompress() would complain.
         return _within(lzma.LZMADecompressor(memlimit=_LARGEST).decompress(data, _LARGEST + 1))
     if data[:2] == b"\x1f\x8b":
-        with gzip.GzipFile(fileobj=io.BytesIO(data)) as stream:
-            return _whole(stream)
+        return _gunzip(data)
     return None
 
 
-def _whole(stream: BinaryIO | gzip.GzipFile) -> bytes:
-    unpacked = bytearray()
-    while chunk := stream.read(1 << 20):
-        unpacked += chunk
+def _unzstd(data: bytes) -> bytes:
+    """One frame, after which the kernel appends its own length; each small piece unpacks to 32 MiB at most."""
+    import zstandard
+
+    unpacker, unpacked = zstandard.ZstdDecompressor(max_window_size=1 << 27).decompressobj(), bytearray()
+    for at in range(0, len(data), _PIECE):
+        unpacked += unpacker.decompress(data[at : at + _PIECE])
         _within(unpacked)
+        if unpacker.eof:
+            break
+    return bytes(unpacked)
+
+
+def _gunzip(data: bytes) -> bytes:
+    unpacked = bytearray()
+    with gzip.GzipFile(fileobj=io.BytesIO(data)) as stream:
+        while chunk := stream.read(1 << 20):
+            unpacked += chunk
+            _within(unpacked)
     return bytes(unpacked)
 
 

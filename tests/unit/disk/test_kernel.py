@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import lzma
 import struct
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,13 @@ def bz_image(payload: bytes) -> bytes:
 def test_a_kernel_is_unpacked(pack: object) -> None:
     assert callable(pack)
     assert bare_kernel(bz_image(pack(ELF))) == ELF
+
+
+@pytest.mark.parametrize("pack", [zstandard.compress, lzma.compress], ids=["zstd", "xz"])
+def test_a_large_kernel_is_unpacked_though_its_length_follows(pack: Callable[[bytes], bytes]) -> None:
+    """What arch/x86/boot/compressed does for packers that keep no length themselves (cmd_zstd22_with_size)."""
+    kernel = ELF + bytes(range(256)) * (5 << 12)
+    assert bare_kernel(bz_image(pack(kernel) + len(kernel).to_bytes(4, "little"))) == kernel
 
 
 @pytest.mark.parametrize(
