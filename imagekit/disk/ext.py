@@ -40,10 +40,14 @@ def write_image(target: Path, root: Path, *, label: str, size: int, inodes: int,
     _mke2fs(target, options, {}, root, label=label, size=size, epoch=epoch)
 
 
-def write_partition(disk: Path, where: Partition, root: Path, *, epoch: int) -> None:
-    """Write the tar `root` as the ext4 file system of a partition that GRUB can read."""
-    options = ["-t", "ext4"]
-    extended = {"offset": str(where.offset), "lazy_journal_init": "1"}
+def write_partition(disk: Path, where: Partition, root: Path, *, journal: bool, epoch: int) -> None:
+    """Write the tar `root` as the ext4 file system of a partition that GRUB can read.
+
+    GRUB replays no journal, so where it reads there must be none: after a power cut it and the kernel could see
+    different files under one name.
+    """
+    options = ["-t", "ext4"] if journal else ["-t", "ext4", "-O", "^has_journal"]
+    extended = {"offset": str(where.offset), **({"lazy_journal_init": "1"} if journal else {})}
     _mke2fs(disk, options, extended, root, label=where.label, size=where.size, epoch=epoch)
 
 

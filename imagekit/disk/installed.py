@@ -30,7 +30,7 @@ from imagekit.log import step
 from imagekit.oci import Digest
 from imagekit.room import room_for
 
-_RECIPE = 1  # raised whenever the same image makes another disk
+_RECIPE = 2  # raised whenever the same image makes another disk
 _FILES = 5  # the tar, the file system of it, and that three times in the disk
 _UNPACKED = 3  # what packed layers are taken to unpack to, until they are unpacked
 _UNDATED = 1735689600  # 2025-01-01, for an image that does not say when it was created
@@ -137,7 +137,7 @@ def _file_systems(disk: Path, plan: DiskPlan, boot: BootFiles, epoch: int) -> di
     write_fat(disk, plan.grub, boot.efi, disk.with_suffix(".efi"), epoch=epoch)
     for partition, files in contents:
         tar = ext.small_tar(disk.with_suffix(f".{partition.name}"), files, epoch=epoch)
-        ext.write_partition(disk, partition, tar, epoch=epoch)
+        ext.write_partition(disk, partition, tar, journal=partition is plan.persistent, epoch=epoch)
     places = (
         ("COS_ACTIVE", plan.state, "/cOS/active.img"),
         ("COS_PASSIVE", plan.state, "/cOS/passive.img"),

@@ -112,6 +112,8 @@ def test_every_file_system_is_clean_and_bears_its_label(disk: Path) -> None:
         assert part.label in head
         assert str(part.uuid) in head
         assert not {"64bit", "metadata_csum", "orphan_file"} & set(head.split()), "GRUB could not read it"
+        journal = "has_journal" in head.split()
+        assert journal == (part.label == "COS_PERSISTENT"), "GRUB replays no journal"
 
 
 @pytest.mark.parametrize(
