@@ -26,12 +26,18 @@ class Ended:
     words: tuple[str, ...]
 
 
-def forked(main: Callable[..., str], *arguments: object, home: Path) -> Ended:
-    """Run `main` to its end, natural or not; `home` is where it looks for docker's configuration."""
+def forked(main: Callable[..., str], *arguments: object, home: Path, kill_after: float | None = None) -> Ended:
+    """Run `main` to its end, natural or not; `home` is where it looks for docker's configuration.
+
+    `kill_after` so many seconds it is killed (signal 9), unless it has ended.
+    """
     reader, writer = _CONTEXT.Pipe(duplex=False)
     child = _CONTEXT.Process(target=_say, args=(writer, home, main, arguments))
     child.start()
     writer.close()
+    if kill_after is not None:
+        child.join(kill_after)
+        child.kill()
     child.join(_SECONDS)
     if child.exitcode is None:
         child.kill()

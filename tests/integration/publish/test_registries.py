@@ -10,6 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import count, repeat
 from pathlib import Path
+from random import Random
+from signal import SIGKILL
+from time import monotonic
 
 import pytest
 
@@ -32,9 +35,11 @@ ROOT = Path(__file__).parents[3]
 VERIFIER = NativeVerifier(fixed_key().public_key())
 
 
-def publisher(server: DockerRegistry, tag: str, folder: Path, kill_at: int = -1) -> Ended:
+def publisher(
+    server: DockerRegistry, tag: str, folder: Path, kill_at: int = -1, *, kill_after: float | None = None
+) -> Ended:
     """Run a publisher to its end, natural or not."""
-    return forked(publish, server.address, tag, folder, kill_at, home=folder)
+    return forked(publish, server.address, tag, folder, kill_at, home=folder, kill_after=kill_after)
 
 
 def user_tags(client: Registry) -> list[str]:
@@ -72,6 +77,26 @@ def test_kill_9_before_each_request_leaves_no_unproven_tag_and_a_rerun_completes
 @pytest.mark.nightly
 def test_kill_9_before_each_request_on_each_registry(server: DockerRegistry, client: Registry, tmp_path: Path) -> None:
     check_kills(server, client, tmp_path, count())
+
+
+@pytest.mark.nightly
+def test_kill_9_at_fifty_random_moments(server: DockerRegistry, client: Registry, tmp_path: Path) -> None:
+    """Between requests too: while a blob is read, hashed, signed or waited for."""
+    assert publisher(server, "first", tmp_path / "first").words[0] == "published"  # the server of forks starts too
+    begun = monotonic()
+    assert publisher(server, "v0", tmp_path / "whole").words[0] == "published"
+    whole, dice, killed = monotonic() - begun, Random(20261127), 0
+    for number in range(50):
+        tag, folder = f"v{number + 1}", tmp_path / f"node{number}"
+        ended = publisher(server, tag, folder, kill_after=dice.uniform(0.0, whole))
+        killed += ended.code == -SIGKILL
+        reference = Reference(server.address, REPOSITORY, tag)
+        if client.resolve(reference) is not None:
+            assert verify_image(reference, client, VERIFIER).passed, f"round {number}"
+        assert publisher(server, tag, folder).words[0] in ("published", "no-op"), f"round {number}"
+        assert verify_image(reference, client, VERIFIER).passed
+    assert killed > 25
+    assert not [tag for tag in client.tags(REPOSITORY) if "claim" in tag]
 
 
 @dataclass(slots=True)
