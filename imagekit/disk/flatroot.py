@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import mmap
+import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from posixpath import dirname, join, normpath
@@ -12,6 +13,7 @@ from posixpath import dirname, join, normpath
 from imagekit.disk.errors import ImageContentError
 from imagekit.disk.flatten import flatten
 from imagekit.disk.partitions import BLOCK
+from imagekit.disk.tarstream import BLOCK as SECTOR
 from imagekit.disk.tarstream import Entry, Source, entries
 from imagekit.oci import Digest
 
@@ -78,10 +80,47 @@ class FlatRoot:
 
 
 def flat_root(layout: Path, manifest: Digest, tar: Path) -> FlatRoot:
-    """Write an image's root file system to the file `tar` and index it; raises `ImageContentError`."""
+    """Write an image's root file system to the file `tar` and index it; raises `ImageContentError`.
+
+    A folder stands before what is in it.
+    """
     with tar.open("wb", buffering=0) as sink:
         flatten(layout, manifest, sink)
-    return index_tar(tar)
+    root = index_tar(tar)
+    return root if folders_first(root.members) else index_tar(with_folders_first(tar))
+
+
+def folders_first(members: Iterable[str]) -> bool:
+    """Whether every folder was named before what is in it."""
+    seen = {""}
+    for path in members:
+        if dirname(path) not in seen:
+            return False
+        seen.add(path)
+    return True
+
+
+def with_folders_first(tar: Path) -> Path:
+    """Rewrite a tar so that it begins with its folders; mke2fs wants it so, and layers are merged from the top."""
+    folders: dict[str, bytes] = {}
+    rest: list[tuple[int, int]] = []
+    ordered = tar.with_suffix(".ordered")
+    with tar.open("rb") as stream, ordered.open("wb", buffering=0) as sink:
+        with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as whole:
+            source, at = Source([whole]), 0  # type: ignore[list-item]  # a map is read as bytes are
+            for entry in entries(source):
+                begun, at = at, at + len(entry.raw) + entry.padded
+                source.copy(entry.padded, _nowhere)
+                if entry.is_directory:
+                    folders[entry.path] = entry.raw
+                else:
+                    rest.append((begun, at))
+        sink.write(b"".join(folders[path] for path in sorted(folders)))
+        for begun, end in rest:
+            while begun < end:
+                begun += os.copy_file_range(stream.fileno(), sink.fileno(), end - begun, begun)
+        sink.write(bytes(2 * SECTOR))
+    return ordered.replace(tar)
 
 
 def index_tar(tar: Path) -> FlatRoot:

@@ -7,6 +7,7 @@ https://github.com/opencontainers/image-spec/blob/main/layer.md#representing-cha
 
 from __future__ import annotations
 
+import tarfile
 import tempfile
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -37,6 +38,7 @@ def flatten(layout: Path, manifest: Digest, sink: IO[bytes]) -> int:
     merge = _Merge(writer.write, Allowance(manifest, found))
     for layer in reversed(found):
         _one_layer(layout, layer, merge)
+    merge.make_folders()
     writer.write(bytes(2 * BLOCK))
     writer.flush()
     return writer.total
@@ -89,6 +91,23 @@ class _Merge:
 
     def layer(self) -> _Sheet:
         return _Sheet(self)
+
+    def make_folders(self) -> None:
+        """Folders that no layer names, as where an image is unpacked: root's, 0755."""
+        taken, missing = self.above.taken, set[str]()
+        for each in taken:
+            path = _parent(each)
+            while path and path not in missing and not taken.get(path):
+                if path in taken:
+                    raise ImageContentError(
+                        f"a layer puts files into /{path[:200]}, which is no folder in another layer",
+                        hint="Build the image so that each layer names the real path.",
+                    )
+                self.allowance.take(path)
+                missing.add(path)
+                path = _parent(path)
+        for path in sorted(missing):
+            self.write(_folder(path))
 
 
 class _Sheet:
@@ -188,6 +207,16 @@ class _Sheet:
             piece = self._spool.read(min(left, _BUFFER))
             self._merge.write(piece)
             left -= len(piece)
+
+
+def _parent(path: str) -> str:
+    return path.rpartition("/")[0]
+
+
+def _folder(path: str) -> bytes:
+    made = tarfile.TarInfo(path)
+    made.type, made.mode = tarfile.DIRTYPE, 0o755
+    return made.tobuf(tarfile.PAX_FORMAT, errors="surrogateescape")
 
 
 def _renamed(raw: bytes, *, path: str | None = None, link: str | None = None) -> bytes:

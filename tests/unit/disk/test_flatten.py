@@ -92,6 +92,22 @@ def test_folder_metadata_comes_from_the_top(tmp_path: Path) -> None:
     assert archive.getmember("p").mode == 0o700
 
 
+def test_folders_that_no_layer_names_are_made(tmp_path: Path) -> None:
+    archive = merged(tmp_path, layer(directory("a", mode=0o700)), layer(member("a/b/c/d"), member("e/f")))
+    assert names(archive) == {"a", "a/b", "a/b/c", "a/b/c/d", "e", "e/f"}
+    assert (archive.getmember("a").mode, archive.getmember("a/b").mode, archive.getmember("a/b").mtime) == (
+        0o700,
+        0o755,
+        0,
+    )
+
+
+@pytest.mark.parametrize("below", [symlink("bin", "usr/bin"), member("bin")], ids=["link", "file"])
+def test_a_file_below_what_is_no_folder_is_refused(tmp_path: Path, below: tuple[tarfile.TarInfo, bytes]) -> None:
+    with pytest.raises(ImageContentError, match="into /bin, which is no folder"):
+        merged(tmp_path, layer(below), layer(member("bin/tool")))
+
+
 def test_hard_links_survive(tmp_path: Path) -> None:
     archive = merged(tmp_path, layer(member("a", b"data"), hard_link("b", "a")))
     assert archive.getmember("b").islnk()
@@ -115,8 +131,8 @@ def test_extended_attributes_long_names_and_large_owners_pass_unchanged(tmp_path
 
 def test_gnu_long_names(tmp_path: Path) -> None:
     long = "d/" + "y" * 300
-    archive = merged(tmp_path, layer(member(long, b"1"), hard_link("z", long), form=tarfile.GNU_FORMAT))
-    assert names(archive) == {long, "z"}
+    archive = merged(tmp_path, layer(directory("d"), member(long, b"1"), hard_link("z", long), form=tarfile.GNU_FORMAT))
+    assert names(archive) == {"d", long, "z"}
 
 
 def test_container_marks_are_dropped(tmp_path: Path) -> None:
