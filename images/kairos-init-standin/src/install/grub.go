@@ -49,7 +49,7 @@ func copyMenu(root, dir string) error {
 }
 
 // efiMenu leads from the EFI partition to the menu.
-const efiMenu = "etc/cos/grub_efi.cfg"
+const efiMenu = "search --no-floppy --label --set=root COS_STATE\nset prefix=($root)/grub2\nconfigfile ($root)/grub2/grub.cfg\n"
 
 // copyEFI uses the fallback name only; no entry is made in the firmware's memory.
 func copyEFI(root, efi string) error {
@@ -72,7 +72,7 @@ func copyEFI(root, efi string) error {
 	}
 	// The signed GRUB looks in its distribution's directory, others in their own.
 	for _, place := range []string{"EFI/BOOT", "EFI/debian"} {
-		if err := copyFile(filepath.Join(root, efiMenu), filepath.Join(efi, place, "grub.cfg")); err != nil {
+		if err := durable.Write(filepath.Join(efi, place, "grub.cfg"), []byte(efiMenu), 0o644); err != nil {
 			return err
 		}
 	}
