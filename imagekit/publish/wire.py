@@ -82,6 +82,8 @@ class Wire:
         self._observe = observe
         self._grants: dict[str, str] = {}
         self._local = threading.local()
+        self._lock = threading.Lock()
+        self._open: set[http.client.HTTPConnection] = set()  # of all threads, those that ended included
 
     def retrying(self, what: str, work: Callable[[], T]) -> T:
         """Do `work` until it does not fail in passing; raises `RegistryUnavailableError` naming `what`."""
@@ -150,8 +152,10 @@ class Wire:
         return Target(self.place, path)
 
     def close(self) -> None:
-        """Close this thread's connections."""
-        for connection in self._connections().values():
+        """Close the connections of all threads; none of them may be in use."""
+        with self._lock:
+            left, self._open = self._open, set()
+        for connection in left:
             connection.close()
         self._connections().clear()
 
@@ -259,12 +263,16 @@ class Wire:
             else http.client.HTTPConnection(place.host, place.port, timeout=silence)
         )
         self._connections()[place] = made
+        with self._lock:
+            self._open.add(made)
         return made
 
     def _drop(self, place: Place) -> None:
         connection = self._connections().pop(place, None)
         if connection is not None:
             connection.close()
+            with self._lock:
+                self._open.discard(connection)
 
 
 def _words(error: Exception) -> str:

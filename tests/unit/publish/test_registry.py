@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from imagekit.errors import ImagekitError
@@ -42,6 +45,15 @@ def test_blob_goes_there_and_back(world: RegistrySimulator, client: Registry) ->
     assert b"".join(client.blob("x", BLOB)) == DATA
     assert _put(client) == 0
     assert world.received == len(DATA)
+
+
+def test_a_connection_of_a_thread_that_ended_is_closed_with_the_client(client: Registry) -> None:
+    """One that is not would be a ResourceWarning, which pytest takes for a failure."""
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(client.ping).result()
+    gc.collect()
+    client.close()
+    gc.collect()
 
 
 def test_empty_blob(client: Registry) -> None:
