@@ -6,20 +6,18 @@ from imagekit.lifecycle import ask
 from imagekit.lifecycle.model import Kind, Mode, Node, Scenario, Tally, World
 
 _FILLER = f"{ask.STATE}/imagekit-filler"
-_LEFT_MIB = 64
+_LEFT = 1.25  # of what travels: enough to begin with, and too little for what it unpacks to
 _NO_ROOM = r"\b(space|room|fits?|large|free|full)\b"
 _LOST = r"EOF|reset|refused|closed|broke|bytes|connect|unreachable"
 
 
 def disk_full(world: World, tally: Tally) -> None:
-    """Leave too little room for an image: the upgrade fails and every image is as it was."""
+    """Leave too little room for an image: the upgrade fails half-way and every image is as it was."""
     with world.machines.installed("disk-full") as node:
         tally.nodes.append(node)
-        before = ask.images(node)
-        _fill(node)
-        ask.refused_upgrade(
-            node, world.supply.target(Kind.NEXT), tally, because=r"\b(space|room|fits?|large|free|full)\b"
-        )
+        before, target = ask.images(node), world.supply.target(Kind.NEXT)
+        _fill(node, left=int(target.size * _LEFT))
+        ask.refused_upgrade(node, target, tally, because=_NO_ROOM)
         ask.demand(ask.images(node) == before, f"a failed upgrade left {ask.images(node)}, there was {before}")
 
 
@@ -43,12 +41,11 @@ def source_dies(world: World, tally: Tally) -> None:
         ask.stands_on(node, Mode.ACTIVE, target.version)
 
 
-def _fill(node: Node) -> None:
-    """All of the state partition but a little is one large file."""
-    free = f"$(( $(stat -f -c '%a * %S' {ask.STATE}) / 1048576 - {_LEFT_MIB} ))"
+def _fill(node: Node, *, left: int) -> None:
+    """All of the state partition but so many bytes is one large file."""
+    free = f"$(( $(stat -f -c '%a * %S' {ask.STATE}) - {left} ))"
     ask.answer(
-        node,
-        f"mount -o remount,rw {ask.STATE} && fallocate -l {free}M {_FILLER} && mount -o remount,ro {ask.STATE}",
+        node, f"mount -o remount,rw {ask.STATE} && fallocate -l {free} {_FILLER} && mount -o remount,ro {ask.STATE}"
     )
 
 

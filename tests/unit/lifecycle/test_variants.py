@@ -52,6 +52,7 @@ def files(folder: Path, digest: Digest) -> dict[str, bytes]:
         return {
             one.name: (archive.extractfile(one) or io.BytesIO()).read() if one.isfile() else one.linkname.encode()
             for one in archive
+            if not one.isdir()
         }
 
 
