@@ -147,6 +147,8 @@ MUTATIONS = (
                 '	if path != "" {\n		return nil\n	}\n	file, err := os.Open(path)\n',
             ),
             _go("imagefile/image.go", "return sync(path, device)", "return nil"),
+            # The kernel writes the names of a folder with a file that is new in it.
+            _go("imagefile/label.go", "return errors.Join(err, file.Sync())", "return err"),
             _go(
                 "node/node.go",
                 'err := syscall.Mount("", point, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, "")',
