@@ -105,16 +105,12 @@ def with_folders_first(tar: Path) -> Path:
     folders: dict[str, bytes] = {}
     rest: list[tuple[int, int]] = []
     ordered = tar.with_suffix(".ordered")
+    for entry, begun in _located(tar):
+        if entry.is_directory:
+            folders[entry.path] = entry.raw
+        else:
+            rest.append((begun, begun + len(entry.raw) + entry.padded))
     with tar.open("rb") as stream, ordered.open("wb", buffering=0) as sink:
-        with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as whole:
-            source, at = Source([whole]), 0  # type: ignore[list-item]  # a map is read as bytes are
-            for entry in entries(source):
-                begun, at = at, at + len(entry.raw) + entry.padded
-                source.copy(entry.padded, _nowhere)
-                if entry.is_directory:
-                    folders[entry.path] = entry.raw
-                else:
-                    rest.append((begun, at))
         sink.write(b"".join(folders[path] for path in sorted(folders)))
         for begun, end in rest:
             while begun < end:
@@ -126,20 +122,25 @@ def with_folders_first(tar: Path) -> Path:
 def index_tar(tar: Path) -> FlatRoot:
     """Index a tar that `flatten` wrote."""
     members: dict[str, Member] = {}
-    blocks = at = 0
+    blocks = 0
     names: dict[str, int] = {}
-    with tar.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as whole:
-        source = Source([whole])  # type: ignore[list-item]  # a map is read as bytes are
-        for entry in entries(source):
-            at += len(entry.raw)
-            members[entry.path] = Member(entry.kind, entry.link, at, entry.size)
-            source.copy(entry.padded, _nowhere)
-            at += entry.padded
-            blocks += _blocks(entry)
-            parent = dirname(entry.path)
-            names[parent] = names.get(parent, 0) + 12 + len(entry.path) - len(parent)
+    for entry, begun in _located(tar):
+        members[entry.path] = Member(entry.kind, entry.link, begun + len(entry.raw), entry.size)
+        blocks += _blocks(entry)
+        parent = dirname(entry.path)
+        names[parent] = names.get(parent, 0) + 12 + len(entry.path) - len(parent)
     blocks += sum(size * 3 // 2 // BLOCK for size in names.values())
     return FlatRoot(tar, members, blocks)
+
+
+def _located(tar: Path) -> Iterator[tuple[Entry, int]]:
+    """Each entry of a tar, and where its headers begin."""
+    with tar.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as whole:
+        source, at = Source([whole]), 0  # type: ignore[list-item]  # a map is read as bytes are
+        for entry in entries(source):
+            yield entry, at
+            source.copy(entry.padded, _nowhere)
+            at += len(entry.raw) + entry.padded
 
 
 def _blocks(entry: Entry) -> int:
