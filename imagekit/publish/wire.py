@@ -81,9 +81,8 @@ class Wire:
         self._credentials = credentials
         self._observe = observe
         self._grants: dict[str, str] = {}
-        self._local = threading.local()
-        self._lock = threading.Lock()
-        self._open: set[http.client.HTTPConnection] = set()  # of all threads, those that ended included
+        # One for each thread and place; a thread that got the number of an ended one goes on with its connection.
+        self._connections: dict[tuple[int, Place], http.client.HTTPConnection] = {}
 
     def retrying(self, what: str, work: Callable[[], T]) -> T:
         """Do `work` until it does not fail in passing; raises `RegistryUnavailableError` naming `what`."""
@@ -153,11 +152,8 @@ class Wire:
 
     def close(self) -> None:
         """Close the connections of all threads; none of them may be in use."""
-        with self._lock:
-            left, self._open = self._open, set()
-        for connection in left:
-            connection.close()
-        self._connections().clear()
+        while self._connections:
+            self._connections.popitem()[1].close()
 
     def _redirected(self, answer: http.client.HTTPResponse, asked: Target) -> Target:
         """Where a redirect leads; never from TLS to plain HTTP."""
@@ -246,14 +242,9 @@ class Wire:
             )
         return read_small(answer, self.patience)
 
-    def _connections(self) -> dict[Place, http.client.HTTPConnection]:
-        if not hasattr(self._local, "connections"):
-            self._local.connections = {}
-        found: dict[Place, http.client.HTTPConnection] = self._local.connections
-        return found
-
     def _connection(self, place: Place) -> http.client.HTTPConnection:
-        known = self._connections().get(place)
+        mine = (threading.get_ident(), place)
+        known = self._connections.get(mine)
         if known is not None:
             return known
         silence = self.patience.silence
@@ -262,17 +253,13 @@ class Wire:
             if place.scheme == "https"
             else http.client.HTTPConnection(place.host, place.port, timeout=silence)
         )
-        self._connections()[place] = made
-        with self._lock:
-            self._open.add(made)
+        self._connections[mine] = made
         return made
 
     def _drop(self, place: Place) -> None:
-        connection = self._connections().pop(place, None)
+        connection = self._connections.pop((threading.get_ident(), place), None)
         if connection is not None:
             connection.close()
-            with self._lock:
-                self._open.discard(connection)
 
 
 def _words(error: Exception) -> str:
