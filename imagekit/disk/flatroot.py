@@ -11,7 +11,7 @@ from pathlib import Path
 from posixpath import dirname, join, normpath
 
 from imagekit.disk.errors import ImageContentError
-from imagekit.disk.flatten import flatten
+from imagekit.disk.flatten import NODE_FOLDERS, flatten
 from imagekit.disk.partitions import BLOCK
 from imagekit.disk.tarstream import BLOCK as SECTOR
 from imagekit.disk.tarstream import Entry, Source, entries
@@ -80,12 +80,12 @@ class FlatRoot:
 
 
 def flat_root(layout: Path, manifest: Digest, tar: Path) -> FlatRoot:
-    """Write an image's root file system to the file `tar` and index it; raises `ImageContentError`.
+    """Write an image's root file system, as a node has it, to the file `tar` and index it; raises `ImageContentError`.
 
-    A folder stands before what is in it.
+    `NODE_FOLDERS` are in it whether or not the image has them. A folder stands before what is in it.
     """
     with tar.open("wb", buffering=0) as sink:
-        flatten(layout, manifest, sink)
+        flatten(layout, manifest, sink, folders=NODE_FOLDERS)
     root = index_tar(tar)
     return root if folders_first(root.members) else index_tar(with_folders_first(tar))
 

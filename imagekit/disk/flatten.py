@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import tarfile
 import tempfile
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,11 +26,19 @@ _OPAQUE = ".wh..wh..opq"
 # With these systemd takes a machine for a container and ignores its kernel command line.
 _DROPPED = frozenset({".dockerenv", "run/.containerenv"})
 _BUFFER = 1 << 20
+# What Kairos makes in every image file and medium that it writes (`CreateDirStructure` of agent and ISO builder), with
+# its modes. An image need not have them, and without /oem immucore stops and leaves a bare read-only root.
+NODE_FOLDERS: Mapping[str, int] = {
+    **dict.fromkeys(("run", "dev", "boot", "usr/local", "oem"), 0o755),
+    **dict.fromkeys(("proc", "sys"), 0o555),
+    "tmp": 0o1777,
+}
 
 
-def flatten(layout: Path, manifest: Digest, sink: IO[bytes]) -> int:
+def flatten(layout: Path, manifest: Digest, sink: IO[bytes], *, folders: Mapping[str, int] | None = None) -> int:
     """Write the image's root file system as one tar to `sink`; returns the bytes written.
 
+    `folders` (path to mode) are made where the image has nothing of that name; `NODE_FOLDERS` for what is booted.
     Raises `ImageContentError` when any blob differs from its digest or a layer holds hostile or damaged entries;
     what was written until then must be thrown away.
     """
@@ -38,7 +47,7 @@ def flatten(layout: Path, manifest: Digest, sink: IO[bytes]) -> int:
     merge = _Merge(writer.write, Allowance(manifest, found))
     for layer in reversed(found):
         _one_layer(layout, layer, merge)
-    merge.make_folders()
+    merge.make_folders(folders or {})
     writer.write(bytes(2 * BLOCK))
     writer.flush()
     return writer.total
@@ -92,10 +101,11 @@ class _Merge:
     def layer(self) -> _Sheet:
         return _Sheet(self)
 
-    def make_folders(self) -> None:
-        """Folders that no layer names, as where an image is unpacked: root's, 0755."""
+    def make_folders(self, asked: Mapping[str, int]) -> None:
+        """Folders that no layer names, root's: those `asked` for, and as where an image is unpacked the parents, 0755."""
         taken, missing = self.above.taken, set[str]()
-        for each in taken:
+        lacking = [path for path in asked if path not in taken and taken.get(_parent(path)) is not False]
+        for each in (*taken, *(f"{path}/" for path in lacking)):
             path = _parent(each)
             while path and path not in missing and not taken.get(path):
                 if path in taken:
@@ -107,7 +117,7 @@ class _Merge:
                 missing.add(path)
                 path = _parent(path)
         for path in sorted(missing):
-            self.write(_folder(path))
+            self.write(_folder(path, asked.get(path, 0o755) if path in lacking else 0o755))
 
 
 class _Sheet:
@@ -213,9 +223,9 @@ def _parent(path: str) -> str:
     return path.rpartition("/")[0]
 
 
-def _folder(path: str) -> bytes:
+def _folder(path: str, mode: int) -> bytes:
     made = tarfile.TarInfo(path)
-    made.type, made.mode = tarfile.DIRTYPE, 0o755
+    made.type, made.mode = tarfile.DIRTYPE, mode
     return made.tobuf(tarfile.PAX_FORMAT, errors="surrogateescape")
 
 

@@ -32,7 +32,9 @@ _SHIM = (r"usr/lib/shim/shimx64\.efi\.signed", r"boot/efi/EFI/(?!BOOT)[^/]+/shim
 _SIGNED = (r"usr/lib/grub/x86_64-efi-signed/grubx64\.efi\.signed", r"boot/efi/EFI/(?!BOOT)[^/]+/grubx64\.efi")
 _MOK = (r"usr/lib/shim/mmx64\.efi(\.signed)?", r"boot/efi/EFI/(?!BOOT)[^/]+/mmx64\.efi")
 _UNSIGNED = (r"usr/lib/grub/x86_64-efi/monolithic/grubx64\.efi",)
-_STATE_MOUNTS = ("/run/cos/state/", "/run/initramfs/cos-state/")
+# Kairos's own grub.cfg loads it: Debian and RHEL, then RHEL's EFI partition
+_FONT = (r"usr/share/grub/unicode\.pf2", r"boot/efi/EFI/[^/]+/fonts/unicode\.pf2", r"boot/grub2?/fonts/unicode\.pf2")
+_STATE_MOUNTS = ("/run/cos/state/", "/run/initramfs/cos-state/", "/tmp/mnt/STATE/")
 _ENVIRONMENT = 1024  # bytes, always: GRUB writes into the block that is there
 _LBA_IN_BOOT, _JUMP_IN_BOOT, _LBA_IN_CORE = 0x5C, 0x66, 0x1F4
 
@@ -149,6 +151,8 @@ def state_files(root: FlatRoot) -> dict[str, bytes]:
     for name in _EFI_MODULES:
         if data := root.read(f"/usr/lib/grub/x86_64-efi/{name}.mod"):
             made[f"grub2/x86_64-efi/{name}.mod"] = data
+    if font := _one(root, _FONT):
+        made |= {f"{place}/fonts/unicode.pf2": font for place in ("grub", "grub2")}
     made["grub_oem_env"] = environment(_entry_name(root))
     made["boot_assessment"] = environment({})
     made |= {"grub_boot_assessment": _ASSESSMENT.encode(), "grubcustom": _CUSTOM.encode()}

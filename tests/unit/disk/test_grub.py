@@ -69,23 +69,41 @@ def test_menu_modules_and_environment_are_there_for_both_firmwares(tmp_path: Pat
     assert len(files["boot_assessment"]) == len(files["grub_oem_env"]) == 1024
 
 
+@pytest.mark.parametrize(
+    "place",
+    ["usr/share/grub/unicode.pf2", "boot/efi/EFI/rocky/fonts/unicode.pf2", "boot/grub2/fonts/unicode.pf2"],
+)
+def test_the_font_that_the_menu_loads_is_where_grub_looks_for_it(tmp_path: Path, place: str) -> None:
+    """K11: real Kairos's grub.cfg loads `unicode`; without the file each boot begins with an error."""
+    files = state_files(root(tmp_path, *MODULES, *MENU, member(place, b"font")))
+    assert (files["grub/fonts/unicode.pf2"], files["grub2/fonts/unicode.pf2"]) == (b"font", b"font")
+
+
+def test_an_image_without_the_font_still_boots(tmp_path: Path) -> None:
+    assert not [name for name in state_files(root(tmp_path, *MODULES, *MENU)) if "fonts" in name]
+
+
 def test_a_name_for_the_menu_comes_from_os_release(tmp_path: Path) -> None:
     release = member("usr/lib/os-release", b'ID=x\nGRUB_ENTRY_NAME="My node"\n')
     files = state_files(root(tmp_path, *MODULES, *MENU, release, symlink("etc/os-release", "../usr/lib/os-release")))
     assert files["grub_oem_env"].startswith(b"# GRUB Environment Block\ndefault_menu_entry=My node\n###")
 
 
-def test_what_the_images_after_install_stage_writes_to_the_state_partition_is_written(tmp_path: Path) -> None:
+@pytest.mark.parametrize("mount", ["/run/cos/state", "/run/initramfs/cos-state", "/tmp/mnt/STATE"])
+def test_what_the_images_after_install_stage_writes_to_the_state_partition_is_written(
+    tmp_path: Path, mount: str
+) -> None:
+    """The last of these is where real Kairos mounts COS_STATE in its own 08_grub.yaml."""
     stage = b"""
 stages:
   boot: [{files: [{path: /run/cos/state/not-this, content: x}]}]
   after-install:
     - files:
-        - {path: /run/cos/state/grub_boot_assessment, content: "theirs\\n", permissions: 0644}
-        - {path: /run/cos/state/../../etc/passwd, content: no}
+        - {path: MOUNT/grub_boot_assessment, content: "theirs\\n", permissions: 0644}
+        - {path: MOUNT/../../etc/passwd, content: no}
         - {path: /etc/elsewhere, content: no}
     - commands: [reboot]
-"""
+""".replace(b"MOUNT", mount.encode())
     files = state_files(root(tmp_path, *MODULES, *MENU, member("system/oem/08_grub.yaml", stage)))
     assert files["grub_boot_assessment"] == b"theirs\n"
     assert b"grub_boot_assessment" in files["grubcustom"]

@@ -43,6 +43,40 @@ def test_no_earlier_pattern_softens_a_fatal_line(pattern: Pattern) -> None:
     assert pattern.severity is not Severity.FATAL or found.severity is Severity.FATAL
 
 
+# K7: what GRUB of a good real Kairos node prints at each boot, and goes on.
+GOOD = [
+    "error: no such device: /grub_oem_env.",
+    "error: no such device: /grubenv.",
+    "error: no such device: /grubcustom.",
+    "error: no such device: /boot_assessment.",
+    "error: file `/grub/fonts/unicode.pf2' not found.",
+    "error: file `/grub2/fonts/unicode.pf2' not found.",
+    "error: file `/grub/i386-pc/all_video.mod' not found.",
+]
+DEAD = [
+    "grub rescue>",
+    "error: no such partition.",
+    "error: no such device: COS_STATE.",
+    "error: no such device: 1a2b3c4d-0000-1111-2222-333344445555.",
+    "error: file `//cOS/active.img' not found.",
+    "error: file `/cOS/recovery.squashfs' not found.",
+    "error: file `/boot/vmlinuz' not found.",
+    "error: file `/boot/initrd' not found.",
+]
+
+
+@pytest.mark.parametrize("line", GOOD)
+def test_what_grub_goes_on_after_is_no_end(line: str) -> None:
+    assert first(line) is None
+
+
+@pytest.mark.parametrize("line", DEAD)
+def test_what_grub_cannot_start_without_is_the_end(line: str) -> None:
+    found = first(line)
+    assert found is not None
+    assert found.severity is Severity.FATAL
+
+
 def test_escape_codes_are_taken_out() -> None:
     assert clean("[\x1b[0;1;31mFAILED\x1b[0m] Failed to start x\x1b]0;title\x07\r") == "[FAILED] Failed to start x"
     assert len(clean("x" * 10_000)) == 2000
