@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from imagekit.app import node
+from imagekit.app.needs import libvirt_uri
+from imagekit.artifact.live import live_iso
 from imagekit.bench.model import Goal, Row
 from imagekit.bench.plain import PlainBoot, boot_plain
 from imagekit.bench.reference import reference_image
 from imagekit.bench.subject import Subject
-from imagekit.disk.live import live_iso
-from imagekit.pipeline import node
-from imagekit.pipeline.needs import libvirt_uri
+from imagekit.machine.interface import DISKLESS, BootRecord, Road
 from imagekit.services.libvirtd import libvirt
-from imagekit.vm.interface import DISKLESS, BootRecord, Road
 
 GOALS = {Road.FAST: Goal(limit=0.4), Road.LIVE: Goal(limit=0.6)}
 _AGAINST = "plain Debian, cloud-init, dracut"

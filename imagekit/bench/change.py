@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imagekit import process
+from imagekit.base import process
 from imagekit.bench.clone import Ran, cloned, run_in, share_base, verdict_note
 from imagekit.bench.model import Goal, Row
 from imagekit.bench.subject import Subject, program

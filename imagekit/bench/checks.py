@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-from imagekit import process
+from imagekit.app import node
+from imagekit.base import process
+from imagekit.base.log import progress, step
 from imagekit.bench.model import Goal, Row
 from imagekit.bench.subject import Subject
-from imagekit.log import progress, step
-from imagekit.pipeline import node
-from imagekit.verify.runner import run_suites
-from imagekit.vm.interface import Road, SshTarget
+from imagekit.checks.runner import run_suites
+from imagekit.machine.interface import Road, SshTarget
 
 if TYPE_CHECKING:
     from testinfra.host import Host

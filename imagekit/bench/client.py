@@ -11,13 +11,13 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from imagekit import process
+from imagekit.base import process
 from imagekit.bench.pusher import reset_peak, resident
-from imagekit.oci import Digest, Reference
-from imagekit.publish.pull import pull_image
-from imagekit.publish.push import copy_image, push_image
-from imagekit.publish.registry import Registry
-from imagekit.publish.verify import verify_content
+from imagekit.oci.reference import Digest, Reference
+from imagekit.registry.client import Registry
+from imagekit.registry.pull import pull_image
+from imagekit.registry.transfer import copy_image, push_image
+from imagekit.trust.verify import verify_content
 
 
 def move(address: str, name: str, layouts: list[Path], digests: list[Digest], into: Path) -> dict[str, object]:

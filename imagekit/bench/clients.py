@@ -15,16 +15,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from imagekit import process
+from imagekit.base import process
+from imagekit.base.errors import ConfigError
+from imagekit.base.log import step
 from imagekit.bench.cost import cost_of
 from imagekit.bench.madelayout import large_blob, made_image
 from imagekit.bench.model import Bound, Goal, Row
 from imagekit.bench.subject import Subject
-from imagekit.errors import ConfigError
-from imagekit.log import step
-from imagekit.oci import MEDIA_TYPE_MANIFEST, Digest
+from imagekit.machine.ports import reserved_port
+from imagekit.oci.reference import MEDIA_TYPE_MANIFEST, Digest
 from imagekit.services.registry import registry
-from imagekit.vm.ports import reserved_port
 
 GIB = 1 << 30
 _TOP = 1 << 20

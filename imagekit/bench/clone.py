@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from imagekit import process
+from imagekit.app.runs import find_run
+from imagekit.base import process
+from imagekit.base.errors import ToolError
+from imagekit.base.log import progress
 from imagekit.bench.subject import program
 from imagekit.config.load import SETTINGS_FILE, Project
-from imagekit.errors import ToolError
-from imagekit.log import progress
-from imagekit.pipeline.runs import find_run
+from imagekit.machine.ports import reserved_port
 from imagekit.report.result import RunResult, read_result
 from imagekit.services.control import down
-from imagekit.vm.ports import reserved_port
 
 _TIMEOUT = 7200.0
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from imagekit import process
+from imagekit.base import process
 
 
 @dataclass(slots=True)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from imagekit.artifact.formats import to_qcow2
+from imagekit.artifact.installed import write_installed
+from imagekit.artifact.programs import find
+from imagekit.artifact.sparse import sha256_of
 from imagekit.bench.cost import Cost, cost, cost_of
 from imagekit.bench.model import Bound, Goal, Row, median
 from imagekit.bench.subject import Subject
 from imagekit.build.builder import Build
-from imagekit.disk.formats import to_qcow2
-from imagekit.disk.installed import write_installed
-from imagekit.disk.programs import find
-from imagekit.disk.sparse import sha256_of
 
 _ROUNDS = 3
 _TIMEOUT = 900.0

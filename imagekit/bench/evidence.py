@@ -5,24 +5,24 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
+from imagekit.artifact.packagelist import Package
+from imagekit.base.log import step
 from imagekit.bench.cost import cost_of
 from imagekit.bench.madelayout import large_blob, made_image
 from imagekit.bench.model import Bound, Goal, Row, median
 from imagekit.bench.subject import Subject, program
-from imagekit.evidence.sbom import cyclonedx, sbom_statement
-from imagekit.evidence.spdx import spdx, spdx_statement
-from imagekit.evidence.statement import Statement, signature_statement
-from imagekit.evidence.testresult import result_statement
-from imagekit.log import step
-from imagekit.oci import Digest, Reference
-from imagekit.packages import Package
-from imagekit.publish.push import push_image
-from imagekit.publish.referrers import attach_bundle
-from imagekit.publish.registry import Registry
+from imagekit.checks.outcome import CheckResult, Outcome, SuiteResult
+from imagekit.machine.ports import reserved_port
+from imagekit.oci.reference import Digest, Reference
+from imagekit.registry.client import Registry
+from imagekit.registry.referrers import attach_bundle
+from imagekit.registry.transfer import push_image
 from imagekit.services.registry import registry
-from imagekit.sign.keys import KeyStore
-from imagekit.verify.outcome import CheckResult, Outcome, SuiteResult
-from imagekit.vm.ports import reserved_port
+from imagekit.trust.evidence.sbom import cyclonedx, sbom_statement
+from imagekit.trust.evidence.spdx import spdx, spdx_statement
+from imagekit.trust.evidence.statement import Statement, signature_statement
+from imagekit.trust.evidence.testresult import result_statement
+from imagekit.trust.sign.keys import KeyStore
 
 _ROUNDS, _TIMEOUT = 5, 60.0
 _PACKAGES, _CHECKS = 400, 120

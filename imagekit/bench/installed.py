@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from imagekit.app import node
+from imagekit.app.needs import libvirt_uri
+from imagekit.artifact.live import live_iso
 from imagekit.bench.model import Goal, Row
 from imagekit.bench.subject import Subject
-from imagekit.disk.live import live_iso
-from imagekit.pipeline import node
-from imagekit.pipeline.needs import libvirt_uri
+from imagekit.machine.interface import BootRecord, Road
 from imagekit.services.libvirtd import libvirt
-from imagekit.vm.interface import BootRecord, Road
 
 GOAL = Goal(limit=1.5)
 _AGAINST = "live road of the same image"

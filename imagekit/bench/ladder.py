@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from imagekit.app.ladder import Wish, climb, with_seed
+from imagekit.base.process import now
 from imagekit.bench.model import Goal, Row
 from imagekit.bench.subject import Subject
-from imagekit.lifecycle.runner import Told
-from imagekit.lifecycle.start import itself
-from imagekit.pipeline.ladder import Wish, climb, with_seed
-from imagekit.process import now
+from imagekit.scenarios.runner import Told
+from imagekit.scenarios.start import itself
 
 _GOAL = Goal(limit=1.3)
 

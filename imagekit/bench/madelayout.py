@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from imagekit.oci import MEDIA_TYPE_MANIFEST, Digest
+from imagekit.oci.reference import MEDIA_TYPE_MANIFEST, Digest
 
 _CHUNK = 1 << 20
 _CONFIG = "application/vnd.oci.image.config.v1+json"

@@ -11,17 +11,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from imagekit import process
+from imagekit.artifact.programs import find
+from imagekit.artifact.seed import cidata
+from imagekit.base import process
+from imagekit.base.log import step
+from imagekit.base.waiting import Deadline, wait_until
 from imagekit.bench.reference import Reference
-from imagekit.disk.programs import find
-from imagekit.disk.seed import cidata
-from imagekit.log import step
-from imagekit.vm import libvirt as hypervisor
-from imagekit.vm import ssh
-from imagekit.vm.accel import acceleration
-from imagekit.vm.banner import BannerProbe
-from imagekit.vm.console import Console
-from imagekit.vm.domain import (
+from imagekit.machine import libvirt as hypervisor
+from imagekit.machine import ssh
+from imagekit.machine.accel import acceleration
+from imagekit.machine.banner import BannerProbe
+from imagekit.machine.console import Console
+from imagekit.machine.domain import (
     Disk,
     Domain,
     FirmwareState,
@@ -31,13 +32,12 @@ from imagekit.vm.domain import (
     domain_xml,
     user_network,
 )
-from imagekit.vm.errors import BootFailedError
-from imagekit.vm.folder import owned_folder
-from imagekit.vm.interface import VmShape
-from imagekit.vm.keys import KeyPair, fresh_pair
-from imagekit.vm.ports import reserved_port
-from imagekit.vm.profile import load_profile
-from imagekit.waiting import Deadline, wait_until
+from imagekit.machine.errors import BootFailedError
+from imagekit.machine.folder import owned_folder
+from imagekit.machine.interface import VmShape
+from imagekit.machine.keys import KeyPair, fresh_pair
+from imagekit.machine.ports import reserved_port
+from imagekit.machine.profile import load_profile
 
 # No fstab, so the root is mounted writable from the start; with "ro" cloud-init could not do its work.
 ARGUMENTS = "root=/dev/vda rw console=ttyS0 panic=-1"
@@ -54,7 +54,7 @@ class PlainBoot:
 
 
 def boot_plain(image: Reference, shape: VmShape, harness: Path, scratch: Path, uri: str) -> PlainBoot:
-    """Boot a copy of the reference image to its first login and end it; raises as `imagekit.vm.boot.boot`."""
+    """Boot a copy of the reference image to its first login and end it; raises as `imagekit.machine.boot.boot`."""
     emulator = find("qemu-system-x86_64", "qemu-system-x86")
     client, host = fresh_pair(), fresh_pair()
     with ExitStack() as stack:

@@ -6,14 +6,14 @@ import json
 import sys
 from pathlib import Path
 
-from imagekit import process
+from imagekit.base import process
+from imagekit.base.log import step
 from imagekit.bench.madelayout import MadeImage, large_blob, made_image
 from imagekit.bench.model import Bound, Goal, Row
 from imagekit.bench.subject import Subject
-from imagekit.log import step
-from imagekit.oci import Digest
+from imagekit.machine.ports import reserved_port
+from imagekit.oci.reference import Digest
 from imagekit.services.registry import registry
-from imagekit.vm.ports import reserved_port
 
 GIB = 1 << 30
 _TOP = 1 << 20

@@ -6,10 +6,10 @@ import json
 import sys
 from pathlib import Path
 
-from imagekit import process
-from imagekit.oci import Digest, Reference
-from imagekit.publish.push import push_image
-from imagekit.publish.registry import Registry
+from imagekit.base import process
+from imagekit.oci.reference import Digest, Reference
+from imagekit.registry.client import Registry
+from imagekit.registry.transfer import push_image
 
 REPOSITORY = "imagekit/bench"
 _STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")

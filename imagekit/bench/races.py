@@ -11,20 +11,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Barrier
 
+from imagekit.base.errors import ImagekitError
+from imagekit.base.log import step
+from imagekit.base.process import background
+from imagekit.base.waiting import Deadline, wait_until
 from imagekit.bench.madelayout import MadeImage, large_blob, made_image
 from imagekit.bench.model import Bound, Goal, Row
 from imagekit.bench.subject import Subject
-from imagekit.errors import ImagekitError
-from imagekit.log import step
-from imagekit.oci import Reference
-from imagekit.process import background
-from imagekit.publish.errors import TagExistsError
-from imagekit.publish.lock import locked
-from imagekit.publish.push import push_image
-from imagekit.publish.registry import Registry
-from imagekit.publish.tag import give_tag
-from imagekit.vm.ports import reserved_port
-from imagekit.waiting import Deadline, wait_until
+from imagekit.machine.ports import reserved_port
+from imagekit.oci.reference import Reference
+from imagekit.registry.client import Registry
+from imagekit.registry.errors import TagExistsError
+from imagekit.registry.lock import locked
+from imagekit.registry.tag import give_tag
+from imagekit.registry.transfer import push_image
 
 ROUNDS = 200
 REPOSITORY = "imagekit/races"
@@ -123,7 +123,7 @@ def _server(program: Path, folder: Path) -> Iterator[str]:
 
 
 def _answers(address: str) -> bool:
-    from imagekit.publish.wire import Patience
+    from imagekit.registry.wire import Patience
 
     try:
         with Registry(address, patience=Patience(attempts=1, silence=2.0)) as client:

@@ -14,11 +14,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from imagekit import process
+from imagekit.artifact.programs import find
+from imagekit.base import process
+from imagekit.base.errors import ToolError
+from imagekit.base.log import progress, step
 from imagekit.build.mirror import debian_mirror
-from imagekit.disk.programs import find
-from imagekit.errors import ToolError
-from imagekit.log import progress, step
 
 SUITE = "trixie"
 PACKAGES = (

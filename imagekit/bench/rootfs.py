@@ -8,17 +8,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from imagekit.artifact.live import live_artifacts
+from imagekit.artifact.programs import find
 from imagekit.bench.cost import Cost, cost, cost_of
 from imagekit.bench.model import Goal, Row, median
 from imagekit.bench.subject import Subject
 from imagekit.build.builder import Build
-from imagekit.disk.live import live_artifacts
-from imagekit.disk.programs import find
 
 _ROUNDS = 3
 _TIMEOUT = 900.0
 _GOAL = Goal(limit=1.5)
-_STEP = "Writing the root file system"  # the step of imagekit.disk.live
+_STEP = "Writing the root file system"  # the step of imagekit.artifact.live
 _PLAIN = "cp + sha256sum of the same bytes"
 
 
@@ -68,7 +68,7 @@ def measure(bench: Subject) -> list[Row]:
 
 @contextmanager
 def step_seconds(name: str) -> Iterator[list[float]]:
-    """Collect how long steps of that name took, from the story that `imagekit.log` tells."""
+    """Collect how long steps of that name took, from the story that `imagekit.base.log` tells."""
     found: list[float] = []
 
     class Listener(logging.Handler):

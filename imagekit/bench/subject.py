@@ -11,11 +11,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from imagekit import process
+from imagekit.app import node
+from imagekit.app.image import built
+from imagekit.base import process
 from imagekit.build.builder import Build, earlier_build
 from imagekit.config.load import Project
-from imagekit.pipeline import node
-from imagekit.pipeline.image import built
 from imagekit.plan.resolve import make_plan
 from imagekit.services.mounts import unmount_below
 

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from imagekit import process
+from imagekit.base import process
+from imagekit.base.errors import ImagekitError
+from imagekit.base.log import step
 from imagekit.bench import table
 from imagekit.bench.catalog import measure_of
 from imagekit.bench.cost import load, machine
 from imagekit.bench.model import Measurement, Report, Row
 from imagekit.bench.subject import Subject, scratch_folder
 from imagekit.config.load import Project
-from imagekit.errors import ImagekitError
-from imagekit.log import step
 from imagekit.report.result import write_whole
 
 

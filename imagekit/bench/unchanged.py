@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from imagekit.app.runs import kept_runs
+from imagekit.app.verdict import kept_verdict, verdict_id
+from imagekit.base.errors import ConfigError
 from imagekit.bench.cost import cost_of
 from imagekit.bench.model import Bound, Goal, Row, median
 from imagekit.bench.subject import Subject, program
 from imagekit.config.load import Project
-from imagekit.errors import ConfigError
-from imagekit.oci import Digest
-from imagekit.pipeline.runs import kept_runs
-from imagekit.pipeline.verdict import kept_verdict, verdict_id
+from imagekit.machine.interface import DISKLESS
+from imagekit.oci.reference import Digest
 from imagekit.report.result import RunResult, StageStatus, read_result
-from imagekit.vm.interface import DISKLESS
 
 _TIMEOUT = 600.0
 _ROUNDS = 3

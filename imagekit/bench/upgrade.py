@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from imagekit.app.ladder import Wish, ladder_world, with_seed
+from imagekit.base.process import now
 from imagekit.bench.model import Bound, Goal, Row
 from imagekit.bench.subject import Subject
-from imagekit.lifecycle import ask
-from imagekit.lifecycle.model import Kind, Node, Target
-from imagekit.lifecycle.start import itself
-from imagekit.pipeline.ladder import Wish, ladder_world, with_seed
-from imagekit.process import now
+from imagekit.scenarios import ask
+from imagekit.scenarios.model import Kind, Node, Target
+from imagekit.scenarios.start import itself
 
 _WRITTEN = Goal(limit=1.1)
 _MEMORY = Goal(limit=128.0, bound=Bound.VALUE)

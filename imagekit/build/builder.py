@@ -13,16 +13,16 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from imagekit.base.errors import RefusedError, ToolError
+from imagekit.base.log import step
+from imagekit.base.process import ProcessError, run
 from imagekit.build import bake
 from imagekit.build.distro import distro_context
 from imagekit.build.progress import LayerProgress, Progress
 from imagekit.config.load import Project
-from imagekit.errors import RefusedError, ToolError
-from imagekit.log import step
-from imagekit.oci import Digest
+from imagekit.oci.reference import Digest
 from imagekit.plan.lock import require_buildable
 from imagekit.plan.model import Plan, StageKind
-from imagekit.process import ProcessError, run
 
 _TIMEOUT = 3600.0
 NEEDED_BYTES = 4_000_000_000  # a cold build of the embedded image writes about 3 GB: caches, layers, layout

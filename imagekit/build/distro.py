@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from imagekit.base.log import bar, step
+from imagekit.base.process import run
 from imagekit.build.mirror import debian_mirror
 from imagekit.config.load import Project, parse_file
 from imagekit.config.model import DistroFile
-from imagekit.log import bar, step
 from imagekit.plan.model import Plan
-from imagekit.process import run
 
 _TIMEOUT = 1800.0
 _LINES_OF_A_RUN = 14  # lines mmdebstrap writes on a quiet run; only the progress bar stands on this

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from imagekit.errors import ToolError
-from imagekit.process import run
+from imagekit.base.errors import ToolError
+from imagekit.base.process import run
 
 _FORMAT = "$(REPO_URI)|$(ORIGIN)|$(LABEL)"
 

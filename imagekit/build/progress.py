@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from imagekit.log import bar
+from imagekit.base.log import bar
 
 _VERTEX = re.compile(r"\[(?P<names>\S+(?: \S+)*) +(?P<step>\d+)/(?P<steps>\d+)\] (?P<what>.*)", re.S)
 _CONTINUED = re.compile(r"\\\s*\n")

@@ -38,7 +38,7 @@ class App:
         if name is not None:
             self.project.image(name)
             return name
-        from imagekit.errors import ConfigError
+        from imagekit.base.errors import ConfigError
 
         names = sorted(self.project.images)
         if len(names) == 1:

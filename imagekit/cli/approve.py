@@ -20,10 +20,10 @@ def command(app: App, reference: str, channel: str, reason: str, key: str | None
     The approval is attached to the digest in the registry. It counts when trust.yaml trusts the key to approve and
     names its person.
     """
+    from imagekit.app.people import Hand, approve
+    from imagekit.app.release import registry_client
     from imagekit.cli.password import key_environment
-    from imagekit.oci import Reference
-    from imagekit.pipeline.people import Hand, approve
-    from imagekit.pipeline.release import registry_client
+    from imagekit.oci.reference import Reference
 
     target = Reference.parse(reference)
     hand = Hand(project=app.project, person=person, key=key, environ=key_environment())

@@ -53,8 +53,8 @@ def _build_every(app: App, arch: Arch | None, as_json: bool) -> None:
 
 
 def _build(app: App, plans: tuple[Plan, ...]) -> tuple[Build, ...]:
-    from imagekit.log import step
-    from imagekit.pipeline.image import built_all, proven
+    from imagekit.app.image import built_all, proven
+    from imagekit.base.log import step
 
     results = built_all(app.project, plans)
     for plan, result in zip(plans, results, strict=True):

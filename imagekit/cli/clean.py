@@ -17,7 +17,7 @@ def command(app: App, cache: bool, runs: bool) -> None:
     Machines, folders and half-made files are known by imagekit's own marks and by a dead owner; nothing else is
     touched. Keys and the registry's content are never removed.
     """
-    from imagekit.pipeline.cleaning import clean
+    from imagekit.app.cleaning import clean
 
     removed = clean(app.project, cache=cache, runs=runs)
     for what in removed:

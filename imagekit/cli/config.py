@@ -16,9 +16,9 @@ def command() -> None:
 @click.pass_obj
 def check(app: App) -> None:
     """Read every configuration file and say what is wrong with the first bad one."""
-    from imagekit.gate.policy import load_policy
     from imagekit.plan.resolve import make_plan
-    from imagekit.sign.trust import TRUST_FILE, load_trust
+    from imagekit.trust.gate.policy import load_policy
+    from imagekit.trust.sign.trust import TRUST_FILE, load_trust
 
     load_policy(app.root)
     if (app.root / TRUST_FILE).exists():
@@ -35,8 +35,8 @@ def schema(kind: str) -> None:
     import json
 
     from imagekit.config.schema import schema as schema_of
-    from imagekit.gate.policy import Policy
-    from imagekit.sign.trustfile import TrustFile
+    from imagekit.trust.gate.policy import Policy
+    from imagekit.trust.sign.trustfile import TrustFile
 
     later: dict[str, type[Policy] | type[TrustFile]] = {"policy": Policy, "trust": TrustFile}
     click.echo(json.dumps(schema_of(kind, later.get(kind)), indent=2))

@@ -45,9 +45,9 @@ def command(
     IMAGE is built when it is not yet; a REF (HOST/repository@sha256:... or :tag) is fetched. The checks are those of
     tests/conformance; they know nothing of which framework made the image. Exit code 1 when one does not pass.
     """
-    from imagekit.conformance.model import trips_of
-    from imagekit.conformance.show import as_json, as_markdown, as_text
-    from imagekit.pipeline.conformance import conformance, subject_of
+    from imagekit.app.conformance import conformance, subject_of
+    from imagekit.checks.contract.model import trips_of
+    from imagekit.checks.contract.show import as_json, as_markdown, as_text
 
     app: App = ctx.obj
     name = image if image and "/" in image else app.image_name(image)

@@ -20,9 +20,9 @@ def command(app: App, run_id: str | None, road: str | None, follow: bool, raw: b
 
     The serial log from the first byte, also of a machine that runs now and of one that never came up.
     """
-    from imagekit.pipeline.consoles import find_console
-    from imagekit.pipeline.consoles import follow as followed
-    from imagekit.vm.console import clean
+    from imagekit.app.consoles import find_console
+    from imagekit.app.consoles import follow as followed
+    from imagekit.machine.console import clean
 
     log = find_console(app.work, run_id, road)
     click.echo(f"{log}:", err=True)

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from imagekit.channel.point import Moved
+    from imagekit.release.channel.point import Moved
 
 
 def tell_move(moved: Moved, pull_request: Path | None) -> None:
     """Say where the channel points; write the pull request's text when asked for and when something changed."""
-    from imagekit.channel.point import message_of
+    from imagekit.release.channel.point import message_of
 
     pointer = moved.pointer
     if moved.signed is None:

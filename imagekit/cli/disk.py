@@ -11,7 +11,7 @@ import click
 from imagekit.cli.app import App
 
 if TYPE_CHECKING:
-    from imagekit.sign.interface import Verifier
+    from imagekit.trust.sign.interface import Verifier
 
 _FORMATS = ("iso", "raw", "qcow2", "vmdk", "ova")
 _UNITS = {"M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
@@ -28,7 +28,7 @@ def _size(ctx: click.Context, param: click.Parameter, text: str | None) -> int |
 
 
 def _verifier(key: Path | None) -> Verifier | None:
-    from imagekit.sign.keys import verifier_of
+    from imagekit.trust.sign.keys import verifier_of
 
     return verifier_of(key) if key else None
 
@@ -72,8 +72,8 @@ def command(
     digest gives the same bytes, without root. The file's SHA-256 is written beside it. Nobody may log in before a
     cidata disk says who.
     """
-    from imagekit.disk.formats import DiskFormat
-    from imagekit.pipeline.disks import source_of, write_disk_file
+    from imagekit.app.disks import source_of, write_disk_file
+    from imagekit.artifact.formats import DiskFormat
 
     if size is not None and form == "iso":
         raise click.UsageError("an ISO has no --size")
@@ -83,6 +83,6 @@ def command(
     target = output or Path(f"{source.name}-{source.version}.{form}")
     click.echo(str(write_disk_file(app.project, source, DiskFormat(form), target, size=size, config=config)))
     if push:
-        from imagekit.pipeline.diskpush import push_disk
+        from imagekit.app.diskpush import push_disk
 
         click.echo(str(push_disk(app.project, source, DiskFormat(form), target)))

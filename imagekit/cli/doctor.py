@@ -18,9 +18,9 @@ def command(ctx: click.Context, as_json: bool) -> None:
     Each need with what was found and the command that gets what is missing. The accelerator is decided by booting a
     probe: a device node proves nothing. Exit code 3 when something needed is missing.
     """
+    from imagekit.app.needs import host_of
     from imagekit.doctor.check import OPTIONAL, check, remedies, to_json
     from imagekit.doctor.model import Need
-    from imagekit.pipeline.needs import host_of
 
     app: App = ctx.obj
     findings = check(Need, host_of(app.project))

@@ -11,7 +11,7 @@ from types import FrameType
 
 import click
 
-from imagekit.errors import ImagekitError
+from imagekit.base.errors import ImagekitError
 
 INTERRUPTED = 130
 FAULT = 3
@@ -43,7 +43,7 @@ def run_cli(group: click.Group) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:
-        from imagekit.room import lack_of_room, no_room
+        from imagekit.base.space import lack_of_room, no_room
 
         if isinstance(error, OSError) and (why := lack_of_room(error)):
             _quiet_end(handler)

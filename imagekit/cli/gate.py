@@ -21,10 +21,10 @@ def command(ctx: click.Context, reference: str, channel: str, form: str) -> None
     about that digest which the registry holds, signed by keys of trust.yaml, counts, and the signed files under
     waivers/ and yanks/. Exit code 1 when a requirement is unsatisfied.
     """
-    from imagekit.gate import show
-    from imagekit.pipeline.desk import named
-    from imagekit.pipeline.release import registry_client
-    from imagekit.pipeline.trusted import gate_of
+    from imagekit.app.desk import named
+    from imagekit.app.release import registry_client
+    from imagekit.app.trusted import gate_of
+    from imagekit.trust.gate import show
 
     app: App = ctx.obj
     target = named(app.project, reference)

@@ -24,8 +24,8 @@ def command(app: App, image: str | None, channel: str | None, at: datetime | Non
     """
     from datetime import UTC
 
-    from imagekit.channel.history import standing
-    from imagekit.pipeline.desk import open_desk
+    from imagekit.app.desk import open_desk
+    from imagekit.release.channel.history import standing
 
     with open_desk(app.project) as desk:
         records = desk.chain().records

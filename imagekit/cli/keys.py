@@ -11,7 +11,7 @@ import click
 from imagekit.cli.app import App
 
 if TYPE_CHECKING:
-    from imagekit.sign.trustfile import TrustedKey
+    from imagekit.trust.sign.trustfile import TrustedKey
 
 _PURPOSES = click.Choice(["build", "promote", "approve", "waive"])
 _purposes = click.option("--purpose", "purposes", type=_PURPOSES, multiple=True, required=True, help="May be repeated.")
@@ -29,7 +29,7 @@ def command() -> None:
 @click.pass_obj
 def list_(app: App) -> None:
     """Show every trusted key: for what, when, and whether it counts now."""
-    from imagekit.pipeline.keyring import list_keys
+    from imagekit.app.keyring import list_keys
 
     for row in list_keys(app.project):
         key = row.key
@@ -61,8 +61,8 @@ def create(
     The encrypted private part stays in .imagekit/keys; the public part goes into trust.yaml, for the commit. The
     password comes from IMAGEKIT_KEY_PASSWORD or is asked for.
     """
+    from imagekit.app.keyring import create_key, public_pem, trust_key
     from imagekit.cli.password import key_environment
-    from imagekit.pipeline.keyring import create_key, public_pem, trust_key
 
     key = _entry(name, "pending", purposes, channels, person, not_after)
     public = create_key(app.project, name, environ=key_environment(confirm=True))
@@ -88,7 +88,7 @@ def trust(
     not_after: datetime | None,
 ) -> None:
     """Trust somebody's PUBLIC_KEY under the id NAME."""
-    from imagekit.pipeline.keyring import public_pem, trust_key
+    from imagekit.app.keyring import public_pem, trust_key
 
     key = _entry(name, public_pem(public_key), purposes, channels, person, not_after)
     click.echo(str(trust_key(app.project, key)))
@@ -107,8 +107,8 @@ def rotate(app: App, name: str, new: str | None, overlap: int) -> None:
     """
     from datetime import timedelta
 
+    from imagekit.app.keyring import rotate_key
     from imagekit.cli.password import key_environment
-    from imagekit.pipeline.keyring import rotate_key
 
     environ = key_environment(confirm=True)
     click.echo(rotate_key(app.project, name, new=new, overlap=timedelta(days=overlap), environ=environ))
@@ -126,8 +126,8 @@ def _entry(
 
     from pydantic import ValidationError
 
-    from imagekit.errors import ConfigError
-    from imagekit.sign.trustfile import Purpose, TrustedKey
+    from imagekit.base.errors import ConfigError
+    from imagekit.trust.sign.trustfile import Purpose, TrustedKey
 
     end = not_after.replace(tzinfo=UTC) + timedelta(days=1, seconds=-1) if not_after else None
     try:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 import click
 
 if TYPE_CHECKING:
-    from imagekit.pipeline.ladder import Wish
+    from imagekit.app.ladder import Wish
 
 
 class LifecycleWords(TypedDict):
@@ -46,8 +46,8 @@ def lifecycle_wish(words: LifecycleWords) -> Wish | None:
 
     Raises `UsageError` for options that have no scenario to act on, `UnknownScenarioError` for a name that is none.
     """
-    from imagekit.lifecycle.table import chosen
-    from imagekit.pipeline.ladder import DEFAULT_CUTS, Wish
+    from imagekit.app.ladder import DEFAULT_CUTS, Wish
+    from imagekit.scenarios.table import chosen
 
     if not words["lifecycle"] and not words["scenario"]:
         for name in ("upgrade_from", "cuts", "seed"):

@@ -17,7 +17,7 @@ def command(app: App, image: str | None, update: bool) -> None:
     Asks the registries for the digest of each tag in images.yaml and the publishers for the checksums of their files.
     Look at the change before you commit it: it decides what is in the next image.
     """
-    from imagekit.pipeline.locking import refresh
+    from imagekit.app.locking import refresh
 
     names = [app.image_name(image)] if image else list(app.project.images)
     changes = refresh(app.project, names, update=update).entries

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-# imagekit.vm.profile knows the same; it is not imported for a help text.
+# imagekit.machine.profile knows the same; it is not imported for a help text.
 FIRMWARES = ("bios", "bios+tpm", "uefi", "uefi+tpm", "uefi-secure", "uefi-secure+tpm")
 
 firmware_option = click.option(

@@ -11,8 +11,8 @@ import click
 
 def key_environment(*, confirm: bool = False) -> Mapping[str, str]:
     """The environment with the password in it; raises `KeyFileError` when there is none and nobody to ask."""
-    from imagekit.sign.interface import KeyFileError
-    from imagekit.sign.keys import PASSWORD_VARIABLE
+    from imagekit.trust.sign.interface import KeyFileError
+    from imagekit.trust.sign.keys import PASSWORD_VARIABLE
 
     if PASSWORD_VARIABLE in os.environ:
         return os.environ

@@ -52,7 +52,7 @@ def _plans(app: App, image: str | None, every: bool, arch: str | None) -> tuple[
 def _print_matrix(plans: tuple[Plan, ...]) -> None:
     import json
 
-    from imagekit.log import progress
+    from imagekit.base.log import progress
     from imagekit.plan.matrix import as_matrix
 
     for plan in plans:

@@ -28,9 +28,9 @@ def command(
     The digest is copied byte for byte with all its evidence, verified at its new place, and gets its version tag last;
     channel file and signed record are one commit. Repeating the command completes what was interrupted.
     """
-    from imagekit.channel.promote import promote
+    from imagekit.app.desk import open_desk, subject_of
     from imagekit.cli.decision import tell_move
-    from imagekit.pipeline.desk import open_desk, subject_of
+    from imagekit.release.channel.promote import promote
 
     with open_desk(app.project, actor=actor) as desk:
         image, source = subject_of(app.project, desk, reference)

@@ -16,9 +16,9 @@ def command(app: App, image: str | None) -> None:
     Only what passed its tests as it stands now is published; a tag that names another digest is refused, one that
     names this digest already is left as it is.
     """
-    from imagekit.log import step
-    from imagekit.pipeline.release import publish_tested
-    from imagekit.vm.interface import DISKLESS
+    from imagekit.app.release import publish_tested
+    from imagekit.base.log import step
+    from imagekit.machine.interface import DISKLESS
 
     with step("Publishing") as current:
         row = publish_tested(app.project, app.image_name(image), DISKLESS)

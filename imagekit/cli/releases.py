@@ -18,9 +18,9 @@ def command(app: App, image: str | None, as_json: bool) -> None:
     """
     from datetime import UTC, datetime
 
-    from imagekit.channel.fleet import read_fleet
-    from imagekit.channel.table import table
-    from imagekit.pipeline.desk import homes_of, open_desk
+    from imagekit.app.desk import homes_of, open_desk
+    from imagekit.release.channel.fleet import read_fleet
+    from imagekit.release.channel.table import table
 
     name = app.image_name(image)
     with open_desk(app.project) as desk:

@@ -22,7 +22,7 @@ def command(ctx: click.Context, run_id: str | None, open_page: bool, list_runs: 
     Every view is made of the run's result.json; `--format markdown` is for the summary of a job of GitHub Actions.
     Exit code 1 when that run did not pass.
     """
-    from imagekit.pipeline.runs import find_run, kept_runs, write_views
+    from imagekit.app.runs import find_run, kept_runs, write_views
     from imagekit.report.result import Verdict, read_result
 
     app: App = ctx.obj

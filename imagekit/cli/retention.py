@@ -19,11 +19,11 @@ def command(app: App, image: str | None, only_plan: bool, last: int, actor: str)
     Never removed: what a channel points at or holds back, what a fleet file names, the last good ones of each
     repository. What is removed is recorded in the ledger first.
     """
-    from imagekit.channel.fleet import read_fleet
-    from imagekit.channel.retention import plan_retention
-    from imagekit.channel.retire import retire
-    from imagekit.channel.table import versions
-    from imagekit.pipeline.desk import homes_of, open_desk, pinned_by, pointed_by
+    from imagekit.app.desk import homes_of, open_desk, pinned_by, pointed_by
+    from imagekit.release.channel.fleet import read_fleet
+    from imagekit.release.channel.retention import plan_retention
+    from imagekit.release.channel.retire import retire
+    from imagekit.release.channel.table import versions
 
     name = app.image_name(image)
     with open_desk(app.project, actor=actor) as desk:

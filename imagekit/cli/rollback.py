@@ -27,9 +27,9 @@ def command(
     The digest must have been in the channel; its content is hashed and its signature verified again. The one that the
     channel leaves is held back: `imagekit promote` refuses it there until it is told --release.
     """
-    from imagekit.channel.rollback import rollback
+    from imagekit.app.desk import earlier_of, open_desk
     from imagekit.cli.decision import tell_move
-    from imagekit.pipeline.desk import earlier_of, open_desk
+    from imagekit.release.channel.rollback import rollback
 
     name = app.image_name(image)
     with open_desk(app.project, actor=actor) as desk:

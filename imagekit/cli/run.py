@@ -20,8 +20,8 @@ def command(ctx: click.Context, image: str | None, again: bool, no_publish: bool
     The version tag is written last, and only when every required check passed. Unchanged inputs are not worked on
     twice: the earlier verdict is shown.
     """
-    from imagekit.pipeline.ladder import Wish
-    from imagekit.pipeline.run import Options, run_image
+    from imagekit.app.ladder import Wish
+    from imagekit.app.run import Options, run_image
 
     app: App = ctx.obj
     name = app.image_name(image)

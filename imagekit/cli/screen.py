@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from imagekit.errors import ImagekitError
+from imagekit.base.errors import ImagekitError
 
 if TYPE_CHECKING:
-    from imagekit.pipeline.run import Finished
+    from imagekit.app.run import Finished
     from imagekit.report.result import RunResult
 
 

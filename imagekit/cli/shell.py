@@ -39,10 +39,10 @@ def command(
 
     The machine is gone when the shell ends. With a COMMAND that is run instead of a shell; its exit code is ours.
     """
-    from imagekit.pipeline.byhand import machine_by_hand
-    from imagekit.process import interactive
-    from imagekit.vm.interface import Installer, Road
-    from imagekit.vm.ssh import shell_argv
+    from imagekit.app.byhand import machine_by_hand
+    from imagekit.base.process import interactive
+    from imagekit.machine.interface import Installer, Road
+    from imagekit.machine.ssh import shell_argv
 
     app: App = ctx.obj
     name, installer = app.image_name(image), Installer(installed_by)

@@ -42,12 +42,12 @@ def command(
     --scenario the named ones are all that is run.
     """
     if wishes["list_scenarios"]:
-        from imagekit.lifecycle.table import listing
+        from imagekit.scenarios.table import listing
 
         click.echo(listing())
         return
-    from imagekit.pipeline.run import Options, run_image
-    from imagekit.vm.interface import DISKLESS, Road
+    from imagekit.app.run import Options, run_image
+    from imagekit.machine.interface import DISKLESS, Road
 
     app: App = ctx.obj
     several = {"both": DISKLESS, "all": tuple(Road)}

@@ -11,10 +11,10 @@ import click
 from imagekit.cli.app import App
 
 if TYPE_CHECKING:
-    from imagekit.gate.model import Item
-    from imagekit.oci import Digest
-    from imagekit.publish.verify import Verification
-    from imagekit.sign.trust import TrustStore
+    from imagekit.oci.reference import Digest
+    from imagekit.trust.gate.model import Item
+    from imagekit.trust.sign.trust import TrustStore
+    from imagekit.trust.verify import Verification
 
 
 @click.command("verify")
@@ -35,13 +35,13 @@ def command(ctx: click.Context, reference: str, key: Path | None, evidence_only:
     counts. All evidence that was found is listed, with the reason where it does not count. Exit code 1 when anything
     is not satisfied.
     """
-    from imagekit.gate.collect import collect
-    from imagekit.gate.model import Evidence
-    from imagekit.gate.people import denial_of
-    from imagekit.pipeline.desk import named
-    from imagekit.pipeline.release import registry_client
-    from imagekit.pipeline.trusted import files_of, trust_of
-    from imagekit.publish.verify import verify_image
+    from imagekit.app.desk import named
+    from imagekit.app.release import registry_client
+    from imagekit.app.trusted import files_of, trust_of
+    from imagekit.trust.gate.collect import collect
+    from imagekit.trust.gate.model import Evidence
+    from imagekit.trust.gate.people import denial_of
+    from imagekit.trust.verify import verify_image
 
     app: App = ctx.obj
     target = named(app.project, reference)
@@ -60,9 +60,9 @@ def command(ctx: click.Context, reference: str, key: Path | None, evidence_only:
 
 
 def _trust_in(key: Path) -> TrustStore:
-    from imagekit.sign.keys import read_public
-    from imagekit.sign.trust import trust_one
-    from imagekit.sign.trustfile import Purpose, TrustedKey
+    from imagekit.trust.sign.keys import read_public
+    from imagekit.trust.sign.trust import trust_one
+    from imagekit.trust.sign.trustfile import Purpose, TrustedKey
 
     pem = read_public(key)
     entry = TrustedKey(id="given", pem=pem.decode("ascii", "replace"), purposes=(Purpose.BUILD,))
@@ -71,7 +71,7 @@ def _trust_in(key: Path) -> TrustStore:
 
 def _collected(found: Verification, ask: Callable[[Digest], tuple[Item, ...]]) -> tuple[Item, ...]:
     """What refers to the digest; nothing where that cannot be listed, which the requirements tell already."""
-    from imagekit.errors import RefusedError
+    from imagekit.base.errors import RefusedError
 
     try:
         return ask(found.digest) if found.digest is not None else ()
@@ -104,9 +104,9 @@ def _print_json(found: Verification, items: tuple[Item, ...]) -> None:
 
 
 def _print_text(found: Verification, items: tuple[Item, ...], reference: str) -> None:
-    from imagekit.gate.show import plain
-    from imagekit.gate.view import named
-    from imagekit.sign.trust import day
+    from imagekit.trust.gate.show import plain
+    from imagekit.trust.gate.view import named
+    from imagekit.trust.sign.trust import day
 
     for item in found.requirements:
         word = "satisfied    " if item.satisfied else "unsatisfied  "

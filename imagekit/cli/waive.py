@@ -31,10 +31,10 @@ def command(
     Writes one file under waivers/ for the commit: bound to the digest, the check, the person of the key and an expiry
     date. The policy says how many different persons are needed, and what nobody can waive.
     """
+    from imagekit.app.people import Hand, waive
+    from imagekit.app.release import registry_client
     from imagekit.cli.password import key_environment
-    from imagekit.oci import Reference
-    from imagekit.pipeline.people import Hand, waive
-    from imagekit.pipeline.release import registry_client
+    from imagekit.oci.reference import Reference
 
     target = Reference.parse(reference)
     hand = Hand(project=app.project, person=person, key=key, environ=key_environment())

@@ -19,8 +19,8 @@ def command(ctx: click.Context, reference: str, reason: str, actor: str) -> None
     no channel takes it. Channels that point at it stay where they are until they are rolled back; they are named, and
     the exit code is 1 while there are any.
     """
-    from imagekit.channel.yank import yank
-    from imagekit.pipeline.desk import homes_of, open_desk, subject_of
+    from imagekit.app.desk import homes_of, open_desk, subject_of
+    from imagekit.release.channel.yank import yank
 
     app: App = ctx.obj
     with open_desk(app.project, actor=actor) as desk:

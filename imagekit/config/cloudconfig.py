@@ -9,8 +9,8 @@ import difflib
 from pathlib import Path
 from typing import Any
 
+from imagekit.base.errors import ConfigError
 from imagekit.config.yamlfile import YamlFile, read_yaml
-from imagekit.errors import ConfigError
 
 HEADERS = ("#cloud-config", "#kairos-config", "#node-config")
 _HEADER_LINES = 10

@@ -10,9 +10,9 @@ from typing import Any, TypeVar, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from imagekit.base.errors import ConfigError
 from imagekit.config.model import Firmware, ImagesFile, ImageSpec, LayerSpec, LockFile, Settings
 from imagekit.config.yamlfile import Key, YamlFile, parse_yaml, read_yaml
-from imagekit.errors import ConfigError
 
 M = TypeVar("M", bound=BaseModel)
 IMAGES_FILE = Path("images/images.yaml")

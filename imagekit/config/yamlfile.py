@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from imagekit.errors import ConfigError
+from imagekit.base.errors import ConfigError
 
 MAX_BYTES = 1_000_000  # Kairos ignores larger cloud-configs, and nothing here is near it
 MAX_DEPTH = 24

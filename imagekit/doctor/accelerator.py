@@ -5,8 +5,8 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from imagekit.base.errors import ToolError
 from imagekit.doctor.model import Finding, Host, Need, State
-from imagekit.errors import ToolError
 
 _WANTED = "KVM, or TCG with patience"
 
@@ -16,8 +16,8 @@ def check(_host: Host) -> Finding:
     emulator = shutil.which("qemu-system-x86_64")
     if emulator is None:
         return Finding(need=Need.ACCELERATOR, state=State.MISSING, found="no QEMU to probe with", wanted=_WANTED)
-    from imagekit.vm.accel import acceleration
-    from imagekit.vm.interface import Accelerator
+    from imagekit.machine.accel import acceleration
+    from imagekit.machine.interface import Accelerator
 
     try:
         found = acceleration(Path(emulator))

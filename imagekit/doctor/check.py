@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from pathlib import Path
 
+from imagekit.base.errors import ToolError
 from imagekit.doctor import (
     accelerator,
     cosign,
@@ -29,7 +30,6 @@ from imagekit.doctor import (
 )
 from imagekit.doctor.distribution import this_distribution
 from imagekit.doctor.model import Finding, Host, Need
-from imagekit.errors import ToolError
 
 _CHECKS: dict[Need, Callable[[Host], Finding]] = {
     Need.PYTHON: python.check,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 
+from imagekit.base.errors import ToolError
+from imagekit.base.process import run
 from imagekit.doctor.distribution import remedy
 from imagekit.doctor.model import Finding, Host, Need, State
 from imagekit.doctor.program import at_least, version_of
-from imagekit.errors import ToolError
-from imagekit.process import run
 from imagekit.services.dockerapi import docker_program, engine_facts
 from imagekit.services.dockerd import LOWEST_VERSION, unfit
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 import shutil
 
+from imagekit.base.errors import ToolError
+from imagekit.base.process import run
 from imagekit.doctor.distribution import remedy
 from imagekit.doctor.model import Finding, Host, Need, State
-from imagekit.errors import ToolError
-from imagekit.process import run
 
 _SECONDS = 15.0
 _VERSION = re.compile(r"\d+(?:\.\d+)+")

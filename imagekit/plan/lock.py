@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from platform import machine
 
+from imagekit.base.errors import ConfigError
 from imagekit.config.model import Arch, Download, LockFile
-from imagekit.errors import ConfigError
 from imagekit.plan.model import Plan
 
 _MACHINES = {"x86_64": Arch.AMD64, "aarch64": Arch.ARM64}

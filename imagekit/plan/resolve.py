@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from graphlib import CycleError, TopologicalSorter
 
+from imagekit.base.errors import ConfigError
 from imagekit.config.load import Project
 from imagekit.config.model import Arch, DistroBase, ImageBase, ImageInit, ImageSpec, StandinInit
-from imagekit.errors import ConfigError
 from imagekit.plan.lock import Locked, download_address
 from imagekit.plan.model import Plan, Source, Stage, StageKind, inputs_id
 from imagekit.plan.revision import read_source

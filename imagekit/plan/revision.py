@@ -6,9 +6,9 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from imagekit.errors import ConfigError
+from imagekit.base.errors import ConfigError
+from imagekit.base.process import ProcessError, ProgramMissingError, run
 from imagekit.plan.model import Source
-from imagekit.process import ProcessError, ProgramMissingError, run
 
 # Under sudo the checkout belongs to somebody else, and git would refuse to read it; it is only read here.
 _TRUST = ("-c", "safe.directory=*")

@@ -6,7 +6,7 @@ import os
 from hashlib import sha256
 from pathlib import Path
 
-from imagekit.errors import ConfigError
+from imagekit.base.errors import ConfigError
 
 _IGNORED = {"__pycache__", ".DS_Store"}
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from imagekit.errors import ToolError
+from imagekit.base.errors import ToolError
+from imagekit.checks.text import one_line
+from imagekit.machine.interface import Machine
 from imagekit.report.result import BootChart, BootUnit
-from imagekit.verify.text import one_line
-from imagekit.vm.interface import Machine
 
 _UNITS = 40
 _NOTHING = 0.02  # seconds; targets, slices and sockets come up in no time and say nothing

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from imagekit.checks.text import one_line
 from imagekit.report.result import ConsoleExcerpt, ConsoleLine
-from imagekit.verify.text import one_line
 
 _AROUND = 2
 _LAST = 40

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from imagekit.checks.outcome import CheckResult, Outcome
 from imagekit.report.chart import draw
 from imagekit.report.result import RunResult, StageRow, write_whole
-from imagekit.verify.outcome import CheckResult, Outcome
 
 _TEMPLATE = "page.html.j2"
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 from junitparser.junitparser import FinalResult
 
+from imagekit.checks.outcome import CheckResult, Outcome
+from imagekit.checks.scenario import ScenarioResult
 from imagekit.report.result import RunResult, StageStatus, write_whole
-from imagekit.verify.outcome import CheckResult, Outcome
-from imagekit.verify.scenario import ScenarioResult
 
 
 def render_junit(result: RunResult) -> str:

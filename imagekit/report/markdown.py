@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from imagekit.checks.outcome import CheckResult, Outcome
+from imagekit.checks.text import one_line
 from imagekit.report.result import LayerRow, RunResult, Verdict
-from imagekit.verify.outcome import CheckResult, Outcome
-from imagekit.verify.text import one_line
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#|~&!@:-])")
 _CHECKS_SHOWN = 20

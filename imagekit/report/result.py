@@ -11,10 +11,10 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from imagekit.errors import ConfigError
-from imagekit.verify.outcome import SuiteResult
-from imagekit.verify.scenario import ScenarioResult
-from imagekit.vm.interface import BootRecord
+from imagekit.base.errors import ConfigError
+from imagekit.checks.outcome import SuiteResult
+from imagekit.checks.scenario import ScenarioResult
+from imagekit.machine.interface import BootRecord
 
 FORMAT = 1
 FILE_NAME = "result.json"

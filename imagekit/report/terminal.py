@@ -5,10 +5,10 @@ from __future__ import annotations
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
+from imagekit.checks.outcome import CheckResult, Outcome, SuiteResult
+from imagekit.checks.scenario import ScenarioResult
+from imagekit.checks.text import clean, one_line
 from imagekit.report.result import Failure, RunResult, StageRow, StageStatus, Verdict
-from imagekit.verify.outcome import CheckResult, Outcome, SuiteResult
-from imagekit.verify.scenario import ScenarioResult
-from imagekit.verify.text import clean, one_line
 
 if TYPE_CHECKING:
     from rich.console import Console

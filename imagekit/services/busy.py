@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from imagekit.process import now
+from imagekit.base.process import now
 
 OWN_PREFIX = "imagekit-"
 URI = "qemu:///system"

@@ -11,8 +11,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from imagekit.errors import ToolError
-from imagekit.process import ProcessError, ProcessTimeoutError, ProgramMissingError, run
+from imagekit.base.errors import ToolError
+from imagekit.base.process import ProcessError, ProcessTimeoutError, ProgramMissingError, run
 
 _SECONDS = 10.0
 

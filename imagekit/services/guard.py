@@ -14,11 +14,11 @@ from dataclasses import replace
 from types import FrameType
 from typing import IO, NoReturn
 
-from imagekit.process import background, start_time
+from imagekit.base.process import background, start_time
+from imagekit.base.waiting import Deadline, wait_until
 from imagekit.services.busy import busy
 from imagekit.services.lease import try_lock
 from imagekit.services.model import Daemon, Record
-from imagekit.waiting import Deadline, wait_until
 
 _FOREVER = 10 * 365 * 86400.0
 _LOOK_EVERY = 0.1

@@ -11,11 +11,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from imagekit.log import step
-from imagekit.process import alive, detached
+from imagekit.base.log import step
+from imagekit.base.process import alive, detached
+from imagekit.base.waiting import Deadline, wait_until
 from imagekit.services.busy import busy
 from imagekit.services.model import Daemon, Record, ServiceError
-from imagekit.waiting import Deadline, wait_until
 
 Probe = Callable[[], bool]
 _STOP_SECONDS = 30.0

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from imagekit.errors import ToolError
+from imagekit.base.errors import ToolError
 from imagekit.services.mounts import unmount_below
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from imagekit.process import run
+from imagekit.base.process import run
 
 _MOUNTINFO = Path("/proc/self/mountinfo")
 _UMOUNT_SECONDS = 20.0

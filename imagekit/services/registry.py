@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from imagekit.errors import ConfigError
+from imagekit.base.errors import ConfigError
 from imagekit.services import ports
 from imagekit.services.lease import leased, running
 from imagekit.services.model import Daemon, ServiceError, state_folder

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from imagekit.checks.contract.model import Moment, Road, Trip, TripFacts, trips_of
+from imagekit.checks.contract.plugin import ConformancePlugin, facts_fixture
 from imagekit.config.model import Firmware
-from imagekit.conformance.model import Moment, Road, Trip, TripFacts, trips_of
-from imagekit.conformance.plugin import ConformancePlugin, facts_fixture
 
 HERE = Path(__file__).parent
 # What CI drives; `imagekit conformance` and the nightly run drive more.
@@ -30,8 +30,8 @@ def trip_facts(trip: Trip) -> TripFacts:
     """What was found on this trip."""
     if plugin.facts is not None:
         return plugin.facts[trip.name]
+    from imagekit.app.conformance import recorded
     from imagekit.config.load import load_project
-    from imagekit.pipeline.conformance import recorded
 
     return recorded(load_project(HERE.parents[1]), "debian-node", trip, plugin.trips)
 

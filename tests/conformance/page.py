@@ -11,11 +11,11 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
+from imagekit.app.conformance import FACTS
+from imagekit.checks.contract.model import Conformance, Moment, Road, Trip, TripFacts, read_facts, write_facts
+from imagekit.checks.contract.show import as_markdown, roads_page
+from imagekit.checks.contract.suite import judge, list_checks
 from imagekit.config.model import Firmware
-from imagekit.conformance.model import Conformance, Moment, Road, Trip, TripFacts, read_facts, write_facts
-from imagekit.conformance.show import as_markdown, roads_page
-from imagekit.conformance.suite import judge, list_checks
-from imagekit.pipeline.conformance import FACTS
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "conformance.md"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from imagekit.conformance.config import ORDER, PLANTED
-from imagekit.conformance.facts import NodeFacts
-from imagekit.conformance.questions import NEW_FILE
+from imagekit.checks.contract.config import ORDER, PLANTED
+from imagekit.checks.contract.facts import NodeFacts
+from imagekit.checks.contract.questions import NEW_FILE
 
 pytestmark = pytest.mark.contract("2 GRUB variables")
 # In the order in which Kairos reads the files: /oem by name, then /usr/local/cloud-config.

@@ -7,7 +7,7 @@ import re
 import pytest
 import yaml
 
-from imagekit.conformance.facts import ImageFacts
+from imagekit.checks.contract.facts import ImageFacts
 
 pytestmark = pytest.mark.contract("1 image")
 

@@ -7,9 +7,9 @@ import uuid
 
 import pytest
 
-from imagekit.conformance.config import BOUND, EXTRA, WORD
-from imagekit.conformance.disk import InstalledDisk
-from imagekit.conformance.facts import NodeFacts, environment_block
+from imagekit.checks.contract.config import BOUND, EXTRA, WORD
+from imagekit.checks.contract.disk import InstalledDisk
+from imagekit.checks.contract.facts import NodeFacts, environment_block
 
 pytestmark = pytest.mark.contract("4 install")
 

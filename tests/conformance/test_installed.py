@@ -7,8 +7,8 @@ import uuid
 
 import pytest
 
-from imagekit.conformance.config import EXTRA, ORDER, USER
-from imagekit.conformance.facts import FOLDER, NodeFacts
+from imagekit.checks.contract.config import EXTRA, ORDER, USER
+from imagekit.checks.contract.facts import FOLDER, NodeFacts
 
 pytestmark = pytest.mark.contract("4b installed node")
 

@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from imagekit.conformance.config import KEY, ORDER, USER, WORD
-from imagekit.conformance.facts import FOLDER, NodeFacts
+from imagekit.checks.contract.config import KEY, ORDER, USER, WORD
+from imagekit.checks.contract.facts import FOLDER, NodeFacts
 
 pytestmark = pytest.mark.contract("2 live boot")
 PARTITIONS = ("persistent", "recovery", "oem", "state")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from imagekit.conformance.facts import NodeFacts
-from imagekit.conformance.marks import NAME, TABLE
+from imagekit.checks.contract.facts import NodeFacts
+from imagekit.checks.contract.marks import NAME, TABLE
 
 pytestmark = pytest.mark.contract("2 writable state")
 

@@ -7,8 +7,8 @@ import re
 import pytest
 import yaml
 
-from imagekit.conformance.facts import NodeFacts
-from imagekit.conformance.questions import NEW_FILE, NEW_VERSION
+from imagekit.checks.contract.facts import NodeFacts
+from imagekit.checks.contract.questions import NEW_FILE, NEW_VERSION
 
 pytestmark = pytest.mark.contract("5 upgrade")
 STATE = "/run/initramfs/cos-state"

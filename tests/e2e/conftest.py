@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from imagekit.process import Completed, run
+from imagekit.base.process import Completed, run
 from imagekit.services import control
 
 ROOT = Path(__file__).parents[2]

@@ -7,13 +7,13 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+from imagekit.artifact import cpio
+from imagekit.artifact.inventory import read_root
+from imagekit.base.process import run
 from imagekit.build.builder import Build
-from imagekit.disk import cpio
-from imagekit.disk.inventory import read_root
-from imagekit.disk.tarstream import Source, entries
-from imagekit.lifecycle.variants import File, append_layer
-from imagekit.oci import Digest
-from imagekit.process import run
+from imagekit.oci.reference import Digest
+from imagekit.oci.tarstream import Source, entries
+from imagekit.scenarios.variants import File, append_layer
 from tests.e2e.mutations import Change, Mutation, Where
 
 STANDIN = Path("images/kairos-init-standin")

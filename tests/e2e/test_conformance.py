@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from imagekit.process import run
+from imagekit.base.process import run
 from tests.e2e.conftest import IMAGE, Clone, First, environment
 
 pytestmark = [pytest.mark.vm, pytest.mark.registry, pytest.mark.online]

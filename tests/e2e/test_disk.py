@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from imagekit.oci import Digest, Reference
-from imagekit.process import run
-from imagekit.publish.diskartifact import IMAGE as IMAGE_ANNOTATION
-from imagekit.publish.referrers import list_referrers
-from imagekit.publish.registry import Registry
+from imagekit.base.process import run
+from imagekit.oci.reference import Digest, Reference
+from imagekit.registry.client import Registry
+from imagekit.registry.referrers import list_referrers
+from imagekit.release.diskartifact import IMAGE as IMAGE_ANNOTATION
 from imagekit.services.registry import registry as embedded_registry
 from tests.e2e.conftest import Clone
 
@@ -49,7 +49,7 @@ def test_a_pushed_disk_is_found_beside_its_image(clone: Clone, published: Refere
     with embedded_registry(clone.work, clone.registry), Registry(clone.registry) as client:
         listed = list_referrers(client, published.repository, published.digest)
         disks = [client.manifest(published.repository, entry.digest) for entry in listed]
-    (found,) = [one for one in disks if one.blobs[-1].media_type == f"application/vnd.imagekit.disk.{form}"]
+    (found,) = [one for one in disks if one.blobs[-1].media_type == f"application/vnd.imagekit.artifact.{form}"]
     assert found.annotations[IMAGE_ANNOTATION] == str(published.digest)
     assert found.blobs[-1].digest == Digest(f"sha256:{digest}")
     verified = clone.imagekit("verify", str(published))

@@ -9,18 +9,18 @@ from typing import Any
 
 import pytest
 
+from imagekit.app.ladder import Wish, climb
+from imagekit.app.node import Subject
+from imagekit.base.process import Completed, run
 from imagekit.build.builder import Build, earlier_build
 from imagekit.build.distro import distro_context
+from imagekit.checks.outcome import Outcome
 from imagekit.config.load import Project, load_project
-from imagekit.lifecycle.start import itself
-from imagekit.lifecycle.table import SCENARIOS
-from imagekit.pipeline.ladder import Wish, climb
-from imagekit.pipeline.node import Subject
+from imagekit.machine.folder import machines_folder
 from imagekit.plan.resolve import make_plan
-from imagekit.process import Completed, run
+from imagekit.scenarios.start import itself
+from imagekit.scenarios.table import SCENARIOS
 from imagekit.services.dockerd import engine
-from imagekit.verify.outcome import Outcome
-from imagekit.vm.folder import machines_folder
 from tests.e2e.conftest import Clone, First, environment
 from tests.e2e.mutant import mutated
 from tests.e2e.mutations import MUTATIONS, Mutation

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from imagekit.process import Completed
+from imagekit.base.process import Completed
 from tests.e2e.conftest import ROOT, Clone, First
 
 pytestmark = [pytest.mark.vm, pytest.mark.registry, pytest.mark.online]

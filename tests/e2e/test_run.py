@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from imagekit.oci import Reference
-from imagekit.process import run
-from imagekit.publish.registry import Registry
+from imagekit.base.process import run
+from imagekit.base.waiting import Deadline, wait_until
+from imagekit.machine import libvirt as hypervisor
+from imagekit.machine.sweep import machines
+from imagekit.oci.reference import Reference
+from imagekit.registry.client import Registry
 from imagekit.services.registry import registry as embedded_registry
-from imagekit.vm import libvirt as hypervisor
-from imagekit.vm.sweep import machines
-from imagekit.waiting import Deadline, wait_until
 from tests.e2e.conftest import IMAGE, Clone, First, environment, last_result
 
 pytestmark = [pytest.mark.vm, pytest.mark.registry, pytest.mark.online]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from imagekit.process import Completed, run
+from imagekit.base.process import Completed, run
 
 PASSWORD = "correct horse battery"
 Program = Callable[..., Completed]

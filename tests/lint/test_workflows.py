@@ -12,8 +12,8 @@ import click
 import pytest
 import yaml
 
+from imagekit.base.process import run
 from imagekit.cli import COMMANDS, cli
-from imagekit.process import run
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent

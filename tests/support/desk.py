@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from imagekit.channel.desk import Desk
-from imagekit.gate.model import Decision, Finding, Status
-from imagekit.ledger.store import LedgerStore
-from imagekit.oci import Digest, Reference
-from imagekit.publish.registry import Registry
-from imagekit.sign.native import NativeSigner, NativeVerifier
+from imagekit.oci.reference import Digest, Reference
+from imagekit.registry.client import Registry
+from imagekit.release.channel.desk import Desk
+from imagekit.release.ledger.store import LedgerStore
+from imagekit.trust.gate.model import Decision, Finding, Status
+from imagekit.trust.sign.native import NativeSigner, NativeVerifier
 from tests.support.images import fixed_key
 from tests.support.project import commit, git
 from tests.support.registry import RegistrySimulator

@@ -13,9 +13,9 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
 
-from imagekit.oci import Digest
-from imagekit.process import background
-from imagekit.waiting import Deadline, wait_until
+from imagekit.base.process import background
+from imagekit.base.waiting import Deadline, wait_until
+from imagekit.oci.reference import Digest
 
 _START_SECONDS = 30.0
 PROGRAMS = ("docker-registry", "registry3")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from imagekit.process import run
+from imagekit.base.process import run
 from tests.support.project import git
 
 V1 = Path(__file__).parents[1] / "data" / "formats-v1"

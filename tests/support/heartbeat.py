@@ -7,7 +7,7 @@ from collections.abc import Generator
 
 import pytest
 
-from imagekit.process import now
+from imagekit.base.process import now
 
 _SECONDS = 4.5
 

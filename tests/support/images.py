@@ -10,15 +10,15 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from imagekit.evidence.sbom import cyclonedx, sbom_statement
-from imagekit.evidence.statement import Statement
-from imagekit.evidence.testresult import result_statement
-from imagekit.oci import MEDIA_TYPE_MANIFEST, Digest
-from imagekit.packages import packages_of_dpkg
-from imagekit.publish.model import Descriptor
-from imagekit.sign.native import NativeSigner, NativeVerifier
-from imagekit.verify.outcome import CheckResult, Outcome, SuiteResult
-from imagekit.vm.interface import Accelerator, BootRecord, Road, VmShape
+from imagekit.artifact.packagelist import packages_of_dpkg
+from imagekit.checks.outcome import CheckResult, Outcome, SuiteResult
+from imagekit.machine.interface import Accelerator, BootRecord, Road, VmShape
+from imagekit.oci.manifest import Descriptor
+from imagekit.oci.reference import MEDIA_TYPE_MANIFEST, Digest
+from imagekit.trust.evidence.sbom import cyclonedx, sbom_statement
+from imagekit.trust.evidence.statement import Statement
+from imagekit.trust.evidence.testresult import result_statement
+from imagekit.trust.sign.native import NativeSigner, NativeVerifier
 
 DPKG_STATUS = """\
 Package: libc6

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import zstandard
 
-from imagekit.disk.layout import Compression
-from imagekit.oci import MEDIA_TYPE_MANIFEST, Digest
+from imagekit.oci.layout import Compression
+from imagekit.oci.reference import MEDIA_TYPE_MANIFEST, Digest
 
 _TYPES = {Compression.NONE: "", Compression.GZIP: "+gzip", Compression.ZSTD: "+zstd"}
 

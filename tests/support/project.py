@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from imagekit.process import run
+from imagekit.base.process import run
 
 IMAGES = """\
 version: 1

@@ -10,13 +10,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from imagekit import process
-from imagekit.channel.promote import promote
-from imagekit.errors import ImagekitError
-from imagekit.ledger import store
-from imagekit.oci import Digest
-from imagekit.process import Completed
-from imagekit.publish.registry import Registry
+from imagekit.base import process
+from imagekit.base.errors import ImagekitError
+from imagekit.base.process import Completed
+from imagekit.oci.reference import Digest
+from imagekit.registry.client import Registry
+from imagekit.release.channel.promote import promote
+from imagekit.release.ledger import store
 from tests.support.desk import IMAGE, Office
 from tests.support.registry import RegistrySimulator
 

@@ -7,11 +7,11 @@ import os
 import signal
 from pathlib import Path
 
-from imagekit.errors import ImagekitError
-from imagekit.oci import Reference
-from imagekit.publish.publish import publish_image
-from imagekit.publish.registry import Registry
-from imagekit.sign.native import NativeSigner, NativeVerifier
+from imagekit.base.errors import ImagekitError
+from imagekit.oci.reference import Reference
+from imagekit.registry.client import Registry
+from imagekit.release.publish import publish_image
+from imagekit.trust.sign.native import NativeSigner, NativeVerifier
 from tests.support.images import evidence_of, fixed_key, write_image
 
 REPOSITORY = "imagekit/node"

@@ -16,9 +16,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from imagekit.oci import MEDIA_TYPE_INDEX, Digest
-from imagekit.publish.registry import Registry
-from imagekit.publish.wire import Patience
+from imagekit.oci.reference import MEDIA_TYPE_INDEX, Digest
+from imagekit.registry.client import Registry
+from imagekit.registry.wire import Patience
 
 QUICK = Patience(attempts=4, first_pause=0.001, longest_pause=0.005, silence=5.0, answer=5.0)
 Reply = tuple[int, dict[str, str], bytes]

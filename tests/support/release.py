@@ -6,22 +6,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from imagekit.evidence.decisions import Waiver, approval_statement, summary_statement, waiver_statement
-from imagekit.evidence.provenance import LOCAL_BUILDER, Invocation, provenance_statement
-from imagekit.evidence.spdx import spdx, spdx_statement
-from imagekit.evidence.statement import Statement, signature_statement
-from imagekit.evidence.testresult import result_statement
-from imagekit.gate.model import Evidence, Item
-from imagekit.gate.policy import Approvals, Policy, Provenance, Requirements, Soak, Tests, Waivers
-from imagekit.oci import Digest
-from imagekit.packages import packages_of_dpkg
+from imagekit.artifact.packagelist import packages_of_dpkg
+from imagekit.checks.outcome import Outcome, SuiteResult
+from imagekit.checks.scenario import ScenarioResult
+from imagekit.machine.interface import Road
+from imagekit.oci.reference import Digest
 from imagekit.plan.model import Plan, Source, Stage, StageKind
-from imagekit.sign.native import public_key_pem
-from imagekit.sign.trust import Holder, TrustStore, trust_one
-from imagekit.sign.trustfile import Purpose, TrustedKey
-from imagekit.verify.outcome import Outcome, SuiteResult
-from imagekit.verify.scenario import ScenarioResult
-from imagekit.vm.interface import Road
+from imagekit.trust.evidence.decisions import Waiver, approval_statement, summary_statement, waiver_statement
+from imagekit.trust.evidence.provenance import LOCAL_BUILDER, Invocation, provenance_statement
+from imagekit.trust.evidence.spdx import spdx, spdx_statement
+from imagekit.trust.evidence.statement import Statement, signature_statement
+from imagekit.trust.evidence.testresult import result_statement
+from imagekit.trust.gate.model import Evidence, Item
+from imagekit.trust.gate.policy import Approvals, Policy, Provenance, Requirements, Soak, Tests, Waivers
+from imagekit.trust.sign.native import public_key_pem
+from imagekit.trust.sign.trust import Holder, TrustStore, trust_one
+from imagekit.trust.sign.trustfile import Purpose, TrustedKey
 from tests.support.images import BOOT, DPKG_STATUS, check, evidence_of, key, signer
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from imagekit.app.trusted import current_suites, keys_of
+from imagekit.checks.outcome import SuiteResult
 from imagekit.config.load import Project
-from imagekit.evidence.statement import signature_statement
-from imagekit.oci import Reference
-from imagekit.pipeline.trusted import current_suites, keys_of
-from imagekit.publish.push import push_image
-from imagekit.publish.referrers import attach_bundle
-from imagekit.publish.registry import Registry
-from imagekit.verify.outcome import SuiteResult
+from imagekit.oci.reference import Reference
+from imagekit.registry.client import Registry
+from imagekit.registry.referrers import attach_bundle
+from imagekit.registry.transfer import push_image
+from imagekit.trust.evidence.statement import signature_statement
 from tests.support.images import LayoutImage, check
 from tests.support.release import provenance, result, statements
 

@@ -7,15 +7,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from imagekit.evidence.statement import Statement
-from imagekit.gate.collect import decide, read_files
-from imagekit.gate.model import Decision
-from imagekit.gate.policy import Policy
-from imagekit.oci import Digest, Reference
-from imagekit.publish.push import push_image
-from imagekit.publish.referrers import attach_bundle
-from imagekit.publish.registry import Registry
-from imagekit.sign.trustfile import TrustedKey
+from imagekit.oci.reference import Digest, Reference
+from imagekit.registry.client import Registry
+from imagekit.registry.referrers import attach_bundle
+from imagekit.registry.transfer import push_image
+from imagekit.trust.evidence.statement import Statement
+from imagekit.trust.gate.collect import decide, read_files
+from imagekit.trust.gate.model import Decision
+from imagekit.trust.gate.policy import Policy
+from imagekit.trust.sign.trustfile import TrustedKey
 from tests.support.images import LayoutImage
 from tests.support.registry import RegistrySimulator
 from tests.support.release import DAY, IMAGE, NOW, SUITE, bundle, dated, policy, standard_keys, statements, trust

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from imagekit.evidence.statement import Statement
+from imagekit.trust.evidence.statement import Statement
 
 _ISSUER = x509.ObjectIdentifier("1.3.6.1.4.1.57264.1.1")
 _TIMESTAMPS = x509.ObjectIdentifier("1.3.6.1.4.1.11129.2.4.2")

@@ -10,11 +10,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from imagekit.lifecycle import ask
-from imagekit.lifecycle.model import Entry, Kind, Mode, Target, World
-from imagekit.lifecycle.variants import HANG_SAYS
-from imagekit.process import Completed
-from imagekit.vm.errors import BootFailedError
+from imagekit.base.process import Completed
+from imagekit.machine.errors import BootFailedError
+from imagekit.scenarios import ask
+from imagekit.scenarios.model import Entry, Kind, Mode, Target, World
+from imagekit.scenarios.variants import HANG_SAYS
 
 FIRST = "v1.0.0"
 _BROKEN = (Kind.PANIC, Kind.HANG, Kind.FAIL)

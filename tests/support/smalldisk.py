@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from imagekit.process import ProcessError, run
-from imagekit.waiting import Deadline, wait_until
+from imagekit.base.process import ProcessError, run
+from imagekit.base.waiting import Deadline, wait_until
 
 
 @contextmanager

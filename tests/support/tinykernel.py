@@ -9,8 +9,8 @@ from __future__ import annotations
 import struct
 from pathlib import Path
 
-from imagekit.disk.live import LiveArtifacts
-from imagekit.oci import Digest
+from imagekit.artifact.live import LiveArtifacts
+from imagekit.oci.reference import Digest
 
 _BASE = 0x100000
 _HEADERS = 52 + 2 * 32

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from imagekit.process import Completed, run
+from imagekit.base.process import Completed, run
 
 ROOT = Path(__file__).parents[2]
 TARGETS = """\

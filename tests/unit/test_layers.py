@@ -11,24 +11,22 @@ import imagekit
 
 ROOT = Path(imagekit.__file__).parent
 ORDER = (
+    "base",
     "services",
     "config",
     "plan",
+    "oci",
     "build",
-    "disk",
-    "vm",
-    "verify",
-    "evidence",
-    "sign",
-    "publish",
-    "gate",
-    "ledger",
-    "channel",
+    "registry",
+    "artifact",
+    "machine",
+    "checks",
+    "trust",
+    "release",
     "report",
-    "lifecycle",
+    "scenarios",
     "doctor",
-    "conformance",
-    "pipeline",
+    "app",
     "bench",
     "cli",
 )
@@ -66,5 +64,5 @@ def test_a_forward_import_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("tests.unit.test_layers.ROOT", tmp_path)
     (tmp_path / "plan").mkdir()
     module = tmp_path / "plan" / "late.py"
-    module.write_text("def late() -> None:\n    from imagekit import publish\n    import imagekit.build.bake\n")
-    assert forward(module) == ["build", "publish"]
+    module.write_text("def late() -> None:\n    from imagekit import registry\n    import imagekit.build.bake\n")
+    assert forward(module) == ["build", "registry"]

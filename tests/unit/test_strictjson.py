@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from imagekit.errors import RefusedError
-from imagekit.strictjson import DEPTH, ForeignJsonError, read_json, read_object
+from imagekit.base.errors import RefusedError
+from imagekit.base.strictjson import DEPTH, ForeignJsonError, read_json, read_object
 
 FIELDS = ("layers", "config", "mediaType")
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from imagekit.oci import Digest, Reference
-from imagekit.publish.push import push_image
-from imagekit.publish.registry import Registry
+from imagekit.oci.reference import Digest, Reference
+from imagekit.registry.client import Registry
+from imagekit.registry.transfer import push_image
 from tests.support.desk import IMAGE, Office, open_office
 from tests.support.dockerregistry import PROGRAMS, DockerRegistry
 from tests.support.forked import Ended, forked

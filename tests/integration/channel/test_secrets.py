@@ -15,13 +15,13 @@ from pathlib import Path
 import bcrypt
 import pytest
 
-from imagekit.evidence.statement import SIGNATURE_TYPE, signature_statement
-from imagekit.oci import Reference
-from imagekit.process import run
-from imagekit.publish.push import push_image
-from imagekit.publish.referrers import attach_bundle
-from imagekit.publish.registry import Registry
-from imagekit.sign.keys import PASSWORD_VARIABLE, KeyStore
+from imagekit.base.process import run
+from imagekit.oci.reference import Reference
+from imagekit.registry.client import Registry
+from imagekit.registry.referrers import attach_bundle
+from imagekit.registry.transfer import push_image
+from imagekit.trust.evidence.statement import SIGNATURE_TYPE, signature_statement
+from imagekit.trust.sign.keys import PASSWORD_VARIABLE, KeyStore
 from tests.support.dockerregistry import DockerRegistry
 from tests.support.images import write_image
 from tests.support.project import git, make_project

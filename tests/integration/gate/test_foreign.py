@@ -11,19 +11,19 @@ from pathlib import Path
 
 import pytest
 
-from imagekit.evidence.decisions import Waiver, waiver_statement, yank_statement
-from imagekit.evidence.statement import SIGNATURE_TYPE, Statement
-from imagekit.gate.collect import collect
-from imagekit.gate.evaluate import evaluate
-from imagekit.oci import Reference
-from imagekit.process import ProcessError
-from imagekit.publish.push import push_image
-from imagekit.publish.referrers import attach_bundle
-from imagekit.publish.registry import Registry
-from imagekit.sign.cosign import CosignSigner
-from imagekit.sign.keyfile import encrypted_key
-from imagekit.sign.keys import PASSWORD_VARIABLE
-from imagekit.sign.native import public_key_pem
+from imagekit.base.process import ProcessError
+from imagekit.oci.reference import Reference
+from imagekit.registry.client import Registry
+from imagekit.registry.referrers import attach_bundle
+from imagekit.registry.transfer import push_image
+from imagekit.trust.evidence.decisions import Waiver, waiver_statement, yank_statement
+from imagekit.trust.evidence.statement import SIGNATURE_TYPE, Statement
+from imagekit.trust.gate.collect import collect
+from imagekit.trust.gate.evaluate import evaluate
+from imagekit.trust.sign.cosign import CosignSigner
+from imagekit.trust.sign.keyfile import encrypted_key
+from imagekit.trust.sign.keys import PASSWORD_VARIABLE
+from imagekit.trust.sign.native import public_key_pem
 from tests.integration.conftest import PASSWORD, Program
 from tests.support.dockerregistry import DockerRegistry
 from tests.support.images import LayoutImage, key, write_image

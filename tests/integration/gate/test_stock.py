@@ -15,20 +15,26 @@ from pathlib import Path
 
 import pytest
 
-from imagekit.evidence.decisions import Waiver, approval_statement, summary_statement, waiver_statement, yank_statement
-from imagekit.evidence.statement import Statement, signature_statement
-from imagekit.ledger.record import Action, Record
-from imagekit.oci import Digest, Reference
-from imagekit.process import Completed, run
-from imagekit.publish.errors import TagExistsError
-from imagekit.publish.push import push_image
-from imagekit.publish.referrers import fallback_tag
-from imagekit.publish.registry import Registry
-from imagekit.publish.tag import demand_free, give_tag
-from imagekit.publish.verify import verify_content
-from imagekit.sign.native import claimed_statement, public_key_pem
-from imagekit.sign.trustfile import Purpose
-from imagekit.verify.outcome import CheckResult, Outcome, SuiteResult
+from imagekit.base.process import Completed, run
+from imagekit.checks.outcome import CheckResult, Outcome, SuiteResult
+from imagekit.oci.reference import Digest, Reference
+from imagekit.registry.client import Registry
+from imagekit.registry.errors import TagExistsError
+from imagekit.registry.referrers import fallback_tag
+from imagekit.registry.tag import demand_free, give_tag
+from imagekit.registry.transfer import push_image
+from imagekit.release.ledger.record import Action, Record
+from imagekit.trust.evidence.decisions import (
+    Waiver,
+    approval_statement,
+    summary_statement,
+    waiver_statement,
+    yank_statement,
+)
+from imagekit.trust.evidence.statement import Statement, signature_statement
+from imagekit.trust.sign.native import claimed_statement, public_key_pem
+from imagekit.trust.sign.trustfile import Purpose
+from imagekit.trust.verify import verify_content
 from tests.integration.conftest import Program
 from tests.support.dockerregistry import PROGRAMS, DockerRegistry
 from tests.support.images import check, evidence_of, key, write_image

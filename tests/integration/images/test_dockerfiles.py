@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from imagekit.process import ProcessError, run
+from imagekit.base.process import ProcessError, run
 
 ROOT = Path(__file__).parents[3]
 FILES = sorted((ROOT / "images").glob("*/Dockerfile"))

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from imagekit.base.process import run
 from imagekit.build.mirror import debian_mirror
 from imagekit.config.load import load_project
 from imagekit.config.model import Arch, DistroBase, Family
-from imagekit.process import run
 
 pytestmark = pytest.mark.online
 ROOT = Path(__file__).parents[3]

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from imagekit.app.image import built_all
+from imagekit.base.process import run
 from imagekit.build import bake
 from imagekit.config.load import load_project
-from imagekit.pipeline.image import built_all
 from imagekit.plan.resolve import make_plan
-from imagekit.process import run
 from imagekit.services.dockerd import engine
 
 pytestmark = pytest.mark.docker

@@ -10,16 +10,16 @@ from pathlib import Path
 
 import pytest
 
+from imagekit.app.image import built_all
+from imagekit.base.process import run
 from imagekit.build import bake
 from imagekit.build.builder import Build
 from imagekit.config.load import Project, load_project
 from imagekit.config.model import ImageBase, ImageInit
-from imagekit.oci import Digest, Reference
-from imagekit.pipeline.image import built_all
+from imagekit.oci.reference import Digest, Reference
 from imagekit.plan.model import Plan
 from imagekit.plan.resolve import make_plan
-from imagekit.process import run
-from imagekit.publish.registry import Registry
+from imagekit.registry.client import Registry
 from imagekit.services.dockerd import engine
 from tests.support.dockerregistry import DockerRegistry
 

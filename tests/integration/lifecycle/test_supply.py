@@ -7,19 +7,19 @@ from pathlib import Path
 
 import pytest
 
-from imagekit.disk.layout import Compression
-from imagekit.errors import ImagekitError
-from imagekit.lifecycle.model import Kind
-from imagekit.lifecycle.supply import REPOSITORY, VariantSupply, supply
-from imagekit.oci import Digest, Reference
-from imagekit.publish.errors import DigestMismatchError
-from imagekit.publish.registry import Registry
-from imagekit.publish.verify import Verification, verify_image
-from imagekit.sign.native import NativeVerifier, read_public_key
-from imagekit.vm.domain import Forward
+from imagekit.base.errors import ImagekitError
+from imagekit.machine.domain import Forward
+from imagekit.oci.layout import Compression
+from imagekit.oci.reference import Digest, Reference
+from imagekit.registry.client import Registry
+from imagekit.registry.errors import DigestMismatchError
+from imagekit.scenarios.model import Kind
+from imagekit.scenarios.supply import REPOSITORY, VariantSupply, supply
+from imagekit.trust.sign.native import NativeVerifier, read_public_key
+from imagekit.trust.verify import Verification, verify_image
 from tests.support.layout import layer, layout, member
 from tests.support.registry import QUICK
-from tests.unit.lifecycle.images import with_config
+from tests.unit.scenarios.images import with_config
 
 pytestmark = pytest.mark.registry
 RELEASE = b'KAIROS_VERSION="v1.0.0"\n'

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from imagekit.publish.registry import Registry
+from imagekit.registry.client import Registry
 from tests.support.dockerregistry import PROGRAMS, DockerRegistry
 
 

@@ -11,11 +11,11 @@ from typing import Any
 import bcrypt
 import pytest
 
-from imagekit.oci import Reference
-from imagekit.publish.errors import AccessDeniedError, InsecureAddressError
-from imagekit.publish.push import copy_image, push_image
-from imagekit.publish.registry import Registry
-from imagekit.publish.verify import verify_content
+from imagekit.oci.reference import Reference
+from imagekit.registry.client import Registry
+from imagekit.registry.errors import AccessDeniedError, InsecureAddressError
+from imagekit.registry.transfer import copy_image, push_image
+from imagekit.trust.verify import verify_content
 from tests.support.certificates import loopback_certificate
 from tests.support.dockerregistry import DockerRegistry
 from tests.support.images import write_image

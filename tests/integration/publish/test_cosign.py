@@ -7,17 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from imagekit.errors import RefusedError
-from imagekit.evidence.statement import CYCLONEDX_TYPE, SIGNATURE_TYPE, TEST_RESULT_TYPE, signature_statement
-from imagekit.oci import Reference
-from imagekit.process import ProcessError
-from imagekit.publish.proof import read_proof
-from imagekit.publish.publish import publish_image
-from imagekit.publish.push import push_image
-from imagekit.publish.referrers import attach_bundle
-from imagekit.publish.registry import Registry
-from imagekit.publish.verify import verify_image
-from imagekit.sign.keys import PASSWORD_VARIABLE, KeyStore
+from imagekit.base.errors import RefusedError
+from imagekit.base.process import ProcessError
+from imagekit.oci.reference import Reference
+from imagekit.registry.client import Registry
+from imagekit.registry.referrers import attach_bundle
+from imagekit.registry.transfer import push_image
+from imagekit.release.publish import publish_image
+from imagekit.trust.evidence.statement import CYCLONEDX_TYPE, SIGNATURE_TYPE, TEST_RESULT_TYPE, signature_statement
+from imagekit.trust.proof import read_proof
+from imagekit.trust.sign.keys import PASSWORD_VARIABLE, KeyStore
+from imagekit.trust.verify import verify_image
 from tests.integration.conftest import PASSWORD, Program
 from tests.support.images import LayoutImage, evidence_of, write_image
 

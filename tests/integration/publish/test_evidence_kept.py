@@ -7,17 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from imagekit.evidence.decisions import approval_statement
-from imagekit.oci import Digest, Reference
-from imagekit.process import run
-from imagekit.publish.lock import locked
-from imagekit.publish.proof import read_proof
-from imagekit.publish.publish import publish_image
-from imagekit.publish.push import push_image
-from imagekit.publish.referrers import attach_bundle
-from imagekit.publish.registry import Registry
-from imagekit.publish.verify import verify_image
-from imagekit.sign.native import NativeSigner, NativeVerifier
+from imagekit.base.process import run
+from imagekit.oci.reference import Digest, Reference
+from imagekit.registry.client import Registry
+from imagekit.registry.lock import locked
+from imagekit.registry.referrers import attach_bundle
+from imagekit.registry.transfer import push_image
+from imagekit.release.publish import publish_image
+from imagekit.trust.evidence.decisions import approval_statement
+from imagekit.trust.proof import read_proof
+from imagekit.trust.sign.native import NativeSigner, NativeVerifier
+from imagekit.trust.verify import verify_image
 from tests.support.dockerregistry import DockerRegistry
 from tests.support.images import LayoutImage, evidence_of, fixed_key, write_image
 

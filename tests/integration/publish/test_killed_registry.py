@@ -9,12 +9,12 @@ from threading import Timer
 
 import pytest
 
-from imagekit.oci import Reference
-from imagekit.publish.errors import RegistryUnavailableError
-from imagekit.publish.publish import Published, publish_image
-from imagekit.publish.registry import Registry
-from imagekit.publish.verify import verify_image
-from imagekit.publish.wire import Patience
+from imagekit.oci.reference import Reference
+from imagekit.registry.client import Registry
+from imagekit.registry.errors import RegistryUnavailableError
+from imagekit.registry.wire import Patience
+from imagekit.release.publish import Published, publish_image
+from imagekit.trust.verify import verify_image
 from tests.support.dockerregistry import PROGRAMS, DockerRegistry
 from tests.support.images import evidence_of, signer, verifier, write_image
 

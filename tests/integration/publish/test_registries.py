@@ -16,14 +16,14 @@ from time import monotonic
 
 import pytest
 
-from imagekit.oci import Digest, Reference
-from imagekit.process import run
-from imagekit.publish.blobs import BlobSource
-from imagekit.publish.model import Descriptor
-from imagekit.publish.push import copy_image, push_image
-from imagekit.publish.registry import Registry
-from imagekit.publish.verify import verify_image
-from imagekit.sign.native import NativeVerifier
+from imagekit.base.process import run
+from imagekit.oci.manifest import Descriptor
+from imagekit.oci.reference import Digest, Reference
+from imagekit.registry.blobs import BlobSource
+from imagekit.registry.client import Registry
+from imagekit.registry.transfer import copy_image, push_image
+from imagekit.trust.sign.native import NativeVerifier
+from imagekit.trust.verify import verify_image
 from tests.support.dockerregistry import PROGRAMS, DockerRegistry
 from tests.support.forked import Ended, forked
 from tests.support.images import fixed_key, write_image
@@ -215,8 +215,8 @@ def test_memory_of_a_push_is_bounded(server: DockerRegistry, tmp_path: Path) -> 
     layer = tmp_path / "layer"
     script = (
         "import sys,re; from pathlib import Path\n"
-        "from imagekit.oci import Digest; from imagekit.publish.registry import Registry\n"
-        "from imagekit.publish.blobs import BlobSource; from imagekit.publish.model import Descriptor\n"
+        "from imagekit.oci.reference import Digest; from imagekit.registry.client import Registry\n"
+        "from imagekit.registry.blobs import BlobSource; from imagekit.oci.manifest import Descriptor\n"
         "def peak(): return int(re.search(r'VmHWM:\\s+(\\d+)', Path('/proc/self/status').read_text())[1])\n"
         "path = Path(sys.argv[2]); client = Registry(sys.argv[1]); client.ping(); idle = peak()\n"
         "digest = Digest.of_file(path); sent = client.put_blob('x', BlobSource.of_file(path, digest))\n"

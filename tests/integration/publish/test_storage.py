@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from imagekit.oci import Reference
-from imagekit.publish.errors import ReadOnlyError, StorageFullError
-from imagekit.publish.publish import Published, publish_image
-from imagekit.publish.pull import pull_image
-from imagekit.publish.push import push_image
-from imagekit.publish.registry import Registry
-from imagekit.publish.verify import verify_image
-from imagekit.room import NoRoomError
+from imagekit.base.space import NoRoomError
+from imagekit.oci.reference import Reference
+from imagekit.registry.client import Registry
+from imagekit.registry.errors import ReadOnlyError, StorageFullError
+from imagekit.registry.pull import pull_image
+from imagekit.registry.transfer import push_image
+from imagekit.release.publish import Published, publish_image
+from imagekit.trust.verify import verify_image
 from tests.support.dockerregistry import DockerRegistry
 from tests.support.images import LayoutImage, evidence_of, signer, verifier, write_image
 from tests.support.smalldisk import enlarge, files, small_disk
@@ -56,7 +56,7 @@ def test_a_registry_without_room_is_named_and_a_rerun_completes(
             publish(large, client, tmp_path)
         assert "Make room there" in refused.value.hint
         assert client.tags(REPOSITORY) == (), "neither the tag nor the claim"
-        # Distribution 2.8 takes no cancellation of an upload whose piece broke off, see imagekit.publish.upload.
+        # Distribution 2.8 takes no cancellation of an upload whose piece broke off, see imagekit.registry.upload.
         left = [name for name in files(disk) if "_uploads" in name and name.endswith("/data")]
         assert len(left) <= (1 if program == "docker-registry" else 0)
         enlarge(disk, 200)

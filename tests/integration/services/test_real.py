@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from imagekit.process import alive, run
+from imagekit.base.process import alive, run
+from imagekit.base.waiting import Deadline, wait_until
 from imagekit.services import dockerd, libvirtd, mounts
 from imagekit.services.control import Service, down, status, up
 from imagekit.services.dockerapi import docker_program
 from imagekit.services.dockerd import address, engine
 from imagekit.services.model import Record, runtime_folder
 from imagekit.services.registry import registry
-from imagekit.waiting import Deadline, wait_until
 
 
 @pytest.fixture

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from imagekit import process
-from imagekit.disk.programs import find
-from imagekit.vm import libvirt as hypervisor
-from imagekit.vm.accel import acceleration
-from imagekit.vm.boot import BootRequest, boot
-from imagekit.vm.errors import BootFailedError, HypervisorError
-from imagekit.vm.folder import PREFIX, runtime_base
-from imagekit.vm.sweep import machines, sweep
-from imagekit.waiting import Deadline, wait_until
+from imagekit.artifact.programs import find
+from imagekit.base import process
+from imagekit.base.waiting import Deadline, wait_until
+from imagekit.machine import libvirt as hypervisor
+from imagekit.machine.accel import acceleration
+from imagekit.machine.boot import BootRequest, boot
+from imagekit.machine.errors import BootFailedError, HypervisorError
+from imagekit.machine.folder import PREFIX, runtime_base
+from imagekit.machine.sweep import machines, sweep
 from tests.support.tinykernel import artifacts
 
 ROOT = Path(__file__).parents[3]
@@ -88,7 +88,7 @@ CHILD = """
 import sys
 from pathlib import Path
 from tests.integration.vm.test_boot import request
-from imagekit.vm.boot import boot
+from imagekit.machine.boot import boot
 with boot(request(Path(sys.argv[1]), "I am up\\n", run_id=sys.argv[2])):
     pass
 """

@@ -11,15 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from imagekit import process
-from imagekit.errors import ToolError
-from imagekit.vm.disks import DiskSource
-from imagekit.vm.errors import BootFailedError, BootLoopError
-from imagekit.vm.hardware import NodeRequest
-from imagekit.vm.interface import Firmware, VmShape
-from imagekit.vm.node import InstalledNode, node
-from imagekit.vm.sweep import sweep
-from imagekit.waiting import Deadline, wait_until
+from imagekit.base import process
+from imagekit.base.errors import ToolError
+from imagekit.base.waiting import Deadline, wait_until
+from imagekit.machine.disks import DiskSource
+from imagekit.machine.errors import BootFailedError, BootLoopError
+from imagekit.machine.hardware import NodeRequest
+from imagekit.machine.interface import Firmware, VmShape
+from imagekit.machine.node import InstalledNode, node
+from imagekit.machine.sweep import sweep
 from tests.integration.vm.test_boot import left_behind
 from tests.support.bootsector import GRUB, KERNEL, MENU, boot_disk
 
@@ -110,7 +110,7 @@ CHILD = """
 import sys
 from pathlib import Path
 from tests.integration.vm.test_node import request, started
-from imagekit.vm.interface import Firmware, VmShape
+from imagekit.machine.interface import Firmware, VmShape
 shape = VmShape(memory_mib=256, cpus=1, firmware=Firmware.UEFI, tpm=True)
 with started(request(Path(sys.argv[1]), None, run_id=sys.argv[2], shape=shape)) as machine:
     machine.wait_console("never", limit=600)

@@ -7,8 +7,8 @@ from pathlib import Path
 from imagekit.bench.madelayout import large_blob, made_image
 from imagekit.bench.push import pushed
 from imagekit.bench.reference import PACKAGES, arguments
-from imagekit.oci import Digest
-from imagekit.publish.layout import layout_manifest
+from imagekit.oci.reference import Digest
+from imagekit.registry.layout import layout_manifest
 from tests.support.registry import simulated_registry
 
 

@@ -7,19 +7,19 @@ from dataclasses import replace
 
 import pytest
 
+from imagekit.base.log import step
 from imagekit.bench import boot, change, installed, ladder, push, upgrade
 from imagekit.bench.cost import cost
 from imagekit.bench.madelayout import MadeImage
 from imagekit.bench.model import Met
 from imagekit.bench.plain import PlainBoot
 from imagekit.bench.rootfs import step_seconds
-from imagekit.lifecycle.runner import Told
-from imagekit.log import step
-from imagekit.oci import Digest
+from imagekit.checks.outcome import Outcome
+from imagekit.checks.scenario import ScenarioResult
+from imagekit.machine.interface import Accelerator, BootPhase, BootRecord, Road, VmShape
+from imagekit.oci.reference import Digest
 from imagekit.report.result import StageRow, StageStatus
-from imagekit.verify.outcome import Outcome
-from imagekit.verify.scenario import ScenarioResult
-from imagekit.vm.interface import Accelerator, BootPhase, BootRecord, Road, VmShape
+from imagekit.scenarios.runner import Told
 
 PLAIN = PlainBoot(seconds_to_ssh=50.0, cpu_seconds=70.0)
 

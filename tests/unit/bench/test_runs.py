@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from imagekit import process
+from imagekit.base import process
 from imagekit.bench.change import rows_of
 from imagekit.bench.clone import Ran, cloned, share_base
 from imagekit.bench.model import Met

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from imagekit.base.errors import ToolError
 from imagekit.bench import suite
 from imagekit.bench.model import Row
 from imagekit.bench.subject import Subject, scratch_folder
 from imagekit.config.load import Project
 from imagekit.config.model import Settings
-from imagekit.errors import ToolError
 from tests.unit.bench import sample
 
 

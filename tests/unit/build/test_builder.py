@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from imagekit.base.errors import ToolError
+from imagekit.base.process import ProcessError
 from imagekit.build import bake, builder
 from imagekit.build.progress import Progress
 from imagekit.config.load import load_project
-from imagekit.errors import ToolError
-from imagekit.oci import Digest
+from imagekit.oci.reference import Digest
 from imagekit.plan.model import Plan
 from imagekit.plan.resolve import make_plan
-from imagekit.process import ProcessError
 from tests.support.layout import layer, layout, member
 from tests.support.project import make_project
 

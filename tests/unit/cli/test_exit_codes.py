@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from imagekit.base.process import Completed, run
 from imagekit.cli import cli
-from imagekit.process import Completed, run
 from tests.support.project import make_project
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from imagekit.base.process import Completed
 from imagekit.config.load import load_project
-from imagekit.process import Completed
 from tests.support.images import write_image
 from tests.support.project import make_project
 from tests.support.registry import RegistrySimulator, simulated_registry

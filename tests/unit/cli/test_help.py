@@ -5,8 +5,8 @@ import sys
 import click
 import pytest
 
+from imagekit.base.process import run
 from imagekit.cli import COMMANDS, cli
-from imagekit.process import run
 
 HEAVY = ("docker", "libvirt", "sigstore", "pytest", "paramiko", "cryptography", "testinfra", "jinja2", "rich")
 

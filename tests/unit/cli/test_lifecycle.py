@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from imagekit.base.errors import ConfigError
 from imagekit.cli import cli
 from imagekit.cli.lifecycle import LifecycleWords, lifecycle_wish
-from imagekit.errors import ConfigError
-from imagekit.lifecycle.table import SCENARIOS
+from imagekit.scenarios.table import SCENARIOS
 from tests.support.project import make_project
 
 NOTHING: LifecycleWords = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from imagekit.cli.machine import FIRMWARES
-from imagekit.vm.profile import profile_names
+from imagekit.machine.profile import profile_names
 
 
 def test_every_profile_can_be_asked_for() -> None:

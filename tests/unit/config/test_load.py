@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from imagekit.base.errors import ConfigError
 from imagekit.config.load import load_project
 from imagekit.config.schema import MODELS, schema
-from imagekit.errors import ConfigError
 from tests.support.project import BASE, CLOUD_CONFIG, IMAGES, make_project
 
 BAD = {

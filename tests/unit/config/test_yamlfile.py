@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from imagekit.base.errors import ConfigError
 from imagekit.config.yamlfile import MAX_BYTES, parse_yaml, read_yaml
-from imagekit.errors import ConfigError
 
 HERE = Path("file.yaml")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from imagekit.process import Completed, run
+from imagekit.base.process import Completed, run
 from tests.unit.images.authorities import Authority, certificate, private_key
 
 LAYER = Path(__file__).parents[3] / "images/ca-trust"

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from imagekit.app.image import built
+from imagekit.app.run import Options, run_image
+from imagekit.base.errors import ConfigError
 from imagekit.build.builder import build
 from imagekit.config.load import load_project
 from imagekit.config.model import Arch
-from imagekit.errors import ConfigError
-from imagekit.pipeline.image import built
-from imagekit.pipeline.run import Options, run_image
 from imagekit.plan.lock import ForeignArchError, NotLockedError, address, require_buildable
 from imagekit.plan.matrix import as_matrix, make_plans
 from imagekit.plan.model import Plan

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from imagekit.base.errors import ConfigError
 from imagekit.config.load import load_project
-from imagekit.errors import ConfigError
 from imagekit.plan.model import Plan
 from imagekit.plan.resolve import make_plan, version_of
 from imagekit.plan.show import as_data, as_text

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from imagekit.checks.outcome import CheckResult, Outcome, SuiteResult
+from imagekit.checks.scenario import ScenarioResult
+from imagekit.machine.interface import Accelerator, BootRecord, Road, VmShape
 from imagekit.report.result import (
     BootChart,
     BootUnit,
@@ -18,9 +21,6 @@ from imagekit.report.result import (
     StageStatus,
     Verdict,
 )
-from imagekit.verify.outcome import CheckResult, Outcome, SuiteResult
-from imagekit.verify.scenario import ScenarioResult
-from imagekit.vm.interface import Accelerator, BootRecord, Road, VmShape
 
 DIGEST = "sha256:" + "4f" * 32
 HOSTILE = "</pre><script>alert(1)</script><img src=x onerror=alert(2)>{{ 7*7 }}&\"'"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
+from imagekit.checks.outcome import Outcome
 from imagekit.report.markdown import escaped, render_markdown
-from imagekit.verify.outcome import Outcome
 from tests.unit.report.sample import DIGEST, HOSTILE, bad, good, stories
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from imagekit.checks.outcome import Outcome
 from imagekit.report.result import FILE_NAME, ResultError, Verdict, read_result, write_result
-from imagekit.verify.outcome import Outcome
 from tests.unit.report.sample import bad, good, stories
 
 

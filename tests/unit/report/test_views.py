@@ -7,11 +7,11 @@ from html.parser import HTMLParser
 import pytest
 from junitparser import JUnitXml
 
+from imagekit.checks.outcome import Outcome
 from imagekit.report.html import duration, render_html, size
 from imagekit.report.junit import render_junit
 from imagekit.report.result import RunResult, Verdict
 from imagekit.report.terminal import render_terminal
-from imagekit.verify.outcome import Outcome
 from tests.unit.report.sample import DIGEST, HOSTILE, bad, good, stories
 
 _VOID = {"meta", "link", "img", "br", "input", "hr"}

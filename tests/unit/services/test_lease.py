@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from imagekit.process import alive, run, start_time
+from imagekit.base.process import alive, run, start_time
+from imagekit.base.waiting import Deadline, DeadlineError, wait_until
 from imagekit.services.lease import clear, drop, keep, leased, running
 from imagekit.services.model import Daemon, Record, ServiceError
-from imagekit.waiting import Deadline, DeadlineError, wait_until
 
 SECONDS = 20.0
 

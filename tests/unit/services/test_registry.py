@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from imagekit.errors import ConfigError
+from imagekit.base.errors import ConfigError
 from imagekit.services import ports
 from imagekit.services.registry import PortTakenError, loopback, prepare, split
 

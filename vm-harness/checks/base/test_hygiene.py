@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from testinfra.host import Host
 
-from imagekit.verify import declared
-from imagekit.verify.facts import Facts
+from imagekit.checks import declared
+from imagekit.checks.facts import Facts
 
 pytestmark = pytest.mark.runbook("hygiene")
 

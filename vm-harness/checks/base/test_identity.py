@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from imagekit.verify.facts import Facts, File
+from imagekit.checks.facts import Facts, File
 
 pytestmark = pytest.mark.runbook("identity")
 

@@ -7,7 +7,7 @@ import re
 import pytest
 from testinfra.host import Host
 
-from imagekit.verify.facts import Facts
+from imagekit.checks.facts import Facts
 
 pytestmark = pytest.mark.runbook("framework")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from testinfra.host import Host
 
-from imagekit.verify.facts import Facts
+from imagekit.checks.facts import Facts
 
 pytestmark = pytest.mark.runbook("root-file-system")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from imagekit.verify.facts import Facts
+from imagekit.checks.facts import Facts
 
 pytestmark = pytest.mark.runbook("ssh")
 

@@ -15,9 +15,9 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.utils import CryptographyDeprecationWarning
 from testinfra.host import Host
 
-from imagekit.verify import declared
-from imagekit.verify.facts import Facts
-from imagekit.verify.tlspeer import ANSWER, TlsPeer
+from imagekit.checks import declared
+from imagekit.checks.facts import Facts
+from imagekit.checks.tlspeer import ANSWER, TlsPeer
 
 pytestmark = pytest.mark.runbook("ca-trust")
 BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem")

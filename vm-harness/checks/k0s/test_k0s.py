@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from testinfra.host import Host
 
-from imagekit.verify import declared
-from imagekit.verify.facts import Facts
+from imagekit.checks import declared
+from imagekit.checks.facts import Facts
 
 pytestmark = pytest.mark.runbook("k0s")
 UNITS = ("k0scontroller.service", "k0sworker.service")

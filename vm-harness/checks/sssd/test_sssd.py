@@ -7,8 +7,8 @@ import re
 import pytest
 from testinfra.host import Host
 
-from imagekit.verify import declared
-from imagekit.verify.facts import Facts
+from imagekit.checks import declared
+from imagekit.checks.facts import Facts
 
 pytestmark = pytest.mark.runbook("sssd")
 TEMPLATE = "/usr/share/imagekit/sssd/sssd.conf.template"

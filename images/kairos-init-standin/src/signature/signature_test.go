@@ -51,7 +51,7 @@ func read(t *testing.T, key *ecdsa.PrivateKey) Key {
 	return parsed
 }
 
-// sign makes a bundle as imagekit/sign/native.py does.
+// sign makes a bundle as imagekit/trust/sign/native.py does.
 func sign(t *testing.T, key *ecdsa.PrivateKey, subject registry.Digest, predicate string) []byte {
 	t.Helper()
 	payload := fmt.Appendf(nil, `{"_type":"https://in-toto.io/Statement/v1","predicate":{},"predicateType":%q,"subject":[{"digest":{"sha256":%q}}]}`, predicate, subject.Hex())
@@ -155,7 +155,7 @@ func TestKeysThatAreNone(t *testing.T) {
 	}
 }
 
-// The bundle was made by imagekit's own signer (imagekit/sign/native.py).
+// The bundle was made by imagekit's own signer (imagekit/trust/sign/native.py).
 func TestImagekitsBundleIsRead(t *testing.T) {
 	key, err := ReadKey("testdata/cosign.pub")
 	if err != nil {

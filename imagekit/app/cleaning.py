@@ -1,0 +1,72 @@
+"""Leftovers of killed runs, and caches when asked for."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from imagekit.app.needs import libvirt_uri
+from imagekit.app.runs import abandoned_runs
+from imagekit.base.errors import ToolError
+from imagekit.base.process import alive
+from imagekit.config.load import Project
+from imagekit.machine.folder import machines_folder
+from imagekit.machine.sweep import sweep, sweep_folders
+from imagekit.services import control
+from imagekit.services.libvirtd import answers, libvirt
+
+_CACHES = ("builds", "disks", "pulled", "distro", "verdicts", "engine", "bench")
+
+
+def clean(project: Project, *, cache: bool, runs: bool) -> list[str]:
+    """Remove leftovers (and caches, and runs); returns what was removed, in words.
+
+    Raises `ToolError` when a cache is asked for that a running build engine uses.
+    """
+    removed = _machines(project) + _half_made(project.work)
+    if cache:
+        _refuse_while_building(project)
+        removed += _folders([project.work / name for name in _CACHES])
+    if runs:
+        removed += _folders(sorted((project.work / "runs").glob("*")))
+    return removed
+
+
+def _machines(project: Project) -> list[str]:
+    uri, work = libvirt_uri(project), machines_folder(project.work)
+    if not answers(uri):
+        return [f"folder {path}" for path in (*sweep_folders(), *sweep_folders(work))]
+    with libvirt(uri):
+        swept = sweep(uri, work=work)
+    return [f"machine {name}" for name in swept.domains] + [f"folder {path}" for path in swept.folders]
+
+
+def _half_made(work: Path) -> list[str]:
+    """What dead processes were in the middle of: partial builds (their names hold the process id), unfinished runs."""
+    partial = [*(work / "builds").glob(".*.*"), *(work / "distro").glob("*/.rootfs.*")]
+    dead = [path for path in partial if not alive(_pid_in(path))]
+    return _folders([*dead, *abandoned_runs(work)])
+
+
+def _pid_in(path: Path) -> int:
+    """The process id in ``.name.PID.more``; 0, which is nobody, when there is none."""
+    return next((int(part) for part in path.name.split(".")[2:] if part.isdigit()), 0)
+
+
+def _folders(paths: list[Path]) -> list[str]:
+    removed = []
+    for path in paths:
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.exists():
+            path.unlink()
+        else:
+            continue
+        removed.append(str(path))
+    return removed
+
+
+def _refuse_while_building(project: Project) -> None:
+    states = control.status(project.work, project.settings.registry)
+    if any(state.name == control.Service.ENGINE and state.running and state.ours for state in states):
+        raise ToolError("the build engine is running on its cache", hint="`imagekit services down`, then clean again.")

@@ -1,0 +1,159 @@
+"""From an image's name or reference to the facts of every trip that is asked, and to what the checks say of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from imagekit.app.image import built
+from imagekit.app.needs import host_of, libvirt_uri
+from imagekit.app.release import registry_client
+from imagekit.app.runs import new_run
+from imagekit.app.trusted import demand_not_yanked
+from imagekit.artifact.installed import installed_disk
+from imagekit.artifact.live import LiveArtifacts, live_artifacts
+from imagekit.base.errors import ConfigError
+from imagekit.base.log import step
+from imagekit.checks.contract.image import image_facts
+from imagekit.checks.contract.life import DISK_MIB, disk_trip, installed_trip, live_trip
+from imagekit.checks.contract.model import Conformance, Moment, Road, Trip, TripFacts, write_facts
+from imagekit.checks.contract.node import Place
+from imagekit.checks.contract.suite import judge
+from imagekit.config.load import Project
+from imagekit.doctor.check import VERIFY, require
+from imagekit.machine.folder import machines_folder
+from imagekit.machine.sweep import sweep
+from imagekit.oci.manifest import Manifest
+from imagekit.oci.reference import Digest, Reference
+from imagekit.plan.resolve import make_plan
+from imagekit.registry.pull import pull_image
+from imagekit.services.libvirtd import libvirt
+
+FACTS = "conformance.json"
+_PLATFORM = ("linux", "amd64")
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is looked at: an OCI layout and the digest of a manifest in it."""
+
+    name: str
+    layout: Path
+    digest: Digest
+
+
+def built_subject(project: Project, name: str) -> Subject:
+    """An image of the project, built when it is not yet."""
+    image = built(project, make_plan(project, name))
+    return Subject(name, image.layout, image.digest)
+
+
+def fetched_subject(project: Project, reference: Reference) -> Subject:
+    """An image from a registry, every blob hashed; of an index the image for amd64, which is what machines here are.
+
+    Raises `RefusedError` when it is not there, `YankedError` when it, or the index it is in, was withdrawn.
+    """
+    with registry_client(project, reference.registry) as client:
+        found = client.manifest(reference.repository, demand_not_yanked(project, client, reference))
+        digest = _for_amd64(found, reference) if found.children else found.digest
+        demand_not_yanked(project, client, reference.at(digest))
+        layout = project.work / "fetched" / digest.hex
+        pull_image(client, reference.repository, digest, layout)
+    return Subject(str(reference), layout, digest)
+
+
+def _for_amd64(index: Manifest, reference: Reference) -> Digest:
+    # https://github.com/opencontainers/image-spec/blob/main/image-index.md: attestations have platform unknown/unknown
+    entries = json.loads(index.raw)["manifests"]
+    platforms = [(entry.get("platform") or {}, entry["digest"]) for entry in entries]
+    fitting = [Digest(name) for each, name in platforms if (each.get("os"), each.get("architecture")) == _PLATFORM]
+    if len(fitting) != 1:
+        said = ", ".join(f"{each.get('os')}/{each.get('architecture')}" for each, _ in platforms)
+        raise ConfigError(
+            f"{reference} is an index with {len(fitting)} images for linux/amd64 (it has {said})",
+            hint="Name the image itself: HOST/repository@sha256:...",
+        )
+    return fitting[0]
+
+
+def subject_of(project: Project, name: str) -> Subject:
+    """What a name on the command line means: a reference has a slash, an image of the project has none."""
+    return fetched_subject(project, Reference.parse(name)) if "/" in name else built_subject(project, name)
+
+
+def conformance(project: Project, subject: Subject, trips: Sequence[Trip]) -> Conformance:
+    """Record the facts of the trips, keep them with the consoles in a folder of runs, and judge them."""
+    run_id, folder = new_run(project.work)
+    found = record(project, subject, trips, run_id, folder)
+    write_facts(found, folder / FACTS)
+    return judge(
+        project.root / "tests" / "conformance", folder, f"{subject.name} {subject.digest}", trips, folder / FACTS
+    )
+
+
+def record(
+    project: Project, subject: Subject, trips: Sequence[Trip], run_id: str, folder: Path
+) -> dict[str, TripFacts]:
+    """The facts of all these trips; what a node did not come to is said in `TripFacts.broken`, never left out."""
+    found: dict[str, TripFacts] = {}
+    for trip in trips:
+        if trip.road is Road.IMAGE:
+            found[trip.name] = TripFacts({Moment.IMAGE: image_facts(subject.layout, subject.digest)})
+    booted = [trip for trip in trips if trip.road is not Road.IMAGE]
+    if booted:
+        require(VERIFY, host_of(project))
+        uri = libvirt_uri(project)
+        with libvirt(uri):
+            sweep(uri, work=machines_folder(project.work))
+            for trip in sorted(booted, key=lambda trip: trip.road is Road.LIVE):
+                if trip.name not in found:
+                    found |= _walk(project, subject, trip, run_id, folder)
+    return found
+
+
+def _walk(project: Project, subject: Subject, trip: Trip, run_id: str, folder: Path) -> dict[str, TripFacts]:
+    """One trip; that of the installed road passes the live system, so its facts come with it."""
+    place = Place(
+        artifacts=_artifacts(project, subject),
+        harness=project.root / "vm-harness",
+        work=machines_folder(project.work),
+        folder=folder,
+        run_id=run_id,
+        uri=libvirt_uri(project),
+    )
+    with step(f"Trip {trip.name}"):
+        match trip.road:
+            case Road.INSTALLED:
+                live, installed = installed_trip(place, trip)
+                return {trip.name: installed, Trip(Road.LIVE, trip.firmware).name: live}
+            case Road.DISK:
+                disks = project.work / "disks"
+                disk = installed_disk(subject.layout, subject.digest, disks, size=DISK_MIB << 20)
+                return {trip.name: disk_trip(place, trip, disk.path)}
+            case _:
+                return {trip.name: live_trip(place, trip.firmware)}
+
+
+def _artifacts(project: Project, subject: Subject) -> LiveArtifacts:
+    harness = project.root / "vm-harness"
+    return live_artifacts(subject.layout, subject.digest, project.work / "disks", harness=harness)
+
+
+@cache
+def _kept() -> dict[str, TripFacts]:
+    return {}
+
+
+def recorded(project: Project, name: str, trip: Trip, asked: Sequence[Trip]) -> TripFacts:
+    """The facts of one trip of those that this process asks for, each recorded once."""
+    kept = _kept()
+    if trip.name not in kept:
+        # All that needs a machine is recorded together, so that the roads share it.
+        together = [one for one in asked if (one.road is Road.IMAGE) == (trip.road is Road.IMAGE)]
+        run_id, folder = new_run(project.work)
+        kept |= record(project, built_subject(project, name), together, run_id, folder)
+        write_facts(kept, folder / FACTS)
+    return kept[trip.name]

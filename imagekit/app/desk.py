@@ -1,0 +1,164 @@
+"""The project as a desk for decisions: its ledger, its key, its policy, its registries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from imagekit import __version__
+from imagekit.app.release import registry_client
+from imagekit.base.errors import ConfigError
+from imagekit.config.load import Project
+from imagekit.oci.reference import Digest, Reference
+from imagekit.registry.referrers import attach_bundle
+from imagekit.release.channel.desk import Desk
+from imagekit.release.channel.errors import MoveRefusedError, digest_of
+from imagekit.release.channel.fleet import Node
+from imagekit.release.ledger.store import LedgerStore
+from imagekit.trust.evidence.decisions import summarised_channel
+from imagekit.trust.evidence.statement import SUMMARY_TYPE
+from imagekit.trust.gate.policy import load_policy
+from imagekit.trust.gate.summary import summary_of
+from imagekit.trust.proof import read_proof
+
+if TYPE_CHECKING:
+    from imagekit.registry.client import Registry
+    from imagekit.trust.gate.model import Decision
+    from imagekit.trust.sign.interface import Signer, Verifier
+
+
+@contextmanager
+def open_desk(project: Project, *, actor: str = "") -> Iterator[Desk]:
+    """The desk of a project, with the embedded registry at hand where that is the project's.
+
+    `actor` is who decides, by default git's user. Raises `ConfigError`, `KeyFileError`.
+    """
+    from imagekit.app.trusted import gate_of, signer_of, trust_of
+    from imagekit.trust.sign.trustfile import Purpose
+
+    settings = project.settings
+    store = LedgerStore(_ledger_folder(project), push=settings.ledger_remote)
+    prefix = f"{settings.registry}/{settings.repository}"
+    signer = signer_of(project, Purpose.PROMOTE)
+    verifier = trust_of(project).verifier(Purpose.PROMOTE)
+    with registry_client(project, settings.registry):
+        yield Desk(
+            store=store,
+            signer=signer,
+            verifier=verifier,
+            actor=actor or store.person,
+            now=datetime.now(UTC).replace(microsecond=0),
+            repositories={
+                name: settings.channel_repositories.get(name, f"{prefix}/{name}")
+                for name in load_policy(project.root).channels
+            },
+            registry=partial(registry_client, project),
+            gate=partial(gate_of, project),
+            summarize=partial(_summarize, project.root, signer, verifier),
+            locks=project.work / "locks",
+        )
+
+
+def _ledger_folder(project: Project) -> Path:
+    folder = (project.root / project.settings.ledger).resolve()
+    if not folder.is_dir():
+        raise ConfigError(f"imagekit.yaml: ledger: no folder {folder}", hint="Clone the ledger's repository there.")
+    return folder
+
+
+def _summarize(
+    root: Path, signer: Signer, verifier: Verifier, client: Registry, target: Reference, decision: Decision
+) -> None:
+    """Attach what the gate verified as a SLSA verification summary, unless this channel's is there already."""
+    digest = digest_of(target)
+    if _summarized(client, target, decision.channel, verifier):
+        return
+    made = summary_of(decision, target.at(digest), root, version=__version__)
+    image = client.manifest(target.repository, digest).descriptor
+    attach_bundle(client, target.repository, image, signer.sign(made.stamped(decision.at)), predicate_type=SUMMARY_TYPE)
+
+
+def _summarized(client: Registry, target: Reference, channel: str, verifier: Verifier) -> bool:
+    """Whether a trusted summary of this channel is attached already."""
+    said = read_proof(client, target.repository, digest_of(target), verifier).of_type(SUMMARY_TYPE)
+    return any((summarised_channel(statement) or ("",))[0] == channel for statement in said)
+
+
+def subject_of(project: Project, desk: Desk, text: str) -> tuple[str, Reference]:
+    """The image's name and where it is: a full reference, or IMAGE, IMAGE:VERSION or IMAGE@CHANNEL of the project."""
+    if "/" in text:
+        reference = Reference.parse(text)
+        return reference.repository.rpartition("/")[2], reference
+    name, at, channel = text.partition("@")
+    if at:
+        return name, _pointed(project, desk, name, channel)
+    name, colon, version = text.partition(":")
+    project.image(name)
+    return name, verified_home(project, name).tagged(version if colon else _planned(project, name))
+
+
+def named(project: Project, text: str) -> Reference:
+    """As `subject_of` for who decides nothing: the ledger is opened only for names that need it."""
+    if "/" in text:
+        return Reference.parse(text)
+    project.image(text.partition("@")[0].partition(":")[0])
+    with open_desk(project) as desk:
+        return subject_of(project, desk, text)[1]
+
+
+def verified_home(project: Project, image: str) -> Reference:
+    """The repository that `imagekit publish` writes to."""
+    return Reference(project.settings.registry, f"{project.settings.repository}/{image}")
+
+
+def homes_of(project: Project, desk: Desk, image: str) -> list[Reference]:
+    """Every repository where versions of an image may be."""
+    return [verified_home(project, image), *(desk.home(channel, image) for channel in desk.repositories)]
+
+
+def earlier_of(desk: Desk, channel: str, image: str, text: str | None) -> Reference | None:
+    """What a rollback was told to go back to: a digest or a version, within the channel's repository."""
+    if text is None:
+        return None
+    home = desk.home(channel, image)
+    if "/" in text:
+        return Reference.parse(text)
+    return home.at(Digest(text)) if text.startswith("sha256:") else home.tagged(text)
+
+
+def pointed_by(desk: Desk, image: str) -> Mapping[Digest, list[str]]:
+    """The digests that channels name, pointed at or held back, with the names of the channels."""
+    found: dict[Digest, list[str]] = {}
+    for channel in desk.repositories:
+        pointer = desk.channel(channel).images.get(image)
+        for digest in [pointer.digest, *(held.digest for held in pointer.held)] if pointer else []:
+            found.setdefault(Digest(digest), []).append(channel)
+    return found
+
+
+def pinned_by(nodes: Mapping[str, Node], image: str) -> Mapping[Digest, list[str]]:
+    """The digests that fleet files name, with the names of the nodes."""
+    found: dict[Digest, list[str]] = {}
+    for name, node in nodes.items():
+        if node.image == image and node.digest is not None:
+            found.setdefault(Digest(node.digest), []).append(name)
+    return found
+
+
+def _planned(project: Project, image: str) -> str:
+    from imagekit.plan.resolve import make_plan
+
+    return make_plan(project, image).version
+
+
+def _pointed(project: Project, desk: Desk, image: str, channel: str) -> Reference:
+    project.image(image)
+    desk.home(channel, image)
+    pointer = desk.channel(channel).images.get(image)
+    if pointer is None:
+        raise MoveRefusedError(f"{channel} points at nothing for {image}", hint="`imagekit releases` shows all.")
+    return Reference.parse(pointer.reference)

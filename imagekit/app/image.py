@@ -1,0 +1,63 @@
+"""From a plan to a proven image: engine started when it is needed, build, and the look into the artifact."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from imagekit.artifact.inventory import Inventory, take_inventory
+from imagekit.artifact.packagelist import Package
+from imagekit.artifact.packages import installed_packages
+from imagekit.artifact.presence import prove_present
+from imagekit.base.errors import RefusedError
+from imagekit.build.builder import Build, build_all, earlier_build
+from imagekit.config.load import Project
+from imagekit.config.model import Arch
+from imagekit.plan.lock import require_buildable
+from imagekit.plan.model import Plan
+from imagekit.report.result import write_whole
+from imagekit.services.dockerd import engine
+
+
+class WrongVersionError(RefusedError):
+    """The artifact carries another version than its plan."""
+
+
+def built(project: Project, plan: Plan) -> Build:
+    """The image of a plan: the earlier result, or a new one made by the build engine."""
+    return built_all(project, (plan,))[0]
+
+
+def built_all(project: Project, plans: Sequence[Plan]) -> tuple[Build, ...]:
+    """The images of plans: earlier results, and new ones made by the build engine as one graph."""
+    missing = [plan for plan in plans if earlier_build(project.work, plan) is None]
+    if not missing:
+        return build_all(project, plans, {})
+    for plan in missing:
+        require_buildable(plan)  # before anything is started for it
+    with engine(project.work) as running:
+        return build_all(project, plans, {"DOCKER_HOST": running.host})
+
+
+def proven(project: Project, plan: Plan, image: Build) -> tuple[Package, ...]:
+    """Prove that all that was declared is in the artifact; returns its packages. Done once for a digest."""
+    kept = image.layout.parent / "packages.json"
+    if kept.exists():
+        return tuple(Package(**each) for each in json.loads(kept.read_text()))
+    inventory = take_inventory(image.layout, image.digest)
+    prove_present(project, plan.image, inventory, arch=Arch(plan.arch))
+    _prove_version(plan, inventory)
+    packages = installed_packages(inventory, project.image(plan.image).family)
+    write_whole(kept, json.dumps([asdict(package) for package in packages]))
+    return packages
+
+
+def _prove_version(plan: Plan, inventory: Inventory) -> None:
+    lines = inventory.text("/etc/kairos-release").splitlines()
+    found = dict(line.split("=", 1) for line in lines if "=" in line).get("KAIROS_VERSION", "").strip('"')
+    if found != plan.version:
+        raise WrongVersionError(
+            f"/etc/kairos-release says version {found or 'nothing'!r}, the plan says {plan.version!r}",
+            hint="The Kairos operator compares versions, not digests; see images/stamp/Dockerfile.",
+        )

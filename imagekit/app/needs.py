@@ -1,0 +1,37 @@
+"""What the stages need of this machine."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from imagekit.config.load import Project
+from imagekit.config.model import Firmware, VmSpec
+from imagekit.machine.interface import Road
+
+if TYPE_CHECKING:
+    from imagekit.doctor.model import Host, Need
+
+
+def machine_needs(vm: VmSpec, roads: Sequence[Road]) -> tuple[Need, ...]:
+    """What the machine of an image needs beside what every machine does."""
+    from imagekit.doctor.check import DISKS
+    from imagekit.doctor.model import Need
+
+    firmware = () if vm.firmware is Firmware.BIOS else (Need.UEFI,)
+    tpm = (Need.TPM,) if vm.tpm else ()
+    return (*firmware, *tpm, *(DISKS if Road.INSTALLED in roads else ()))
+
+
+def libvirt_uri(project: Project) -> str:
+    """The libvirt connection: imagekit.yaml's, else the system's for root and the session's for others."""
+    configured = project.settings.libvirt_uri
+    return configured or ("qemu:///system" if os.geteuid() == 0 else "qemu:///session")
+
+
+def host_of(project: Project) -> Host:
+    """This machine as the doctor looks at it."""
+    from imagekit.doctor.check import this_host
+
+    return this_host(project.work, project.settings.registry, os.environ.get("DOCKER_HOST"), libvirt_uri(project))

@@ -1,0 +1,293 @@
+"""One road: disks, boot, checks, and what the node says of its own boot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from imagekit.app.needs import libvirt_uri
+from imagekit.artifact.installed import installed_disk
+from imagekit.artifact.live import LiveArtifacts, live_artifacts
+from imagekit.artifact.releaseiso import write_iso
+from imagekit.base.log import step
+from imagekit.build.builder import Build
+from imagekit.checks.lint import Offer, lint, refuse_contradictions
+from imagekit.checks.outcome import SuiteResult
+from imagekit.checks.runner import Suites, collect_checks, run_suites
+from imagekit.checks.tlspeer import Peers, TlsPeer, both_peers
+from imagekit.config.load import Project
+from imagekit.config.merge import merged_cloud_config
+from imagekit.config.model import ImageSpec
+from imagekit.machine.boot import BootRequest, boot
+from imagekit.machine.console import Console, load_patterns
+from imagekit.machine.disks import DiskSource
+from imagekit.machine.domain import Forward
+from imagekit.machine.folder import machines_folder, owned_folder
+from imagekit.machine.hardware import NodeRequest
+from imagekit.machine.identity import NodeKeys, fresh_keys, seed_disk
+from imagekit.machine.install import AgentDisk, InstallRequest, install_by_agent
+from imagekit.machine.interface import BootRecord, Installer, Road, VmShape
+from imagekit.machine.machine import NodeMachine
+from imagekit.machine.node import InstalledNode, node
+from imagekit.machine.profile import DirectKernel, load_profile, profile_name
+from imagekit.machine.sweep import sweep
+from imagekit.report.bootchart import collect_chart
+from imagekit.report.console import excerpt
+from imagekit.report.result import BootChart, ConsoleExcerpt
+from imagekit.services.libvirtd import libvirt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """What is tested: an image of the project, built; `run_id` marks its machines, `folder` keeps what they leave."""
+
+    project: Project
+    name: str
+    image: Build
+    run_id: str
+    folder: Path
+
+    @property
+    def spec(self) -> ImageSpec:
+        """The image's declaration."""
+        return self.project.image(self.name)
+
+    @property
+    def harness(self) -> Path:
+        """The project's vm-harness folder."""
+        return self.project.root / "vm-harness"
+
+    @property
+    def shape(self) -> VmShape:
+        """The machine it gets."""
+        vm = self.spec.vm
+        return VmShape(memory_mib=vm.memory_mib, cpus=vm.cpus, firmware=vm.firmware, tpm=vm.tpm)
+
+    @property
+    def cloud_config(self) -> dict[str, Any]:
+        """The image's own cloud-config."""
+        return merged_cloud_config([self.project.root / path for path in self.spec.cloud_config])
+
+    def suites(self, road: Road) -> Suites:
+        """Where its checks are."""
+        return Suites(
+            checks_root=self.harness / "checks",
+            images_root=self.project.root / "images",
+            out=self.folder / road.value,
+            family=self.spec.family.value,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoadResult:
+    """What one road brought."""
+
+    road: Road
+    boot: BootRecord
+    chart: BootChart
+    console: ConsoleExcerpt
+    suites: SuiteResult
+
+
+def make_disks(subject: Subject) -> LiveArtifacts:
+    """Kernel, initrds and root file system of the image; kept by its digest."""
+    work = subject.project.work
+    return live_artifacts(subject.image.layout, subject.image.digest, work / "disks", harness=subject.harness)
+
+
+def make_installed_disk(subject: Subject) -> Path:
+    """The disk with an installed node of the image; kept by its digest, only read."""
+    return installed_disk(subject.image.layout, subject.image.digest, subject.project.work / "disks").path
+
+
+def refuse_contradictory_suites(subject: Subject, road: Road) -> None:
+    """Hold what the checks need against the machine they will get, before it is booted."""
+    checks = collect_checks(subject.spec.layers, subject.suites(road), road=road)
+    refuse_contradictions(lint(checks, Offer(shape=subject.shape, road=road)))
+
+
+@contextmanager
+def machine_of(
+    subject: Subject, artifacts: LiveArtifacts, road: Road, peers: Peers | None = None
+) -> Iterator[NodeMachine]:
+    """A booted machine for the time of the block; what killed runs left behind is removed first."""
+    match road:
+        case Road.LIVE if not _starts_kernels(subject):
+            with medium_machine(subject, peers) as machine:
+                yield machine
+        case Road.FAST | Road.LIVE:
+            with _libvirt(subject) as uri, boot(_boot_request(subject, artifacts, road, peers, uri)) as machine:
+                yield machine
+        case Road.INSTALLED:
+            with installed_machine(subject, peers) as machine:
+                yield machine
+
+
+@contextmanager
+def _libvirt(subject: Subject) -> Iterator[str]:
+    """The libvirt that machines are started with, rid of what killed runs left."""
+    uri = libvirt_uri(subject.project)
+    with libvirt(uri):
+        sweep(uri, work=_machines(subject))
+        yield uri
+
+
+def _forwards(peers: Peers | None) -> tuple[Forward, ...]:
+    return tuple(Forward(port=peer.port, host_port=peer.port, address=peer.address) for peer in _each(peers))
+
+
+def _boot_request(subject: Subject, artifacts: LiveArtifacts, road: Road, peers: Peers | None, uri: str) -> BootRequest:
+    return BootRequest(
+        name=subject.name,
+        run_id=subject.run_id,
+        artifacts=artifacts,
+        folder=subject.folder / road.value,
+        harness=subject.harness,
+        road=road,
+        shape=subject.shape,
+        forwards=_forwards(peers),
+        cloud_config=subject.cloud_config,
+        uri=uri,
+    )
+
+
+@contextmanager
+def installed_machine(
+    subject: Subject, peers: Peers | None = None, *, installer: Installer = Installer.DISK
+) -> Iterator[InstalledNode]:
+    """An overlay on an installed disk, booted by firmware and GRUB.
+
+    Who may log in is said by a NoCloud disk, or was said to the agent that installed.
+    """
+    match installer:
+        case Installer.DISK:
+            disk, keys = make_installed_disk(subject), None
+        case Installer.AGENT:
+            made = agent_disk(subject)
+            disk, keys = made.path, made.keys
+    with _firmware_boot(subject, Road.INSTALLED, peers, disks=(DiskSource(backing=disk),), keys=keys) as machine:
+        yield machine
+
+
+def agent_disk(subject: Subject) -> AgentDisk:
+    """The disk of a node that the image's own agent installed from the live system; kept by what it was made from."""
+    with _libvirt(subject) as uri:
+        return install_by_agent(
+            InstallRequest(
+                name=subject.name,
+                run_id=subject.run_id,
+                artifacts=make_disks(subject),
+                folder=subject.folder / "install",
+                into=subject.project.work / "disks" / "agent",
+                harness=subject.harness,
+                shape=subject.shape,
+                cloud_config=subject.cloud_config,
+                uri=uri,
+            )
+        )
+
+
+@contextmanager
+def medium_machine(subject: Subject, peers: Peers | None = None) -> Iterator[InstalledNode]:
+    """The image's ISO, booted by firmware and its own GRUB; for firmware that starts no kernel without them."""
+    with owned_folder(subject.run_id, _machines(subject)) as folder:
+        write_iso(subject.image.layout, subject.image.digest, folder / "medium.iso")
+        with _firmware_boot(subject, Road.LIVE, peers, media=(folder / "medium.iso",)) as machine:
+            yield machine
+
+
+@contextmanager
+def _firmware_boot(
+    subject: Subject,
+    road: Road,
+    peers: Peers | None,
+    *,
+    disks: tuple[DiskSource, ...] = (),
+    media: tuple[Path, ...] = (),
+    keys: NodeKeys | None = None,
+) -> Iterator[InstalledNode]:
+    """Boot by firmware; without `keys` that the node knows already, a NoCloud disk brings new ones."""
+    with ExitStack() as stack:
+        uri = stack.enter_context(_libvirt(subject))
+        if keys is None:
+            keys, folder = fresh_keys(), stack.enter_context(owned_folder(subject.run_id))
+            media = (*media, seed_disk(keys, subject.name, folder, subject.cloud_config))
+        request = NodeRequest(
+            name=subject.name,
+            run_id=subject.run_id,
+            folder=subject.folder / road.value,
+            work=_machines(subject),
+            harness=subject.harness,
+            disks=disks,
+            media=media,
+            keys=keys,
+            shape=subject.shape,
+            forwards=_forwards(peers),
+            road=road,
+            uri=uri,
+        )
+        machine = stack.enter_context(node(request))
+        with step(f"Booting {subject.name} ({road}, {profile_name(subject.shape)})") as told:
+            machine.start()
+            record = machine.wait_boot()
+            told.note = ", ".join(f"{phase.name} {phase.seconds:.1f} s" for phase in record.phases)
+        yield machine
+
+
+def _starts_kernels(subject: Subject) -> bool:
+    return load_profile(subject.shape.firmware, subject.harness).direct_kernel is not DirectKernel.NONE
+
+
+def _machines(subject: Subject) -> Path:
+    folder = machines_folder(subject.project.work)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@contextmanager
+def test_peers(subject: Subject) -> Iterator[Peers]:
+    """The TLS servers that checks connect to from inside the guest."""
+    with both_peers(subject.harness / "fixtures" / "ca") as peers:
+        yield peers
+
+
+def check_machine(subject: Subject, machine: NodeMachine, peers: Peers) -> RoadResult:
+    """Run every check of the image's layers on a machine, and keep its boot chart, console and journal."""
+    road = machine.boot.road
+    suites = run_suites(machine, subject.spec.layers, subject.suites(road), peers=peers)
+    with step("Collecting the boot chart and the journal"):
+        chart = collect_chart(machine)
+        machine.save_journal(subject.folder / road.value / "journal.log")
+    return RoadResult(
+        road=road,
+        boot=machine.boot,
+        chart=chart,
+        console=console_excerpt(subject, road),
+        suites=suites,
+    )
+
+
+def console_excerpt(subject: Subject, road: Road) -> ConsoleExcerpt:
+    """The lines of a road's console that matter; also of a machine that never came up."""
+    console = Console(
+        subject.folder / road.value / "console.log", load_patterns(subject.harness / "console-patterns.yaml")
+    )
+    console.poll()
+    return excerpt(console.log, {match.line: match.pattern.id for match in console.matches})
+
+
+def combined(results: Sequence[RoadResult]) -> SuiteResult:
+    """All checks of all roads as one result; the road stands before a check's id."""
+    checks = [replace(check, id=f"{result.road}:{check.id}") for result in results for check in result.suites.checks]
+    return SuiteResult(
+        suite_hash=results[0].suites.suite_hash,
+        checks=tuple(checks),
+        seconds=round(sum(result.suites.seconds for result in results), 3),
+    )
+
+
+def _each(peers: Peers | None) -> tuple[TlsPeer, ...]:
+    return () if peers is None else (peers.house, peers.strange)

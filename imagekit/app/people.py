@@ -1,0 +1,119 @@
+"""What people decide, written down and signed: approvals at the digest, waivers as files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from pathlib import Path
+
+from imagekit.app.trusted import signer_of, trust_of
+from imagekit.base.errors import ConfigError
+from imagekit.config.load import Project
+from imagekit.oci.reference import Digest, Reference
+from imagekit.registry.client import Registry
+from imagekit.registry.lock import locked
+from imagekit.registry.referrers import attach_bundle
+from imagekit.report.result import write_whole
+from imagekit.trust.evidence.decisions import Waiver, approval_statement, waiver_statement
+from imagekit.trust.evidence.statement import Statement
+from imagekit.trust.gate.collect import WAIVERS
+from imagekit.trust.sign.interface import SignatureError, Signer
+from imagekit.trust.sign.trust import Problem, TrustStore, misused
+from imagekit.trust.sign.trustfile import Purpose, TrustedKey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hand:
+    """Who signs: the project, the person (default: as trust.yaml names the key's holder), and the key."""
+
+    project: Project
+    person: str | None = None
+    key: str | None = None
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+
+    def sign(self, purpose: Purpose, say: Callable[[str], Statement]) -> tuple[Statement, bytes]:
+        """Let `say` speak for the person and sign it; raises `SignatureError` when it would not count."""
+        signer = signer_of(self.project, purpose, key=self.key, environ=self.environ)
+        trust = trust_of(self.project)
+        said = say(self.person or _holder(trust, signer))
+        bundle = signer.sign(said.stamped(datetime.now(UTC)))
+        reading = trust.read(bundle)
+        problem, reason = reading.problem, reading.reason
+        if problem is None and reading.key is not None:
+            problem, reason = misused(reading.key, purpose, None)
+        if problem is None and reading.key is not None and self.person and reading.key.person:
+            problem, reason = _other_person(reading.key, self.person)
+        if problem is not None:
+            raise SignatureError(
+                f"this key may not {purpose} here: {reason}", hint="`imagekit keys list` shows who may what."
+            )
+        return said, bundle
+
+
+def waive(
+    hand: Hand,
+    client: Registry,
+    reference: Reference,
+    *,
+    check: str,
+    channels: Sequence[str],
+    reason: str,
+    days: int,
+) -> Path:
+    """Write a signed waiver under ``waivers/``; raises `SignatureError` when it would not count."""
+    digest = digest_of(client, reference)
+    expires = datetime.now(UTC) + timedelta(days=days)
+
+    def say(person: str) -> Statement:
+        return waiver_statement(
+            Waiver(digest=digest, check=check, person=person, reason=reason, expires=expires, channels=tuple(channels))
+        )
+
+    _, bundle = hand.sign(Purpose.WAIVE, say)
+    folder = hand.project.root / WAIVERS
+    folder.mkdir(exist_ok=True)
+    mark = sha256(bundle).hexdigest()[:8]
+    return write_whole(folder / f"{digest.short}-{mark}.json", bundle.decode() + "\n")
+
+
+def approve(hand: Hand, client: Registry, reference: Reference, *, channel: str, reason: str) -> Digest:
+    """Attach a signed approval to what the reference names now; returns its digest."""
+    digest = digest_of(client, reference)
+    said, bundle = hand.sign(
+        Purpose.APPROVE, lambda person: approval_statement(digest, channel=channel, person=person, reason=reason)
+    )
+    attach(hand.project, client, reference.at(digest), bundle, said.predicate_type)
+    return digest
+
+
+def attach(project: Project, client: Registry, reference: Reference, bundle: bytes, kind: str) -> Digest:
+    """Attach a signed bundle to a digest under the repository's lock; returns the digest of its manifest."""
+    assert reference.digest is not None
+    with locked(client, reference.repository, project.work / "locks"):
+        subject = client.manifest(reference.repository, reference.digest).descriptor
+        manifest, _ = attach_bundle(client, reference.repository, subject, bundle, predicate_type=kind)
+    return manifest.digest
+
+
+def digest_of(client: Registry, reference: Reference) -> Digest:
+    """What a reference names now; raises `MissingObjectError`."""
+    return client.manifest(reference.repository, reference.digest or reference.tag or "latest").digest
+
+
+def _other_person(key: TrustedKey, person: str) -> tuple[Problem | None, str]:
+    if key.person == person:
+        return None, ""
+    return Problem.OTHER_KEY, f"trust.yaml says that {key.person} holds key {key.id}, not {person}"
+
+
+def _holder(trust: TrustStore, signer: Signer) -> str:
+    """The person of the key that signs, as trust.yaml names the person."""
+    for holder in trust.holders:
+        if holder.material == signer.label and holder.key.person is not None:
+            return holder.key.person
+    raise ConfigError(
+        "trust.yaml does not say who holds this key", hint="Give --person, as the key's entry names the person."
+    )

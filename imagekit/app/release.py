@@ -1,0 +1,163 @@
+"""From a verdict to a published tag: evidence made of the result file, signature, and the tag last."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from imagekit import __version__
+from imagekit.app.image import proven
+from imagekit.app.trusted import publish_gate, signer_of, trust_of, waivers_for
+from imagekit.app.verdict import fullest_verdict
+from imagekit.artifact.packagelist import Package
+from imagekit.build.builder import Build, earlier_build
+from imagekit.config.load import Project
+from imagekit.machine.interface import Road
+from imagekit.oci.reference import Digest, Reference
+from imagekit.plan.model import Plan
+from imagekit.plan.resolve import make_plan
+from imagekit.report.result import EvidenceRow, ReleaseRow, RunResult
+from imagekit.services.registry import registry as embedded_registry
+from imagekit.trust.evidence.provenance import GITHUB_BUILDER, LOCAL_BUILDER, Invocation, provenance_statement
+from imagekit.trust.evidence.sbom import cyclonedx, sbom_statement
+from imagekit.trust.evidence.spdx import spdx, spdx_statement
+from imagekit.trust.evidence.testresult import result_statement
+
+if TYPE_CHECKING:
+    from imagekit.registry.client import Registry
+    from imagekit.release.publish import Published
+    from imagekit.trust.evidence.statement import Statement
+    from imagekit.trust.sign.interface import Signer
+
+PREDICATE_ANNOTATION = "dev.sigstore.bundle.predicateType"
+
+
+def reference_of(project: Project, image_name: str, version: str) -> Reference:
+    """Where a version of an image is published."""
+    settings = project.settings
+    return Reference(settings.registry, f"{settings.repository}/{image_name}", version)
+
+
+@contextmanager
+def registry_client(project: Project, address: str) -> Iterator[Registry]:
+    """A client for a registry; the embedded one is started when the address is its own and nothing answers there."""
+    from contextlib import ExitStack
+
+    from imagekit.registry.address import is_loopback
+    from imagekit.registry.client import Registry
+
+    host = address.rpartition(":")[0]
+    with ExitStack() as stack:
+        if address == project.settings.registry and is_loopback(host):
+            stack.enter_context(embedded_registry(project.work, address))
+        yield stack.enter_context(Registry(address))
+
+
+def statements(
+    plan: Plan,
+    image: Build,
+    result: RunResult,
+    packages: Sequence[Package],
+    invocation: Invocation,
+    waivers: Sequence[str] = (),
+) -> tuple[Statement, ...]:
+    """What is stated about the digest: how its checks ended, what is in it (in both formats), how it was made."""
+    assert result.suites is not None
+    document = cyclonedx(image.digest, packages, name=plan.image, version=plan.version, epoch=plan.source.date)
+    other = spdx(image.digest, packages, name=plan.image, version=plan.version, epoch=plan.source.date)
+    return (
+        result_statement(
+            image.digest,
+            result.suites,
+            result.boots,
+            harness_version=__version__,
+            name=plan.image,
+            scenarios=result.scenarios,
+            tested=result.started,
+            waivers=waivers,
+        ),
+        sbom_statement(image.digest, document, name=plan.image),
+        spdx_statement(image.digest, other, name=plan.image),
+        provenance_statement(image.digest, plan, invocation, name=plan.image),
+    )
+
+
+def invocation_of(image: Build, environ: Mapping[str, str] = os.environ) -> Invocation:
+    """The run that built an image: on GitHub Actions that job, else this machine at the time of the kept build."""
+    built = (image.layout.parent / "build.json").stat().st_mtime
+    started = datetime.fromtimestamp(int(built - image.seconds), UTC)
+    versions = {"imagekit": __version__}
+    if environ.get("GITHUB_ACTIONS") == "true":
+        job = "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}/actions/runs/{GITHUB_RUN_ID}/attempts/{GITHUB_RUN_ATTEMPT}"
+        names = defaultdict(str, environ)
+        return Invocation(builder=GITHUB_BUILDER, id=job.format_map(names), started=started, versions=versions)
+    run_id = f"urn:imagekit:build:{image.plan_id[:12]}:{started:%Y%m%dT%H%M%SZ}"
+    return Invocation(builder=LOCAL_BUILDER, id=run_id, started=started, versions=versions)
+
+
+def publish(project: Project, plan: Plan, image: Build, result: RunResult, packages: Sequence[Package]) -> ReleaseRow:
+    """Publish a tested digest under its version; raises what `publish_image` raises."""
+    from imagekit.release.publish import publish_image
+    from imagekit.trust.sign.trustfile import Purpose
+
+    signer = signer_of(project, Purpose.BUILD)
+    target = reference_of(project, plan.image, plan.version)
+    with registry_client(project, target.registry) as client:
+        done = publish_image(
+            image.layout,
+            image.digest,
+            target,
+            evidence=statements(
+                plan, image, result, packages, invocation_of(image), waivers_for(project, image.digest)
+            ),
+            signer=signer,
+            verifier=trust_of(project).verifier(Purpose.BUILD),
+            client=client,
+            locks=project.work / "locks",
+            annotations={"version": plan.version, "plan": plan.id},
+            gate=publish_gate(project),
+        )
+        return _row(done, client, signer)
+
+
+def publish_tested(project: Project, image_name: str, roads: Sequence[Road]) -> ReleaseRow:
+    """Publish an image that was built and passed before; raises `NotPassedError` when it was not."""
+    from imagekit.registry.errors import NotPassedError
+
+    plan = make_plan(project, image_name)
+    image = earlier_build(project.work, plan)
+    found = fullest_verdict(project, image_name, image.digest, roads) if image else None
+    if image is None or found is None:
+        raise NotPassedError(
+            f"{image_name} {plan.version} has not passed its tests as it stands now; it is not published",
+            hint=f"Run `imagekit run {image_name}`, which tests and publishes.",
+        )
+    return publish(project, plan, image, found, proven(project, plan, image))
+
+
+def _row(done: Published, client: Registry, signer: Signer) -> ReleaseRow:
+    from imagekit.registry.referrers import list_referrers
+
+    repository = done.reference.repository
+    evidence = [
+        EvidenceRow(kind=_kind(client, repository, entry.digest), digest=str(entry.digest), size=entry.size)
+        for entry in list_referrers(client, repository, done.digest)
+    ]
+    return ReleaseRow(
+        reference=f"{done.reference.name}:{done.reference.tag}",
+        digest=str(done.digest),
+        key_fingerprint=signer.label,
+        evidence=tuple(evidence),
+        already_there=done.no_op,
+    )
+
+
+def _kind(client: Registry, repository: str, digest: Digest) -> str:
+    """The predicate type that a referrer says it holds; fallback indices leave out annotations."""
+    document = json.loads(client.manifest(repository, digest).raw)
+    return str(document.get("annotations", {}).get(PREDICATE_ANNOTATION, document.get("artifactType", "unknown")))

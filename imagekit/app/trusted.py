@@ -1,0 +1,190 @@
+"""The project's keys, trust file and policy put together: who signs here, whose word counts, what the gate says."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from imagekit.app.verdict import HARNESS
+from imagekit.base.errors import ConfigError
+from imagekit.checks.suitehash import suite_hash
+from imagekit.config.load import Project
+from imagekit.oci.reference import Digest, Reference
+
+if TYPE_CHECKING:
+    from imagekit.registry.client import Registry
+    from imagekit.release.publish import Gate
+    from imagekit.trust.gate.model import Decision, Evidence, Item
+    from imagekit.trust.sign.interface import Signer
+    from imagekit.trust.sign.keys import KeyStore
+    from imagekit.trust.sign.trust import TrustStore
+    from imagekit.trust.sign.trustfile import Purpose, TrustedKey
+
+OWN_KEY = "project"
+
+
+def key_folder(project: Project) -> Path:
+    """Where the private keys of this clone are kept, outside of what git sees."""
+    return project.work / "keys"
+
+
+def keys_of(project: Project) -> KeyStore:
+    """The project's key pair, made on first use for the embedded default."""
+    from imagekit.trust.sign.keys import KeyStore
+
+    return KeyStore(key_folder(project))
+
+
+def trust_of(project: Project) -> TrustStore:
+    """Whose signatures count: trust.yaml, or without one the project's own key; raises `ConfigError`."""
+    from imagekit.trust.sign.trust import TRUST_FILE, load_trust, trust_one
+
+    if (project.root / TRUST_FILE).exists():
+        return load_trust(project.root)
+    own = own_entry(project)
+    return trust_one((own.pem or "").encode(), str(keys_of(project).public_path), key=own)
+
+
+def own_entry(project: Project) -> TrustedKey:
+    """The project's own key as an entry of a trust file: it builds and promotes; raises `KeyFileError`."""
+    from imagekit.trust.sign.keys import read_public
+    from imagekit.trust.sign.trustfile import Purpose, TrustedKey
+
+    pem = read_public(keys_of(project).public_path).decode()
+    return TrustedKey(id=OWN_KEY, pem=pem, purposes=(Purpose.BUILD, Purpose.PROMOTE))
+
+
+def signer_of(
+    project: Project,
+    purpose: Purpose,
+    *,
+    key: str | None = None,
+    environ: Mapping[str, str] = os.environ,
+) -> Signer:
+    """Who signs here for a purpose: `key`, else `signing_key` of imagekit.yaml, else a key of this clone.
+
+    A key is a file, a URI for the cosign program, or ``keyless``. Of the clone's own keys that one is taken which
+    trust.yaml trusts for the purpose today. Raises `ConfigError`, `KeyFileError`.
+    """
+    from imagekit.trust.sign.cosign import KEYLESS, CosignSigner, is_uri
+    from imagekit.trust.sign.keys import KeyStore
+
+    chosen = key or project.settings.signing_key
+    if chosen is None:
+        name = _usable(project, purpose)
+        return KeyStore(key_folder(project), name=name, environ=environ).open() if name else keys_of(project).signer()
+    if chosen == KEYLESS or is_uri(chosen):
+        return CosignSigner(chosen, environ=environ)
+    path = project.root / chosen
+    if path.suffix != ".key":
+        raise ConfigError(f"{chosen}: a key file is named NAME.key", hint="A URI or `keyless` goes to cosign.")
+    return KeyStore(path.parent, name=path.stem, environ=environ).open()
+
+
+def _usable(project: Project, purpose: Purpose) -> str | None:
+    """The id of the trusted key whose private part is in this clone and that counts now."""
+    from imagekit.trust.sign.trust import standing
+    from imagekit.trust.sign.trustedit import read_trust
+
+    file = read_trust(project.root)
+    now = datetime.now(UTC)
+    for key in reversed(file.keys if file is not None else ()):
+        there = (key_folder(project) / f"{key.id}.key").exists()
+        if there and purpose in key.purposes and standing(key, now)[0] is None:
+            return key.id
+    return None
+
+
+def current_suites(project: Project) -> dict[str, str]:
+    """The hash of the checks as they stand now, for each image of the project."""
+    checks = project.root / HARNESS / "checks"
+    return {name: suite_hash(image.layers, checks) for name, image in project.images.items()}
+
+
+def waivers_for(project: Project, digest: Digest) -> tuple[str, ...]:
+    """Digests of the project's waiver files that count now for a digest, whatever check they are for."""
+    from imagekit.trust.evidence.decisions import WAIVER_TYPE, read_waiver
+    from imagekit.trust.gate.collect import read_files
+
+    now, found = datetime.now(UTC), []
+    for item in read_files(project.root, trust_of(project)):
+        said = item.reading.statement
+        if said is None or item.reading.problem is not None or said.predicate_type != WAIVER_TYPE:
+            continue
+        waiver = read_waiver(said)
+        if waiver is not None and waiver.digest == digest and waiver.expires > now:
+            found.append(str(Digest.of_file(project.root / item.source)))
+    return tuple(found)
+
+
+def files_of(project: Project, trust: TrustStore) -> tuple[Item, ...]:
+    """The project's waivers and denials; denials are in the ledger's checkout, which may be another one."""
+    from imagekit.trust.gate.collect import YANKS, read_files
+
+    ledger = (project.root / project.settings.ledger).resolve()
+    elsewhere = read_files(ledger, trust, (YANKS,)) if ledger != project.root.resolve() else ()
+    return (*read_files(project.root, trust), *elsewhere)
+
+
+def gate_of(project: Project, client: Registry, reference: Reference, channel: str) -> Decision:
+    """What the gate of a channel says of a reference, from the registry's evidence and the project's files."""
+    from imagekit.trust.gate.collect import decide
+    from imagekit.trust.gate.policy import load_policy
+
+    trust = trust_of(project)
+    policy, files = load_policy(project.root), files_of(project, trust)
+    return decide(client, reference, channel, policy, trust, suites=current_suites(project), files=files)
+
+
+def demand_not_yanked(project: Project, client: Registry, reference: Reference) -> Digest:
+    """The digest that a reference names now; raises `YankedError` when it was denied, here or at the registry.
+
+    Nothing is denied where nobody's word counts: an image of strangers may be looked at in a project without keys.
+    """
+    from imagekit.trust.gate.collect import collect
+
+    trust = _trust_if_any(project)
+    digest = client.manifest(reference.repository, reference.digest or reference.tag or "latest").digest
+    files = files_of(project, trust)
+    _demand_no_denial(reference.name, collect(client, reference.repository, digest, trust, suites={}, files=files))
+    return digest
+
+
+def demand_not_listed(project: Project, image: str, digest: Digest) -> None:
+    """Raise `YankedError` when a file of the project denies a digest; for images that come from no registry."""
+    from imagekit.trust.gate.model import Evidence
+
+    items = files_of(project, _trust_if_any(project))
+    _demand_no_denial(image, Evidence(digest=digest, image=image, items=items))
+
+
+def _demand_no_denial(name: str, evidence: Evidence) -> None:
+    from imagekit.trust.gate.model import YankedError
+    from imagekit.trust.gate.people import denial_of
+
+    told = denial_of(evidence)
+    if told:
+        raise YankedError(
+            f"{name}@{evidence.digest} was {told}", hint="Take another version; `imagekit verify` shows the denial."
+        )
+
+
+def _trust_if_any(project: Project) -> TrustStore:
+    from imagekit.trust.sign.trust import TRUST_FILE, TrustStore
+
+    known = (project.root / TRUST_FILE).exists() or keys_of(project).public_path.exists()
+    return trust_of(project) if known else TrustStore(())
+
+
+def publish_gate(project: Project) -> Gate:
+    """The gate that publishing asks before it gives a tag."""
+
+    def ask(client: Registry, reference: Reference) -> None:
+        from imagekit.trust.gate.policy import PUBLISH
+
+        gate_of(project, client, reference, PUBLISH).demand()
+
+    return ask

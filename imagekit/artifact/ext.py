@@ -1,0 +1,129 @@
+"""File systems of the ext family written into a disk file at an offset, without root, loop device or mount.
+
+mke2fs(8) fills them from a tar (since e2fsprogs 1.47.1), and SOURCE_DATE_EPOCH dates them.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import tarfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from imagekit.artifact.partitions import BLOCK, Partition, label_uuid
+from imagekit.artifact.programs import find
+from imagekit.artifact.sparse import Run
+from imagekit.base import process
+from imagekit.base.errors import ToolError
+
+_TIMEOUT = 600.0
+_CONFIG = Path(__file__).with_name("mke2fs.conf")
+_EXTENT = re.compile(r"^\s*(\d+)/\s*(\d+)\s+\d+/\s*\d+\s+(\d+)\s*-\s*(\d+)\s+(\d+)\s*-\s*(\d+)\s+(\d+)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extent:
+    """Blocks of a file that lie together: its block `logical` is block `physical` of the file system."""
+
+    logical: int
+    physical: int
+    length: int
+
+
+def write_image(target: Path, root: Path, *, label: str, size: int, inodes: int, epoch: int) -> None:
+    """Write the tar `root` as an ext2 file system of `size` bytes to a new file; the room not used stays a hole."""
+    with target.open("xb") as stream:
+        stream.truncate(size)
+    options = ["-t", "ext2", "-N", str(inodes)]
+    _mke2fs(target, options, {}, root, label=label, size=size, epoch=epoch)
+
+
+def write_partition(disk: Path, where: Partition, root: Path, *, journal: bool, epoch: int) -> None:
+    """Write the tar `root` as the ext4 file system of a partition that GRUB can read.
+
+    GRUB replays no journal, so where it reads there must be none: after a power cut it and the kernel could see
+    different files under one name.
+    """
+    options = ["-t", "ext4"] if journal else ["-t", "ext4", "-O", "^has_journal"]
+    extended = {"offset": str(where.offset), **({"lazy_journal_init": "1"} if journal else {})}
+    _mke2fs(disk, options, extended, root, label=where.label, size=where.size, epoch=epoch)
+
+
+def give_room(disk: Path, where: Partition, path: str, size: int, *, epoch: int) -> list[Run]:
+    """Give an empty file of a partition's file system blocks for `size` bytes, none of them written.
+
+    Returns where its bytes lie: runs of (offset in the file, offset in the disk, length).
+    """
+    device = f"{disk}?offset={where.offset}"
+    blocks = -(-size // BLOCK)
+    _debugfs(device, [f"fallocate {path} 0 {blocks - 1}", f"set_inode_field {path} size {size}"], epoch)
+    extents = _extents(_debugfs(device, [f"dump_extents {path}"], epoch))
+    if sum(extent.length for extent in extents) != blocks:
+        raise ToolError(f"debugfs did not give {path} on {where.label} its {blocks} blocks")
+    _debugfs(device, [f"extent_open {path}", *_initialized(extents), "extent_close"], epoch)
+    return [(each.logical * BLOCK, where.offset + each.physical * BLOCK, each.length * BLOCK) for each in extents]
+
+
+def small_tar(target: Path, files: Mapping[str, bytes], *, epoch: int) -> Path:
+    """A tar of files and their folders, all root's, 0644 and 0755, dated `epoch`."""
+    folders = sorted({str(parent) for name in files for parent in Path(name).parents if str(parent) != "."})
+    with tarfile.open(target, "w", format=tarfile.PAX_FORMAT) as archive:
+        for name in folders:
+            archive.addfile(_member(name, epoch, mode=0o755, kind=tarfile.DIRTYPE))
+        for name, data in sorted(files.items()):
+            archive.addfile(_member(name, epoch, mode=0o644, size=len(data)), io.BytesIO(data))
+    return target
+
+
+def _member(name: str, epoch: int, *, mode: int, size: int = 0, kind: bytes = tarfile.REGTYPE) -> tarfile.TarInfo:
+    made = tarfile.TarInfo(name)
+    made.type, made.mode, made.size, made.mtime = kind, mode, size, epoch
+    return made
+
+
+def _mke2fs(
+    target: Path,
+    options: list[str],
+    extended: Mapping[str, str],
+    root: Path,
+    *,
+    label: str,
+    size: int,
+    epoch: int,
+) -> None:
+    uuid = label_uuid(label)
+    # The seed of directory hashes is random otherwise; a folder has one owner whoever runs this.
+    settings = {"hash_seed": str(uuid), "root_owner": "0:0", **extended}
+    argv: list[str | Path] = [find("mke2fs", "e2fsprogs"), "-q", "-F", *options, "-m", "0"]
+    argv += ["-E", ",".join(f"{key}={value}" for key, value in settings.items())]
+    argv += ["-L", label, "-U", str(uuid), "-d", root, target, f"{size // 1024}k"]
+    env = {"SOURCE_DATE_EPOCH": str(epoch), "MKE2FS_CONFIG": str(_CONFIG)}
+    done = process.run(argv, timeout=_TIMEOUT, env=env)
+    if odd := [line for line in done.stderr.splitlines() if line.strip()]:
+        raise ToolError(f"mke2fs did not write {label} as it should", hint="\n".join(odd[:10]))
+
+
+def _debugfs(device: str, commands: list[str], epoch: int) -> str:
+    argv: list[str | Path] = [find("debugfs", "e2fsprogs"), "-w", "-f", "-", device]
+    env = {"SOURCE_DATE_EPOCH": str(epoch), "E2FSPROGS_FAKE_TIME": str(epoch)}
+    done = process.run(argv, timeout=_TIMEOUT, env=env, stdin="\n".join([*commands, ""]).encode())
+    # It ends with 0 whatever happened; its first line on stderr is its version.
+    if odd := [line for line in done.stderr.splitlines() if line.strip() and not line.startswith("debugfs 1.")]:
+        raise ToolError(f"debugfs could not change {device}", hint="\n".join(odd[:10]))
+    return done.stdout
+
+
+def _extents(text: str) -> list[Extent]:
+    found = [match for line in text.splitlines() if (match := _EXTENT.match(line))]
+    leaves = [match for match in found if match[1] == match[2]]
+    return [Extent(logical=int(m[3]), physical=int(m[5]), length=int(m[7])) for m in leaves]
+
+
+def _initialized(extents: list[Extent]) -> list[str]:
+    """Commands that make extents count as written, which they are once the image is copied into them."""
+    lines = []
+    for each in extents:
+        lines += [f"goto_block {each.logical}", f"replace_node {each.logical} {each.length} {each.physical}"]
+    return lines

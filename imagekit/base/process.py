@@ -1,0 +1,284 @@
+"""The one door to other processes: argv lists, explicit environment, closed stdin, timeouts, no shell."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shlex
+import signal
+import subprocess  # noqa: TID251 - this module is the door
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from imagekit.base.errors import ToolError
+
+logger = logging.getLogger(__name__)
+_KEPT = ("PATH", "HOME", "TMPDIR", "USER", "XDG_RUNTIME_DIR", "SSL_CERT_FILE", "DOCKER_HOST", "DOCKER_CONFIG")
+_SUDO = ("SUDO_UID",)  # git run by sudo asks it who owns the clone
+_PROXIES = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
+_TAIL_LINES = 15
+_GRACE = 5.0
+
+
+class ProcessError(ToolError):
+    """A program ended with a status that was not asked for."""
+
+    def __init__(self, message: str, *, returncode: int, stdout: str, stderr: str, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.returncode = returncode
+        self.stdout = stdout
+        self.stderr = stderr
+
+
+class ProgramMissingError(ToolError):
+    """A program is not installed."""
+
+
+class ProcessTimeoutError(ToolError):
+    """A program did not end within its time limit; it was killed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """A program that ended: status and what it wrote, decoded leniently as UTF-8."""
+
+    argv: tuple[str, ...]
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The environment children get: a short list of inherited names, ``LANG=C.UTF-8`` and `extra`."""
+    kept = {name: os.environ[name] for name in (*_KEPT, *_SUDO, *_PROXIES) if name in os.environ}
+    fallback = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
+    return {**fallback, **kept, "LANG": "C.UTF-8", **(extra or {})}
+
+
+def run(
+    argv: Sequence[str | Path],
+    *,
+    timeout: float,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    stdin: bytes | None = None,
+    on_line: Callable[[str], None] | None = None,
+    ok: Sequence[int] = (0,),
+) -> Completed:
+    """Run a program to its end and return what it wrote.
+
+    `timeout` is wall seconds; `on_line` gets each line of stderr and stdout as it comes (from threads).
+    Raises `ProgramMissingError`, `ProcessTimeoutError` (the whole process group is killed) or `ProcessError` when
+    the status is not in `ok`.
+    """
+    command = tuple(os.fspath(part) for part in argv)
+    with _started(command, env=env, cwd=cwd, feed=stdin is not None) as child:
+        out, err = _Drain(child.stdout, on_line), _Drain(child.stderr, on_line)
+        if stdin is not None and child.stdin is not None:
+            try:
+                child.stdin.write(stdin)
+            except BrokenPipeError:
+                pass  # the program ended early; its status and stderr say why
+            finally:
+                child.stdin.close()
+        try:
+            code = child.wait(timeout)
+        except subprocess.TimeoutExpired:
+            _kill_group(child)
+            raise ProcessTimeoutError(
+                f"no end after {timeout:.0f} s: {shlex.join(command)}", hint=_tail(err.text() or out.text())
+            ) from None
+        stdout, stderr = out.text(), err.text()
+    if code not in ok:
+        raise ProcessError(
+            f"exit status {code}: {shlex.join(command)}",
+            returncode=code,
+            stdout=stdout,
+            stderr=stderr,
+            hint=_tail(stderr or stdout),
+        )
+    return Completed(command, code, stdout, stderr)
+
+
+def interactive(argv: Sequence[str | Path]) -> int:
+    """Run a program on this terminal (its standard streams are ours) and return its exit status."""
+    command = [os.fspath(part) for part in argv]
+    try:
+        return subprocess.run(command, env={**os.environ, "LANG": "C.UTF-8"}, check=False).returncode
+    except FileNotFoundError:
+        raise ProgramMissingError(f"program not found: {command[0]}", hint="Run `imagekit doctor`.") from None
+
+
+@contextmanager
+def background(
+    argv: Sequence[str | Path],
+    *,
+    log: Path,
+    env: Mapping[str, str] | None = None,
+    die_with_parent: bool = True,
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A long-running program whose output goes to `log`; stopped (TERM, then KILL) when the block ends.
+
+    With `die_with_parent` the kernel sends it TERM when this process dies, even by kill -9.
+    """
+    command = tuple(os.fspath(part) for part in argv)
+    if die_with_parent:
+        command = ("setpriv", "--pdeathsig", "TERM", *command)
+    with log.open("ab") as sink, _started(command, env=env, sink=sink) as child:
+        yield child
+
+
+def detached(argv: Sequence[str | Path], *, log: Path, env: Mapping[str, str] | None = None) -> None:
+    """Start a program that outlives this process, with its output in `log`; the caller must know how it ends."""
+    command = ("setsid", "--fork", *(os.fspath(part) for part in argv))
+    with log.open("ab") as sink, _started(command, env=env, sink=sink) as child:
+        child.wait(_GRACE)
+
+
+def pipe(
+    argv: Sequence[str | Path],
+    feed: Callable[[IO[bytes]], None],
+    *,
+    timeout: float,
+    env: Mapping[str, str] | None = None,
+) -> Completed:
+    """Run a program whose standard input `feed` writes, chunk by chunk; otherwise as `run`."""
+    command = tuple(os.fspath(part) for part in argv)
+    with _started(command, env=env, feed=True) as child:
+        assert child.stdin is not None
+        out, err = _Drain(child.stdout, None), _Drain(child.stderr, None)
+        watchdog = threading.Timer(timeout, _kill_group, [child])
+        watchdog.start()
+        try:
+            try:
+                feed(child.stdin)
+                child.stdin.close()
+            except BrokenPipeError:
+                pass  # the program ended early; its status and stderr say why
+            code = child.wait()
+        finally:
+            watchdog.cancel()
+        stdout, stderr = out.text(), err.text()
+    if code != 0:
+        raise ProcessError(
+            f"exit status {code}: {shlex.join(command)}",
+            returncode=code,
+            stdout=stdout,
+            stderr=stderr,
+            hint=_tail(stderr or stdout),
+        )
+    return Completed(command, code, stdout, stderr)
+
+
+@contextmanager
+def _started(
+    command: tuple[str, ...],
+    *,
+    env: Mapping[str, str] | None,
+    cwd: Path | None = None,
+    feed: bool = False,
+    sink: IO[bytes] | None = None,
+) -> Iterator[subprocess.Popen[bytes]]:
+    logger.debug("$ %s", shlex.join(command))
+    try:
+        child = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE if feed else subprocess.DEVNULL,
+            stdout=sink or subprocess.PIPE,
+            stderr=sink or subprocess.PIPE,
+            env=environment(env),
+            cwd=cwd,
+            start_new_session=True,
+        )
+    except FileNotFoundError:
+        raise ProgramMissingError(
+            f"program not found: {command[0]}", hint="`imagekit doctor` lists what is needed and how to get it."
+        ) from None
+    try:
+        yield child
+    finally:
+        _stop(child)
+
+
+def _stop(child: subprocess.Popen[bytes]) -> None:
+    if child.poll() is None:
+        _signal_group(child, signal.SIGTERM)
+        try:
+            child.wait(_GRACE)
+        except subprocess.TimeoutExpired:
+            _kill_group(child)
+    for stream in (child.stdin, child.stdout, child.stderr):
+        if stream is not None and not stream.closed:
+            try:
+                stream.close()
+            except BrokenPipeError:
+                continue
+
+
+def _signal_group(child: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    try:
+        os.killpg(child.pid, number)
+    except ProcessLookupError:
+        return
+
+
+def _kill_group(child: subprocess.Popen[bytes]) -> None:
+    _signal_group(child, signal.SIGKILL)
+    child.wait()
+
+
+class _Drain:
+    """Reads one stream to its end in a thread, so that a full pipe never blocks the child."""
+
+    def __init__(self, stream: IO[bytes] | None, on_line: Callable[[str], None] | None) -> None:
+        self._lines: list[str] = []
+        self._thread = threading.Thread(target=self._read, args=(stream, on_line), daemon=True)
+        self._thread.start()
+
+    def _read(self, stream: IO[bytes] | None, on_line: Callable[[str], None] | None) -> None:
+        if stream is None:
+            return
+        for raw in stream:
+            line = raw.decode("utf-8", "replace")
+            self._lines.append(line)
+            if on_line is not None:
+                on_line(line.rstrip("\n"))
+
+    def text(self) -> str:
+        # A grandchild may hold the pipe open after the child ended; its later words are not ours.
+        self._thread.join(timeout=2.0)
+        return "".join(self._lines)
+
+
+def _tail(text: str) -> str:
+    return "\n".join(text.strip().splitlines()[-_TAIL_LINES:])
+
+
+def alive(pid: int, *, started: float | None = None) -> bool:
+    """Whether a process with this id runs (and, with `started`, is the one that began at that boot-relative second)."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    if fields[0] == "Z":
+        return False
+    return started is None or abs(start_time(pid) - started) < 0.02
+
+
+def start_time(pid: int) -> float:
+    """When a process started, in seconds since boot (field 22 of proc(5) stat); 0.0 when it does not run."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0.0
+    return int(fields[19]) / os.sysconf("SC_CLK_TCK")
+
+
+def now() -> float:
+    """Seconds on the monotonic clock; here so that callers need not import time for durations."""
+    return time.monotonic()

@@ -1,0 +1,73 @@
+"""Disks that are full or read-only: what was written, where, what it needs, and what is free there."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from imagekit.base.errors import ToolError
+from imagekit.base.process import ProcessError
+
+_WORDS = {
+    errno.ENOSPC: "No space left on device",
+    errno.EDQUOT: "Disk quota exceeded",
+    errno.EROFS: "Read-only file system",
+}
+_GIT = "Out of diskspace"  # of a short write, which git does not ask the system about
+
+
+class NoRoomError(ToolError):
+    """A disk of this host is full or read-only."""
+
+
+@dataclass(slots=True)
+class Room:
+    """What a piece of work needs in bytes, about; it may learn more while it works."""
+
+    need: int | None = None
+
+
+@contextmanager
+def room_for(what: str, folder: Path, need: int | None = None) -> Iterator[Room]:
+    """Raise `NoRoomError` when the block fails because `folder` has no room; `need` is in bytes, about.
+
+    What the block throws away of its own is thrown away first, so what is told as free is without it.
+    """
+    room = Room(need)
+    try:
+        yield room
+    except NoRoomError:
+        raise
+    except (OSError, ToolError) as error:
+        why = lack_of_room(error)
+        if not why:
+            raise
+        raise no_room(what, folder, room.need, why) from error
+
+
+def no_room(what: str, folder: Path, need: int | None, why: str) -> NoRoomError:
+    """The error for a folder that has no room."""
+    free = shutil.disk_usage(next(path for path in (folder, *folder.parents) if path.exists())).free
+    needs = f"needs about {_mib(need)} MiB" if need else "needs more"
+    return NoRoomError(
+        f"{what} {needs} in {folder}, where {free >> 20} MiB are free: {why}",
+        hint="Make room there (`imagekit clean` removes what can be made again) or name another folder, then run the "
+        "same command again. What this run had begun there is removed.",
+    )
+
+
+def lack_of_room(error: BaseException | str) -> str:
+    """The system's words when an error, our own or a program's, comes from a full or read-only disk; else empty."""
+    if isinstance(error, OSError):
+        return _WORDS.get(error.errno or 0, "")
+    said = f"{error} {error.stderr}" if isinstance(error, ProcessError) else str(error)
+    said = said.replace(_GIT, _WORDS[errno.ENOSPC])
+    return next((each for each in _WORDS.values() if each.lower() in said.lower()), "")
+
+
+def _mib(size: int) -> int:
+    return max(1, -(-size // (1 << 20)))

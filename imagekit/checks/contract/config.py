@@ -1,0 +1,72 @@
+"""The cloud-config that a node is probed with: every stage leaves a line, every documented key a trace."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from imagekit.checks.contract.facts import FOLDER
+
+STAGES = ("rootfs", "initramfs", "fs", "boot", "network")
+ORDER = tuple(f"{stage}{part}" for stage in STAGES for part in (".before", "", ".after"))
+LOGIN_STAGE = "boot"
+USER = "prober"
+WORD = "kept-as-it-is"
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGltYWdla2l0LWNvbmZvcm1hbmNlLW5vdC1hLWtleSEh conformance"
+BOUND = "/var/lib/conformance"
+EXTRA = "imagekit.conformance=one"
+
+
+def trace(stage: str, name: str) -> dict[str, Any]:
+    """A step that adds its stage and the name of its file to the order of events."""
+    return {"name": f"{stage} of {name}", "commands": [f"mkdir -p {FOLDER} && echo {stage} {name} >> {FOLDER}/order"]}
+
+
+def probe_config() -> dict[str, Any]:
+    """Keys of cloud-init, stages, and a key that nobody knows; the login is added by whoever boots the node."""
+    return {
+        "users": [
+            {
+                "name": USER,
+                "gecos": "Conformance",
+                "groups": ["admin"],
+                "shell": "/bin/sh",
+                "ssh_authorized_keys": [KEY],
+                "lock_passwd": True,
+            }
+        ],
+        "write_files": [
+            {"path": f"{FOLDER}/written", "content": "written\n", "permissions": "0640", "owner": "root:admin"},
+            {"path": f"{FOLDER}/decoded", "content": "ZGVjb2RlZAo=", "encoding": "b64", "permissions": "0600"},
+        ],
+        "runcmd": [f"mkdir -p {FOLDER} && echo runcmd config >> {FOLDER}/order"],
+        "conformance": {"word": WORD, "list": ["one", "two"]},
+        "install": {"grub_options": {"extra_cmdline": EXTRA}, "bind_mounts": [BOUND]},
+        "stages": {stage: [trace(stage, "config")] for stage in ORDER} | _more(),
+    }
+
+
+def _more() -> dict[str, Any]:
+    condition = {"name": "never", "if": "[ -e /nowhere ]", "commands": [f"touch {FOLDER}/never"]}
+    stage_file = {"path": f"{FOLDER}/template", "content": "{{ trunc 4 .MachineID }}\n", "permissions": 0o644}
+    return {
+        "initramfs": [trace("initramfs", "config"), condition],
+        "boot": [trace("boot", "config"), {"name": "template", "files": [stage_file]}],
+        "network": [trace("network", "config"), {"name": "last", "commands": [f"touch {FOLDER}/ready"]}],
+    }
+
+
+def file_of_stages(name: str) -> str:
+    """A cloud-config file with the three parts of stage boot, for a node that has several files."""
+    import yaml
+
+    stages = {stage: [trace(stage, name)] for stage in ("boot.before", "boot", "boot.after")}
+    return "#cloud-config\n" + yaml.safe_dump({"stages": stages}, sort_keys=False)
+
+
+# Planted at the first boot; Kairos reads /oem before /usr/local/cloud-config, each in the order of the names.
+PLANTED: Mapping[str, str] = {
+    "/oem/05_conformance.yaml": "05",
+    "/oem/97_conformance.yaml": "97",
+    "/usr/local/cloud-config/50_conformance.yaml": "50",
+}

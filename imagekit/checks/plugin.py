@@ -1,0 +1,227 @@
+"""The pytest plugin of the process that runs the checks: metadata, fixtures, and an account of what happened.
+
+A check is a test function below ``vm-harness/checks/<layer>/`` whose docstring says what it proves. Marks:
+``runbook(page)`` (a page below docs/runbook), ``warn_only(until=, ticket=)``, ``road(name)``, ``needs(**resources)``.
+Loaded by `imagekit.checks.runner` with ``-p``; it never runs in the process of imagekit itself.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Generator, Iterator
+from datetime import date
+from pathlib import Path
+from types import FrameType
+
+import pytest
+import testinfra
+from testinfra.host import Host
+
+from imagekit.checks.children import end_children
+from imagekit.checks.facts import Facts, collect_facts
+from imagekit.checks.outcome import Outcome
+from imagekit.checks.session import SESSION_VARIABLE, CheckMeta, Event, Session, append
+from imagekit.checks.text import clean, one_line
+from imagekit.checks.tlspeer import Peers, TlsPeer
+
+_MARKS = (
+    "runbook(page): the page below docs/runbook that helps when this check fails",
+    "warn_only(until, ticket): does not block until that day (ISO date); from then on it is required",
+    "road(name): true on this road to a running node only",
+    "needs(**resources): what the machine must have, see imagekit.checks.lint",
+)
+# A wrapper is sent the result of what it wraps, and returns it.
+_Wrapped = Generator[None, pytest.TestReport, pytest.TestReport]
+_session_key = pytest.StashKey[Session]()
+_meta_key = pytest.StashKey[CheckMeta]()
+
+
+class CheckTimeoutError(Exception):
+    """One check took longer than it may."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Read the session file and register the marks."""
+    for mark in _MARKS:
+        config.addinivalue_line("markers", mark)
+    config.stash[_session_key] = Session.read(Path(os.environ[SESSION_VARIABLE]))
+
+
+def pytest_collectreport(report: pytest.CollectReport) -> None:
+    """_Wrapped for a check file that cannot be loaded."""
+    if report.failed and (path := os.environ.get(SESSION_VARIABLE)):
+        where = report.nodeid or "."
+        append(Path(Session.read(Path(path)).events), Event.BROKEN, id=where, message=clean(report.longreprtext))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what belongs to another road and account for what will run."""
+    session = config.stash[_session_key]
+    items[:] = [item for item in items if _on_road(item, session.road)]
+    for item in items:
+        meta = describe(item, session)
+        item.stash[_meta_key] = meta
+        append(
+            Path(session.events),
+            Event.COLLECTED,
+            id=meta.id,
+            layer=meta.layer,
+            title=meta.title,
+            required=meta.required,
+            runbook=meta.runbook,
+            ticket=meta.ticket,
+            expires=meta.expires,
+            needs=dict(meta.needs),
+        )
+
+
+def _on_road(item: pytest.Item, road: str) -> bool:
+    roads = {name for mark in item.iter_markers("road") for name in mark.args}
+    return not roads or road in roads
+
+
+def describe(item: pytest.Item, session: Session) -> CheckMeta:
+    """The metadata of a check; raises `pytest.UsageError` when it has no docstring or no runbook page."""
+    parts = item.path.relative_to(session.checks_root).parts
+    doc = (getattr(getattr(item, "function", None), "__doc__", None) or "").strip()
+    page = next((str(mark.args[0]) for mark in item.iter_markers("runbook")), "")
+    if not doc or not page:
+        raise pytest.UsageError(f"{item.nodeid}: a check needs a docstring (what it proves) and a runbook mark")
+    required, ticket, expires = _severity(item, session.day)
+    needs = {name: want for mark in item.iter_markers("needs") for name, want in mark.kwargs.items()}
+    callspec = getattr(item, "callspec", None)
+    title = one_line(doc.splitlines()[0].rstrip(".")) + (f" [{callspec.id}]" if callspec is not None else "")
+    return CheckMeta(
+        id=f"{'/'.join(parts)}::{item.name}",
+        layer=parts[0],
+        title=title,
+        required=required,
+        runbook=page,
+        ticket=ticket,
+        expires=expires,
+        needs=needs,
+    )
+
+
+def _severity(item: pytest.Item, today: date) -> tuple[bool, str, str]:
+    mark = item.get_closest_marker("warn_only")
+    if mark is None:
+        return True, "", ""
+    try:
+        until, ticket = date.fromisoformat(mark.kwargs["until"]), str(mark.kwargs["ticket"])
+    except (KeyError, ValueError, TypeError):
+        raise pytest.UsageError(f'{item.nodeid}: warn_only needs until="YYYY-MM-DD" and ticket="..."') from None
+    return today >= until, ticket, until.isoformat()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Say that a check began."""
+    append(Path(item.config.stash[_session_key].events), Event.STARTED, id=item.stash[_meta_key].id)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """Give up on a check that takes too long; the ones after it still run."""
+    with _limited(item.config.stash[_session_key].check_seconds):
+        yield
+
+
+class _limited:  # noqa: N801 - reads as a word where it is used
+    """Raise `CheckTimeoutError` in the main thread after so many seconds."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+
+    def __enter__(self) -> None:
+        assert threading.current_thread() is threading.main_thread()
+        signal.signal(signal.SIGALRM, self._ring)
+        signal.setitimer(signal.ITIMER_REAL, self.seconds)
+
+    def __exit__(self, *_: object) -> None:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+    def _ring(self, _number: int, _frame: FrameType | None) -> None:
+        end_children()
+        raise CheckTimeoutError(f"no answer within {self.seconds:.0f} s")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> _Wrapped:
+    """_Wrapped for the end of a check: its call phase, or the set-up that kept it from being called."""
+    report = yield
+    if report.when == "call" or report.outcome != "passed":
+        append(
+            Path(item.config.stash[_session_key].events),
+            Event.ENDED,
+            id=item.stash[_meta_key].id,
+            outcome=verdict(report, call),
+            seconds=round(call.duration, 4),
+            message=one_line(_reason(call), 400),
+            details="" if report.passed else clean(report.longreprtext),
+        )
+    return report
+
+
+def verdict(report: pytest.TestReport, call: pytest.CallInfo[None]) -> Outcome:
+    """`FAILED` only for an assertion that did not hold; anything else that went wrong is `ERRORED`."""
+    if report.passed:
+        return Outcome.PASSED
+    if report.skipped:
+        return Outcome.SKIPPED
+    asserted = call.excinfo is not None and call.excinfo.errisinstance((AssertionError, pytest.fail.Exception))
+    return Outcome.FAILED if asserted and call.when == "call" else Outcome.ERRORED
+
+
+def _reason(call: pytest.CallInfo[None]) -> str:
+    if call.excinfo is None:
+        return ""
+    text = str(call.excinfo.value)
+    name = type(call.excinfo.value).__name__
+    return text if name in ("AssertionError", "Failed", "Skipped") else f"{name}: {text}"
+
+
+@pytest.fixture(scope="session")
+def session(pytestconfig: pytest.Config) -> Session:
+    """What this run was told."""
+    return pytestconfig.stash[_session_key]
+
+
+@pytest.fixture(scope="session")
+def host(session: Session) -> Host:
+    """The node as the operator sees it, over the one connection that the harness opened."""
+    return testinfra.get_host(session.host)
+
+
+@pytest.fixture(scope="session")
+def root(session: Session) -> Host:
+    """The node as root sees it. Six times slower than `host`, for sudo is: use `host` where it will do."""
+    return testinfra.get_host(session.host, sudo=session.sudo)
+
+
+@pytest.fixture(scope="session")
+def facts(root: Host) -> Facts:
+    """What one round trip told about the node; for all checks that ask what is, not what happens when."""
+    return collect_facts(root)
+
+
+@pytest.fixture(scope="session")
+def peers(session: Session) -> Peers:
+    """The harness's TLS servers, as the guest reaches them."""
+    if session.peers is None:
+        raise RuntimeError("the harness started no TLS servers for this run")
+    return session.peers
+
+
+@pytest.fixture(scope="session")
+def house_peer(peers: Peers) -> TlsPeer:
+    """An HTTPS server with a certificate that the corporate CA signed."""
+    return peers.house
+
+
+@pytest.fixture(scope="session")
+def strange_peer(peers: Peers) -> TlsPeer:
+    """An HTTPS server with a certificate of a CA that no node knows."""
+    return peers.strange

@@ -1,0 +1,282 @@
+"""Run the suites of an image's layers against a running machine and give every expected check an outcome.
+
+pytest runs in a process of its own: a hang can be killed, and what happened until then is on disk.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from imagekit.base.errors import ConfigError, ToolError
+from imagekit.base.log import progress, step
+from imagekit.base.process import ProcessTimeoutError, now, run
+from imagekit.checks.outcome import CheckResult, Outcome, SuiteResult
+from imagekit.checks.session import SESSION_VARIABLE, CheckMeta, Event, Session, read_events
+from imagekit.checks.suitehash import suite_hash
+from imagekit.checks.text import one_line
+from imagekit.checks.tlspeer import Peers
+from imagekit.machine.interface import Machine, Road
+
+_COLLECT_SECONDS = 120.0
+_PYTEST_BROKE = (3, 4)
+_PYTEST_LINE = re.compile(
+    r"(?P<layer>[\w-]+)/test_\w+\.py::test_(?P<check>\S+) (?P<word>[A-Z]+) +\[ *(?P<share>\d+)%\]"
+)
+
+
+class EmptySuiteError(ConfigError):
+    """A layer of the image has no check to run."""
+
+
+class SuiteError(ToolError):
+    """The process that runs the checks broke down before it could say anything."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suites:
+    """Where the parts are: the harness's checks, the images' folder, and a folder for what a run leaves."""
+
+    checks_root: Path
+    images_root: Path
+    out: Path
+    family: str = "debian"
+
+
+@dataclass(slots=True)
+class _Account:
+    """What the events say, check by check, in the order of collection."""
+
+    expected: dict[str, CheckMeta] = field(default_factory=dict)
+    started: list[str] = field(default_factory=list)
+    ended: dict[str, dict[str, Any]] = field(default_factory=dict)
+    broken: list[dict[str, Any]] = field(default_factory=list)
+
+
+def collect_checks(
+    layers: Sequence[str], suites: Suites, *, road: Road, today: date | None = None
+) -> tuple[CheckMeta, ...]:
+    """The checks that will run on this road, without a machine; for the lint before a boot.
+
+    Raises `EmptySuiteError` naming a layer without checks and `SuiteError` when a check file cannot be loaded.
+    """
+    session = _session("local://", False, layers, suites, road, today, 60.0)
+    _pytest(session, suites, ("--collect-only",), _COLLECT_SECONDS)
+    account = _read(session)
+    if account.broken:
+        first = account.broken[0]
+        raise SuiteError(f"check file {first['id']} cannot be loaded", hint=str(first["message"]))
+    _refuse_empty(layers, suites, account)
+    return tuple(account.expected.values())
+
+
+def run_suites(
+    machine: Machine,
+    layers: Sequence[str],
+    suites: Suites,
+    *,
+    deadline_seconds: float = 300.0,
+    check_seconds: float = 60.0,
+    workers: int = 0,
+    today: date | None = None,
+    peers: Peers | None = None,
+) -> SuiteResult:
+    """Run every check of `layers` against `machine` over its one SSH connection.
+
+    `peers` are test servers that run already, at the address where the guest finds them.
+    After `deadline_seconds` (wall) the process is killed: the running check is errored, the ones after it missing.
+    Raises `EmptySuiteError` naming a layer without checks, `SuiteError` when pytest itself breaks.
+    """
+    host = f"ssh://{machine.ssh.alias}?" + urlencode({"ssh_config": os.fspath(machine.ssh.config)})
+    session = _session(host, True, layers, suites, machine.boot.road, today, check_seconds, peers)
+    return run_session(session, suites, deadline_seconds=deadline_seconds, workers=workers)
+
+
+def run_session(session: Session, suites: Suites, *, deadline_seconds: float, workers: int = 0) -> SuiteResult:
+    """As `run_suites`, for any host that testinfra can name."""
+    began = now()
+    late = ""
+    with step(f"Checking {', '.join(session.layers)}") as current:
+        try:
+            _pytest(session, suites, _spread(workers), deadline_seconds)
+        except ProcessTimeoutError:
+            late = f"killed: the suites did not end within {deadline_seconds:.0f} s"
+        account = _read(session)
+        if late and not account.expected:
+            raise SuiteError(late, hint="Not even the collection of the checks came to its end.")
+        _refuse_empty(session.layers, suites, account)
+        result = SuiteResult(
+            suite_hash=suite_hash(session.layers, suites.checks_root),
+            checks=_results(account, late),
+            seconds=round(now() - began, 3),
+        )
+        current.note = ", ".join(f"{count} {outcome}" for outcome, count in result.counts.items() if count)
+    return result
+
+
+def _session(
+    host: str,
+    sudo: bool,
+    layers: Sequence[str],
+    suites: Suites,
+    road: Road,
+    today: date | None,
+    check_seconds: float,
+    peers: Peers | None = None,
+) -> Session:
+    out = suites.out / "verify"
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir(parents=True)
+    return Session(
+        host=host,
+        sudo=sudo,
+        road=str(road),
+        layers=tuple(layers),
+        checks_root=os.fspath(suites.checks_root.resolve()),
+        images_root=os.fspath(suites.images_root.resolve()),
+        events=os.fspath((out / "events.jsonl").resolve()),
+        family=suites.family,
+        check_seconds=check_seconds,
+        today=(today or datetime.now(UTC).date()).isoformat(),
+        peers=peers,
+    )
+
+
+def _pytest(session: Session, suites: Suites, extra: Sequence[str], seconds: float) -> None:
+    out = Path(session.events).parent
+    folders = [suites.checks_root / layer for layer in session.layers]
+    for layer, folder in zip(session.layers, folders, strict=True):
+        if not folder.is_dir():
+            raise _empty(layer, folder)
+    session.write(out / "session.json")
+    done = run(
+        (sys.executable, "-P", "-m", "pytest", *_options(suites), *extra, *folders),
+        timeout=seconds,
+        env=_environment(out / "session.json"),
+        cwd=out,
+        on_line=_tell,
+        ok=range(256),
+    )
+    (out / "pytest.log").write_text(done.stdout + done.stderr)
+    if done.returncode in _PYTEST_BROKE or done.returncode > 128:
+        raise SuiteError(f"pytest broke (exit status {done.returncode})", hint=(done.stdout + done.stderr)[-2000:])
+
+
+def _tell(line: str) -> None:
+    """One line of pytest's: which check of which layer has ended how."""
+    found = _PYTEST_LINE.search(line[:300])  # a long line may be the guest's
+    if found:
+        progress(one_line(f"{found['layer']}: {found['check']} {found['word'].lower()}, {found['share']} %", 100))
+
+
+def _spread(workers: int) -> tuple[str, ...]:
+    return ("-p", "xdist.plugin", "-p", "xdist.looponfail", "-n", str(workers)) if workers else ()
+
+
+def _options(suites: Suites) -> tuple[str, ...]:
+    root = os.fspath(suites.checks_root)
+    return (
+        *("-p", "imagekit.checks.plugin", "-p", "no:cacheprovider"),
+        *("-c", os.devnull, "--rootdir", root, "--import-mode=importlib", "--continue-on-collection-errors"),
+        *("--strict-markers", "-W", "error", "-v", "--tb=short", "--color=no", "--no-header"),
+    )
+
+
+def _environment(session_file: Path) -> dict[str, str]:
+    package_root = os.fspath(Path(__file__).resolve().parents[2])
+    return {
+        SESSION_VARIABLE: os.fspath(session_file),
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONPATH": package_root,
+    }
+
+
+def _read(session: Session) -> _Account:
+    account = _Account()
+    for event in read_events(Path(session.events)):
+        name = event.pop("event")
+        match Event(name):
+            case Event.COLLECTED:
+                account.expected.setdefault(event["id"], CheckMeta(**event))
+            case Event.BROKEN:
+                account.broken.append(event)
+            case Event.STARTED:
+                account.started.append(event["id"])
+            case Event.ENDED:
+                _end(account, event)
+    return account
+
+
+def _end(account: _Account, event: dict[str, Any]) -> None:
+    """A check that passed and then failed to clean up is errored: the worse word stays."""
+    earlier = account.ended.get(event["id"])
+    if earlier is None or earlier["outcome"] == Outcome.PASSED:
+        account.ended[event["id"]] = event
+
+
+def _refuse_empty(layers: Sequence[str], suites: Suites, account: _Account) -> None:
+    alive = {check.layer for check in account.expected.values()} | {_layer_of(each["id"]) for each in account.broken}
+    for layer in layers:
+        if layer not in alive:
+            raise _empty(layer, suites.checks_root / layer)
+
+
+def _empty(layer: str, folder: Path) -> EmptySuiteError:
+    return EmptySuiteError(
+        f"layer {layer} collected no check: nothing would be proven about it",
+        hint=f"Add test_*.py with at least one check for this road to {folder}.",
+    )
+
+
+def _layer_of(node_id: str) -> str:
+    return node_id.partition("/")[0]
+
+
+def _results(account: _Account, late: str) -> tuple[CheckResult, ...]:
+    broken = tuple(_broken(each) for each in account.broken)
+    return broken + tuple(_result(meta, account, late) for meta in account.expected.values())
+
+
+def _broken(event: dict[str, Any]) -> CheckResult:
+    return CheckResult(
+        id=event["id"],
+        layer=_layer_of(event["id"]),
+        title="the check file loads",
+        outcome=Outcome.ERRORED,
+        seconds=0.0,
+        message="the check file cannot be loaded",
+        details=event["message"],
+        runbook="harness",
+    )
+
+
+def _result(meta: CheckMeta, account: _Account, late: str) -> CheckResult:
+    ended = account.ended.get(meta.id)
+    if ended is not None:
+        outcome, message = Outcome(ended["outcome"]), ended["message"]
+    elif meta.id in account.started:
+        outcome, message = Outcome.ERRORED, late or "began and never ended: the process died"
+    else:
+        outcome, message = Outcome.MISSING, late or "collected and never run"
+    return CheckResult(
+        id=meta.id,
+        layer=meta.layer,
+        title=meta.title,
+        outcome=outcome,
+        seconds=ended["seconds"] if ended else 0.0,
+        required=meta.required,
+        message=message,
+        details=ended["details"] if ended else "",
+        runbook=meta.runbook,
+        ticket=meta.ticket,
+        expires=meta.expires,
+    )

@@ -1,0 +1,104 @@
+"""What the process that runs the checks is told, and what it tells back: two small files.
+
+The session file is JSON, written once by `imagekit.checks.runner`. The events file gets one JSON line an event,
+appended as it happens, so that a run that is killed leaves everything up to that moment.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import date
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Self
+
+from imagekit.checks.tlspeer import Peers, TlsPeer
+
+SESSION_VARIABLE = "IMAGEKIT_VERIFY_SESSION"
+_MAX_EVENTS = 32 << 20
+
+
+class Event(StrEnum):
+    """What can happen in a session."""
+
+    COLLECTED = "collected"
+    BROKEN = "broken"
+    STARTED = "started"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """One run of the suites: which layers, against which host, with what at hand.
+
+    `host` is a testinfra URL, `check_seconds` the longest a single check may take, `today` decides which warn-only
+    marks have expired, `peers` are the harness's TLS servers, which run already.
+    """
+
+    host: str
+    sudo: bool
+    road: str
+    layers: tuple[str, ...]
+    checks_root: str
+    images_root: str
+    events: str
+    family: str
+    check_seconds: float
+    today: str
+    peers: Peers | None = None
+
+    def write(self, path: Path) -> None:
+        """Write the session file, whole or not at all."""
+        beside = path.with_suffix(".part")
+        beside.write_text(json.dumps(asdict(self), indent=1))
+        beside.replace(path)
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read what `write` wrote."""
+        data = json.loads(path.read_text())
+        peers = data["peers"] and Peers(*(TlsPeer(**data["peers"][name]) for name in ("house", "strange")))
+        return cls(**{**data, "layers": tuple(data["layers"]), "peers": peers})
+
+    @property
+    def day(self) -> date:
+        """`today` as a date."""
+        return date.fromisoformat(self.today)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckMeta:
+    """What a check says about itself; `needs` maps a resource to what it wants of it."""
+
+    id: str
+    layer: str
+    title: str
+    required: bool = True
+    runbook: str = ""
+    ticket: str = ""
+    expires: str = ""
+    needs: Mapping[str, Any] = field(default_factory=dict)
+
+
+def append(path: Path, event: Event, **fields: Any) -> None:
+    """Add one event; a single write to a file opened for appending, so that several processes may share it."""
+    line = json.dumps({"event": event, **fields}, ensure_ascii=True) + "\n"
+    handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    try:
+        os.write(handle, line.encode())
+    finally:
+        os.close(handle)
+
+
+def read_events(path: Path) -> Iterator[dict[str, Any]]:
+    """The events in order; a last line cut off by a kill is left out."""
+    if not path.exists():
+        return
+    with path.open("rb") as stream:
+        text = stream.read(_MAX_EVENTS).decode("utf-8", "replace")
+    for line in text.splitlines(keepends=True):
+        if line.endswith("\n"):
+            yield json.loads(line)

@@ -1,1 +1,0 @@
-"""The stories, one module a family; `imagekit.lifecycle.table` lists them."""

@@ -1,0 +1,200 @@
+"""A machine as libvirt's domain XML: pure functions from data to text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from imagekit.base.errors import ConfigError
+from imagekit.machine.interface import Accelerator, Road, VmShape
+from imagekit.machine.profile import Profile
+
+MACHINE = "q35"
+NAMESPACE = "urn:imagekit:run"
+PREFIX = "imagekit-"
+ROOT_SERIAL = "imagekit-root"
+
+# Kairos's own live line (menu entry without an installer); a panic ends the machine at once.
+LIVE_ARGUMENTS = (
+    "cdroot root=live:CDLABEL=COS_LIVE rd.live.dir=/ rd.live.squashimg=rootfs.squashfs net.ifnames=1 "
+    "console=tty1 console=ttyS0 rd.cos.disable vga=795 nomodeset selinux=0 rd.live.overlay.overlayfs panic=-1"
+)
+# What makes an emulated boot cheap without touching what a test would look at.
+FAST_ARGUMENTS = (
+    "rdinit=/init console=ttyS0 panic=-1 net.ifnames=1 selinux=0 mitigations=off audit=0 nokaslr quiet loglevel=4 "
+    "tsc=reliable random.trust_cpu=on fstab=no systemd.gpt_auto=0 systemd.firstboot=off "
+    "systemd.condition_needs_update=0 8250.nr_uarts=1 rcupdate.rcu_expedited=1 no_timer_check"
+)
+# Units that a short-lived machine with a read-only root has no use for; none of them is a layer's.
+FAST_MASKS = (
+    "NetworkManager-wait-online.service",
+    "apt-daily.timer",
+    "apt-daily-upgrade.timer",
+    "dev-hugepages.mount",
+    "dev-mqueue.mount",
+    "dnf-makecache.timer",
+    "dpkg-db-backup.timer",
+    "dracut-shutdown.service",
+    "e2scrub_all.timer",
+    "e2scrub_reap.service",
+    "fstrim.timer",
+    "getty@tty1.service",
+    "ldconfig.service",
+    "logrotate.timer",
+    "man-db.timer",
+    "modprobe@configfs.service",
+    "modprobe@drm.service",
+    "modprobe@efi_pstore.service",
+    "modprobe@fuse.service",
+    "proc-sys-fs-binfmt_misc.automount",
+    "serial-getty@ttyS0.service",
+    "sshd-keygen@rsa.service",
+    "sys-fs-fuse-connections.mount",
+    "sys-kernel-config.mount",
+    "sys-kernel-debug.mount",
+    "sys-kernel-tracing.mount",
+    "systemd-hostnamed.service",
+    "systemd-hwdb-update.service",
+    "systemd-journal-catalog-update.service",
+    "systemd-journal-flush.service",
+    "systemd-machine-id-commit.service",
+    "systemd-network-generator.service",
+    "systemd-pcrmachine.service",
+    "systemd-random-seed.service",
+    "systemd-update-done.service",
+    "systemd-update-utmp.service",
+)
+_NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,60}[a-z0-9])?")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Disk:
+    """A disk of the machine, in their order; `format` is raw or qcow2."""
+
+    path: Path
+    serial: str
+    readonly: bool = True
+    format: str = "raw"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KernelStart:
+    """A kernel that QEMU starts itself, past any boot loader."""
+
+    kernel: Path
+    initrd: Path
+    cmdline: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FirmwareState:
+    """Where the firmware's variables and the TPM's state of one machine lie; both are made when first needed."""
+
+    nvram: Path
+    tpm: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forward:
+    """A harness server that the guest may reach: `address:port` in the guest's network, `host_port` on 127.0.0.1."""
+
+    port: int
+    host_port: int
+    address: str = "10.0.2.100"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owner:
+    """Who started the machine: process id, its start in seconds since boot, run id, and the folder to remove."""
+
+    pid: int
+    started: float
+    run: str
+    folder: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Domain:
+    """Everything the XML says.
+
+    Without a `direct` kernel the firmware boots the disks in their order, and a reboot of the guest is one.
+    """
+
+    name: str
+    uuid: str
+    genid: str
+    owner: Owner
+    accelerator: Accelerator
+    emulator: Path
+    shape: VmShape
+    profile: Profile
+    state: FirmwareState
+    direct: KernelStart | None
+    disks: tuple[Disk, ...]
+    console: Path
+    netdev: str
+    machine: str = MACHINE
+
+
+def domain_xml(domain: Domain, template: Path) -> str:
+    """The XML of a domain; the template decides the hardware. Raises `ConfigError` for a template that is wrong."""
+    import jinja2
+
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
+    try:
+        return environment.from_string(template.read_text()).render(
+            name=domain.name,
+            uuid=domain.uuid,
+            genid=domain.genid,
+            owner=domain.owner,
+            accelerator=domain.accelerator.value,
+            emulator=domain.emulator,
+            memory_mib=domain.shape.memory_mib,
+            cpus=domain.shape.cpus,
+            profile=domain.profile,
+            tpm=domain.shape.tpm,
+            state=domain.state,
+            machine=domain.machine,
+            direct=domain.direct,
+            disks=domain.disks,
+            console=domain.console,
+            netdev=domain.netdev,
+        )
+    except (OSError, jinja2.TemplateError) as error:
+        raise ConfigError(f"the domain template {template} cannot be used: {error}") from None
+
+
+def domain_name(image: str, token: str) -> str:
+    """``imagekit-<image>-<token>``; raises `ConfigError` for an image name that no host name could have."""
+    if not _NAME.fullmatch(image):
+        raise ConfigError(f"not a name for a machine: {image[:80]!r}", hint="Lower case letters, digits, dots, dashes.")
+    return f"{PREFIX}{image}-{token}"
+
+
+def user_network(ssh_port: int, forwards: Sequence[Forward], *, relay: Path | None, open_network: bool) -> str:
+    """QEMU's user-mode network: SSH from 127.0.0.1, and for the guest nothing but the given servers.
+
+    A guest could otherwise reach every service on the host's loopback through 10.0.2.2. `open_network` allows that.
+    Each connection to a forwarded server runs `relay` (busybox, as nc) on the host.
+    """
+    parts = ["user", "id=n0", f"hostfwd=tcp:127.0.0.1:{ssh_port}-:22"]
+    if not open_network:
+        parts.append("restrict=on")
+    for forward in forwards:
+        command = f"{relay} nc 127.0.0.1 {forward.host_port}"
+        parts.append(f"guestfwd=tcp:{forward.address}:{forward.port}-cmd:{command}")
+    return ",".join(parts)
+
+
+def kernel_arguments(road: Road, extra: Sequence[str] = ()) -> str:
+    """The kernel command line of a road; `extra` follows. That of an installed disk is its boot loader's."""
+    match road:
+        case Road.LIVE:
+            parts = [LIVE_ARGUMENTS]
+        case Road.FAST:
+            parts = [FAST_ARGUMENTS, *(f"systemd.mask={unit}" for unit in FAST_MASKS)]
+        case Road.INSTALLED:
+            parts = []
+    return " ".join([*parts, *extra])

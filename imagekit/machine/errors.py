@@ -1,0 +1,21 @@
+"""What can go wrong with a virtual machine."""
+
+from __future__ import annotations
+
+from imagekit.base.errors import RefusedError, ToolError
+
+
+class BootFailedError(RefusedError):
+    """The machine did not become a node one can log in to; the message names what the console showed."""
+
+
+class BootLoopError(BootFailedError):
+    """The machine started again more often than it was allowed to."""
+
+
+class HypervisorError(ToolError):
+    """libvirt or QEMU is missing, too old or refuses its work."""
+
+
+class ConnectionLostError(ToolError):
+    """The SSH connection to a running machine broke."""

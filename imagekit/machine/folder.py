@@ -1,0 +1,58 @@
+"""Short-lived folders for sockets, keys and seeds, each naming its owner so that a sweep can remove it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from imagekit.base import process
+
+PREFIX = "imagekit-vm-"
+_OWNER = "owner.json"
+
+
+def runtime_base() -> Path:
+    """Where short paths live: /run for root, XDG_RUNTIME_DIR or the temporary folder for others.
+
+    A UNIX socket's path has at most 107 bytes, so the work folder itself will not do.
+    """
+    if os.geteuid() == 0:
+        return Path("/run")
+    return Path(os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir())
+
+
+def machines_folder(work: Path) -> Path:
+    """Where the disks of nodes lie while these live, below a project's work folder: too much for memory."""
+    return work / "machines"
+
+
+@contextmanager
+def owned_folder(run_id: str, base: Path | None = None) -> Iterator[Path]:
+    """A private folder that is removed at the end; after a kill -9 `dead_folders` finds it."""
+    made = Path(tempfile.mkdtemp(prefix=PREFIX, dir=base or runtime_base()))
+    owner = {"pid": os.getpid(), "started": process.start_time(os.getpid()), "run": run_id}
+    try:
+        (made / _OWNER).write_text(json.dumps(owner))
+        yield made
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+
+
+def dead_folders(base: Path | None = None) -> list[Path]:
+    """Folders whose owner no longer runs; one without a readable owner is left alone."""
+    return [path for path in sorted((base or runtime_base()).glob(f"{PREFIX}*")) if _is_dead(path)]
+
+
+def _is_dead(path: Path) -> bool:
+    try:
+        if path.is_symlink() or path.stat().st_uid != os.geteuid():
+            return False
+        owner = json.loads((path / _OWNER).read_text())
+        return not process.alive(int(owner["pid"]), started=float(owner["started"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return False

@@ -1,0 +1,89 @@
+"""What a node with disks of its own is made of."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import uuid
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from imagekit.artifact.programs import busybox
+from imagekit.base import process
+from imagekit.machine.accel import Acceleration
+from imagekit.machine.disks import DiskSource
+from imagekit.machine.domain import Disk, Domain, FirmwareState, Forward, Owner, domain_name, domain_xml, user_network
+from imagekit.machine.identity import NodeKeys, fresh_keys
+from imagekit.machine.interface import Road, VmShape
+from imagekit.machine.profile import load_profile
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeRequest:
+    """A node to have: `folder` keeps console.log, `work` is where its disks lie while it lives (never in memory).
+
+    `disks` come first in the machine, in their order, then `media` (ISO images, only read). `keys` are those that the
+    disk was installed with or that a seed among the media brings. With `press_enter` GRUB's menu is not waited out; its
+    own list of fallback entries then does not count, because GRUB uses it only when nobody touched the menu. `road` is
+    what its boots are recorded as: a machine without disks that starts from the ISO is on the live road.
+    """
+
+    name: str
+    run_id: str
+    folder: Path
+    work: Path
+    harness: Path
+    disks: tuple[DiskSource, ...]
+    media: tuple[Path, ...] = ()
+    keys: NodeKeys = field(default_factory=fresh_keys)
+    shape: VmShape = field(default_factory=VmShape)
+    forwards: tuple[Forward, ...] = ()
+    open_network: bool = False
+    press_enter: bool = True
+    road: Road = Road.INSTALLED
+    uri: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NodeHardware:
+    """What stays the same over all starts of a node, and the XML of one start."""
+
+    request: NodeRequest
+    emulator: Path
+    speed: Acceleration
+    folder: Path
+    port: int
+    name: str = field(init=False)
+    uuid: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", domain_name(self.request.name, secrets.token_hex(4)))
+        object.__setattr__(self, "uuid", str(uuid.uuid4()))
+
+    def xml(self, disks: tuple[Disk, ...], media: tuple[Path, ...], log: Path) -> str:
+        """The domain for one start."""
+        request = self.request
+        read_only = tuple(Disk(path=path.resolve(), serial=f"medium{number}") for number, path in enumerate(media))
+        domain = Domain(
+            name=self.name,
+            uuid=self.uuid,
+            genid=str(uuid.uuid4()),
+            owner=Owner(
+                pid=os.getpid(), started=process.start_time(os.getpid()), run=request.run_id, folder=self.folder
+            ),
+            accelerator=self.speed.accelerator,
+            emulator=self.emulator,
+            shape=request.shape,
+            profile=load_profile(request.shape.firmware, request.harness),
+            state=FirmwareState(nvram=self.folder / "nvram.fd", tpm=self.folder / "tpm"),
+            direct=None,
+            disks=(*disks, *read_only),
+            console=log,
+            netdev=user_network(
+                self.port,
+                request.forwards,
+                relay=busybox() if request.forwards else None,
+                open_network=request.open_network,
+            ),
+        )
+        return domain_xml(domain, request.harness / "domains" / "machine.xml.j2")

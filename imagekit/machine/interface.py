@@ -1,0 +1,109 @@
+"""What the rest of imagekit knows of a virtual machine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+
+from imagekit.base.process import Completed
+from imagekit.config.model import Firmware as Firmware  # declared in images.yaml
+
+
+class Road(StrEnum):
+    """How an image digest becomes a running node; see docs/architecture.md."""
+
+    FAST = "fast"
+    LIVE = "live"
+    INSTALLED = "installed"
+
+
+DISKLESS = (Road.FAST, Road.LIVE)
+"""The roads that need no installed disk."""
+
+
+class Installer(StrEnum):
+    """What made the disk of an installed node: the disk builder here, or the framework's own agent on a live node."""
+
+    DISK = "disk"
+    AGENT = "agent"
+
+
+class Accelerator(StrEnum):
+    """What runs the guest's instructions, decided by booting a probe."""
+
+    KVM = "kvm"
+    TCG = "tcg"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VmShape:
+    """The hardware a machine gets: memory in MiB, number of virtual CPUs, firmware, whether there is a TPM 2.0."""
+
+    memory_mib: int = 1024
+    cpus: int = 2
+    firmware: Firmware = Firmware.BIOS
+    tpm: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SshTarget:
+    """Where and how to log in: one key, the host pinned in `known_hosts`, an ssh_config with ControlPath."""
+
+    host: str
+    port: int
+    user: str
+    key: Path
+    known_hosts: Path
+    config: Path
+    alias: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BootPhase:
+    """One part of a boot: firmware (and boot loader), kernel, initrd or userspace (to the login); in seconds."""
+
+    name: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BootRecord:
+    """What a boot was and cost; times in seconds from the start of QEMU (of a reboot: from asking for it).
+
+    `cpu_seconds` is QEMU's until the login. `phases` are known for installed boots only.
+    """
+
+    road: Road
+    accelerator: Accelerator
+    qemu_version: str
+    machine: str
+    cpu_model: str
+    shape: VmShape
+    seconds_to_ssh: float
+    cpu_seconds: float
+    speed: float
+    seconds_to_banner: float = 0.0
+    phases: tuple[BootPhase, ...] = ()
+
+    def scaled(self, seconds: float) -> float:
+        """A time limit for the machine of reference, for this one; never shortened."""
+        return seconds / min(1.0, self.speed)
+
+
+class Machine(Protocol):
+    """A running node."""
+
+    ssh: SshTarget
+    console: Path
+
+    @property
+    def boot(self) -> BootRecord:
+        """What the latest boot was and cost."""
+
+    def run(self, command: str, *, timeout: float = 60.0) -> Completed:
+        """Run a shell command on the node as root and return what it wrote, whatever its status."""
+
+    def copy_from(self, remote: str, local: Path, *, limit: int = 64 << 20) -> None:
+        """Fetch one file, of at most `limit` bytes; links are not followed on this side."""

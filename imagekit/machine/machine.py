@@ -1,0 +1,80 @@
+"""A booted node as the rest of imagekit sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from imagekit.base.process import Completed
+from imagekit.base.waiting import Deadline
+from imagekit.machine import ssh
+from imagekit.machine.console import Console, ConsoleMatch
+from imagekit.machine.errors import BootFailedError, ConnectionLostError
+from imagekit.machine.interface import BootRecord, SshTarget
+from imagekit.machine.watch import awaited
+
+_JOURNAL_LIMIT = 32 << 20
+
+
+class NodeMachine:
+    """A running machine behind `imagekit.machine.interface.Machine`; lives as long as the block that made it."""
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        target: SshTarget,
+        record: BootRecord | None,
+        console: Console,
+        watch: Callable[[], None],
+        runs: Callable[[], bool],
+    ) -> None:
+        self.name = name
+        self.ssh = target
+        self.console = console.log
+        self._record = record
+        self._console = console
+        self._watch = watch
+        self._runs = runs
+
+    @property
+    def running(self) -> bool:
+        """Whether the machine is on."""
+        return self._runs()
+
+    @property
+    def boot(self) -> BootRecord:
+        """What the latest boot was and cost; raises `BootFailedError` before the first one."""
+        if self._record is None:
+            raise BootFailedError(f"{self.name} has not been booted yet")
+        return self._record
+
+    def run(self, command: str, *, timeout: float = 60.0) -> Completed:
+        """Run a shell command on the node as root and return what it wrote, whatever its status.
+
+        Raises `BootFailedError` when the machine died, `ConnectionLostError` when only the connection broke.
+        """
+        try:
+            return ssh.run_as_root(self.ssh, command, timeout=timeout)
+        except ConnectionLostError:
+            self._watch()
+            raise
+
+    def copy_from(self, remote: str, local: Path, *, limit: int = 64 << 20) -> None:
+        """Fetch one file, of at most `limit` bytes; links are not followed on this side."""
+        ssh.copy_file(self.ssh, remote, local, limit=limit)
+
+    def wait_off(self, *, limit: float) -> None:
+        """Wait until the guest has switched the machine off; raises `BootFailedError` at the deadline."""
+        deadline = Deadline.after(self.boot.scaled(limit))
+        awaited(lambda: not self.running, deadline, lambda: None, self._console, f"{self.name} to go off")
+
+    def console_matches(self) -> list[ConsoleMatch]:
+        """Every line of the console so far that the pattern table knows."""
+        self._console.poll()
+        return list(self._console.matches)
+
+    def save_journal(self, local: Path) -> None:
+        """Keep the journal of this boot as text, at most 32 MiB."""
+        self.run("journalctl -b --no-pager -o short-monotonic > /run/imagekit-journal")
+        self.copy_from("/run/imagekit-journal", local, limit=_JOURNAL_LIMIT)

@@ -1,0 +1,294 @@
+"""A node with disks of its own: started through firmware and boot loader, rebooted, cut off, started again."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from pathlib import Path
+
+from imagekit.artifact.programs import find
+from imagekit.base import process
+from imagekit.base.errors import ToolError
+from imagekit.base.log import step
+from imagekit.base.waiting import Deadline
+from imagekit.machine import libvirt as hypervisor
+from imagekit.machine import ssh
+from imagekit.machine.accel import acceleration
+from imagekit.machine.banner import BannerProbe
+from imagekit.machine.console import Console, load_patterns
+from imagekit.machine.disks import DiskSet
+from imagekit.machine.domain import MACHINE
+from imagekit.machine.errors import BootFailedError, BootLoopError, ConnectionLostError
+from imagekit.machine.folder import owned_folder
+from imagekit.machine.hardware import NodeHardware, NodeRequest
+from imagekit.machine.interface import BootPhase, BootRecord, SshTarget
+from imagekit.machine.machine import NodeMachine
+from imagekit.machine.phases import boot_phases
+from imagekit.machine.ports import reserved_port
+from imagekit.machine.power import Power
+from imagekit.machine.starts import Starts
+from imagekit.machine.watch import awaited, empty_log, ended, explained, refuse_fatal, refuse_flood, whole_log
+
+# Seconds on the machine of reference; a real Kairos node takes 180 s there when all is well.
+BOOT_LIMIT = 360.0
+DOWN_LIMIT = 120.0
+_KEY_EVERY = 1.0
+
+
+@contextmanager
+def node(request: NodeRequest) -> Iterator[InstalledNode]:
+    """A node that is off, with its disks made; all of it but the console log is gone when the block ends.
+
+    Raises `HypervisorError` when libvirt or QEMU do not do their part.
+    """
+    emulator = find("qemu-system-x86_64", "qemu-system-x86")
+    with ExitStack() as stack:
+        opened = stack.enter_context(hypervisor.connection(request.uri))
+        speed = acceleration(emulator)
+        folder = stack.enter_context(owned_folder(request.run_id))
+        folder.chmod(0o711)  # the TPM's emulator may run as a user of its own
+        request.work.mkdir(parents=True, exist_ok=True)
+        disks = DiskSet(stack.enter_context(owned_folder(request.run_id, request.work)), request.disks)
+        port = stack.enter_context(reserved_port())
+        keys = request.keys
+        made = InstalledNode(
+            request=request,
+            hardware=NodeHardware(request, emulator, speed, folder, port),
+            target=ssh.write_target(folder, port=port, user=keys.user, client=keys.client, host=keys.host),
+            power=Power(opened),
+            disks=disks,
+            qemu_version=hypervisor.version_text(opened.getVersion()),
+        )
+        stack.callback(made.cut_power)
+        yield made
+
+
+class InstalledNode(NodeMachine):
+    """A node over many boots; `node` makes it. After `start` or a restart of its own, `wait_boot` brings the login."""
+
+    def __init__(
+        self,
+        *,
+        request: NodeRequest,
+        hardware: NodeHardware,
+        target: SshTarget,
+        power: Power,
+        disks: DiskSet,
+        qemu_version: str,
+    ) -> None:
+        console = Console(empty_log(request.folder), load_patterns(request.harness / "console-patterns.yaml"))
+        super().__init__(
+            name=hardware.name,
+            target=target,
+            record=None,
+            console=console,
+            watch=partial(self._look, through=True),
+            runs=lambda: power.running,
+        )
+        self.boot_id = ""
+        self._request = request
+        self._hardware = hardware
+        self._power = power
+        self._disks = disks
+        self._qemu_version = qemu_version
+        self._starts = Starts(console.log)
+        self._login = ExitStack()
+        self._media = request.media
+        self._asked = 0.0
+        self._before = 0
+        self._cpu_before = 0.0
+        self._key_at = 0.0
+
+    @property
+    def boot_count(self) -> int:
+        """How often it started so far, as GRUB and the kernel say on the console."""
+        return self._starts.poll()
+
+    def start(self, *, media: tuple[Path, ...] | None = None) -> None:
+        """Switch it on, with other `media` from now on if given; `wait_boot` waits for the login."""
+        self._media = self._media if media is None else media
+        self._asked, self._before, self._cpu_before = process.now(), self._starts.poll(), 0.0
+        self._power.on(self._hardware.xml(self._disks.disks(), self._media, self._console.log))
+        if self._request.forwards:
+            hypervisor.check_may_relay(self.name)
+
+    def wait_boot(self, *, limit: float = BOOT_LIMIT, boots: int = 1, through_crashes: bool = False) -> BootRecord:
+        """Wait until one can log in; `limit` in seconds on the machine of reference, `boots` starts are allowed.
+
+        With `through_crashes` a panic or an emergency shell on the console does not end the wait: the node is
+        expected to restart by itself. Raises `BootLoopError` at one start too many, `BootFailedError` with
+        the console's end when no login can come, when the machine is off, or at the deadline.
+        """
+        watch = partial(self._look, most=self._before + boots, through=through_crashes)
+        deadline = self._deadline(limit)
+        self._disconnect()
+        with step(f"Waiting for the login of {self._request.name}") as told:
+            banner_at = self._log_in(deadline, watch, through_crashes)
+            self._refuse_same_boot()
+            self._record = self._measured(banner_at)
+            told.note = f"{self.boot.seconds_to_ssh:.1f} s, start {self.boot_count} of this machine"
+        return self.boot
+
+    def reboot(
+        self,
+        command: str = "systemctl reboot",
+        *,
+        limit: float = BOOT_LIMIT,
+        down_limit: float = DOWN_LIMIT,
+        boots: int = 1,
+        through_crashes: bool = False,
+    ) -> BootRecord:
+        """Let the node restart by a command of its own, and wait for the login after it; raises as `wait_boot`.
+
+        `down_limit` is for the time until the new start; it includes the command's own work.
+        """
+        self.ask_restart(command)
+        self.wait_restart(limit=down_limit)
+        return self.wait_boot(limit=limit, boots=boots, through_crashes=through_crashes)
+
+    def ask_restart(self, command: str = "systemctl reboot") -> None:
+        """Start a command on the node that will restart it; returns at once. Raises `BootFailedError` if it cannot."""
+        self.expect_restart()
+        done = self.run(f"systemd-run --quiet --collect -- sh -c {shlex.quote(command)}")
+        if done.returncode != 0:
+            raise BootFailedError(f"{self.name} did not start: {command}", hint=done.stderr.strip()[-500:])
+
+    def expect_restart(self) -> None:
+        """From now on a restart is awaited and its time is taken; for restarts that nobody asks for."""
+        self._asked, self._before = process.now(), self._starts.poll()
+        self._cpu_before = self._power.cpu_seconds()
+
+    def wait_restart(self, *, limit: float = DOWN_LIMIT) -> None:
+        """Wait for the first sign of a new start since `ask_restart` or `expect_restart`."""
+        watch = partial(self._look, through=True)
+        deadline = self._deadline(limit)
+        awaited(
+            lambda: self._starts.count > self._before, deadline, watch, self._console, f"the restart of {self.name}"
+        )
+        self._disconnect()
+
+    def shutdown(self, *, limit: float = DOWN_LIMIT) -> None:
+        """Let the guest switch itself off, and wait until it has."""
+        self.run("systemctl --no-block poweroff")
+        self.wait_off(limit=limit)
+
+    def wait_off(self, *, limit: float = DOWN_LIMIT) -> None:
+        """Wait until the guest has switched the machine off; raises `BootFailedError` at the deadline."""
+        awaited(lambda: not self.running, self._deadline(limit), lambda: None, self._console, f"{self.name} to go off")
+        self.cut_power()
+
+    def cut_power(self) -> None:
+        """Take the power away at once; what the guest had not written to its disks is lost."""
+        self._disconnect()
+        self._power.off()
+
+    def keep_disks(self, name: str) -> None:
+        """Remember what is on all disks as `name`; only while it is off."""
+        self._must_be_off()
+        self._disks.keep(name)
+
+    def restore_disks(self, name: str) -> None:
+        """Bring all disks back to what `keep_disks` remembered; only while it is off."""
+        self._must_be_off()
+        self._disks.restore(name)
+
+    def console_mark(self) -> int:
+        """A point in the console, for `console_since`."""
+        return self._console.size
+
+    def console_since(self, mark: int) -> str:
+        """What the console said after a point, without escape codes."""
+        return self._console.text_since(mark)
+
+    def wait_console(self, pattern: str, *, limit: float, since: int = 0) -> str:
+        """Wait for a regular expression on the console after a point, and return the line that has it."""
+        expression = re.compile(pattern)
+        lines: list[str] = []
+
+        def seen() -> bool:
+            lines[:] = [line for line in self.console_since(since).split("\n") if expression.search(line)]
+            return bool(lines)
+
+        watch = partial(self._look, through=True)
+        awaited(seen, self._deadline(limit), watch, self._console, f"{pattern!r} on the console of {self.name}")
+        return lines[0]
+
+    def _deadline(self, limit: float) -> Deadline:
+        return Deadline.after(self._hardware.speed.scaled(limit))
+
+    def _must_be_off(self) -> None:
+        if self.running:
+            raise ToolError(f"{self.name} is on", hint="Shut it down or cut its power first.")
+
+    def _disconnect(self) -> None:
+        self._login.close()
+
+    def _look(self, *, through: bool, most: int | None = None) -> None:
+        """One look at a machine that must run on: crashes count unless `through`, starts up to `most`."""
+        running = self.running  # asked before reading, so that a dead machine's last words are read
+        fresh = self._console.poll()
+        count = self._starts.poll()
+        if most is not None and count > most:
+            raise BootLoopError(
+                f"{self.name} started {count - self._before} times, allowed were {most - self._before}; "
+                f"the console's last lines:\n{self._console.tail()}",
+                hint=whole_log(self._console),
+            )
+        if not through:
+            refuse_fatal(self.name, fresh, self._console)
+        if not running:
+            raise ended(self.name, self._console)
+        refuse_flood(self.name, self._console)
+        self._leave_menu()
+
+    def _leave_menu(self) -> None:
+        if self._request.press_enter and self._starts.menu and process.now() - self._key_at >= _KEY_EVERY:
+            self._key_at = process.now()
+            self._power.press_enter()
+
+    def _log_in(self, deadline: Deadline, watch: Callable[[], None], through: bool) -> float:
+        """Connect; returns when the banner came. Between banner and login a node may restart if `through`."""
+        while True:
+            count = self._starts.count
+            with BannerProbe(self.ssh.port) as probe:
+                awaited(probe.poll, deadline, watch, self._console, f"the SSH banner of {self.name}")
+            banner_at = process.now()
+            try:
+                with explained(self._console):
+                    self._login.enter_context(ssh.session(self.ssh, deadline, watch))
+            except ConnectionLostError:
+                watch()
+                if not through or self._starts.count == count:
+                    raise
+            else:
+                return banner_at
+
+    def _refuse_same_boot(self) -> None:
+        before, self.boot_id = self.boot_id, self.run("cat /proc/sys/kernel/random/boot_id").stdout.strip()
+        if not self.boot_id or self.boot_id == before:
+            raise BootFailedError(
+                f"{self.name} did not restart: it is still in boot {before}", hint=whole_log(self._console)
+            )
+
+    def _measured(self, banner_at: float) -> BootRecord:
+        now = process.now()
+        return BootRecord(
+            road=self._request.road,
+            accelerator=self._hardware.speed.accelerator,
+            qemu_version=self._qemu_version,
+            machine=MACHINE,
+            cpu_model=self._hardware.speed.cpu_model,
+            shape=self._request.shape,
+            seconds_to_ssh=now - self._asked,
+            seconds_to_banner=banner_at - self._asked,
+            cpu_seconds=self._power.cpu_seconds() - self._cpu_before,
+            speed=self._hardware.speed.speed,
+            phases=self._phases(now),
+        )
+
+    def _phases(self, now: float) -> tuple[BootPhase, ...]:
+        shown = self.run("systemctl show --property=UserspaceTimestampMonotonic --value").stdout
+        return boot_phases(self._starts, asked=self._asked, login=now, userspace_usec=shown)

@@ -1,0 +1,77 @@
+"""Firmware as data: what a machine starts with is a file of vm-harness/profiles."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from imagekit.base.errors import ConfigError
+from imagekit.config.load import parse_file
+from imagekit.config.model import Firmware, Frozen
+from imagekit.machine.interface import VmShape
+
+_TPM = "+tpm"
+
+
+class DirectKernel(StrEnum):
+    """What QEMU can start under a firmware without a boot loader."""
+
+    ELF = "elf"
+    BZIMAGE = "bzimage"
+    NONE = "none"
+
+
+class TpmDevice(Frozen):
+    """The TPM a machine gets when its shape asks for one; libvirt's words."""
+
+    model: Literal["tpm-crb", "tpm-tis"]
+    version: Literal["2.0"]
+
+
+class Profile(Frozen):
+    """One firmware: libvirt's name of it, the features its firmware selection must find, what it can start."""
+
+    version: Literal[1]
+    firmware: Literal["bios", "efi"]
+    features: dict[Literal["secure-boot", "enrolled-keys"], bool] = Field(default_factory=dict)
+    smm: bool = Field(False, description="whether the machine needs system management mode")
+    direct_kernel: DirectKernel
+    tpm: TpmDevice
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.firmware == "bios" and self.features:
+            raise ValueError("a BIOS has no features to choose by")
+        if self.features.get("secure-boot") and not self.smm:
+            raise ValueError("libvirt gives Secure Boot only to a machine with smm: true")
+        return self
+
+    @property
+    def efi(self) -> bool:
+        """Whether it is UEFI."""
+        return self.firmware == "efi"
+
+
+def load_profile(firmware: Firmware, harness: Path) -> Profile:
+    """The profile of a firmware; raises `ConfigError` with file and line when it is missing or wrong."""
+    return parse_file(Profile, harness / "profiles" / f"{firmware.value}.yaml")
+
+
+def profile_name(shape: VmShape) -> str:
+    """The name of a shape's firmware as people write it: ``uefi``, or ``uefi+tpm`` with a TPM."""
+    return shape.firmware.value + (_TPM if shape.tpm else "")
+
+
+def profile_names() -> tuple[str, ...]:
+    """Every name that `parse_profile` takes."""
+    return tuple(firmware.value + tail for firmware in Firmware for tail in ("", _TPM))
+
+
+def parse_profile(name: str) -> tuple[Firmware, bool]:
+    """Firmware and whether there is a TPM, from a name such as ``uefi+tpm``; raises `ConfigError` for others."""
+    if name not in profile_names():
+        raise ConfigError(f"no such firmware profile: {name[:40]!r}", hint=f"One of: {', '.join(profile_names())}.")
+    return Firmware(name.removesuffix(_TPM)), name.endswith(_TPM)

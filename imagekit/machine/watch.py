@@ -1,0 +1,89 @@
+"""Waiting with an eye on the console: every failed wait shows where the machine stood."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from imagekit.base.waiting import Deadline, DeadlineError, wait_until
+from imagekit.machine import libvirt as hypervisor
+from imagekit.machine.console import Console, ConsoleMatch, Severity
+from imagekit.machine.errors import BootFailedError
+
+
+def empty_log(folder: Path) -> Path:
+    """A fresh console.log in a folder that keeps it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    log = folder / "console.log"
+    log.unlink(missing_ok=True)
+    log.touch(mode=0o644)
+    return log.resolve()
+
+
+def whole_log(console: Console) -> str:
+    """Where to read more, as a hint."""
+    return f"The whole console is in {console.log}."
+
+
+def watcher(name: str, handle: Any, console: Console) -> Callable[[], None]:
+    """A function that raises `BootFailedError` when a machine that must not end has ended, or shows that it will."""
+
+    def watch() -> None:
+        running = hypervisor.runs(handle)  # asked before reading, so that a dead machine's last words are read
+        refuse_fatal(name, console.poll(), console)
+        if not running:
+            raise ended(name, console)
+        refuse_flood(name, console)
+
+    return watch
+
+
+def refuse_fatal(name: str, fresh: list[ConsoleMatch], console: Console) -> None:
+    """Raise `BootFailedError` for the first line that a boot does not survive."""
+    fatal = [match for match in fresh if match.pattern.severity is Severity.FATAL]
+    if fatal:
+        known = fatal[0]
+        raise BootFailedError(
+            f"{name}: {known.pattern.meaning} (console line {known.line}: {known.text[:200]})\n{console.tail()}",
+            hint=f"{known.pattern.hint} {whole_log(console)}",
+        )
+
+
+def refuse_flood(name: str, console: Console) -> None:
+    """Raise `BootFailedError` when the console grows without end."""
+    if console.flooded:
+        raise BootFailedError(f"{name} floods its console", hint=whole_log(console))
+
+
+def ended(name: str, console: Console) -> BootFailedError:
+    """The error for a machine that is gone and should not be."""
+    return BootFailedError(
+        f"{name} ended by itself; the console's last lines:\n{console.tail()}", hint=whole_log(console)
+    )
+
+
+def awaited(
+    probe: Callable[[], bool], deadline: Deadline, watch: Callable[[], None], console: Console, what: str
+) -> None:
+    """Wait until `probe` says yes, watching; raises `BootFailedError` with the console's end at the deadline."""
+
+    def seen() -> bool:
+        watch()
+        return probe()
+
+    with explained(console):
+        wait_until(seen, deadline, what=what)
+
+
+@contextmanager
+def explained(console: Console) -> Iterator[None]:
+    """Turn a passed deadline into a failed boot that shows the end of the console."""
+    try:
+        yield
+    except DeadlineError as error:
+        console.poll()
+        raise BootFailedError(
+            f"{error}; the console's last lines:\n{console.tail()}", hint=whole_log(console)
+        ) from None

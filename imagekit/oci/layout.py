@@ -1,0 +1,171 @@
+"""An OCI layout folder read with every byte proven: manifest, configuration and layers.
+
+Format: https://github.com/opencontainers/image-spec/blob/main/image-layout.md
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zlib
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from imagekit.oci.errors import ImageContentError
+from imagekit.oci.reference import MEDIA_TYPE_MANIFEST, Digest
+
+_CHUNK = 1 << 20
+_SMALL = 4 << 20  # no manifest or configuration is larger; the distribution spec asks registries for 4 MiB at least
+
+
+class Compression(StrEnum):
+    """How a layer's tar is packed."""
+
+    NONE = "none"
+    GZIP = "gzip"
+    ZSTD = "zstd"
+
+
+# https://github.com/opencontainers/image-spec/blob/main/layer.md, and Docker's older names for the same
+_COMPRESSION = {
+    "application/vnd.oci.image.layer.v1.tar": Compression.NONE,
+    "application/vnd.oci.image.layer.v1.tar+gzip": Compression.GZIP,
+    "application/vnd.oci.image.layer.v1.tar+zstd": Compression.ZSTD,
+    "application/vnd.docker.image.rootfs.diff.tar": Compression.NONE,
+    "application/vnd.docker.image.rootfs.diff.tar.gzip": Compression.GZIP,
+    "application/vnd.docker.image.rootfs.diff.tar.zstd": Compression.ZSTD,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One layer blob: digest and size of the packed bytes."""
+
+    digest: Digest
+    size: int
+    compression: Compression
+
+
+def layers(layout: Path, manifest: Digest) -> tuple[Layer, ...]:
+    """The layers of an image manifest, lowest first.
+
+    Raises `ImageContentError` when the manifest is absent, differs from its digest or is not an image manifest.
+    """
+    document = small_json(layout, manifest)
+    media_type = document.get("mediaType", MEDIA_TYPE_MANIFEST)
+    if media_type != MEDIA_TYPE_MANIFEST and "manifest.v2+json" not in str(media_type):
+        raise ImageContentError(f"{manifest} is a {media_type}, not an image manifest")
+    found = document.get("layers")
+    if not isinstance(found, list) or not found:
+        raise ImageContentError(f"manifest {manifest} lists no layers")
+    return tuple(_layer(manifest, entry) for entry in found)
+
+
+def small_json(layout: Path, digest: Digest) -> dict[str, Any]:
+    """A manifest or configuration blob of at most 4 MiB, proven against its digest."""
+    path = blob_path(layout, digest)
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(_SMALL + 1)
+    except FileNotFoundError:
+        raise ImageContentError(f"blob {digest} is not in the layout {layout}") from None
+    if len(data) > _SMALL or Digest.of(data) != digest:
+        raise ImageContentError(f"blob {digest} in {layout} does not have that digest", hint="Build the image again.")
+    try:
+        document = json.loads(data)
+    except (ValueError, RecursionError):
+        document = None
+    if not isinstance(document, dict):
+        raise ImageContentError(f"blob {digest} is not a JSON object")
+    return document
+
+
+def blob_path(layout: Path, digest: Digest) -> Path:
+    """Where a layout keeps a blob."""
+    return layout / "blobs" / "sha256" / digest.hex
+
+
+def unpacked(layout: Path, layer: Layer) -> Generator[bytes, None, None]:
+    """The layer's tar in chunks; raises `ImageContentError` after the last one when the blob's digest differs.
+
+    Whoever consumes the chunks must not keep what was made of them when this raises.
+    """
+    match layer.compression:
+        case Compression.NONE:
+            yield from _proven(layout, layer)
+        case Compression.GZIP:
+            yield from _gunzip(_proven(layout, layer), layer)
+        case Compression.ZSTD:
+            yield from _unzstd(_proven(layout, layer), layer)
+
+
+def _layer(manifest: Digest, entry: object) -> Layer:
+    if not isinstance(entry, dict):
+        raise ImageContentError(f"manifest {manifest} holds a layer that is not an object")
+    media_type, size = str(entry.get("mediaType")), entry.get("size")
+    if media_type not in _COMPRESSION or not isinstance(size, int):
+        raise ImageContentError(f"manifest {manifest} holds a layer of unknown type {media_type[:100]!r}")
+    return Layer(Digest(str(entry.get("digest"))), size, _COMPRESSION[media_type])
+
+
+def _proven(layout: Path, layer: Layer) -> Iterator[bytes]:
+    state, size = hashlib.sha256(), 0
+    try:
+        stream = blob_path(layout, layer.digest).open("rb", buffering=0)
+    except FileNotFoundError:
+        raise ImageContentError(f"layer {layer.digest} is not in the layout {layout}") from None
+    with stream:
+        while chunk := stream.read(_CHUNK):
+            state.update(chunk)
+            size += len(chunk)
+            if size > layer.size:
+                break
+            yield chunk
+    if size != layer.size or state.hexdigest() != layer.digest.hex:
+        raise ImageContentError(
+            f"layer {layer.digest} in {layout} does not have that digest", hint="Build the image again."
+        )
+
+
+def _gunzip(chunks: Iterator[bytes], layer: Layer) -> Iterator[bytes]:
+    unpacker = zlib.decompressobj(wbits=31)
+    try:
+        for chunk in chunks:
+            rest = chunk
+            while rest:
+                yield unpacker.decompress(rest, _CHUNK)
+                rest = unpacker.unconsumed_tail
+                if unpacker.eof:  # gzip files may follow one another (pigz, estargz)
+                    rest, unpacker = unpacker.unused_data, zlib.decompressobj(wbits=31)
+    except zlib.error as error:
+        raise ImageContentError(f"layer {layer.digest} is not gzip: {error}") from None
+
+
+def _unzstd(chunks: Iterator[bytes], layer: Layer) -> Iterator[bytes]:
+    import zstandard
+
+    # Read in pieces of a given size: what one packed chunk unpacks to may be thirty thousand times as long.
+    unpacker = zstandard.ZstdDecompressor(max_window_size=1 << 27)
+    try:
+        with unpacker.stream_reader(_Chunks(chunks), read_across_frames=True) as reader:  # type: ignore[arg-type]
+            while chunk := reader.read(_CHUNK):
+                yield chunk
+    except zstandard.ZstdError as error:
+        raise ImageContentError(f"layer {layer.digest} is not zstd: {error}") from None
+
+
+class _Chunks:
+    """An iterator of chunks with the one method that the unpacker asks for."""
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self._chunks, self._rest = chunks, b""
+
+    def read(self, count: int) -> bytes:
+        """At most so many bytes; none at the end."""
+        if not self._rest:
+            self._rest = next(self._chunks, b"")
+        piece, self._rest = self._rest[:count], self._rest[count:]
+        return piece

@@ -1,0 +1,292 @@
+"""A thin client of the OCI distribution specification: everything is hashed on the way in and out.
+
+https://github.com/opencontainers/distribution-spec/blob/main/spec.md
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import re
+from collections.abc import Callable, Iterator
+from typing import Self
+from urllib.parse import urlencode
+
+from imagekit.oci.errors import MalformedError
+from imagekit.oci.manifest import MANIFEST_LIMIT, MANIFEST_TYPES, Descriptor, Manifest, parse_manifest
+from imagekit.oci.reference import Digest, Reference
+from imagekit.registry.address import Target, target_of
+from imagekit.registry.answer import read_small, said
+from imagekit.registry.blobs import BlobSource
+from imagekit.registry.credentials import Credentials, find_credentials
+from imagekit.registry.download import fetched
+from imagekit.registry.errors import (
+    DigestMismatchError,
+    InsecureAddressError,
+    MissingObjectError,
+    RegistryError,
+    TooLargeError,
+)
+from imagekit.registry.upload import uploaded
+from imagekit.registry.wire import Body, Patience, Wire
+
+_PAGE_LIMIT = 4 << 20
+# All pages of a listing, which stay in memory: half a million tags of 60 characters, ten an hour for five years.
+_LISTING_LIMIT = 32 << 20
+_PAGES = 1000
+_NEXT = re.compile(r'<([^>]*)>\s*;\s*rel="?next"?')
+
+
+class Registry:
+    """One registry at `HOST[:PORT]`; credentials are looked up for exactly that host unless given.
+
+    All methods raise `RegistryUnavailableError`, `AccessDeniedError` or `RegistryError` naming registry and object.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        *,
+        credentials: Credentials | None = None,
+        tls: bool | None = None,
+        patience: Patience | None = None,
+        observe: Callable[[str, str], None] | None = None,
+    ) -> None:
+        self.address = address
+        self._without_referrers: set[str] = set()
+        self.wire = Wire(
+            address,
+            credentials=credentials or find_credentials(address),
+            tls=tls,
+            patience=patience,
+            observe=observe,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def ping(self) -> None:
+        """Raise unless a registry answers here and lets us in."""
+
+        def work() -> None:
+            with self.wire.exchange("GET", self.wire.target("/v2/"), scope="") as answer:
+                read_small(answer, self.wire.patience)
+                if answer.status != 200:
+                    raise RegistryError(f"{self.address} is no registry: /v2/ gives status {answer.status}")
+
+        self.wire.retrying("ping", work)
+
+    def resolve(self, reference: Reference) -> Digest | None:
+        """The digest that a reference names now; None when there is no such tag or manifest."""
+        name = str(reference.digest or reference.tag or "latest")
+        found = self.find_manifest(reference.repository, name)
+        return found.digest if found is not None else None
+
+    def manifest(self, repository: str, name: str | Digest) -> Manifest:
+        """Fetch and hash a manifest by digest or tag; raises `MissingObjectError`, `DigestMismatchError`."""
+        found = self.find_manifest(repository, name)
+        if found is None:
+            raise MissingObjectError(f"{self.address}/{repository} has no manifest {name}")
+        return found
+
+    def find_manifest(self, repository: str, name: str | Digest) -> Manifest | None:
+        """As `manifest`; None when the registry does not have it."""
+        where = f"manifest {name} of {self.address}/{repository}"
+        path = f"/v2/{repository}/manifests/{name}"
+        raw = self._read(path, repository, where, limit=MANIFEST_LIMIT, accept=", ".join(MANIFEST_TYPES))
+        if raw is None:
+            return None
+        wanted = name if isinstance(name, Digest) else Digest(name) if ":" in name else None
+        if wanted is not None and Digest.of(raw) != wanted:
+            raise DigestMismatchError(
+                f"{where} was altered: the registry serves content that hashes to {Digest.of(raw)}"
+            )
+        return parse_manifest(raw, where)
+
+    def labels(self, repository: str, digest: Digest) -> dict[str, str]:
+        """The labels of an image's configuration; raises `MissingObjectError`, `MalformedError`."""
+        image = self.manifest(repository, digest)
+        where = f"configuration of {digest.short} in {self.address}/{repository}"
+        if image.children or not image.blobs:
+            raise MalformedError(f"{digest.short} in {self.address}/{repository} is no single image")
+        try:
+            fields = json.loads(self.read_blob(repository, image.blobs[0], limit=MANIFEST_LIMIT))
+            labels = (fields.get("config") or {}).get("Labels") or {}
+            return {str(name): str(value) for name, value in labels.items()}
+        except (ValueError, AttributeError, RecursionError):
+            raise MalformedError(f"{where} is not valid JSON") from None
+
+    def put_manifest(self, repository: str, manifest: Manifest, tag: str | None = None) -> bool:
+        """Write a manifest under its digest, or under a tag.
+
+        Returns whether the registry says (by ``OCI-Subject``) that it lists the manifest as a referrer by itself.
+        """
+        name = tag or str(manifest.digest)
+        target = self.wire.target(f"/v2/{repository}/manifests/{name}")
+
+        def work() -> bool:
+            with self.wire.exchange(
+                "PUT",
+                target,
+                scope=repository,
+                headers={"Content-Type": manifest.media_type},
+                body=Body.of(manifest.raw),
+            ) as answer:
+                if answer.status not in (200, 201, 202):
+                    raise RegistryError(
+                        f"registry {self.address}: PUT {target.path}: {said(answer, self.wire.patience)}"
+                    )
+                read_small(answer, self.wire.patience)
+                stored = answer.headers.get("Docker-Content-Digest", str(manifest.digest))
+                if stored != str(manifest.digest):
+                    raise DigestMismatchError(
+                        f"registry {self.address} stored manifest {manifest.digest} as {stored[:80]}"
+                    )
+                return answer.headers.get("OCI-Subject") is not None
+
+        return self.wire.retrying(f"writing manifest {name} of {repository}", work)
+
+    def delete_manifest(self, repository: str, digest: Digest) -> bool:
+        """Delete a manifest and its tags; False when the registry does not offer that (405 or 400)."""
+        target = self.wire.target(f"/v2/{repository}/manifests/{digest}")
+
+        def work() -> bool:
+            with self.wire.exchange("DELETE", target, scope=repository) as answer:
+                read_small(answer, self.wire.patience)
+                return answer.status in (200, 202, 404)
+
+        return self.wire.retrying(f"deleting manifest {digest.short} of {repository}", work)
+
+    def tags(self, repository: str) -> tuple[str, ...]:
+        """All tags of a repository; none when the repository does not exist."""
+        found: list[str] = []
+        for page in self._pages(f"/v2/{repository}/tags/list", repository, f"tags of {repository}"):
+            tags = page.get("tags") or []
+            if not isinstance(tags, list):
+                raise MalformedError(f"registry {self.address}: the tag list of {repository} is no list")
+            found += [str(tag) for tag in tags]
+        return tuple(found)
+
+    def listed_referrers(self, repository: str, digest: Digest) -> tuple[Descriptor, ...] | None:
+        """What the referrers API lists for a digest; None when the registry does not have that API."""
+        if repository in self._without_referrers:
+            return None
+        where = f"referrers of {digest.short} in {repository}"
+        pages = list(self._pages(f"/v2/{repository}/referrers/{digest}", repository, where))
+        if not pages:
+            self._without_referrers.add(repository)
+            return None
+        indices = [parse_manifest(json.dumps(page).encode(), where) for page in pages]
+        return tuple(entry for index in indices for entry in index.children)
+
+    def has_blob(self, repository: str, digest: Digest) -> bool:
+        """Whether the repository says that it has a blob (its content is not looked at)."""
+        target = self.wire.target(f"/v2/{repository}/blobs/{digest}")
+
+        def work() -> bool:
+            with self.wire.exchange("HEAD", target, scope=repository) as answer:
+                if answer.status not in (200, 404):
+                    raise RegistryError(f"registry {self.address}: HEAD {target.path}: status {answer.status}")
+                return answer.status == 200
+
+        return self.wire.retrying(f"looking for blob {digest.short} of {repository}", work)
+
+    def blob(self, repository: str, descriptor: Descriptor) -> Iterator[bytes]:
+        """Stream a blob in chunks of at most 1 MiB; hash and size are checked at its end.
+
+        Goes on where a connection broke. Raises `MissingObjectError`, `DigestMismatchError`, `TooLargeError`.
+        """
+        return fetched(self.wire, repository, descriptor)
+
+    def read_blob(self, repository: str, descriptor: Descriptor, *, limit: int) -> bytes:
+        """A blob whole in memory; raises `TooLargeError` when it says to be larger than `limit` bytes."""
+        if descriptor.size > limit:
+            raise TooLargeError(
+                f"blob {descriptor.digest} of {self.address}/{repository} has {descriptor.size} bytes, {limit} allowed"
+            )
+        return b"".join(self.blob(repository, descriptor))
+
+    def put_blob(self, repository: str, source: BlobSource, *, mount_from: str | None = None) -> int:
+        """Make a repository have a blob: found there, mounted from another repository, or sent.
+
+        Returns the bytes sent. Raises `DigestMismatchError` when the source is not what its digest says.
+        """
+        if self.has_blob(repository, source.digest):
+            return 0
+        if mount_from is not None and self.mount(repository, source.digest, mount_from):
+            return 0
+        return uploaded(self.wire, repository, source)
+
+    def mount(self, repository: str, digest: Digest, mount_from: str) -> bool:
+        """Share a blob with another repository of this registry; False when the registry declined."""
+        query = urlencode({"mount": str(digest), "from": mount_from})
+        target = self.wire.target(f"/v2/{repository}/blobs/uploads/?{query}")
+
+        def work() -> bool:
+            with self.wire.exchange("POST", target, scope=repository) as answer:
+                read_small(answer, self.wire.patience)
+                return answer.status == 201
+
+        return self.wire.retrying(f"mounting blob {digest.short} from {mount_from} to {repository}", work)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.wire.close()
+
+    def _read(self, path: str, repository: str, what: str, *, limit: int, accept: str) -> bytes | None:
+        target = self.wire.target(path)
+
+        def work() -> bytes | None:
+            with self.wire.exchange("GET", target, scope=repository, headers={"Accept": accept}) as answer:
+                self._demand_found(answer, target)
+                raw = read_small(answer, self.wire.patience, limit=limit, what=what)
+                return raw if answer.status == 200 else None
+
+        return self.wire.retrying(f"reading {what}", work)
+
+    def _demand_found(self, answer: http.client.HTTPResponse, target: Target) -> None:
+        if answer.status not in (200, 404):
+            raise RegistryError(f"registry {self.address}: GET {target.path}: {said(answer, self.wire.patience)}")
+
+    def _pages(self, path: str, repository: str, what: str) -> Iterator[dict[str, object]]:
+        """Each page of a listing, as far as its Link headers lead on this registry; nothing for 404."""
+        target: Target | None = self.wire.target(path)
+        left = _LISTING_LIMIT
+        for _ in range(_PAGES):
+            if target is None:
+                return
+            page, size, target = self._page(target, repository, what)
+            left -= size
+            if left < 0:
+                raise TooLargeError(f"registry {self.address}: {what}: more than {_LISTING_LIMIT >> 20} MiB of names")
+            if page is None:
+                return
+            yield page
+        raise RegistryError(f"registry {self.address}: {what}: more than {_PAGES} pages")
+
+    def _page(self, target: Target, repository: str, what: str) -> tuple[dict[str, object] | None, int, Target | None]:
+        def work() -> tuple[bytes | None, str]:
+            with self.wire.exchange("GET", target, scope=repository) as answer:
+                self._demand_found(answer, target)
+                raw = read_small(answer, self.wire.patience, limit=_PAGE_LIMIT, what=f"{what} at {self.address}")
+                return raw if answer.status == 200 else None, answer.headers.get("Link", "")
+
+        raw, link = self.wire.retrying(f"listing {what}", work)
+        if raw is None:
+            return None, 0, None
+        try:
+            page = json.loads(raw)
+        except (ValueError, RecursionError):
+            page = None
+        if not isinstance(page, dict):
+            raise MalformedError(f"registry {self.address}: the listing of {what} is not valid JSON")
+        following = _NEXT.search(link)
+        return page, len(raw), self._same_place(target_of(following[1], target)) if following else None
+
+    def _same_place(self, target: Target) -> Target:
+        if target.place != self.wire.place:
+            raise InsecureAddressError(f"registry {self.address} continues a listing at {target.place}")
+        return target

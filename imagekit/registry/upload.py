@@ -1,0 +1,153 @@
+"""Sending a blob: one session, pieces streamed from the source, resumed at the byte the registry has.
+
+docker-registry 2.8.3 gives an upload up when a piece breaks off in its middle (its session token holds the offset of
+the last whole piece); there the blob is sent anew, as the distribution specification allows.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from urllib.parse import quote
+
+from imagekit.base.errors import ImagekitError
+from imagekit.registry.address import Target, target_of
+from imagekit.registry.answer import read_small, said
+from imagekit.registry.blobs import BlobSource, Meter, Outflow
+from imagekit.registry.errors import RegistryError, StorageFullError, TransientError
+from imagekit.registry.wire import Body, Wire
+
+# What a resumed upload may lose; memory does not depend on it, as a piece is streamed in chunks of 1 MiB.
+PIECE = 64 << 20
+_RANGE = re.compile(r"(?:bytes=)?0-(\d+)")
+
+
+def uploaded(wire: Wire, repository: str, source: BlobSource) -> int:
+    """Send a blob and return the bytes sent (more than its size when pieces had to be sent again)."""
+    upload = _Upload(wire, repository, source)
+    try:
+        wire.retrying(f"sending blob {source.digest.short} to {repository}", upload.run)
+    except StorageFullError as error:
+        upload.cancel()
+        raise StorageFullError(
+            f"{error}: blob {source.digest} of {repository} needs {source.size} bytes more", hint=error.hint
+        ) from None
+    except BaseException:
+        upload.cancel()
+        raise
+    return upload.sent
+
+
+class _Upload:
+    """One upload session; `run` may be called again after it failed in passing."""
+
+    def __init__(self, wire: Wire, repository: str, source: BlobSource) -> None:
+        self.sent = 0
+        self._wire = wire
+        self._repository = repository
+        self._source = source
+        self._outflow = Outflow(source)
+        self._meter = Meter(f"sending {source.digest.short}", source.size)
+        self._session: Target | None = None
+        self._broken = False
+
+    def run(self) -> None:
+        """Send what the registry does not have yet, then name the whole by its digest."""
+        offset = self._resume()
+        self._broken = True
+        while offset < self._source.size:
+            length = min(PIECE, self._source.size - offset)
+            self._send_piece(offset, length)
+            offset += length
+        self._outflow.check()
+        self._finish()
+        self._broken = False
+
+    def cancel(self) -> None:
+        """Let the registry drop what it has of an upload that is given up: it would keep it for a week, or for ever."""
+        if self._session is not None:
+            with suppress(ImagekitError):
+                self._known()  # a piece that broke off has made the session's address out of date
+                with self._wire.exchange("DELETE", self._session, scope=self._repository) as answer:
+                    read_small(answer, self._wire.patience)
+        self._session = None
+
+    def _resume(self) -> int:
+        """The byte to go on at: asked of the registry after a failure, 0 in a new session."""
+        if self._session is not None and self._broken:
+            offset = self._known()
+            if offset is not None and offset <= self._source.size:
+                return offset
+            self.cancel()
+        return self._open()
+
+    def _known(self) -> int | None:
+        """How many bytes the registry says to have of this session; None when it has forgotten it."""
+        assert self._session is not None
+        with self._wire.exchange("GET", self._session, scope=self._repository) as answer:
+            read_small(answer, self._wire.patience)
+            if answer.status != 204:
+                return None
+            self._follow(answer.headers.get("Location"))
+            known = _RANGE.fullmatch(answer.headers.get("Range", ""))
+            # An empty session is written 0-0, just like one that holds a single byte.
+            return int(known[1]) + 1 if known and known[1] != "0" else 0
+
+    def _open(self) -> int:
+        target = self._wire.target(f"/v2/{self._repository}/blobs/uploads/")
+        with self._wire.exchange("POST", target, scope=self._repository) as answer:
+            if answer.status != 202:
+                raise self._unexpected("POST", target, said(answer, self._wire.patience))
+            read_small(answer, self._wire.patience)
+            self._session = target
+            self._follow(answer.headers.get("Location"))
+        return 0
+
+    def _send_piece(self, offset: int, length: int) -> None:
+        assert self._session is not None
+        headers = {
+            "Content-Type": "application/octet-stream",
+            "Content-Range": f"{offset}-{offset + length - 1}",
+        }
+        body = Body(length, lambda: self._counted(offset, length))
+        with self._wire.exchange("PATCH", self._session, scope=self._repository, headers=headers, body=body) as answer:
+            if answer.status in (404, 416):
+                self._lost(answer.status)
+            if answer.status not in (202, 204):
+                raise self._unexpected("PATCH", self._session, said(answer, self._wire.patience))
+            read_small(answer, self._wire.patience)
+            self._follow(answer.headers.get("Location"))
+
+    def _counted(self, offset: int, length: int) -> Iterator[bytes]:
+        self._outflow.seek(offset)
+        for chunk in self._outflow.piece(length):
+            yield chunk
+            self.sent += len(chunk)
+            self._meter.add(len(chunk))
+
+    def _finish(self) -> None:
+        assert self._session is not None
+        joint = "&" if "?" in self._session.path else "?"
+        path = f"{self._session.path}{joint}digest={quote(str(self._source.digest))}"
+        target = Target(self._session.place, path)
+        with self._wire.exchange("PUT", target, scope=self._repository) as answer:
+            if answer.status == 404:
+                self._lost(answer.status)
+            if answer.status not in (201, 204):
+                raise self._unexpected("PUT", self._session, said(answer, self._wire.patience))
+            read_small(answer, self._wire.patience)
+
+    def _follow(self, location: str | None) -> None:
+        if location and self._session is not None:
+            self._session = target_of(location, self._session)
+
+    def _lost(self, status: int) -> None:
+        self._session = None
+        raise TransientError(f"the registry forgot the upload (status {status})")
+
+    def _unexpected(self, method: str, target: Target, words: str) -> RegistryError:
+        return RegistryError(
+            f"registry {self._wire.address}: {method} {target.path.partition('?')[0]} for blob "
+            f"{self._source.digest} of {self._repository}: {words}"
+        )

@@ -1,0 +1,115 @@
+"""Writing what a channel points at: the signed record and the channel file, in one commit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from imagekit.base.log import step
+from imagekit.oci.reference import Digest, Reference
+from imagekit.release.channel.desk import Desk, Signed
+from imagekit.release.channel.model import ChannelFile, Held, Pointer
+from imagekit.release.ledger.chain import Chain
+from imagekit.release.ledger.record import Action, Record
+from imagekit.trust.gate.model import Decision
+
+_VERB = {
+    Action.PROMOTE: "promote",
+    Action.ROLLBACK: "roll back to",
+    Action.YANK: "yank",
+    Action.RETIRE: "retire",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moved:
+    """What a channel points at now; `commit` is empty and `signed` None when it did so before."""
+
+    channel: str
+    image: str
+    pointer: Pointer
+    before: Pointer | None
+    decision: Decision
+    signed: Signed | None = None
+    commit: str = ""
+    sent_bytes: int = 0
+
+
+def point(
+    desk: Desk,
+    chain: Chain,
+    action: Action,
+    channel: str,
+    image: str,
+    target: Reference,
+    decision: Decision,
+    *,
+    reason: str,
+    sent: int = 0,
+) -> Moved:
+    """Let a channel point at `target` (version as tag, and digest), unless it does already."""
+    file = desk.channel(channel)
+    before = file.images.get(image)
+    if before is not None and before.digest == str(target.digest):
+        return Moved(channel=channel, image=image, pointer=before, before=before, decision=decision, sent_bytes=sent)
+    signed = desk.record(
+        chain,
+        action,
+        target,
+        image=image,
+        version=str(target.tag),
+        channel=channel,
+        before=Digest(before.digest) if before else None,
+        reason=reason,
+        decision=[(item.name, f"{item.status.value}: {item.reason}") for item in decision.findings],
+    )
+    pointer = Pointer(
+        version=str(target.tag),
+        digest=str(target.digest),
+        reference=signed.record.reference,
+        since=desk.now,
+        record=signed.record.sequence,
+        record_hash=signed.hash,
+        held=_held(before, target, signed.record),
+    )
+    changed = ChannelFile(channel=channel, images={**file.images, image: pointer})
+    with step(f"Recording decision {signed.record.sequence}"):
+        commit = desk.write(signed, changed, message_of(signed.record, before))
+    return Moved(
+        channel=channel,
+        image=image,
+        pointer=pointer,
+        before=before,
+        decision=decision,
+        signed=signed,
+        commit=commit,
+        sent_bytes=sent,
+    )
+
+
+def _held(before: Pointer | None, target: Reference, record: Record) -> tuple[Held, ...]:
+    """What may not come back: as before, without what is let in now, and with what a rollback leaves."""
+    kept = [held for held in (before.held if before else ()) if held.digest != str(target.digest)]
+    if record.action is Action.ROLLBACK and before is not None:
+        kept.append(Held(digest=before.digest, version=before.version, reason=record.reason, record=record.sequence))
+    return tuple(kept)
+
+
+def message_of(record: Record, before: Pointer | None = None) -> str:
+    """The message of a decision's commit, which is the text of its pull request, too."""
+    lines = [
+        f"{record.channel or 'all channels'}: {_VERB[record.action]} {record.image} {record.version}",
+        "",
+        f"Digest: {record.digest}",
+        *([f"Before: {before.version} ({before.digest})" if before else "Before: nothing"] if record.channel else []),
+        f"By:     {record.actor}, {record.at.isoformat(timespec='seconds')}",
+        f"Why:    {record.reason or '(no reason given)'}",
+        f"Record: ledger/{record.file_name}",
+        "",
+        *_gate_lines(record.decision),
+    ]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _gate_lines(decision: Sequence[tuple[str, str]]) -> list[str]:
+    return ["Gate:", "", *(f"- {name}: {outcome}" for name, outcome in decision)] if decision else []

@@ -1,0 +1,106 @@
+"""Promotion: a digest and all that is said of it enter a channel, when the gate agrees."""
+
+from __future__ import annotations
+
+from imagekit.base.errors import ConfigError
+from imagekit.base.log import step
+from imagekit.oci.reference import Reference
+from imagekit.registry.client import Registry
+from imagekit.registry.errors import MissingObjectError, VerificationError
+from imagekit.registry.lock import locked
+from imagekit.registry.tag import demand_free, give_tag
+from imagekit.registry.transfer import copy_image
+from imagekit.release.channel.desk import Desk
+from imagekit.release.channel.errors import MoveRefusedError, digest_of
+from imagekit.release.channel.history import yanked
+from imagekit.release.channel.model import ChannelFile
+from imagekit.release.channel.point import Moved, point
+from imagekit.release.ledger.chain import Chain
+from imagekit.release.ledger.record import Action
+from imagekit.trust.verify import verify_content
+
+VERSION_LABEL = "org.opencontainers.image.version"
+
+
+def promote(
+    desk: Desk, source: Reference, channel: str, *, image: str, reason: str = "", release: bool = False
+) -> Moved:
+    """Let a digest into a channel; repeating it completes what was interrupted.
+
+    `source` is resolved once. `release` allows a digest that the channel was rolled back from. Order: ledger, gate,
+    copy, every blob hashed at its new place, gate there, summary, version tag last, then record and channel file in one
+    commit. Raises `MoveRefusedError`, `GateClosedError`, `TagExistsError`, `LedgerError`, `LedgerBusyError` and what
+    the registry raises; whatever is raised, the channel file still names what it named.
+    """
+    home = desk.home(channel, image)
+    with desk.store.locked():
+        chain = desk.chain()
+        with desk.registry(source.registry) as origin, desk.registry(home.registry) as client:
+            fixed = _resolved(origin, source)
+            _demand_welcome(chain, desk.channel(channel), image, fixed, release=release)
+            version = _version_of(origin, fixed)
+            with step(f"Gate of {channel}") as asking:
+                decision = desk.gate(origin, fixed, channel)
+                decision.demand()
+                asking.note = f"{len(decision.findings)} requirements hold"
+            target = Reference(home.registry, home.repository, version, fixed.digest)
+            sent = _copied(desk, fixed, target, origin, client, channel)
+        return point(desk, chain, Action.PROMOTE, channel, image, target, decision, reason=reason, sent=sent)
+
+
+def _resolved(client: Registry, source: Reference) -> Reference:
+    """The reference by digest, looked up once: whoever moves the tag later changes nothing here."""
+    digest = client.resolve(source)
+    if digest is None:
+        raise MissingObjectError(f"{source} is not there", hint="`imagekit releases` lists what is.")
+    return source.at(digest)
+
+
+def _demand_welcome(chain: Chain, file: ChannelFile, image: str, target: Reference, *, release: bool) -> None:
+    """Neither yanked by a record, nor held back since a rollback."""
+    withdrawn = yanked(chain.records).get(digest_of(target))
+    if withdrawn is not None:
+        raise MoveRefusedError(
+            f"{target.digest} was yanked by {withdrawn.actor} (record {withdrawn.sequence}): {withdrawn.reason}",
+            hint="A yank is for good; build and release a new version.",
+        )
+    pointer = file.images.get(image)
+    for held in pointer.held if pointer else ():
+        if held.digest == str(target.digest) and not release:
+            raise MoveRefusedError(
+                f"{file.channel} was rolled back from {held.version} (record {held.record}): {held.reason}",
+                hint="If the reason is gone, say so: --release.",
+            )
+
+
+def _version_of(client: Registry, image: Reference) -> str:
+    """The version that the image's own label says."""
+    version = client.labels(image.repository, digest_of(image)).get(VERSION_LABEL, "")
+    if not version:
+        raise ConfigError(f"{image} has no label {VERSION_LABEL}; what imagekit builds always has one")
+    return version
+
+
+def _copied(desk: Desk, source: Reference, target: Reference, origin: Registry, client: Registry, channel: str) -> int:
+    """The digest and all that refers to it at its new place, verified there, with its version tag last."""
+    digest = digest_of(target)
+    with locked(client, target.repository, desk.locks) as lock:
+        demand_free(target, client)
+        with step(f"Copying {digest.short} to {target.name}") as copying:
+            sent = copy_image(source, digest, target, origin, client).sent_bytes
+            copying.note = f"{sent / 1e6:.1f} MB sent"
+        with step(f"Verifying {digest.short} at its new place"):
+            demand_content(client, target)
+            decision = desk.gate(client, target.at(digest), channel)
+            decision.demand()
+        desk.summarize(client, target, decision)
+        lock.demand_still_mine()
+        give_tag(target, client)
+    return sent
+
+
+def demand_content(client: Registry, target: Reference) -> None:
+    """Raise `VerificationError` unless the manifest and every blob hash to what they are named by."""
+    found = verify_content(client, target.repository, digest_of(target))
+    if not found.satisfied:
+        raise VerificationError(f"{target.name} does not hold what {target.digest} says: {found.reason}")

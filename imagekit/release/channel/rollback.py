@@ -1,0 +1,79 @@
+"""Rollback: a channel points at an earlier digest again, and the one that it leaves is held back."""
+
+from __future__ import annotations
+
+from imagekit.base.errors import ConfigError
+from imagekit.base.log import step
+from imagekit.oci.reference import Digest, Reference
+from imagekit.release.channel.desk import Desk
+from imagekit.release.channel.errors import MoveRefusedError
+from imagekit.release.channel.history import prior, promotions, yanked
+from imagekit.release.channel.model import Pointer
+from imagekit.release.channel.point import Moved, point
+from imagekit.release.channel.promote import demand_content
+from imagekit.release.ledger.chain import Chain
+from imagekit.release.ledger.record import Action, Record
+from imagekit.trust.gate.model import Decision
+
+# What must hold today. Age, soak, approvals and the checks of today were judged when the digest entered; its record,
+# signed, says how.
+_TODAY = frozenset({"evidence", "yank", "signature"})
+
+
+def rollback(desk: Desk, channel: str, *, image: str, to: Reference | None = None, reason: str) -> Moved:
+    """Point a channel at an earlier digest again: the one before by default, or one that was in this channel.
+
+    It must not be yanked; its content is hashed and its signature verified again, now. Raises `MoveRefusedError`,
+    `VerificationError`, `LedgerError`, `LedgerBusyError` and what the registry raises.
+    """
+    if not reason.strip():
+        raise ConfigError("a rollback needs a reason", hint="--reason TEXT; it goes into the ledger.")
+    desk.home(channel, image)
+    with desk.store.locked():
+        chain = desk.chain()
+        found = _earlier(desk, chain, channel, image, to)
+        target = Reference.parse(found.reference)
+        with desk.registry(target.registry) as client, step(f"Verifying {found.version} in {channel}"):
+            demand_content(client, target)
+            decision = _today(desk.gate(client, target, channel))
+        named = Reference(target.registry, target.repository, found.version, target.digest)
+        return point(desk, chain, Action.ROLLBACK, channel, image, named, decision, reason=reason)
+
+
+def _earlier(desk: Desk, chain: Chain, channel: str, image: str, to: Reference | None) -> Record:
+    """The record of the channel that the rollback goes back to."""
+    gone = yanked(chain.records)
+    pointer = desk.channel(channel).images.get(image)
+    if pointer is None:
+        raise MoveRefusedError(f"{channel} points at nothing for {image}; there is nothing to roll back")
+    if to is None:
+        barred = {*gone, *(Digest(held.digest) for held in pointer.held)}
+        found = prior(chain.records, channel, image, barred=barred)
+        if found is None:
+            raise MoveRefusedError(f"{channel} has no earlier version of {image} that may run")
+        return found
+    for record in reversed(promotions(chain.records, channel, image)):
+        if record.digest == to.digest or (to.digest is None and record.version == to.tag):
+            return _allowed(record, pointer, gone.get(record.digest))
+    raise MoveRefusedError(
+        f"{to} was never in {channel}", hint=f"`imagekit history --channel {channel}` lists what was; else promote it."
+    )
+
+
+def _allowed(record: Record, pointer: Pointer, withdrawn: Record | None) -> Record:
+    if withdrawn is not None:
+        raise MoveRefusedError(f"{record.version} was yanked (record {withdrawn.sequence}): {withdrawn.reason}")
+    if str(record.digest) == pointer.digest:
+        raise MoveRefusedError(f"{record.channel} points at {record.version} already")
+    return record
+
+
+def _today(decision: Decision) -> Decision:
+    """The part of the gate's answer that a rollback depends on; raises `MoveRefusedError` where it does not hold."""
+    from dataclasses import replace
+
+    kept = replace(decision, findings=tuple(item for item in decision.findings if item.name in _TODAY))
+    if not kept.passed:
+        reasons = "; ".join(f"{item.name}: {item.reason}" for item in kept.unsatisfied) or "nothing vouches for it"
+        raise MoveRefusedError(f"{decision.digest} does not hold any more: {reasons}")
+    return kept

@@ -1,0 +1,101 @@
+"""Yanking: a signed denial that every later step honours, attached wherever the digest is and listed as a file.
+
+The file is there because a registry may lose what refers to a digest, and git does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from imagekit.base.errors import ConfigError
+from imagekit.base.log import step
+from imagekit.oci.reference import Digest, Reference
+from imagekit.registry.client import Registry
+from imagekit.registry.errors import MissingObjectError
+from imagekit.registry.lock import locked
+from imagekit.registry.referrers import attach_bundle
+from imagekit.release.channel.desk import Desk, Signed
+from imagekit.release.channel.errors import digest_of
+from imagekit.release.channel.history import yanked
+from imagekit.release.channel.model import Pointer
+from imagekit.release.channel.point import message_of
+from imagekit.release.channel.promote import VERSION_LABEL
+from imagekit.release.ledger.record import Action
+from imagekit.trust.evidence.decisions import YANK_TYPE, yank_statement
+from imagekit.trust.gate.collect import YANKS
+from imagekit.trust.proof import read_proof
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Yanked:
+    """A withdrawn digest, where the denial is attached, and the channels that still point at it."""
+
+    digest: Digest
+    version: str
+    attached: tuple[str, ...]
+    pointing: tuple[tuple[str, Pointer], ...]
+    signed: Signed | None = None
+    commit: str = ""
+
+
+def yank(desk: Desk, target: Reference, *, image: str, reason: str, homes: Sequence[Reference]) -> Yanked:
+    """Withdraw a digest for good. `homes` are all repositories where the image may be.
+
+    Record and file come first, in one commit, so that a kill half-way leaves no repository where the digest is denied
+    without a record; repeating it completes the rest. Raises `MissingObjectError`, `LedgerError`, `LedgerBusyError`
+    and what the registry raises.
+    """
+    if not reason.strip():
+        raise ConfigError("a yank needs a reason", hint="--reason TEXT; it goes into the ledger and to the digest.")
+    with desk.store.locked():
+        chain = desk.chain()
+        with desk.registry(target.registry) as client:
+            digest = client.resolve(target)
+            if digest is None:
+                raise MissingObjectError(f"{target} is not there")
+            version = client.labels(target.repository, digest).get(VERSION_LABEL, "")
+        fixed, listed = target.at(digest), PurePosixPath(YANKS, f"{digest.hex}.json")
+        denial = desk.store.read(listed) or _denial(desk, image, digest, reason)
+        signed, commit = None, ""
+        if digest not in yanked(chain.records):
+            signed = desk.record(chain, Action.YANK, fixed, image=image, version=version, reason=reason)
+            with step(f"Recording decision {signed.record.sequence}"):
+                commit = desk.write(signed, None, message_of(signed.record), {listed: denial})
+        reached = [home for home in dict.fromkeys([*homes, target]) if _deny(desk, home, digest, denial)]
+    pointing = [(name, pointer) for name in desk.repositories if (pointer := _pointer(desk, name, image, digest))]
+    return Yanked(
+        digest=digest,
+        version=version,
+        attached=tuple(dict.fromkeys(home.name for home in reached)),
+        pointing=tuple(pointing),
+        signed=signed,
+        commit=commit,
+    )
+
+
+def _denial(desk: Desk, image: str, digest: Digest, reason: str) -> bytes:
+    said = yank_statement(digest, person=desk.actor, reason=reason, name=image)
+    return desk.signer.sign(said.stamped(desk.now))
+
+
+def _deny(desk: Desk, home: Reference, digest: Digest, denial: bytes) -> bool:
+    """Attach the denial where the digest is; whether it is there."""
+    with desk.registry(home.registry) as client:
+        found = client.find_manifest(home.repository, digest)
+        if found is None:
+            return False
+        if not _denied(client, home.repository, digest, desk):
+            with locked(client, home.repository, desk.locks):  # without it a list of evidence loses what others add
+                attach_bundle(client, home.repository, found.descriptor, denial, predicate_type=YANK_TYPE)
+        return True
+
+
+def _denied(client: Registry, repository: str, digest: Digest, desk: Desk) -> bool:
+    return bool(read_proof(client, repository, digest, desk.verifier).of_type(YANK_TYPE))
+
+
+def _pointer(desk: Desk, channel: str, image: str, digest: Digest) -> Pointer | None:
+    pointer = desk.channel(channel).images.get(image)
+    return pointer if pointer is not None and digest_of(Reference.parse(pointer.reference)) == digest else None

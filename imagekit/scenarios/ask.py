@@ -1,0 +1,152 @@
+"""What a story asks of a node and tells it to do, in words that any Kairos node knows."""
+
+from __future__ import annotations
+
+import base64
+import re
+import shlex
+
+from imagekit.base.process import Completed, now
+from imagekit.scenarios.errors import PromiseBrokenError
+from imagekit.scenarios.model import Entry, Mode, Shell, Tally, Target
+from imagekit.scenarios.variants import SUMS, version_in
+
+STATE = "/run/initramfs/cos-state"
+IMAGES = f"{STATE}/cOS"
+_LISTING = f"cd {IMAGES} && find . -type f -printf '%p %s %T@\\n' | sort"
+_KEY, _TRUST = "/oem/imagekit-lifecycle.pub", "/oem/98_imagekit_trust.yaml"
+_UPGRADE_SECONDS = 240.0
+
+
+def demand(kept: bool, otherwise: str) -> None:
+    """Raise `PromiseBrokenError` saying `otherwise`, unless the promise is kept."""
+    if not kept:
+        raise PromiseBrokenError(otherwise)
+
+
+def answer(node: Shell, command: str, *, timeout: float = 60.0) -> str:
+    """What a command that must succeed says, without the white space around it."""
+    done = node.run(command, timeout=timeout)
+    demand(done.returncode == 0, f"`{command}` ended with {done.returncode}: {_last(done)}")
+    return done.stdout.strip()
+
+
+def version(node: Shell) -> str:
+    """The version that the node runs, by its own release file."""
+    return version_in(answer(node, "cat /etc/kairos-release"))
+
+
+def mode(node: Shell) -> Mode | None:
+    """What the node has booted, by the sentinel in /run/cos; None when there is no such, or more than one."""
+    names = set(answer(node, "ls /run/cos").split())
+    found = [mode for mode in Mode if mode.sentinel in names]
+    return found[0] if len(found) == 1 else None
+
+
+def stands_on(node: Shell, expected: Mode, running: str) -> None:
+    """Demand that sentinel, agent and release file agree on mode and version."""
+    found, state = mode(node), answer(node, "kairos-agent state get boot").splitlines()[-1].strip()
+    demand(found is expected, f"the node came up as {found or 'no single mode'}, not as {expected}")
+    demand(state == f"{expected.value}_boot", f"`kairos-agent state get boot` says {state!r}, /run/cos says {found}")
+    runs = version(node)
+    demand(runs == running, f"the node came up as {expected} with version {runs!r}, not {running!r}")
+
+
+def healthy(node: Shell) -> None:
+    """Demand that systemd finished starting without a failed unit."""
+    node.run("systemctl is-system-running --wait", timeout=180.0)
+    failed = answer(node, "systemctl list-units --failed --plain --no-legend --no-pager | cut -d' ' -f1")
+    demand(not failed, f"units failed: {', '.join(failed.split())}")
+
+
+def upgrade(node: Shell, target: Target, tally: Tally, *, recovery: bool = False) -> None:
+    """Upgrade to an image, which must succeed."""
+    begun = now()
+    done = node.run(upgrade_command(target, recovery=recovery), timeout=_UPGRADE_SECONDS)
+    tally.write_seconds += now() - begun
+    tally.writes += 1
+    demand(done.returncode == 0, f"the upgrade to {target.kind} ended with {done.returncode}: {_last(done)}")
+
+
+def refused_upgrade(node: Shell, target: Target, tally: Tally, *, because: str) -> None:
+    """Try to upgrade to an image, which must be refused, with words that the expression `because` knows."""
+    begun = now()
+    done = node.run(upgrade_command(target), timeout=_UPGRADE_SECONDS)
+    tally.write_seconds += now() - begun
+    demand(done.returncode != 0, f"the upgrade to {target.kind} was done, though it must be refused")
+    said = re.search(because, done.stdout + done.stderr, flags=re.IGNORECASE)
+    demand(said is not None, f"the upgrade to {target.kind} failed for another reason than expected: {_last(done)}")
+
+
+def upgrade_command(target: Target, *, recovery: bool = False) -> str:
+    """The command line of an upgrade; the supply speaks plain HTTP."""
+    more = " --recovery" if recovery else ""
+    return f"kairos-agent upgrade --source {shlex.quote(target.source)} --allow-insecure-registries{more}"
+
+
+def select(node: Shell, entry: Entry) -> None:
+    """Choose the entry of the next boot, that one alone."""
+    answer(node, f"kairos-agent bootentry --select {entry}")
+
+
+def write(node: Shell, path: str, text: str) -> None:
+    """Write a file on the node and have it on the disk before this returns."""
+    data = base64.b64encode(text.encode()).decode()
+    quoted = shlex.quote(path)
+    answer(node, f"mkdir -p $(dirname {quoted}) && echo {data} | base64 -d > {quoted} && sync {quoted}")
+
+
+def reads(node: Shell, path: str, expected: str) -> None:
+    """Demand that a file is there with this text."""
+    done = node.run(f"cat {shlex.quote(path)}")
+    demand(done.returncode == 0, f"{path} is gone")
+    demand(done.stdout == expected, f"{path} says {done.stdout[:80]!r}, not {expected[:80]!r}")
+
+
+def gone(node: Shell, path: str) -> None:
+    """Demand that a file is not there."""
+    demand(node.run(f"test -e {shlex.quote(path)}").returncode != 0, f"{path} is still there")
+
+
+def images(node: Shell) -> str:
+    """The files beside the image that runs: names, sizes, times; equal texts mean that nothing was changed."""
+    return answer(node, _LISTING)
+
+
+def off_trial(node: Shell) -> None:
+    """Demand that the boot assessment holds nothing against the image that runs: its next start is no trial."""
+    done = node.run(f"grep -aE '^(enable_boot_assessment|boot_assessment_tentative)=yes' {STATE}/boot_assessment")
+    demand(done.returncode != 0, f"the image that runs is still on trial: {done.stdout.strip()}")
+
+
+def image_version(node: Shell, name: str) -> str:
+    """The version in an image that does not run, looked up in the file itself."""
+    look = f"d=$(mktemp -d) && mount -o ro,loop {IMAGES}/{name} $d && cat $d/etc/kairos-release; umount $d && rmdir $d"
+    return version_in(answer(node, look))
+
+
+def whole(node: Shell) -> None:
+    """Demand that every file of the image that runs has the content it was made with; each byte is read."""
+    done = node.run(f"cd / && md5sum --quiet --check {SUMS}", timeout=180.0)
+    demand(done.returncode == 0, f"the image that runs is damaged: {_last(done)}")
+
+
+def trust_only(node: Shell, public_key: str) -> None:
+    """From now on the node takes only images that the holder of this key signed."""
+    write(node, _KEY, public_key)
+    write(node, _TRUST, f"#cloud-config\ncosign: true\ncosign-key: {_KEY}\n")
+
+
+def begin(node: Shell, command: str) -> None:
+    """Start a command on the node and do not wait for its end."""
+    answer(node, f"systemd-run --quiet --collect -- sh -c {shlex.quote(command)}")
+
+
+def sectors_written(node: Shell, label: str) -> int:
+    """Sectors of 512 bytes that were ever written to the partition with a label, since the node started."""
+    return int(answer(node, f"sync; cat /sys/class/block/$(basename $(blkid -L {label}))/stat").split()[6])
+
+
+def _last(done: Completed) -> str:
+    text = (done.stderr.strip() or done.stdout.strip()).splitlines()
+    return " / ".join(text[-3:])[:400] or "it said nothing"

@@ -1,0 +1,1 @@
+"""The stories, one module a family; `imagekit.scenarios.table` lists them."""

@@ -1,0 +1,65 @@
+"""Upgrades that come to nothing, and must leave nothing."""
+
+from __future__ import annotations
+
+from imagekit.scenarios import ask
+from imagekit.scenarios.model import Kind, Mode, Node, Scenario, Tally, World
+
+_FILLER = f"{ask.STATE}/imagekit-filler"
+_LEFT = 1.25  # of what travels: enough to begin with, and too little for what it unpacks to
+_NO_ROOM = r"\b(space|room|fits?|large|free|full)\b"
+_LOST = r"EOF|reset|refused|closed|broke|bytes|connect|unreachable"
+
+
+def disk_full(world: World, tally: Tally) -> None:
+    """Leave too little room for an image: the upgrade fails half-way and every image is as it was."""
+    with world.machines.installed("disk-full") as node:
+        tally.nodes.append(node)
+        before, target = ask.images(node), world.supply.target(Kind.NEXT)
+        _fill(node, left=int(target.size * _LEFT))
+        ask.refused_upgrade(node, target, tally, because=_NO_ROOM)
+        ask.demand(ask.images(node) == before, f"a failed upgrade left {ask.images(node)}, there was {before}")
+
+
+def source_dies(world: World, tally: Tally) -> None:
+    """The registry goes away in the middle: the upgrade fails, and succeeds when it is there again.
+
+    The node demands signatures, so this also shows that it takes an image which has a good one.
+    """
+    with world.machines.installed("source-dies") as node:
+        tally.nodes.append(node)
+        ask.trust_only(node, world.supply.public_key)
+        before, target = ask.images(node), world.supply.target(Kind.NEXT)
+        world.supply.die_after(target.size // 2)
+        try:
+            ask.refused_upgrade(node, target, tally, because=_LOST)
+        finally:
+            world.supply.revive()
+        ask.demand(ask.images(node) == before, f"a failed upgrade left {ask.images(node)}, there was {before}")
+        ask.upgrade(node, target, tally)
+        node.reboot()
+        ask.stands_on(node, Mode.ACTIVE, target.version)
+
+
+def _fill(node: Node, *, left: int) -> None:
+    """All of the state partition but so many bytes is one large file."""
+    free = f"$(( $(stat -f -c '%a * %S' {ask.STATE}) - {left} ))"
+    ask.answer(
+        node, f"mount -o remount,rw {ask.STATE} && fallocate -l {free} {_FILLER} && mount -o remount,ro {ask.STATE}"
+    )
+
+
+SCENARIOS = (
+    Scenario(
+        name="disk-full",
+        promise="An upgrade that finds no room fails, says so, leaves nothing behind and changes no image.",
+        budget=110.0,
+        story=disk_full,
+    ),
+    Scenario(
+        name="source-dies",
+        promise="An upgrade whose registry dies half-way leaves nothing; the same one, well signed, succeeds later.",
+        budget=240.0,
+        story=source_dies,
+    ),
+)

@@ -1,0 +1,131 @@
+"""What people decide about an image, as statements: approval, waiver, denial; and what a promotion verified.
+
+The predicate types are URNs of imagekit's own; `docs/release-policy.md` says what each holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from imagekit.oci.reference import Digest
+from imagekit.trust.evidence.statement import SUMMARY_TYPE, Statement
+
+APPROVAL_TYPE = "urn:imagekit:approval:v1"
+WAIVER_TYPE = "urn:imagekit:waiver:v1"
+YANK_TYPE = "urn:imagekit:yank:v1"
+VERIFIER_ID = "urn:imagekit:gate:v1"
+CHANNEL_URI = "urn:imagekit:channel:"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiver:
+    """A person lets one check or scenario of one digest pass until a moment; `check` is its exact name."""
+
+    digest: Digest
+    check: str
+    person: str
+    reason: str
+    expires: datetime
+    channels: tuple[str, ...]
+
+
+def approval_statement(digest: Digest, *, channel: str, person: str, reason: str = "", name: str = "") -> Statement:
+    """A person lets a digest into a channel."""
+    predicate = {"channel": channel, "person": person, "reason": reason}
+    return Statement(subject=digest, predicate_type=APPROVAL_TYPE, predicate=predicate, name=name)
+
+
+def yank_statement(digest: Digest, *, person: str, reason: str, name: str = "") -> Statement:
+    """Nobody may take this digest any more, and why."""
+    predicate = {"person": person, "reason": reason}
+    return Statement(subject=digest, predicate_type=YANK_TYPE, predicate=predicate, name=name)
+
+
+def waiver_statement(waiver: Waiver, *, name: str = "") -> Statement:
+    """State a waiver."""
+    predicate = {
+        "check": waiver.check,
+        "person": waiver.person,
+        "reason": waiver.reason,
+        "expires": _text(waiver.expires),
+        "channels": list(waiver.channels),
+    }
+    return Statement(subject=waiver.digest, predicate_type=WAIVER_TYPE, predicate=predicate, name=name)
+
+
+def read_waiver(statement: Statement) -> Waiver | None:
+    """The waiver in a statement; None when a field is missing or no date can be read."""
+    fields = statement.predicate
+    texts = [fields.get(key) for key in ("check", "person", "reason")]
+    channels = fields.get("channels")
+    if not all(isinstance(text, str) and text.strip() for text in texts) or not isinstance(channels, list):
+        return None
+    try:
+        expires = datetime.fromisoformat(str(fields.get("expires")))
+    except ValueError:
+        return None
+    if expires.tzinfo is None:
+        return None
+    check, person, reason = (str(text) for text in texts)
+    return Waiver(
+        digest=statement.subject,
+        check=check,
+        person=person,
+        reason=reason,
+        expires=expires,
+        channels=tuple(str(channel) for channel in channels),
+    )
+
+
+def summary_statement(
+    digest: Digest,
+    *,
+    channel: str,
+    resource: str,
+    policy: Digest,
+    at: datetime,
+    inputs: Sequence[tuple[str, Digest]],
+    version: str,
+    level: int | None,
+    name: str = "",
+) -> Statement:
+    """A SLSA verification summary: the gate of `channel` let the digest pass.
+
+    `resource` is where it went (``oci://...``), `inputs` the attestations it was decided from (uri and digest of the
+    referring manifest), `level` the SLSA build level that the provenance was taken for, None for none.
+    https://slsa.dev/spec/v1.0/verification_summary
+    """
+    levels = [] if level is None else [f"SLSA_BUILD_LEVEL_{level}"]
+    predicate = {
+        "verifier": {"id": VERIFIER_ID, "version": {"imagekit": version}},
+        "timeVerified": _text(at),
+        "resourceUri": resource,
+        "policy": {"uri": CHANNEL_URI + channel, "digest": {"sha256": policy.hex}},
+        "inputAttestations": [{"uri": uri, "digest": {"sha256": each.hex}} for uri, each in inputs],
+        "verificationResult": "PASSED",
+        "verifiedLevels": levels,
+        "slsaVersion": "1.0",
+    }
+    return Statement(subject=digest, predicate_type=SUMMARY_TYPE, predicate=predicate, name=name)
+
+
+def summarised_channel(statement: Statement) -> tuple[str, datetime] | None:
+    """The channel that a verification summary let the digest into, and when; None when it did not."""
+    fields = statement.predicate
+    policy, verifier = fields.get("policy"), fields.get("verifier")
+    if not isinstance(policy, dict) or not isinstance(verifier, dict) or verifier.get("id") != VERIFIER_ID:
+        return None
+    uri = str(policy.get("uri"))
+    try:
+        at = datetime.fromisoformat(str(fields.get("timeVerified")))
+    except ValueError:
+        return None
+    if fields.get("verificationResult") != "PASSED" or not uri.startswith(CHANNEL_URI) or at.tzinfo is None:
+        return None
+    return uri.removeprefix(CHANNEL_URI), at
+
+
+def _text(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -1,0 +1,104 @@
+"""in-toto Statement v1: who is spoken of (by digest) and what is said.
+
+https://github.com/in-toto/attestation/blob/main/spec/v1/statement.md
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from imagekit.base.errors import ConfigError, RefusedError
+from imagekit.oci.reference import Digest
+
+STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
+# What `cosign attest` 3.1.1 writes; the fields that are read here mean the same in both.
+_OLDER_TYPE = "https://in-toto.io/Statement/v0.1"
+TEST_RESULT_TYPE = "https://in-toto.io/attestation/test-result/v0.1"
+CYCLONEDX_TYPE = "https://cyclonedx.org/bom"
+SPDX_TYPE = "https://spdx.dev/Document"
+PROVENANCE_TYPE = "https://slsa.dev/provenance/v1"
+SUMMARY_TYPE = "https://slsa.dev/verification_summary/v1"
+# What cosign 3.x writes for `cosign sign`; anything else is an attestation, never a signature.
+SIGNATURE_TYPE = "https://sigstore.dev/cosign/sign/v1"
+# Annotation of the subject in what is signed here: when the signer says that it signed (ISO 8601, UTC).
+SIGNED_ANNOTATION = "imagekit.signed"
+
+
+class MalformedStatementError(RefusedError):
+    """Bytes that should be an in-toto statement are something else."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """One claim of one type about one image manifest; `annotations` belong to the subject."""
+
+    subject: Digest
+    predicate_type: str
+    predicate: Mapping[str, Any]
+    name: str = ""
+    annotations: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def signed_at(self) -> datetime | None:
+        """When the signer says it signed; None when the statement does not say so in a way that can be read."""
+        try:
+            found = datetime.fromisoformat(self.annotations.get(SIGNED_ANNOTATION, ""))
+        except ValueError:
+            return None
+        return found.astimezone(UTC) if found.tzinfo is not None else None
+
+    @property
+    def claim(self) -> bytes:
+        """What is said, whenever it was signed: equal for two signings of the same thing."""
+        kept = {key: value for key, value in self.annotations.items() if key != SIGNED_ANNOTATION}
+        return replace(self, annotations=kept).to_bytes()
+
+    def stamped(self, at: datetime) -> Statement:
+        """The same statement with the time of signing in it, in whole seconds."""
+        text = at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+        return replace(self, annotations={**self.annotations, SIGNED_ANNOTATION: text})
+
+    def to_bytes(self) -> bytes:
+        """Canonical JSON: sorted keys, no spaces; equal statements give equal bytes."""
+        subject: dict[str, Any] = {"digest": {"sha256": self.subject.hex}}
+        if self.name:
+            subject["name"] = self.name
+        if self.annotations:
+            subject["annotations"] = dict(self.annotations)
+        fields = {
+            "_type": STATEMENT_TYPE,
+            "subject": [subject],
+            "predicateType": self.predicate_type,
+            "predicate": self.predicate,
+        }
+        return json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def parse_statement(data: bytes) -> Statement:
+    """Read a statement about exactly one sha256 subject; raises `MalformedStatementError`."""
+    try:
+        fields = json.loads(data)
+        if fields["_type"] not in (STATEMENT_TYPE, _OLDER_TYPE):
+            raise MalformedStatementError(f"not an in-toto statement but {str(fields['_type'])[:80]!r}")
+        [subject] = fields["subject"]
+        predicate = fields.get("predicate") or {}
+        if not isinstance(predicate, dict) or not isinstance(fields["predicateType"], str):
+            raise MalformedStatementError("the statement's predicate is no object with a type")
+        return Statement(
+            subject=Digest("sha256:" + subject["digest"]["sha256"]),
+            predicate_type=fields["predicateType"],
+            predicate=predicate,
+            name=str(subject.get("name") or ""),
+            annotations={str(k): str(v) for k, v in (subject.get("annotations") or {}).items()},
+        )
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, ConfigError) as error:
+        raise MalformedStatementError(f"not an in-toto statement about one sha256 subject: {error!r}"[:300]) from None
+
+
+def signature_statement(image: Digest, annotations: Mapping[str, str] | None = None) -> Statement:
+    """What `cosign sign` states of an image: nothing but that the key's holder signed it."""
+    return Statement(subject=image, predicate_type=SIGNATURE_TYPE, predicate={}, annotations=dict(annotations or {}))

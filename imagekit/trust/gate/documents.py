@@ -1,0 +1,115 @@
+"""Requirements on what the builder signed: signature, bills of materials, provenance, framework."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from imagekit.trust.evidence.provenance import Made, read_provenance
+from imagekit.trust.evidence.sbom import listed_components
+from imagekit.trust.evidence.spdx import listed_packages
+from imagekit.trust.evidence.statement import CYCLONEDX_TYPE, PROVENANCE_TYPE, SIGNATURE_TYPE, SPDX_TYPE, Statement
+from imagekit.trust.gate.model import Finding, Status
+from imagekit.trust.gate.policy import Provenance, SbomFormat, Signatures
+from imagekit.trust.gate.view import Good, View
+from imagekit.trust.sign.trustfile import Purpose
+
+_SBOM: dict[SbomFormat, tuple[str, Callable[[Statement], int]]] = {
+    SbomFormat.CYCLONEDX: (CYCLONEDX_TYPE, listed_components),
+    SbomFormat.SPDX: (SPDX_TYPE, listed_packages),
+}
+
+
+def finding(name: str, good: bool, reason: str, sources: tuple[str, ...] = ()) -> Finding:
+    """A requirement that nobody can waive."""
+    return Finding(
+        name=name,
+        status=Status.SATISFIED if good else Status.UNSATISFIED,
+        reason=reason,
+        sources=sources if good else (),
+    )
+
+
+def signature(view: View, wanted: Signatures) -> list[Finding]:
+    """Statements of cosign's signature type: an attestation by the right key is not a signature."""
+    if wanted.least == 0:
+        return []
+    found = view.of(SIGNATURE_TYPE, Purpose.BUILD)
+    good = [item for item in found.good if not wanted.keys or item.key.id in wanted.keys]
+    keys = sorted({item.key.id for item in good})
+    sources = tuple(item.source for item in good)
+    if len(keys) >= wanted.least:
+        return [finding("signature", True, f"by {', '.join(keys)}", sources)]
+    if not keys and found.good:
+        others = ", ".join(sorted({item.key.id for item in found.good}))
+        return [finding("signature", False, f"signed by {others}, the policy asks for {' or '.join(wanted.keys)}")]
+    if not keys:
+        return [finding("signature", False, found.why_none("signature"))]
+    return [finding("signature", False, f"signed by {len(keys)} key ({', '.join(keys)}), {wanted.least} are asked for")]
+
+
+def sbom(view: View, formats: tuple[SbomFormat, ...]) -> list[Finding]:
+    """A bill of materials of each format that lists something."""
+    return [_sbom(view, each) for each in formats]
+
+
+def _sbom(view: View, wanted: SbomFormat) -> Finding:
+    kind, count_of = _SBOM[wanted]
+    found = view.of(kind, Purpose.BUILD)
+    if not found.good:
+        return finding(f"sbom/{wanted}", False, found.why_none(f"{wanted} bill of materials"))
+    best = max(found.good, key=lambda item: count_of(item.statement))
+    count = count_of(best.statement)
+    if count == 0:
+        return finding(f"sbom/{wanted}", False, "the bill of materials lists nothing")
+    return finding(f"sbom/{wanted}", True, f"{count} packages listed", (best.source,))
+
+
+def provenance(view: View, wanted: Provenance, *, embedded: bool) -> list[Finding]:
+    """Who made the image of what; and whether it stands on the stand-in, where that must not be."""
+    found = view.of(PROVENANCE_TYPE, Purpose.BUILD)
+    read = [(item, read_provenance(item.statement)) for item in found.good]
+    made = [(item, each) for item, each in read if each is not None]
+    allowed = [(item, each) for item, each in made if not wanted.builders or each.builder in wanted.builders]
+    findings = []
+    if wanted.required:
+        if allowed:
+            findings.append(_made_by(allowed))
+        elif made:
+            stranger = f"made by {made[0][1].builder}, which the policy does not name"
+            findings.append(finding("provenance", False, stranger))
+        elif read:
+            findings.append(finding("provenance", False, "the provenance does not say what SLSA v1 asks for"))
+        else:
+            findings.append(finding("provenance", False, found.why_none("provenance")))
+    if wanted.clean_source:
+        findings.append(_clean([each for _, each in allowed]))
+    if not embedded:
+        findings.append(_framework([each for _, each in allowed]))
+    return findings
+
+
+def _made_by(made: list[tuple[Good, Made]]) -> Finding:
+    item, each = made[-1]
+    reason = f"plan {each.plan[:12]} of {each.image} by {each.builder}, source {each.revision[:12] or 'unknown'}"
+    return finding("provenance", True, reason, (item.source,))
+
+
+def _clean(made: list[Made]) -> Finding:
+    if not made:
+        return finding("source", False, "without provenance nobody knows what source the image was made from")
+    for each in made:
+        if not each.revision:
+            return finding("source", False, "the provenance names no commit")
+        if each.dirty:
+            return finding("source", False, f"made from {each.revision[:12]} with changes that are in no commit")
+    return finding("source", True, f"commit {made[-1].revision[:12]}, nothing changed beside it")
+
+
+def _framework(made: list[Made]) -> Finding:
+    if not made:
+        return finding("framework", False, "without provenance nobody knows what framework the image stands on")
+    if any(each.embedded is not False for each in made):
+        if any(each.embedded for each in made):
+            return finding("framework", False, "the image stands on the stand-in for Kairos")
+        return finding("framework", False, "the provenance does not say what framework the image stands on")
+    return finding("framework", True, "the image stands on kairos-init, not on the stand-in")

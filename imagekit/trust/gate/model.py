@@ -1,0 +1,100 @@
+"""What the gate is told and what it answers, as frozen data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from imagekit.base.errors import RefusedError
+from imagekit.oci.reference import Digest
+from imagekit.trust.sign.trust import Reading
+
+
+class GateClosedError(RefusedError):
+    """A digest does not have what the policy asks for."""
+
+
+class YankedError(RefusedError):
+    """Somebody trusted has denied the digest."""
+
+
+class Status(StrEnum):
+    """How one requirement stands."""
+
+    SATISFIED = "satisfied"
+    UNSATISFIED = "unsatisfied"
+    WAIVED = "waived"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """One bundle about a digest; `source` is the digest of the manifest that holds it, or a file's path."""
+
+    source: str
+    reading: Reading
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """All that is known of a digest: what refers to it in the registry, and waivers and denials kept as files.
+
+    `suites` gives the current suite hash of each image that the project knows.
+    """
+
+    digest: Digest
+    image: str
+    items: tuple[Item, ...]
+    suites: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One requirement, how it stands, why, and which items were taken for it."""
+
+    name: str
+    status: Status
+    reason: str
+    sources: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """The answer of the gate about one digest and one channel at one time."""
+
+    reference: str
+    digest: Digest | None
+    channel: str
+    policy: Digest
+    at: datetime
+    findings: tuple[Finding, ...]
+
+    @property
+    def passed(self) -> bool:
+        """True when there are requirements and none is unsatisfied."""
+        return bool(self.findings) and not self.unsatisfied
+
+    @property
+    def unsatisfied(self) -> tuple[Finding, ...]:
+        """The requirements that do not hold."""
+        return tuple(finding for finding in self.findings if finding.status is Status.UNSATISFIED)
+
+    @property
+    def waived(self) -> tuple[Finding, ...]:
+        """The requirements that hold only because people said so."""
+        return tuple(finding for finding in self.findings if finding.status is Status.WAIVED)
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Everything that was taken for the answer, each once."""
+        return tuple(dict.fromkeys(source for finding in self.findings for source in finding.sources))
+
+    def demand(self) -> None:
+        """Raise `GateClosedError` with every reason unless the digest may pass."""
+        if not self.passed:
+            reasons = "; ".join(f"{item.name}: {item.reason}" for item in self.unsatisfied) or "nothing was asked for"
+            raise GateClosedError(
+                f"{self.digest or self.reference} may not enter {self.channel}: {reasons}",
+                hint=f"`imagekit gate {self.reference} --channel {self.channel}` shows every requirement.",
+            )

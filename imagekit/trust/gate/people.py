@@ -1,0 +1,193 @@
+"""Requirements on what people decided: denials, approvals, time in the channel before, waivers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from fnmatch import fnmatchcase
+
+from imagekit.trust.evidence.decisions import (
+    APPROVAL_TYPE,
+    WAIVER_TYPE,
+    YANK_TYPE,
+    Waiver,
+    read_waiver,
+    summarised_channel,
+)
+from imagekit.trust.evidence.statement import SIGNATURE_TYPE, SUMMARY_TYPE
+from imagekit.trust.evidence.testrun import SCENARIO_PREFIX as SCENARIO
+from imagekit.trust.gate.documents import finding
+from imagekit.trust.gate.model import Evidence, Finding, Item, Status
+from imagekit.trust.gate.policy import PUBLISH, Approvals, Soak, Waivers, span
+from imagekit.trust.gate.results import CHECK
+from imagekit.trust.gate.view import Good, View, named, shown
+from imagekit.trust.sign.trust import day
+from imagekit.trust.sign.trustfile import Purpose
+
+
+def yanked(evidence: Evidence) -> Item | None:
+    """A denial of this digest by any key of the trust file.
+
+    Neither window, purpose, revocation nor date matter: where somebody trusted says no, or once did, the answer is no.
+    """
+    for item in evidence.items:
+        statement = item.reading.statement
+        if statement is None or statement.predicate_type != YANK_TYPE or item.reading.key is None:
+            continue
+        if statement.subject == evidence.digest:
+            return item
+    return None
+
+
+def yank(view: View) -> Finding:
+    """No trusted key has denied the digest."""
+    told = denial_of(view.evidence)
+    return finding("yank", not told, told or "no denial is attached or listed")
+
+
+def denial_of(evidence: Evidence) -> str:
+    """Who denied the digest and why, in one sentence; empty when nobody did."""
+    denial = yanked(evidence)
+    if denial is None or denial.reading.statement is None:
+        return ""
+    fields = denial.reading.statement.predicate
+    person, reason = str(fields.get("person", "?"))[:200], str(fields.get("reason", "?"))[:300]
+    return f"yanked by {person}: {reason} ({named(denial.source)})"
+
+
+def soak(view: View, wanted: Soak | None) -> list[Finding]:
+    """How long ago the digest was first let into the channel before, as its verification summary says."""
+    if wanted is None:
+        return []
+    found = view.of(SUMMARY_TYPE, Purpose.PROMOTE, channel=wanted.channel)
+    entered = []
+    for item in found.good:
+        said = summarised_channel(item.statement)
+        if said is not None and said[0] == wanted.channel:
+            at = max(said[1], item.signed_at or said[1])
+            entered += [(at, item.source)] if not view.ahead(at) else []
+    if not entered:
+        reason = found.why_none(f"verification summary of {wanted.channel}")
+        return [finding("soak", False, reason if not found.good else f"it was never let into {wanted.channel}")]
+    at, source = min(entered)
+    been, needed = max(timedelta(0), view.now - at), span(wanted.time)
+    text = f"{shown(been)} in {wanted.channel}, {shown(needed)} are asked for"
+    return [finding("soak", been >= needed, text, (source,))]
+
+
+def approvals(view: View, wanted: Approvals | None) -> list[Finding]:
+    """Enough different persons approved this digest for this channel."""
+    if wanted is None:
+        return []
+    found = view.of(APPROVAL_TYPE, Purpose.APPROVE)
+    builders = {item.key.person for item in view.of(SIGNATURE_TYPE, Purpose.BUILD).good if item.key.person}
+    persons: dict[str, str] = {}
+    refused = list(found.refused)
+    for item in found.good:
+        flaw = _approval_flaw(view, item, wanted, builders)
+        if flaw:
+            refused.append(f"{named(item.source)}: {flaw}")
+        else:
+            persons.setdefault(_same(item.key.person), item.source)
+    reason = f"{len(persons)} of {wanted.persons} persons approved"
+    if refused:
+        reason += "; not counted: " + "; ".join(refused[:5])
+    return [finding("approvals", len(persons) >= wanted.persons, reason, tuple(persons.values()))]
+
+
+def _approval_flaw(view: View, item: Good, wanted: Approvals, builders: set[str]) -> str:
+    said = item.statement.predicate
+    if said.get("channel") != view.channel:
+        return f"approves for {str(said.get('channel'))[:63]}, not for {view.channel}"
+    if _same(said.get("person")) != _same(item.key.person):
+        return f"names {str(said.get('person'))[:100]}, the key is held by {item.key.person}"
+    if wanted.apart_from_builder and _same(item.key.person) in {_same(each) for each in builders}:
+        return f"{item.key.person} signed the image and cannot approve it too"
+    if wanted.max_age is None:
+        return ""
+    age = view.age(item)
+    if age is None:
+        return "does not say when it was signed"
+    limit = span(wanted.max_age)
+    return f"is {shown(age)} old, {shown(limit)} are allowed" if age > limit else ""
+
+
+def waive(view: View, findings: list[Finding], wanted: Waivers) -> list[Finding]:
+    """The findings, with those waived that enough persons waived; only checks and scenarios can be."""
+    return [
+        _waived(view, each, wanted)
+        if each.status is Status.UNSATISFIED and each.name.startswith((CHECK, SCENARIO))
+        else each
+        for each in findings
+    ]
+
+
+def _waived(view: View, bad: Finding, wanted: Waivers) -> Finding:
+    name = bad.name.removeprefix(CHECK)
+    found = view.of(WAIVER_TYPE, Purpose.WAIVE)
+    asked = _asked(view.evidence, name)
+    if not asked:
+        return bad
+    if wanted.persons == 0:
+        return replace(bad, reason=f"{bad.reason}; waivers do not count in {view.channel}")
+    if any(fnmatchcase(name, pattern) for pattern in wanted.never):
+        return replace(bad, reason=f"{bad.reason}; the policy says that this is never waived")
+    good, refused = _counted(view, found.good, name, wanted)
+    refused += [line for line in found.refused if any(line.startswith(f"{named(source)}: ") for source in asked)]
+    persons = {_same(item.key.person): item for item, _ in good}
+    if len(persons) < wanted.persons:
+        text = f"{bad.reason}; waived by {len(persons)} of {wanted.persons} persons"
+        return replace(bad, reason=text + (f", not counted: {'; '.join(refused[:5])}" if refused else ""))
+    names = " and ".join(sorted(str(item.key.person) for item in persons.values()))
+    until = min(waiver.expires for _, waiver in good)
+    text = f"{bad.reason}; waived by {names} until {day(until)}: {good[0][1].reason}"
+    return Finding(
+        name=bad.name, status=Status.WAIVED, reason=text, sources=tuple(item.source for item in persons.values())
+    )
+
+
+def _asked(evidence: Evidence, name: str) -> list[str]:
+    """Sources of everything that claims to be a waiver of this check, whoever signed it."""
+    return [
+        item.source
+        for item in evidence.items
+        if item.reading.statement is not None
+        and item.reading.statement.predicate_type == WAIVER_TYPE
+        and item.reading.statement.predicate.get("check") == name
+    ]
+
+
+def _counted(
+    view: View, items: tuple[Good, ...], name: str, wanted: Waivers
+) -> tuple[list[tuple[Good, Waiver]], list[str]]:
+    good: list[tuple[Good, Waiver]] = []
+    refused: list[str] = []
+    for item in items:
+        if item.statement.predicate.get("check") != name:
+            continue
+        waiver = read_waiver(item.statement)
+        flaw = "is not complete" if waiver is None else _waiver_flaw(view, item, waiver, wanted)
+        if waiver is not None and not flaw:
+            good.append((item, waiver))
+        else:
+            refused.append(f"{named(item.source)}: {flaw}")
+    return good, refused
+
+
+def _waiver_flaw(view: View, item: Good, waiver: Waiver, wanted: Waivers) -> str:
+    if _same(waiver.person) != _same(item.key.person):
+        return f"names {waiver.person[:100]}, the key is held by {item.key.person}"
+    if view.channel not in waiver.channels and view.channel != PUBLISH:
+        return f"is for {', '.join(waiver.channels) or 'no channel'}, not for {view.channel}"
+    if waiver.expires <= view.now:
+        return f"expired {day(waiver.expires)}"
+    if item.signed_at is None:
+        return "does not say when it was signed"
+    if waiver.expires - item.signed_at > span(wanted.longest):
+        return f"runs for {shown(waiver.expires - item.signed_at)}, {shown(span(wanted.longest))} are allowed"
+    return ""
+
+
+def _same(person: object) -> str:
+    """A name to compare."""
+    return " ".join(str(person).casefold().split())

@@ -1,0 +1,142 @@
+"""policy.yaml: what a digest must have before it enters a channel."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from enum import StrEnum
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, StringConstraints
+
+from imagekit.base.errors import ConfigError
+from imagekit.config.load import parse_file
+from imagekit.config.model import Frozen, Name
+from imagekit.oci.reference import Digest
+
+POLICY_FILE = Path("policy.yaml")
+PUBLISH = "publish"
+CURRENT = "current"
+_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+
+
+def _span(text: str) -> str:
+    span(text)
+    return text
+
+
+def span(text: str) -> timedelta:
+    """A time span such as ``90m``, ``12h`` or ``14d``; raises `ValueError`."""
+    number, unit = text[:-1], text[-1:]
+    if not (number.isascii() and number.isdecimal()) or len(number) > 5 or unit not in _UNITS:
+        raise ValueError("must be a number and m, h or d, such as 14d")
+    return timedelta(**{_UNITS[unit]: int(number)})
+
+
+Span = Annotated[str, AfterValidator(_span)]
+Glob = Annotated[str, StringConstraints(min_length=1, max_length=300)]
+SuiteName = Annotated[str, StringConstraints(pattern=rf"^({CURRENT}|[0-9a-f]{{64}})$")]
+
+
+class SbomFormat(StrEnum):
+    """The two published formats of a bill of materials."""
+
+    CYCLONEDX = "cyclonedx"
+    SPDX = "spdx"
+
+
+class Signatures(Frozen):
+    """Who must have signed the digest."""
+
+    least: int = Field(1, ge=0, le=9, description="how many different trusted keys must have signed the digest")
+    keys: tuple[Name, ...] = Field((), description="ids of trust.yaml that count here; default: every build key")
+
+
+class Tests(Frozen):
+    """Which test results count, and what they must say."""
+
+    suites: tuple[SuiteName, ...] = Field(
+        (CURRENT,), description="hashes of check suites that count; current: that of the checks in this project"
+    )
+    roads: tuple[Name, ...] = Field((), description="roads on which the image must have been tested")
+    checks: tuple[Glob, ...] = Field((), description="ids (globs) of checks that must have passed, each at least once")
+    scenarios: tuple[Name, ...] = Field((), description="lifecycle scenarios that must have passed")
+    max_age: Span | None = Field(None, description="how old a test result may be, e.g. 14d")
+
+
+class Provenance(Frozen):
+    """What must be known of how the image was made."""
+
+    required: bool = True
+    builders: tuple[str, ...] = Field((), description="builder ids that count; default: any")
+    clean_source: bool = Field(False, description="refuse an image made from changes that are in no commit")
+
+
+class Soak(Frozen):
+    """How long a digest must have been in another channel."""
+
+    channel: Name
+    time: Span
+
+
+class Approvals(Frozen):
+    """Who must have said yes."""
+
+    persons: int = Field(1, ge=1, le=9, description="how many different persons must have approved")
+    max_age: Span | None = Field(None, description="how old an approval may be")
+    apart_from_builder: bool = Field(True, description="the person of the key that signed the image does not count")
+
+
+class Waivers(Frozen):
+    """Whether a check or scenario that did not pass may be waived."""
+
+    persons: int = Field(1, ge=0, le=9, description="how many different persons must have waived it; 0: none can")
+    longest: Span = Field("30d", description="how long after its signing a waiver may expire")
+    never: tuple[Glob, ...] = Field((), description="checks and scenarios (globs) that nobody can waive")
+
+
+class Requirements(Frozen):
+    """What one channel asks for."""
+
+    signatures: Signatures = Signatures()
+    tests: Tests | None = Field(Tests(), description="null: no test result is asked for")
+    sbom: tuple[SbomFormat, ...] = Field((SbomFormat.CYCLONEDX, SbomFormat.SPDX))
+    provenance: Provenance = Provenance()
+    embedded: bool = Field(False, description="whether an image that stands on the stand-in may enter")
+    soak: Soak | None = None
+    approvals: Approvals | None = None
+    waivers: Waivers = Waivers()
+
+
+class Policy(Frozen):
+    """policy.yaml"""
+
+    version: Literal[1] = Field(description="version of this file format")
+    publish: Requirements = Field(description="before a digest gets its version tag")
+    channels: dict[Name, Requirements] = Field(min_length=1, description="before a digest enters each channel")
+
+    def of(self, channel: str) -> Requirements:
+        """What a channel (or ``publish``) asks for; raises `ConfigError` for an unknown one."""
+        if channel == PUBLISH:
+            return self.publish
+        if channel not in self.channels:
+            raise ConfigError(
+                f"the policy knows no channel {channel!r}", hint=f"It knows: {', '.join(self.channels)}, {PUBLISH}."
+            )
+        return self.channels[channel]
+
+    @property
+    def digest(self) -> Digest:
+        """A name for what the policy says, whatever its layout and comments."""
+        return Digest.of(json.dumps(self.model_dump(mode="json"), sort_keys=True).encode())
+
+
+def load_policy(root: Path) -> Policy:
+    """The project's policy, or the one that imagekit brings; raises `ConfigError`."""
+    path = root / POLICY_FILE
+    if path.exists():
+        return parse_file(Policy, path)
+    with resources.as_file(resources.files(__package__) / "default.yaml") as default:
+        return parse_file(Policy, default)

@@ -1,0 +1,159 @@
+"""Requirements on test results: which count, and each check and scenario in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from imagekit.trust.evidence.statement import TEST_RESULT_TYPE
+from imagekit.trust.evidence.testrun import SCENARIO_PREFIX as SCENARIO
+from imagekit.trust.evidence.testrun import TestRun, read_run
+from imagekit.trust.gate.documents import finding
+from imagekit.trust.gate.model import Finding
+from imagekit.trust.gate.policy import CURRENT, Tests, span
+from imagekit.trust.gate.view import Good, View, named, shown
+from imagekit.trust.sign.trust import day
+from imagekit.trust.sign.trustfile import Purpose
+
+CHECK = "check/"
+
+
+@dataclass(frozen=True, slots=True)
+class _Result:
+    item: Good
+    run: TestRun
+
+
+def tests(view: View, wanted: Tests) -> list[Finding]:
+    """One finding for the results as a whole, one for each road, check and scenario asked for, one for each failure."""
+    found = view.of(TEST_RESULT_TYPE, Purpose.BUILD)
+    results = [_Result(item, read_run(item.statement)) for item in found.good]
+    judged = [(result, _flaw(view, result, wanted)) for result in results]
+    counted = [result for result, flaw in judged if not flaw]
+    flaws = tuple(f"{named(result.item.source)}: {flaw}" for result, flaw in judged if flaw)
+    if not counted:
+        refused = "; ".join((*flaws, *found.refused))
+        reason = f"no test result counts: {refused}" if refused else "there is no test result"
+        whole = finding("tests", False, reason)
+    else:
+        whole = _whole(view, counted)
+    return [
+        whole,
+        *_roads(counted, wanted.roads),
+        *_failures(results),
+        *_checks(counted, results, wanted.checks),
+        *_scenarios(counted, results, wanted.scenarios),
+    ]
+
+
+def _flaw(view: View, result: _Result, wanted: Tests) -> str:
+    """Why a result by a trusted key does not count; empty when it does."""
+    run = result.run
+    if not run.checks:
+        return "names no check; nothing was tested"
+    if not any(check.required for check in run.checks):
+        return "has no required check"
+    if problem := _unknown_suite(view, run.suite, wanted.suites):
+        return problem
+    return _out_of_time(view, result, wanted.max_age)
+
+
+def _unknown_suite(view: View, suite: str, wanted: Iterable[str]) -> str:
+    if not suite:
+        return "does not say which checks were run"
+    allowed = {each for each in wanted if each != CURRENT}
+    current = view.evidence.suites.get(view.evidence.image)
+    if CURRENT in wanted and current is None and suite not in allowed:
+        return f"this project has no image {view.evidence.image!r}, so its current checks are not known"
+    if suite not in allowed | {current}:
+        return f"ran suite {suite[:12]}, which the policy does not allow"
+    return ""
+
+
+def _out_of_time(view: View, result: _Result, max_age: str | None) -> str:
+    """By the time of the tests, which may lie before that of the signature, and by the signature's."""
+    times = [at for at in (result.run.tested, result.item.signed_at) if at is not None]
+    if any(view.ahead(at) for at in times):
+        return f"tested {day(max(times))}, which is in the future"
+    if max_age is None:
+        return ""
+    if not times:
+        return "does not say when the tests were run"
+    age, limit = view.now - min(times), span(max_age)
+    return f"is {shown(age)} old, {shown(limit)} are allowed" if age > limit else ""
+
+
+def _whole(view: View, counted: list[_Result]) -> Finding:
+    contradictory = [result for result in counted if not result.run.consistent]
+    if contradictory:
+        said = contradictory[0].run.summary
+        return finding("tests", False, f"the summary says {said or 'nothing'}, and no check or scenario says why")
+    newest = max(counted, key=lambda result: str(result.item.signed_at))
+    passed = sum(1 for check in newest.run.checks if check.outcome == "passed")
+    when = f", {day(newest.item.signed_at)}" if newest.item.signed_at else ""
+    reason = f"{passed} of {len(newest.run.checks)} checks passed, suite {newest.run.suite[:12]}{when}"
+    return finding("tests", True, reason, tuple(result.item.source for result in counted))
+
+
+def _roads(counted: list[_Result], wanted: tuple[str, ...]) -> list[Finding]:
+    there = {road for result in counted for road in result.run.roads}
+    return [
+        finding(
+            f"road/{road}",
+            road in there,
+            "tested on it" if road in there else f"not tested on it, only on: {', '.join(sorted(there)) or 'none'}",
+        )
+        for road in wanted
+    ]
+
+
+def _failures(results: list[_Result]) -> list[Finding]:
+    """Each required check or scenario that any trusted result, of whatever age, does not call passed."""
+    bad: dict[str, str] = {}
+    for result in results:
+        for name, outcome in result.run.failures.items():
+            bad.setdefault(name, f"{outcome}, says {named(result.item.source)}")
+    return [finding(finding_name(name), False, reason) for name, reason in sorted(bad.items())]
+
+
+def _checks(counted: list[_Result], results: list[_Result], wanted: tuple[str, ...]) -> list[Finding]:
+    failed = _failed(results)
+    found = []
+    for pattern in wanted:
+        if pattern in failed:
+            continue  # told among the failures
+        outcomes = [
+            check.outcome for result in counted for check in result.run.checks if fnmatchcase(check.id, pattern)
+        ]
+        if not outcomes:
+            found.append(finding(CHECK + pattern, False, "missing: no check of that name was run"))
+        elif bad := sorted({outcome for outcome in outcomes if outcome != "passed"}):
+            found.append(finding(CHECK + pattern, False, f"{', '.join(bad)} where it had to pass"))
+        else:
+            found.append(finding(CHECK + pattern, True, f"passed ({len(outcomes)})"))
+    return found
+
+
+def _scenarios(counted: list[_Result], results: list[_Result], wanted: tuple[str, ...]) -> list[Finding]:
+    failed = _failed(results)
+    found = []
+    for name in wanted:
+        passed = [result for result in counted if result.run.scenarios.get(name) == "passed"]
+        if SCENARIO + name in failed:
+            continue  # told among the failures
+        if passed:
+            found.append(finding(SCENARIO + name, True, "passed", (passed[-1].item.source,)))
+        else:
+            outcomes = {result.run.scenarios[name] for result in counted if name in result.run.scenarios}
+            found.append(finding(SCENARIO + name, False, f"{', '.join(sorted(outcomes)) or 'missing: it was not run'}"))
+    return found
+
+
+def _failed(results: list[_Result]) -> set[str]:
+    return {name for result in results for name in result.run.failures}
+
+
+def finding_name(name: str) -> str:
+    """The finding of a check id or of ``scenario/<name>``."""
+    return name if name.startswith(SCENARIO) else CHECK + name

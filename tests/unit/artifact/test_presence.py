@@ -1,0 +1,101 @@
+"""What is declared is looked up in the artifact; each kind of thing that is missing is named."""
+
+from pathlib import Path
+
+import pytest
+
+from imagekit.artifact.inventory import Inventory, take_inventory
+from imagekit.artifact.packages import installed_packages
+from imagekit.artifact.presence import AbsentError, prove_present
+from imagekit.config.load import Project, load_project
+from imagekit.oci.errors import ImageContentError
+from tests.support.layout import directory, layer, layout, member, symlink
+from tests.support.project import make_project
+
+PEM = "-----BEGIN CERTIFICATE-----\nQUJD\nREVG\n-----END CERTIFICATE-----\n"
+STATUS = "\n".join(
+    f"Package: {name}\nStatus: install ok installed\nArchitecture: amd64\nVersion: 1\n"
+    for name in ("less", "nano", "tree")
+)
+PRESENT = """\
+present:
+  files: [/bin/tool, /etc/there]
+  units: [tool.service]
+  modules: [ip_vs, overlay]
+  certificates: ["files/*.pem"]
+  kernel_args: [panic=5]
+"""
+ROOT = {
+    "etc/there": b"",
+    "usr/bin/tool": b"",
+    "usr/lib/systemd/system/tool.service": b"",
+    "usr/lib/modules/6.1/modules.dep": b"kernel/net/ip_vs.ko.xz: kernel/lib/x.ko.xz\n",
+    "usr/lib/modules/6.1/modules.builtin": b"kernel/fs/overlay.ko\n",
+    "etc/ssl/certs/ca-certificates.crt": b"# one\n-----BEGIN CERTIFICATE-----\nQUJDREVG\n-----END CERTIFICATE-----\n",
+    "etc/cos/bootargs.cfg": b'set kernelcmd="console=ttyS0 panic=5"\n',
+    "var/lib/dpkg/status": STATUS.encode(),
+    "usr/lib/os-release": b'ID=debian\nVERSION_ID="13"\n',
+}
+
+
+def inventory_of(folder: Path, files: dict[str, bytes]) -> Inventory:
+    members = [directory("usr"), symlink("bin", "usr/bin"), symlink("etc/os-release", "../usr/lib/os-release")]
+    digest = layout(folder, [layer(*members, *(member(name, data) for name, data in files.items()))])
+    return take_inventory(folder, digest)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    root = make_project(tmp_path / "project")
+    path = root / "images/base/layer.yaml"
+    path.write_text(path.read_text() + PRESENT)
+    (root / "images/base/files").mkdir()
+    (root / "images/base/files/corp.pem").write_text(PEM)
+    return load_project(root)
+
+
+def test_all_of_it_is_found(tmp_path: Path, project: Project) -> None:
+    inventory = inventory_of(tmp_path / "oci", ROOT)
+    assert prove_present(project, "small-node", inventory) == 2 + 2 + 1 + 2 + 1 + 1 + 1
+    packages = installed_packages(inventory, project.image("small-node").family)
+    assert [(package.name, package.distro) for package in packages] == [
+        ("less", "debian-13"),
+        ("nano", "debian-13"),
+        ("tree", "debian-13"),
+    ]
+
+
+MISSING = {
+    "package": ("var/lib/dpkg/status", STATUS.replace("nano", "vim").encode(), "base: package nano"),
+    "file": ("etc/there", None, "base: file /etc/there"),
+    "file behind a link": ("usr/bin/tool", None, "base: file /bin/tool"),
+    "unit": ("usr/lib/systemd/system/tool.service", None, "base: unit tool.service"),
+    "loadable module": ("usr/lib/modules/6.1/modules.dep", b"", "base: kernel module ip_vs"),
+    "built-in module": ("usr/lib/modules/6.1/modules.builtin", b"", "base: kernel module overlay"),
+    "certificate": ("etc/ssl/certs/ca-certificates.crt", b"", "base: certificate corp.pem #1"),
+    "kernel argument": ("etc/cos/bootargs.cfg", b"panic=50", "base: kernel argument panic=5"),
+}
+
+
+@pytest.mark.parametrize(("path", "data", "says"), MISSING.values(), ids=MISSING)
+def test_what_is_missing_is_named(tmp_path: Path, project: Project, path: str, data: bytes | None, says: str) -> None:
+    files = {name: found for name, found in ROOT.items() if name != path} | ({path: data} if data is not None else {})
+    with pytest.raises(AbsentError) as caught:
+        prove_present(project, "small-node", inventory_of(tmp_path / "oci", files))
+    assert says in str(caught.value)
+    assert caught.value.exit_code == 1
+
+
+def test_an_altered_layer_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "oci"
+    digest = layout(folder, [layer(member("etc/there", b"x" * 4000))])
+    names = {path: path.read_bytes() for path in (folder / "blobs/sha256").iterdir()}
+    blob = next(path for path, data in names.items() if not data.startswith(b"{"))
+    blob.write_bytes(names[blob][:-1] + bytes([names[blob][-1] ^ 1]))
+    with pytest.raises(ImageContentError):
+        take_inventory(folder, digest)
+
+
+def test_links_in_a_circle_lead_nowhere(tmp_path: Path) -> None:
+    digest = layout(tmp_path, [layer(symlink("a", "b"), symlink("b", "a"))])
+    assert take_inventory(tmp_path, digest).resolve("/a") is None

@@ -1,0 +1,173 @@
+"""The checks run by pytest over facts of a file, as the command runs them, and what is made of the outcome."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from imagekit.checks.contract.facts import NodeFacts, NoFactError, parse_sections
+from imagekit.checks.contract.model import (
+    Check,
+    Conformance,
+    Moment,
+    Road,
+    Trip,
+    TripFacts,
+    Verdict,
+    read_facts,
+    roads_of,
+    trips_of,
+    write_facts,
+)
+from imagekit.checks.contract.show import as_json, as_markdown, as_text
+from imagekit.checks.contract.suite import ConformanceSuiteError, NoChecksError, judge, list_checks
+from imagekit.checks.outcome import Outcome
+from imagekit.config.model import Firmware
+from tests.unit.checks.contract.run import FOLDER, cases, good
+
+EVERY = (Trip(Road.IMAGE), Trip(Road.LIVE), Trip(Road.INSTALLED), Trip(Road.DISK, Firmware.UEFI))
+
+
+def facts_of(trip: Trip) -> TripFacts:
+    return TripFacts({moment: good()[moment] for moment in trip.moments})
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> Path:
+    write_facts({trip.name: facts_of(trip) for trip in EVERY}, tmp_path / "facts.json")
+    return tmp_path / "facts.json"
+
+
+def test_good_facts_conform_on_every_road(kept: Path, tmp_path: Path) -> None:
+    found = judge(FOLDER, tmp_path, "x", EVERY, kept)
+    assert found.passed
+    assert {check.id for check in found.checks} == {name for name, _, _ in cases()}
+    assert {trip for by_trip in found.verdicts.values() for trip in by_trip} == {trip.name for trip in EVERY}
+    assert found.count(Outcome.PASSED) == sum(len(by_trip) for by_trip in found.verdicts.values())
+
+
+def test_a_short_trip_asks_less(kept: Path, tmp_path: Path) -> None:
+    short = Trip(Road.DISK, Firmware.UEFI, Moment.FIRST)
+    found = judge(FOLDER, tmp_path, "x", (short,), kept)
+    assert found.passed
+    assert not any(check.id.startswith(("persistence/", "image/", "live/")) for check in found.checks)
+
+
+def test_a_broken_promise_and_a_moment_that_never_came(kept: Path, tmp_path: Path) -> None:
+    facts = read_facts(kept)
+    live = facts["live-bios"].moments[Moment.LIVE]
+    assert isinstance(live, NodeFacts)
+    facts["live-bios"].moments[Moment.LIVE] = NodeFacts({**live.sections, "get:boot": "unknown"})
+    del facts["installed-bios"].moments[Moment.RESET]
+    facts["installed-bios"].broken[Moment.RESET] = "the node did not come up"
+    write_facts(facts, kept)
+    found = judge(FOLDER, tmp_path, "x", EVERY, kept)
+    assert not found.passed
+    bad = {check.id: found.failed(check) for check in found.checks if found.failed(check)}
+    assert bad["live/agent_says_livecd"]["live-bios"].outcome is Outcome.FAILED
+    after = bad["boots/reset_ends_well"]["installed-bios"]
+    assert (after.outcome, "the node did not come up" in after.message) == (Outcome.ERRORED, True)
+    assert "disk-uefi" not in bad["boots/reset_ends_well"]
+
+
+def test_no_check_is_an_error(kept: Path, tmp_path: Path) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    shutil.copy(FOLDER / "conftest.py", empty)
+    with pytest.raises(NoChecksError):
+        judge(empty, tmp_path, "x", EVERY, kept)
+    with pytest.raises(NoChecksError):
+        judge(tmp_path / "nowhere", tmp_path, "x", EVERY, kept)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "import nowhere_to_be_found\n",
+        'def test_it(live):\n    """No section."""\n',
+        'import pytest\n@pytest.mark.contract("1")\ndef test_it(live):\n    pass\n',
+        'import pytest\n@pytest.mark.contract("1", basis="heard")\ndef test_it(live):\n    """Basis."""\n',
+    ],
+)
+def test_a_check_without_its_metadata_is_an_error(kept: Path, tmp_path: Path, body: str) -> None:
+    checks = tmp_path / "checks"
+    checks.mkdir()
+    shutil.copy(FOLDER / "conftest.py", checks)
+    (checks / "test_it.py").write_text(body)
+    with pytest.raises(ConformanceSuiteError):
+        judge(checks, tmp_path, "x", EVERY, kept)
+
+
+def test_a_skipped_check_is_not_passed(kept: Path, tmp_path: Path) -> None:
+    checks = tmp_path / "checks"
+    checks.mkdir()
+    shutil.copy(FOLDER / "conftest.py", checks)
+    body = 'import pytest\n@pytest.mark.contract("1")\ndef test_it(live):\n    """Skips."""\n    pytest.skip("no")\n'
+    (checks / "test_it.py").write_text(body)
+    found = judge(checks, tmp_path, "x", EVERY, kept)
+    assert found.verdicts["it/it"]["live-bios"].outcome is Outcome.SKIPPED
+    assert not found.passed
+
+
+def test_list_has_every_check(tmp_path: Path) -> None:
+    assert {check.id for check in list_checks(FOLDER, tmp_path)} == {name for name, _, _ in cases()}
+
+
+def test_trips_of_the_command_line() -> None:
+    assert [trip.name for trip in trips_of(["all"], ["bios", "uefi"])] == [
+        "image",
+        "live-bios",
+        "installed-bios",
+        "disk-bios",
+        "live-uefi",
+        "installed-uefi",
+        "disk-uefi",
+    ]
+    (short,) = trips_of(["installed"], ["uefi"], short=True)
+    assert short.moments == (Moment.INSTALL, Moment.FIRST)
+
+
+def test_roads_follow_from_the_moments() -> None:
+    assert roads_of([Moment.FIRST]) == (Road.INSTALLED, Road.DISK)
+    assert roads_of([Moment.INSTALL, Moment.FIRST]) == (Road.INSTALLED,)
+    assert roads_of([]) == ()
+
+
+def test_answers_that_break_off_are_an_error() -> None:
+    with pytest.raises(NoFactError, match="after section 'b'"):
+        parse_sections("\x1ea\n1\x1eb\n2")
+    assert parse_sections("\x1ea\n1\x1eb\n2\n\n\x1eend\n") == {"a": "1", "b": "2\n\n"}
+
+
+def small(outcome: Outcome) -> Conformance:
+    check = Check(id="live/x[a]", title="It is so [a]", section="2 live", basis="code", roads=(Road.LIVE,))
+    other = Check(id="live/x[b]", title="It is so [b]", section="2 live", basis="code", roads=(Road.LIVE,))
+    verdicts = {
+        "live/x[a]": {"live-bios": Verdict(outcome=Outcome.PASSED)},
+        "live/x[b]": {"live-bios": Verdict(outcome=outcome, message="it | is not")},
+    }
+    return Conformance(subject="s", trips=("image", "live-bios"), checks=(check, other), verdicts=verdicts)
+
+
+def test_views_tell_what_failed_and_why() -> None:
+    bad = small(Outcome.FAILED)
+    assert "does NOT conform: 2 checks on image, live-bios; 1 passed, 1 failed." in as_text(bad)
+    assert "found:   it | is not" in as_text(bad)
+    assert "| `live/x` | It is so | 2 | 2 live | code | - | 1 of 2 passed |" in as_markdown(bad)
+    assert json.loads(as_json(bad))["checks"][1]["verdicts"]["live-bios"]["outcome"] == "failed"
+    assert json.loads(as_json(bad))["passed"] is False
+
+
+def test_views_tell_that_all_is_well() -> None:
+    assert "s conforms: 2 checks" in as_text(small(Outcome.PASSED))
+    assert "| - | passed |" in as_markdown(small(Outcome.PASSED))
+
+
+def test_nothing_asked_is_not_passed() -> None:
+    good_one = small(Outcome.PASSED)
+    unasked = Conformance(subject="s", trips=("image",), checks=good_one.checks, verdicts={})
+    assert not unasked.passed
+    assert not Conformance(subject="s", trips=(), checks=(), verdicts={}).passed

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from imagekit.checks.lint import ContradictionError, Offer, lint, refuse_contradictions
+from imagekit.checks.session import CheckMeta
+from imagekit.machine.interface import Firmware, Road, VmShape
+
+OFFER = Offer(
+    shape=VmShape(memory_mib=1024, cpus=2, firmware=Firmware.BIOS),
+    road=Road.FAST,
+    disk_mib=100,
+    masked_units=frozenset({"fail2ban.service"}),
+)
+
+
+def check(**needs: Any) -> CheckMeta:
+    return CheckMeta(id="base/test_a.py::test_a", layer="base", title="a", needs=needs)
+
+
+@pytest.mark.parametrize(
+    "needs",
+    [
+        {},
+        {"memory_mib": 1024},
+        {"cpus": 2, "disk_mib": 100},
+        {"network": True, "service": "tls"},
+        {"firmware": "bios"},
+        {"unit": "ssh.service"},
+    ],
+)
+def test_met(needs: dict[str, Any]) -> None:
+    assert lint([check(**needs)], OFFER) == ()
+
+
+@pytest.mark.parametrize(
+    ("needs", "words"),
+    [
+        ({"memory_mib": 1025}, "needs memory_mib 1025, the machine offers 1024"),
+        ({"cpus": 3}, "needs cpus 3, the machine offers 2"),
+        ({"disk_mib": 101}, "the machine offers 100"),
+        ({"firmware": "uefi"}, "needs firmware uefi, the machine offers bios"),
+        ({"tpm": True}, "needs tpm True, the machine offers none"),
+        ({"service": "ldap"}, "needs service ldap, the machine offers tls"),
+        ({"unit": "fail2ban.service"}, "fail2ban.service masked"),
+        ({"memroy_mib": 1}, "nothing by that name"),
+    ],
+)
+def test_contradictions(needs: dict[str, Any], words: str) -> None:
+    (found,) = lint([check(**needs)], OFFER)
+    assert words in str(found)
+    with pytest.raises(ContradictionError, match=r"base/test_a\.py"):
+        refuse_contradictions([found])
+
+
+def test_no_network() -> None:
+    offer = Offer(shape=VmShape(), road=Road.FAST, network=False)
+    assert len(lint([check(network=True)], offer)) == 1
+    refuse_contradictions([])

@@ -1,0 +1,218 @@
+"""Suites against a simulated machine: the local host through testinfra's own local backend."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from imagekit.checks.outcome import CheckResult, Outcome, SuiteResult
+from imagekit.checks.runner import EmptySuiteError, SuiteError, Suites, _session, collect_checks, run_session
+from imagekit.machine.interface import Road
+
+HEAD = 'import pytest\nimport time\npytestmark = pytest.mark.runbook("base")\n'
+TODAY = date(2026, 11, 22)
+Run = Callable[..., SuiteResult]
+
+
+@pytest.fixture
+def suites(tmp_path: Path) -> Suites:
+    (tmp_path / "checks").mkdir()
+    (tmp_path / "images").mkdir()
+    return Suites(checks_root=tmp_path / "checks", images_root=tmp_path / "images", out=tmp_path / "out")
+
+
+def write(suites: Suites, layer: str, body: str, name: str = "test_it.py") -> None:
+    folder = suites.checks_root / layer
+    folder.mkdir(exist_ok=True)
+    (folder / name).write_text(HEAD + body)
+
+
+def go(
+    suites: Suites, *layers: str, road: Road = Road.FAST, deadline: float = 60.0, limit: float = 20.0
+) -> SuiteResult:
+    session = _session("local://", False, layers, suites, road, TODAY, limit)
+    return run_session(session, suites, deadline_seconds=deadline)
+
+
+def outcomes(result: SuiteResult) -> dict[str, Outcome]:
+    return {check.id.rpartition("::")[2]: check.outcome for check in result.checks}
+
+
+def only(result: SuiteResult) -> CheckResult:
+    (check,) = result.checks
+    return check
+
+
+def test_each_way_to_end_has_its_word(suites: Suites) -> None:
+    write(
+        suites,
+        "base",
+        '''
+def test_good(host):
+    """The node runs a shell."""
+    assert host.run("true").rc == 0
+
+def test_bad(host):
+    """The node can fail."""
+    assert host.run("false").rc == 0, "false does not end with 0"
+
+def test_lost(host):
+    """The node is there."""
+    raise RuntimeError("connection lost")
+
+def test_skipped():
+    """The node can be skipped."""
+    pytest.skip("no need")
+
+@pytest.fixture
+def broken():
+    raise AssertionError("set-up")
+
+def test_setup(broken):
+    """The set-up works."""
+''',
+    )
+    result = go(suites, "base")
+    assert outcomes(result) == {
+        "test_good": Outcome.PASSED,
+        "test_bad": Outcome.FAILED,
+        "test_lost": Outcome.ERRORED,
+        "test_skipped": Outcome.SKIPPED,
+        "test_setup": Outcome.ERRORED,
+    }
+    assert not result.passed
+    bad = result.checks[1]
+    assert bad.title == "The node can fail"
+    assert bad.message.startswith("false does not end with 0")
+    assert "test_it.py" in bad.details
+    assert bad.runbook == "base"
+
+
+def test_only_passed_counts(suites: Suites) -> None:
+    write(suites, "base", 'def test_skip():\n    """Skips."""\n    pytest.skip("not today")\n')
+    assert not go(suites, "base").passed
+
+
+def test_all_passed_is_passed(suites: Suites) -> None:
+    write(suites, "base", 'def test_good():\n    """Holds."""\n')
+    write(suites, "sssd", 'def test_good():\n    """Holds."""\n')
+    result = go(suites, "base", "sssd")
+    assert result.passed
+    assert [check.layer for check in result.checks] == ["base", "sssd"]
+
+
+def test_a_layer_without_checks_is_an_error_naming_it(suites: Suites) -> None:
+    write(suites, "base", 'def test_good():\n    """Holds."""\n')
+    write(suites, "sssd", "")
+    with pytest.raises(EmptySuiteError, match="layer sssd"):
+        go(suites, "base", "sssd")
+    with pytest.raises(EmptySuiteError, match="layer k0s"):
+        go(suites, "base", "k0s")
+
+
+def test_checks_of_another_road_do_not_count(suites: Suites) -> None:
+    write(suites, "base", '@pytest.mark.road("live")\ndef test_live():\n    """Lives."""\n')
+    assert go(suites, "base", road=Road.LIVE).passed
+    with pytest.raises(EmptySuiteError, match="layer base"):
+        go(suites, "base", road=Road.FAST)
+
+
+def test_a_deadline_leaves_errored_and_missing(suites: Suites) -> None:
+    write(
+        suites,
+        "base",
+        '''
+def test_1():
+    """First."""
+
+def test_2():
+    """Hangs."""
+    time.sleep(60)
+
+def test_3():
+    """Never comes."""
+''',
+    )
+    result = go(suites, "base", deadline=4.0, limit=50.0)
+    assert outcomes(result) == {"test_1": Outcome.PASSED, "test_2": Outcome.ERRORED, "test_3": Outcome.MISSING}
+    assert "within 4 s" in result.checks[1].message
+
+
+def test_one_hanging_command_does_not_stop_the_rest(suites: Suites) -> None:
+    write(
+        suites,
+        "base",
+        '''
+def test_1(host):
+    """Hangs in a command."""
+    host.run("sleep 50")
+
+def test_2(host):
+    """Comes after."""
+    assert host.run("true").rc == 0
+''',
+    )
+    result = go(suites, "base", limit=1.0)
+    assert outcomes(result) == {"test_1": Outcome.ERRORED, "test_2": Outcome.PASSED}
+    assert "no answer within 1 s" in result.checks[0].message
+
+
+def test_a_process_that_dies_leaves_errored_and_missing(suites: Suites) -> None:
+    body = 'import os\ndef test_1():\n    """Dies."""\n    os._exit(1)\ndef test_2():\n    """Never comes."""\n'
+    write(suites, "base", body)
+    assert outcomes(go(suites, "base")) == {"test_1": Outcome.ERRORED, "test_2": Outcome.MISSING}
+
+
+def test_a_file_that_cannot_be_loaded_is_errored_and_the_rest_runs(suites: Suites) -> None:
+    write(suites, "base", "import nowhere_to_be_found\n", "test_a.py")
+    write(suites, "base", 'def test_good():\n    """Holds."""\n', "test_b.py")
+    result = go(suites, "base")
+    assert [check.outcome for check in result.checks] == [Outcome.ERRORED, Outcome.PASSED]
+    assert "nowhere_to_be_found" in result.checks[0].details
+    with pytest.raises(SuiteError, match=r"base/test_a.py"):
+        collect_checks(["base"], suites, road=Road.FAST)
+
+
+def test_warn_only_until_its_day(suites: Suites) -> None:
+    mark = '@pytest.mark.warn_only(until="{}", ticket="IK-7")\n'
+    body = 'def test_bad():\n    """Fails for now."""\n    assert False\n'
+    write(suites, "base", mark.format("2026-12-01") + body)
+    result = go(suites, "base")
+    assert result.passed
+    assert (only(result).required, only(result).ticket, only(result).expires) == (False, "IK-7", "2026-12-01")
+    write(suites, "base", mark.format("2026-11-22") + body)
+    assert not go(suites, "base").passed
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "def test_it():\n    pass\n",
+        'pytestmark = []\ndef test_it():\n    """No page."""\n',
+        '@pytest.mark.warn_only(until="soon", ticket="x")\ndef test_it():\n    """No date."""\n',
+        '@pytest.mark.unheard_of\ndef test_it():\n    """A mark with a slip of the pen."""\n',
+    ],
+)
+def test_a_check_without_its_metadata_never_passes(suites: Suites, body: str) -> None:
+    write(suites, "base", body)
+    with pytest.raises(SuiteError):
+        collect_checks(["base"], suites, road=Road.FAST)
+
+
+def test_collecting_tells_needs(suites: Suites) -> None:
+    write(suites, "base", '@pytest.mark.needs(memory_mib=2048)\ndef test_it():\n    """Is hungry."""\n')
+    (check,) = collect_checks(["base"], suites, road=Road.FAST)
+    assert check.needs == {"memory_mib": 2048}
+    assert check.id == "base/test_it.py::test_it"
+
+
+def test_words_of_the_guest_are_cleaned(suites: Suites) -> None:
+    body = 'def test_it():\n    """Shouts."""\n    assert False, "a\\x1b[31mb\\x07c" + "d" * 100000\n'
+    write(suites, "base", body)
+    check = only(go(suites, "base"))
+    assert check.message.startswith("abcd")
+    assert len(check.message) <= 400
+    assert len(check.details) < 5000

@@ -1,0 +1,34 @@
+"""A simulated registry, a client for it and a small image."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from imagekit.registry.client import Registry
+from tests.support.images import LayoutImage, write_image
+from tests.support.registry import RegistrySimulator, simulated_registry
+
+
+@pytest.fixture(autouse=True)
+def _no_credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "no-docker-config"))
+
+
+@pytest.fixture
+def world() -> Iterator[RegistrySimulator]:
+    with simulated_registry() as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def client(world: RegistrySimulator) -> Iterator[Registry]:
+    with world.client() as made:
+        yield made
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> LayoutImage:
+    return write_image(tmp_path / "oci")

@@ -1,0 +1,50 @@
+"""Replaying the ledger tells where every channel stood at any moment."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from imagekit.release.channel.history import demand_agreement, standing
+from imagekit.release.channel.model import ChannelFile
+from imagekit.release.channel.promote import promote
+from imagekit.release.channel.rollback import rollback
+from imagekit.release.ledger.chain import Chain
+from imagekit.release.ledger.record import LedgerError
+from tests.support.desk import IMAGE, NOW, Office
+from tests.unit.release.channel.conftest import Publish
+
+
+def test_every_moment_has_its_answer(office: Office, publish: Publish) -> None:
+    for version in ("v1", "v2"):
+        promote(office.desk(), office.source(publish(version)), "prod", image=IMAGE)
+    rollback(office.desk(), "prod", image=IMAGE, reason="bad")
+    records = office.desk().chain().records
+    told = []
+    for minute in range(5):
+        at = standing(records, until=NOW + timedelta(minutes=minute)).get(("prod", IMAGE))
+        told.append(at.version if at else "")
+    assert told == ["", "v1", "v2", "v1", "v1"]
+    assert standing(records)["prod", IMAGE].version == "v1"
+
+
+@pytest.mark.attack
+def test_an_old_channel_file_offered_as_the_new_one_is_seen(office: Office, publish: Publish) -> None:
+    """A rollback by hand: the file is whole and was right once, the ledger says that it is not any more."""
+    promote(office.desk(), office.source(publish("v1")), "prod", image=IMAGE)
+    old = office.desk().channel("prod")
+    promote(office.desk(), office.source(publish("v2")), "prod", image=IMAGE)
+    with pytest.raises(LedgerError, match="record 2 says"):
+        demand_agreement(office.desk().chain(), [old])
+
+
+@pytest.mark.attack
+def test_a_file_without_a_record_and_a_record_without_a_file_are_seen(office: Office, publish: Publish) -> None:
+    promote(office.desk(), office.source(publish("v1")), "prod", image=IMAGE)
+    chain, file = office.desk().chain(), office.desk().channel("prod")
+    demand_agreement(chain, [file])
+    with pytest.raises(LedgerError, match="ledger ends at 0"):
+        demand_agreement(Chain(()), [file])
+    with pytest.raises(LedgerError, match="does not name node"):
+        demand_agreement(chain, [ChannelFile(channel="prod")])

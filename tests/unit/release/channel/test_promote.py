@@ -1,0 +1,158 @@
+"""Promotion: only what the gate lets in, complete or not at all, and told in the ledger."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import pytest
+
+from imagekit.base.errors import ConfigError, ImagekitError
+from imagekit.oci.reference import Reference
+from imagekit.registry.errors import MissingObjectError, TagExistsError, VerificationError
+from imagekit.release.channel.errors import MoveRefusedError
+from imagekit.release.channel.promote import promote
+from imagekit.release.channel.rollback import rollback
+from imagekit.release.ledger.record import Action, LedgerError
+from imagekit.trust.gate.model import GateClosedError
+from tests.support.desk import IMAGE, Office
+from tests.support.project import git
+from tests.unit.release.channel.conftest import Publish
+
+pytestmark = pytest.mark.attack
+
+
+def test_a_digest_enters_with_tag_record_and_channel_file(office: Office, publish: Publish) -> None:
+    digest = publish("v1")
+    moved = promote(office.desk(), office.source(digest), "dev", image=IMAGE, reason="first")
+    assert office.tagged("dev") == {"v1": str(digest)}
+    assert moved.pointer.digest == str(digest)
+    assert moved.pointer.reference == f"{office.simulator.address}/imagekit/dev/{IMAGE}@{digest}"
+    [record] = office.desk().chain().records
+    assert (record.action, record.channel, record.version) == (Action.PROMOTE, "dev", "v1")
+    assert (record.actor, record.reason, record.before) == ("ann@example.org", "first", None)
+    assert ("tests", "satisfied: good") in record.decision
+    log = git(office.root / "work", "log", "-1", "--format=%B", "--name-only")
+    assert log.startswith("dev: promote node v1\n")
+    assert {"channels/dev.yaml", "ledger/000001-promote-dev.json"} <= set(log.split())
+    assert office.asked == [("imagekit/node", "dev"), ("imagekit/dev/node", "dev")]
+    assert office.summaries == [("imagekit/dev/node", "dev")]
+
+
+def test_a_closed_gate_changes_nothing(office: Office, publish: Publish) -> None:
+    digest = publish("v1")
+    office.closed = {"tests": "2 checks failed"}
+    before = office.simulator.snapshot()
+    with pytest.raises(GateClosedError, match="2 checks failed"):
+        promote(office.desk(), office.source(digest), "dev", image=IMAGE)
+    assert office.simulator.snapshot() == before
+    assert office.desk().chain().records == ()
+
+
+def test_the_same_again_changes_nothing(office: Office, publish: Publish) -> None:
+    source = office.source(publish("v1"))
+    promote(office.desk(), source, "dev", image=IMAGE)
+    before = office.simulator.snapshot()
+    again = promote(office.desk(), source, "dev", image=IMAGE)
+    assert again.signed is None
+    assert office.simulator.snapshot() == before
+    assert len(office.desk().chain().records) == 1
+
+
+def test_blobs_are_mounted_and_not_sent(office: Office, publish: Publish) -> None:
+    source = office.source(publish("v1"))
+    received = office.simulator.received
+    assert promote(office.desk(), source, "dev", image=IMAGE).sent_bytes == 0
+    assert office.simulator.received - received < 2000  # the manifest and the claim of the lock
+
+
+def test_a_tag_is_resolved_once(office: Office, publish: Publish) -> None:
+    good, bad = publish("v1"), publish("v2")
+    tags = office.simulator.tags["imagekit/node"]
+
+    def move() -> None:
+        tags["v1"] = str(bad)
+
+    source = Reference(office.simulator.address, "imagekit/node", "v1")
+    office.simulator.fail("HEAD /v2/imagekit/dev/node/blobs/.*", act=move)
+    promote(office.desk(), source, "dev", image=IMAGE)
+    assert tags["v1"] == str(bad), "the tag was moved while the copy ran"
+    assert office.tagged("dev") == {"v1": str(good)}
+    assert office.simulator.requests.count("GET /v2/imagekit/node/manifests/v1") == 1
+
+
+def test_a_taken_version_tag_is_not_moved(office: Office, publish: Publish) -> None:
+    first, second = publish("v1"), publish("v2")
+    promote(office.desk(), office.source(first), "dev", image=IMAGE)
+    office.simulator.tags["imagekit/dev/node"]["v2"] = str(first)
+    with pytest.raises(TagExistsError, match="already names") as caught:
+        promote(office.desk(), office.source(second), "dev", image=IMAGE)
+    assert "never move" in caught.value.hint
+    assert office.desk().channel("dev").images[IMAGE].digest == str(first)
+
+
+def test_altered_content_at_the_new_place_is_seen_before_the_tag(office: Office, publish: Publish) -> None:
+    digest = publish("v1")
+    blobs = office.simulator.blobs["imagekit/node"]
+    layer = next(name for name, data in blobs.items() if data.startswith(b"v1"))
+    blobs[layer] = b"v1" * 499 + b"xx"
+    with pytest.raises(VerificationError, match="does not hold"):
+        promote(office.desk(), office.source(digest), "dev", image=IMAGE)
+    assert office.tagged("dev") == {}
+    assert office.desk().chain().records == ()
+
+
+def test_what_a_rollback_left_comes_back_only_when_released(office: Office, publish: Publish) -> None:
+    first, second = publish("v1"), publish("v2")
+    for digest in (first, second):
+        promote(office.desk(), office.source(digest), "prod", image=IMAGE)
+    rollback(office.desk(), "prod", image=IMAGE, reason="nodes lose their disks")
+    with pytest.raises(MoveRefusedError, match="nodes lose their disks"):
+        promote(office.desk(), office.source(second), "prod", image=IMAGE)
+    promote(office.desk(), office.source(second), "prod", image=IMAGE, release=True, reason="firmware was to blame")
+    pointer = office.desk().channel("prod").images[IMAGE]
+    assert (pointer.version, pointer.held) == ("v2", ())
+
+
+def test_a_broken_ledger_stops_every_decision(office: Office, publish: Publish) -> None:
+    first, second = publish("v1"), publish("v2")
+    promote(office.desk(), office.source(first), "dev", image=IMAGE)
+    path = office.root / "work" / "channels" / "dev.yaml"
+    path.write_text(path.read_text().replace(first.hex, second.hex))
+    git(office.root / "work", "commit", "-qam", "by hand")
+    before = office.simulator.snapshot()
+    with pytest.raises(LedgerError, match="names") as caught:
+        promote(office.desk(), office.source(second), "dev", image=IMAGE)
+    assert "edited by hand" in caught.value.hint
+    assert office.simulator.snapshot() == before
+
+
+def test_unknown_channel_and_missing_digest_are_said(office: Office, publish: Publish) -> None:
+    digest = publish("v1")
+    with pytest.raises(ConfigError, match="no channel 'live'"):
+        promote(office.desk(), office.source(digest), "live", image=IMAGE)
+    with pytest.raises(MissingObjectError, match="is not there"):
+        promote(office.desk(), Reference(office.simulator.address, "imagekit/node", "v9"), "dev", image=IMAGE)
+
+
+def test_an_interrupted_promotion_is_completed_by_the_next(office: Office, publish: Publish) -> None:
+    digest = publish("v1")
+    asked = len(office.simulator.requests)
+    promote(office.desk(), office.source(digest), "prod", image=IMAGE)
+    steps = len(office.simulator.requests) - asked
+    assert steps > 10
+    interrupted = 0
+    for step in range(0, steps, 3):
+        other = publish(f"v{step + 2}")
+        office.simulator.fail(".*", status=403, times=1000, skip=step)
+        with suppress(ImagekitError):  # none when only the withdrawal of the claim is left
+            promote(office.desk(), office.source(other), "dev", image=IMAGE)
+        office.simulator.faults.clear()
+        pointer = office.desk().channel("dev").images.get(IMAGE)
+        if pointer is None or pointer.digest != str(other):
+            interrupted += 1
+        else:
+            assert office.tagged("dev")[pointer.version] == str(other), "a channel never points at what has no tag"
+        done = promote(office.desk(), office.source(other), "dev", image=IMAGE)
+        assert done.pointer.digest == str(other)
+        assert office.tagged("dev")[done.pointer.version] == str(other)
+    assert interrupted > 5

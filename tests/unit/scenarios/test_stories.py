@@ -1,0 +1,70 @@
+"""Every story passes on a node that keeps the contract, and fails on one that breaks the promise it is about."""
+
+from __future__ import annotations
+
+import pytest
+
+from imagekit.checks.outcome import Outcome
+from imagekit.checks.scenario import ScenarioResult
+from imagekit.scenarios.model import Scenario
+from imagekit.scenarios.runner import run_scenarios
+from imagekit.scenarios.table import SCENARIOS, chosen
+from tests.support.simnode import Flaw, sim_world
+
+# For each flaw a scenario that must fail; those with several names must all fail.
+FAILS = {
+    Flaw.NO_FSYNC: ("power-cuts",),
+    Flaw.SENTINEL_MISSING: ("upgrade", "rollback", "recovery", "reset"),
+    Flaw.WRONG_STATE: ("upgrade", "recovery"),
+    Flaw.NOT_PERSISTENT: ("install", "upgrade", "rollback", "recovery"),
+    Flaw.FALLBACK_DISABLED: ("fallback-panic", "fallback-hang", "fallback-unit"),
+    Flaw.PASSIVE_NOT_KEPT: ("rollback",),
+    Flaw.PASSIVE_LOST: ("passive-upgrade",),
+    Flaw.NOT_ONE_SHOT: ("rollback",),
+    Flaw.RESET_KEEPS: ("reset",),
+    Flaw.RESET_WIPES_OEM: ("reset",),
+    Flaw.UNCHECKED: ("unsigned", "tampered"),
+    Flaw.CHECKED_LATE: ("unsigned", "tampered"),
+    Flaw.STALE: ("fallback-panic", "fallback-hang", "fallback-unit"),
+    Flaw.RECOVERY_OLD: ("recovery",),
+    Flaw.RECOVERY_BOTH: ("recovery",),
+    Flaw.TRANSITION_LEFT: ("upgrade", "disk-full", "source-dies", "tampered"),
+    Flaw.VERSION_OLD: ("upgrade",),
+    Flaw.CONFIG_STALE: ("config-change",),
+    Flaw.UNIT_FAILED: ("upgrade",),
+    Flaw.BLOB_UNCHECKED: ("tampered",),
+    Flaw.SIGNED_REFUSED: ("source-dies",),
+    Flaw.NO_ROOM_UNSEEN: ("disk-full",),
+}
+
+
+def told(names: tuple[str, ...], flaw: Flaw | None = None) -> list[ScenarioResult]:
+    return [one.result for one in run_scenarios(chosen(names), sim_world(flaw), scaled=lambda seconds: seconds)]
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
+def test_a_node_that_keeps_the_contract_passes(scenario: Scenario) -> None:
+    [result] = told((scenario.name,))
+    assert result.outcome is Outcome.PASSED, result.detail
+    assert result.boots > 0
+
+
+def test_every_flaw_is_listed() -> None:
+    assert set(FAILS) == set(Flaw)
+
+
+@pytest.mark.parametrize("flaw", Flaw)
+def test_a_broken_promise_is_seen(flaw: Flaw) -> None:
+    results = told(FAILS[flaw], flaw)
+    assert {result.name: result.outcome for result in results} == dict.fromkeys(FAILS[flaw], Outcome.FAILED)
+    assert all(result.detail for result in results)
+
+
+def test_every_scenario_can_fail() -> None:
+    assert {name for names in FAILS.values() for name in names} == {scenario.name for scenario in SCENARIOS}
+
+
+def test_the_seed_is_told_and_repeats_the_cuts() -> None:
+    [first], [second] = told(("power-cuts",)), told(("power-cuts",))
+    assert first.detail.startswith("seed 7, 10 cuts")
+    assert first.boots == second.boots == 11

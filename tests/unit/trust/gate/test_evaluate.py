@@ -1,0 +1,190 @@
+"""The gate as a pure function: no spoilt set passes, nothing that is attached can make it fall over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from imagekit.base.errors import ConfigError
+from imagekit.oci.reference import Digest
+from imagekit.trust.evidence.statement import TEST_RESULT_TYPE, Statement
+from imagekit.trust.gate.evaluate import evaluate
+from imagekit.trust.gate.model import Decision, Evidence, GateClosedError, Item, Status
+from imagekit.trust.sign.trust import Problem, Reading
+from tests.support.release import DIGEST, IMAGE, NOW, SUITE, dated, evidence, item, policy, statements, trust
+
+NAMES = tuple(statements())
+GOOD = {name: item(by, says, at=dated(name)) for name, (by, says) in statements().items()}
+OTHER = Digest.of(b"another image")
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One statement before it is signed."""
+
+    by: str
+    says: Statement
+    at: datetime | None
+
+    def item(self) -> Item:
+        return item(self.by, self.says, at=self.at)
+
+
+def damaged(good: Item) -> Item:
+    return replace(good, reading=Reading(statement=None, problem=Problem.DAMAGED, reason="damaged"))
+
+
+# Each takes a good piece and gives one that must not count, or None for none at all.
+SPOILS: dict[str, Callable[[Piece], Piece | None]] = {
+    "left out": lambda piece: None,
+    "signed by a stranger": lambda piece: replace(piece, by="eve"),
+    "signed by somebody trusted for something else": lambda piece: replace(
+        piece, by="promoter" if piece.by == "ours" else "ours"
+    ),
+    "about another digest": lambda piece: replace(piece, says=replace(piece.says, subject=OTHER)),
+    "of another type": lambda piece: replace(piece, says=replace(piece.says, predicate_type="urn:other")),
+    "of tomorrow": lambda piece: replace(piece, at=NOW + timedelta(days=1)),
+    "of last year": lambda piece: replace(piece, at=NOW - timedelta(days=400)) if piece.by == "ours" else None,
+    "saying nothing": lambda piece: (
+        replace(piece, says=replace(piece.says, predicate={})) if piece.says.predicate else None
+    ),
+}
+
+
+def decide(items: list[Item], now: datetime = NOW) -> Decision:
+    return evaluate(
+        policy(), "prod", Evidence(digest=DIGEST, image=IMAGE, items=tuple(items), suites={IMAGE: SUITE}), now
+    )
+
+
+def test_good_set_passes() -> None:
+    decision = evaluate(policy(), "prod", evidence(), NOW)
+    assert decision.unsatisfied == ()
+    assert decision.passed
+    assert {finding.status for finding in decision.findings} == {Status.SATISFIED}
+    assert len(decision.sources) == 8
+    decision.demand()
+
+
+@given(st.permutations(list(GOOD.values())))
+@settings(max_examples=20, deadline=None)
+def test_order_does_not_matter(items: list[Item]) -> None:
+    assert decide(items).passed
+
+
+@given(st.dictionaries(st.sampled_from(NAMES), st.sampled_from(sorted(SPOILS)), min_size=1))
+@settings(max_examples=150, deadline=None)
+def test_no_spoilt_set_passes(spoilt: dict[str, str]) -> None:
+    items = []
+    for name, (by, says) in statements().items():
+        piece: Piece | None = Piece(by, says, dated(name))
+        if name in spoilt and piece is not None:
+            piece = SPOILS[spoilt[name]](piece)
+        items += [piece.item()] if piece is not None else []
+    decision = decide(items)
+    assert not decision.passed
+    with pytest.raises(GateClosedError, match="may not enter prod"):
+        decision.demand()
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("spoil", sorted(SPOILS))
+def test_each_piece_is_needed(name: str, spoil: str) -> None:
+    by, says = statements()[name]
+    changed = SPOILS[spoil](Piece(by, says, dated(name)))
+    others = [each for other, each in GOOD.items() if other != name]
+    assert not decide([*others, *([changed.item()] if changed is not None else [])]).passed
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_damaged_piece_is_as_good_as_none(name: str) -> None:
+    assert not decide([damaged(each) if other == name else each for other, each in GOOD.items()]).passed
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+def keys_of(value: Any) -> list[tuple[str | int, ...]]:
+    """Every place in a JSON value."""
+    found: list[tuple[str | int, ...]] = []
+    entries = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, inner in entries:
+        found += [(key,), *((key, *rest) for rest in keys_of(inner))]
+    return found
+
+
+def put(value: Any, place: tuple[str | int, ...], new: Any) -> Any:
+    """A copy with another value at one place."""
+    if not place:
+        return new
+    key, *rest = place
+    if isinstance(value, list):
+        return [put(each, tuple(rest), new) if index == key else each for index, each in enumerate(value)]
+    return {name: put(each, tuple(rest), new) if name == key else each for name, each in value.items()}
+
+
+@given(st.data())
+@settings(max_examples=200, deadline=None)
+def test_any_value_anywhere_gives_an_answer(data: st.DataObject) -> None:
+    """Signed rubbish at any place of any predicate: an answer, never an exception."""
+    name = data.draw(st.sampled_from([each for each in NAMES if statements()[each][1].predicate]))
+    by, says = statements()[name]
+    place = data.draw(st.sampled_from(keys_of(says.predicate)))
+    bad = replace(says, predicate=put(says.predicate, place, data.draw(JSON)))
+    others = [each for other, each in GOOD.items() if other != name]
+    assert decide([*others, item(by, bad, at=dated(name))]).findings
+
+
+@given(st.data())
+@settings(max_examples=60, deadline=None)
+def test_no_outcome_but_passed_is_passed(data: st.DataObject) -> None:
+    by, says = statements()["tests"]
+    kind = data.draw(st.sampled_from(["checks", "scenarios"]))
+    index = data.draw(st.integers(0, 1))
+    outcome = data.draw(st.text(max_size=9).filter(lambda text: text != "passed") | st.none() | st.just(["passed"]))
+    bad = replace(says, predicate=put(says.predicate, (kind, index, "outcome"), outcome))
+    others = [each for other, each in GOOD.items() if other != "tests"]
+    assert not decide([*others, item(by, bad)]).passed
+
+
+@given(st.sampled_from(NAMES), st.text(min_size=1, max_size=20), JSON)
+@settings(max_examples=60, deadline=None)
+def test_strangers_change_nothing(name: str, key: str, value: Any) -> None:
+    says = statements()[name][1]
+    stranger = item("eve", replace(says, predicate={**says.predicate, key: value}))
+    assert decide([*GOOD.values(), stranger]).passed
+
+
+def test_time_alone_closes_the_gate_again() -> None:
+    items = list(GOOD.values())
+    opened = [day for day in range(-30, 60) if decide(items, NOW + timedelta(days=day)).passed]
+    assert opened == list(range(-1, 14))
+
+
+def test_unknown_channel_is_a_mistake_of_the_caller() -> None:
+    with pytest.raises(ConfigError, match="knows no channel 'produciton'"):
+        evaluate(policy(), "produciton", evidence(), NOW)
+
+
+def test_nothing_asked_for_is_not_passed() -> None:
+    empty = Decision(reference="r", digest=DIGEST, channel="prod", policy=OTHER, at=NOW, findings=())
+    assert not empty.passed
+    with pytest.raises(GateClosedError, match="nothing was asked for"):
+        empty.demand()
+
+
+def test_key_is_read_once_and_for_all() -> None:
+    reading = trust().read(b"rubbish")
+    assert (reading.problem, reading.key, reading.statement) == (Problem.DAMAGED, None, None)
+    assert GOOD["tests"].reading.statement is not None
+    assert GOOD["tests"].reading.statement.predicate_type == TEST_RESULT_TYPE

@@ -1,0 +1,129 @@
+"""The key folder: made once, closed to others, never opened with a wrong password."""
+
+from __future__ import annotations
+
+import base64
+import json
+import stat
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+
+from imagekit.oci.reference import Digest
+from imagekit.trust.evidence.statement import signature_statement
+from imagekit.trust.sign.interface import KeyFileError
+from imagekit.trust.sign.keyfile import decrypted_key, encrypted_key
+from imagekit.trust.sign.keys import PASSWORD_VARIABLE, KeyStore
+from tests.support.images import key
+
+STATEMENT = signature_statement(Digest.of(b"image"))
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_pair_is_made_on_first_use_and_kept(tmp_path: Path) -> None:
+    store = KeyStore(tmp_path / "keys", environ={})
+    bundle = store.signer().sign(STATEMENT)
+    content = store.private_path.read_bytes()
+    assert KeyStore(tmp_path / "keys", environ={}).verifier().verify(bundle) == STATEMENT
+    assert KeyStore(tmp_path / "keys", environ={}).signer() is not None
+    assert store.private_path.read_bytes() == content
+    assert (mode(store.private_path), mode(store.password_path), mode(store.public_path)) == (0o600, 0o600, 0o644)
+    assert mode(store.folder) == 0o700
+    assert len(list(store.folder.iterdir())) == 3
+
+
+def test_password_of_the_environment_is_not_written_down(tmp_path: Path) -> None:
+    store = KeyStore(tmp_path, environ={PASSWORD_VARIABLE: "correct horse"})
+    store.signer()
+    assert not store.password_path.exists()
+    with pytest.raises(KeyFileError, match="no password for"):
+        KeyStore(tmp_path, environ={}).signer()
+
+
+@pytest.mark.parametrize("wrong", ["Tr0ub4dor", "correct horse "], ids=["other", "longer"])
+def test_wrong_password(tmp_path: Path, wrong: str) -> None:
+    KeyStore(tmp_path, environ={PASSWORD_VARIABLE: "correct horse"}).signer()
+    with pytest.raises(KeyFileError, match="the password is wrong") as caught:
+        KeyStore(tmp_path, environ={PASSWORD_VARIABLE: wrong}).signer()
+    assert caught.value.exit_code == 2
+    assert wrong not in str(caught.value) + caught.value.hint
+
+
+def test_empty_password(tmp_path: Path) -> None:
+    with pytest.raises(KeyFileError, match="is empty"):
+        KeyStore(tmp_path, environ={PASSWORD_VARIABLE: ""}).signer()
+    assert not (tmp_path / "cosign.key").exists()
+
+
+@pytest.mark.parametrize("name", ["cosign.key", "cosign.password"])
+@pytest.mark.parametrize("open_to", [0o640, 0o604, 0o620])
+def test_files_open_to_others_are_refused(tmp_path: Path, name: str, open_to: int) -> None:
+    KeyStore(tmp_path, environ={}).signer()
+    (tmp_path / name).chmod(open_to)
+    with pytest.raises(KeyFileError, match="may be read by others") as caught:
+        KeyStore(tmp_path, environ={}).signer()
+    assert "chmod 600" in caught.value.hint
+
+
+def test_half_a_pair(tmp_path: Path) -> None:
+    store = KeyStore(tmp_path, environ={})
+    store.signer()
+    public = store.public_path.read_bytes()
+    store.public_path.unlink()
+    store.signer()
+    assert store.public_path.read_bytes() == public
+    store.private_path.unlink()
+    with pytest.raises(KeyFileError, match="its private key"):
+        store.signer()
+
+
+def test_verifier_makes_nothing(tmp_path: Path) -> None:
+    with pytest.raises(KeyFileError, match=r"cosign\.pub"):
+        KeyStore(tmp_path / "keys", environ={}).verifier()
+    assert not (tmp_path / "keys").exists()
+
+
+def test_two_at_once_end_with_one_pair(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        bundles = list(pool.map(lambda _: KeyStore(tmp_path, environ={}).signer().sign(STATEMENT), range(4)))
+    for bundle in bundles:
+        assert KeyStore(tmp_path, environ={}).verifier().verify(bundle) == STATEMENT
+
+
+def test_form_is_that_of_cosign() -> None:
+    lines = encrypted_key(key(), b"pass").decode().splitlines()
+    assert lines[0] == "-----BEGIN ENCRYPTED SIGSTORE PRIVATE KEY-----"
+    fields = json.loads(base64.b64decode("".join(lines[1:-1])))
+    assert fields["kdf"]["name"] == "scrypt"
+    assert fields["kdf"]["params"] == {"N": 65536, "r": 8, "p": 1}
+    assert fields["cipher"]["name"] == "nacl/secretbox"
+
+
+def test_encrypted_pkcs8_is_read_too() -> None:
+    pem = key().private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.BestAvailableEncryption(b"pass"),
+    )
+    assert decrypted_key(pem, b"pass", "k").public_key() == key().public_key()
+    with pytest.raises(KeyFileError, match="cannot open k"):
+        decrypted_key(pem, b"wrong", "k")
+
+
+@pytest.mark.parametrize("damage", [lambda pem: pem[:200], lambda pem: pem.replace(b"A", b"B"), lambda pem: b""])
+def test_damaged_key_file_is_named(damage) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(KeyFileError, match="my-key"):
+        decrypted_key(damage(encrypted_key(key(), b"pass")), b"pass", "my-key")
+
+
+def test_unencrypted_key_is_refused() -> None:
+    pem = key().private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    with pytest.raises(KeyFileError, match="no encrypted private key"):
+        decrypted_key(pem, b"pass", "k")
