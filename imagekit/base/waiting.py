@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from imagekit.base.errors import ToolError
 from imagekit.base.log import progress
@@ -16,6 +16,22 @@ _TELL_EVERY = 4.0
 
 class DeadlineError(ToolError):
     """What was awaited did not come in time."""
+
+
+class Limit(Protocol):
+    """How long to wait: a `Deadline`, or something that also looks at what is waited for."""
+
+    @property
+    def seconds(self) -> float:
+        """The whole time that is given."""
+
+    @property
+    def remaining(self) -> float:
+        """Seconds left, never below zero."""
+
+    @property
+    def passed(self) -> bool:
+        """Whether waiting ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +59,7 @@ class Deadline:
 
 def wait_until(
     probe: Callable[[], T | bool | None],
-    deadline: Deadline,
+    deadline: Limit,
     *,
     what: str,
     every: float = 0.1,

@@ -16,7 +16,6 @@ from imagekit.artifact.programs import busybox, find
 from imagekit.artifact.seed import fast_overlay
 from imagekit.base import process
 from imagekit.base.log import step
-from imagekit.base.waiting import Deadline
 from imagekit.machine import libvirt as hypervisor
 from imagekit.machine import ssh
 from imagekit.machine.accel import Acceleration, acceleration
@@ -41,6 +40,7 @@ from imagekit.machine.folder import owned_folder
 from imagekit.machine.identity import NodeKeys, fresh_keys, node_identity, seed_disk
 from imagekit.machine.interface import BootRecord, Road, VmShape
 from imagekit.machine.machine import NodeMachine
+from imagekit.machine.patience import Patience
 from imagekit.machine.ports import reserved_port
 from imagekit.machine.profile import DirectKernel, Profile, load_profile, profile_name
 from imagekit.machine.watch import awaited, empty_log, explained, watcher
@@ -107,8 +107,12 @@ def _running(
         if request.forwards:
             hypervisor.check_may_relay(domain.name)
         watch = watcher(domain.name, handle, console)
-        deadline = Deadline.after(speed.scaled(request.limit or _LIMITS[request.road]))
-        with BannerProbe(port) as probe:
+        deadline = Patience(
+            speed.scaled(request.limit or _LIMITS[request.road]),
+            lambda: hypervisor.cpu_seconds(handle),
+            lambda: console.size,
+        )
+        with BannerProbe(port, console.log) as probe:
             awaited(probe.poll, deadline, watch, console, f"the SSH banner of {domain.name}")
         banner = process.now() - begun
         with explained(console):

@@ -89,7 +89,8 @@ def install_by_agent(request: InstallRequest) -> AgentDisk:
             begun = process.now()
             with boot(_live(request, disk)) as machine:
                 seconds = _install(machine, request, keys)
-                machine.run("sync; systemctl --no-block poweroff")
+                machine.run("sync")
+                machine.order("poweroff")
                 machine.wait_off(limit=120.0)
             told.note = f"{process.now() - begun:.0f} s, {seconds:.0f} of them the agent's"
         keep_keys(keys, folder / "keys.json")

@@ -69,6 +69,20 @@ class NodeMachine:
         deadline = Deadline.after(self.boot.scaled(limit))
         awaited(lambda: not self.running, deadline, lambda: None, self._console, f"{self.name} to go off")
 
+    def order(self, verb: str) -> None:
+        """Tell systemd to ``reboot`` or ``poweroff``, whatever inhibits it; returns when the order is taken.
+
+        Raises `BootFailedError` with systemd's answer when it is not. Kairos's stage reconcile inhibits a shutdown five
+        minutes after boot and then every hour, and systemd 257 heeds that for root too.
+        """
+        command = f"systemctl --no-block --check-inhibitors=no {verb}"
+        try:
+            done = ssh.run_as_root(self.ssh, command, timeout=60.0)
+        except ConnectionLostError:
+            return  # the node was quicker than its answer; what it does is seen on the console
+        if done.returncode != 0:
+            raise BootFailedError(f"{self.name} did not take the order: {command}", hint=done.stderr.strip()[-500:])
+
     def console_matches(self) -> list[ConsoleMatch]:
         """Every line of the console so far that the pattern table knows."""
         self._console.poll()

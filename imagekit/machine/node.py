@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -13,7 +12,7 @@ from imagekit.artifact.programs import find
 from imagekit.base import process
 from imagekit.base.errors import ToolError
 from imagekit.base.log import step
-from imagekit.base.waiting import Deadline
+from imagekit.base.waiting import Limit
 from imagekit.machine import libvirt as hypervisor
 from imagekit.machine import ssh
 from imagekit.machine.accel import acceleration
@@ -26,6 +25,7 @@ from imagekit.machine.folder import owned_folder
 from imagekit.machine.hardware import NodeHardware, NodeRequest
 from imagekit.machine.interface import BootPhase, BootRecord, SshTarget
 from imagekit.machine.machine import NodeMachine
+from imagekit.machine.patience import Patience
 from imagekit.machine.phases import boot_phases
 from imagekit.machine.ports import reserved_port
 from imagekit.machine.power import Power
@@ -99,6 +99,7 @@ class InstalledNode(NodeMachine):
         self._media = request.media
         self._asked = 0.0
         self._before = 0
+        self._mark = 0
         self._cpu_before = 0.0
         self._key_at = 0.0
 
@@ -111,6 +112,7 @@ class InstalledNode(NodeMachine):
         """Switch it on, with other `media` from now on if given; `wait_boot` waits for the login."""
         self._media = self._media if media is None else media
         self._asked, self._before, self._cpu_before = process.now(), self._starts.poll(), 0.0
+        self._mark = self._console.size
         self._power.on(self._hardware.xml(self._disks.disks(), self._media, self._console.log))
         if self._request.forwards:
             hypervisor.check_may_relay(self.name)
@@ -134,31 +136,28 @@ class InstalledNode(NodeMachine):
 
     def reboot(
         self,
-        command: str = "systemctl reboot",
         *,
         limit: float = BOOT_LIMIT,
         down_limit: float = DOWN_LIMIT,
         boots: int = 1,
         through_crashes: bool = False,
     ) -> BootRecord:
-        """Let the node restart by a command of its own, and wait for the login after it; raises as `wait_boot`.
+        """Let the node restart, and wait for the login after it; raises as `ask_restart` and `wait_boot`.
 
-        `down_limit` is for the time until the new start; it includes the command's own work.
+        `down_limit` is for the time until the new start.
         """
-        self.ask_restart(command)
+        self.ask_restart()
         self.wait_restart(limit=down_limit)
         return self.wait_boot(limit=limit, boots=boots, through_crashes=through_crashes)
 
-    def ask_restart(self, command: str = "systemctl reboot") -> None:
-        """Start a command on the node that will restart it; returns at once. Raises `BootFailedError` if it cannot."""
+    def ask_restart(self) -> None:
+        """Tell the node to restart; returns when it took the order. Raises `BootFailedError` when it does not."""
         self.expect_restart()
-        done = self.run(f"systemd-run --quiet --collect -- sh -c {shlex.quote(command)}")
-        if done.returncode != 0:
-            raise BootFailedError(f"{self.name} did not start: {command}", hint=done.stderr.strip()[-500:])
+        self.order("reboot")
 
     def expect_restart(self) -> None:
         """From now on a restart is awaited and its time is taken; for restarts that nobody asks for."""
-        self._asked, self._before = process.now(), self._starts.poll()
+        self._asked, self._before, self._mark = process.now(), self._starts.poll(), self._console.size
         self._cpu_before = self._power.cpu_seconds()
 
     def wait_restart(self, *, limit: float = DOWN_LIMIT) -> None:
@@ -172,7 +171,7 @@ class InstalledNode(NodeMachine):
 
     def shutdown(self, *, limit: float = DOWN_LIMIT) -> None:
         """Let the guest switch itself off, and wait until it has."""
-        self.run("systemctl --no-block poweroff")
+        self.order("poweroff")
         self.wait_off(limit=limit)
 
     def wait_off(self, *, limit: float = DOWN_LIMIT) -> None:
@@ -216,8 +215,9 @@ class InstalledNode(NodeMachine):
         awaited(seen, self._deadline(limit), watch, self._console, f"{pattern!r} on the console of {self.name}")
         return lines[0]
 
-    def _deadline(self, limit: float) -> Deadline:
-        return Deadline.after(self._hardware.speed.scaled(limit))
+    def _deadline(self, limit: float) -> Limit:
+        seconds = self._hardware.speed.scaled(limit)
+        return Patience(seconds, self._power.cpu_seconds, lambda: self._console.size)
 
     def _must_be_off(self) -> None:
         if self.running:
@@ -249,11 +249,11 @@ class InstalledNode(NodeMachine):
             self._key_at = process.now()
             self._power.press_enter()
 
-    def _log_in(self, deadline: Deadline, watch: Callable[[], None], through: bool) -> float:
+    def _log_in(self, deadline: Limit, watch: Callable[[], None], through: bool) -> float:
         """Connect; returns when the banner came. Between banner and login a node may restart if `through`."""
         while True:
             count = self._starts.count
-            with BannerProbe(self.ssh.port) as probe:
+            with BannerProbe(self.ssh.port, self._console.log, self._mark) as probe:
                 awaited(probe.poll, deadline, watch, self._console, f"the SSH banner of {self.name}")
             banner_at = process.now()
             try:

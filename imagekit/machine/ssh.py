@@ -17,7 +17,7 @@ from pathlib import Path
 from imagekit.base import process
 from imagekit.base.errors import ToolError
 from imagekit.base.process import Completed
-from imagekit.base.waiting import Deadline, wait_until
+from imagekit.base.waiting import Deadline, Limit, wait_until
 from imagekit.machine.errors import ConnectionLostError
 from imagekit.machine.interface import SshTarget
 from imagekit.machine.keys import KeyPair
@@ -69,7 +69,7 @@ def ssh_config(target: SshTarget, control: Path) -> str:
 
 
 @contextmanager
-def session(target: SshTarget, deadline: Deadline, watch: Callable[[], None]) -> Iterator[None]:
+def session(target: SshTarget, deadline: Limit, watch: Callable[[], None]) -> Iterator[None]:
     """Log in and keep the connection open for the block; `watch` raises when the machine cannot answer any more.
 
     Raises `ConnectionLostError` with ssh's own words after three logins that were denied, or at the deadline.

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from imagekit.base.waiting import Deadline, DeadlineError, wait_until
+from imagekit.base.waiting import DeadlineError, Limit, wait_until
 from imagekit.machine import libvirt as hypervisor
 from imagekit.machine.console import Console, ConsoleMatch, Severity
 from imagekit.machine.errors import BootFailedError
@@ -64,9 +64,7 @@ def ended(name: str, console: Console) -> BootFailedError:
     )
 
 
-def awaited(
-    probe: Callable[[], bool], deadline: Deadline, watch: Callable[[], None], console: Console, what: str
-) -> None:
+def awaited(probe: Callable[[], bool], deadline: Limit, watch: Callable[[], None], console: Console, what: str) -> None:
     """Wait until `probe` says yes, watching; raises `BootFailedError` with the console's end at the deadline."""
 
     def seen() -> bool:

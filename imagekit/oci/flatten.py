@@ -102,7 +102,7 @@ class _Merge:
         return _Sheet(self)
 
     def make_folders(self, asked: Mapping[str, int]) -> None:
-        """Folders that no layer names, root's: those `asked` for, and the parents, as unpacking makes them, 0755."""
+        """Folders that no layer names, root's: those `asked` for, and the parents of what is there (0755)."""
         taken, missing = self.above.taken, set[str]()
         lacking = [path for path in asked if path not in taken and taken.get(_parent(path)) is not False]
         for each in (*taken, *(f"{path}/" for path in lacking)):
