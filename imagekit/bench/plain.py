@@ -89,7 +89,7 @@ def boot_plain(image: Reference, shape: VmShape, harness: Path, scratch: Path, u
         )
         watch = _watcher(handle, console)
         deadline = Deadline.after(speed.scaled(_LIMIT))
-        with BannerProbe(port) as probe:
+        with BannerProbe(port, console.log) as probe:
             wait_until(lambda: watch() or probe.poll(), deadline, what="the SSH banner of the reference image")
         stack.enter_context(ssh.session(target, deadline, watch))
         found = PlainBoot(seconds_to_ssh=process.now() - begun, cpu_seconds=hypervisor.cpu_seconds(handle))
