@@ -9,6 +9,8 @@ import http.client
 import json
 import re
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Self
 from urllib.parse import urlencode
 
@@ -92,11 +94,11 @@ class Registry:
             raise MissingObjectError(f"{self.address}/{repository} has no manifest {name}")
         return found
 
-    def find_manifest(self, repository: str, name: str | Digest) -> Manifest | None:
-        """As `manifest`; None when the registry does not have it."""
+    def find_manifest(self, repository: str, name: str | Digest, *, limit: int = MANIFEST_LIMIT) -> Manifest | None:
+        """As `manifest`; None when the registry does not have it. Raises `TooLargeError` above `limit` bytes."""
         where = f"manifest {name} of {self.address}/{repository}"
         path = f"/v2/{repository}/manifests/{name}"
-        raw = self._read(path, repository, where, limit=MANIFEST_LIMIT, accept=", ".join(MANIFEST_TYPES))
+        raw = self._read(path, repository, where, limit=limit, accept=", ".join(MANIFEST_TYPES))
         if raw is None:
             return None
         wanted = name if isinstance(name, Digest) else Digest(name) if ":" in name else None
@@ -162,13 +164,21 @@ class Registry:
 
     def tags(self, repository: str) -> tuple[str, ...]:
         """All tags of a repository; none when the repository does not exist."""
+        return self.tags_at(repository)[0]
+
+    def tags_at(self, repository: str) -> tuple[tuple[str, ...], datetime]:
+        """All tags of a repository, and when that was (UTC) by the registry's clock.
+
+        Without a Date header, which RFC 9110 wants of every server with a clock, the clock of this host is taken.
+        """
         found: list[str] = []
-        for page in self._pages(f"/v2/{repository}/tags/list", repository, f"tags of {repository}"):
+        dates: list[datetime] = []
+        for page in self._pages(f"/v2/{repository}/tags/list", repository, f"tags of {repository}", dates):
             tags = page.get("tags") or []
             if not isinstance(tags, list):
                 raise MalformedError(f"registry {self.address}: the tag list of {repository} is no list")
             found += [str(tag) for tag in tags]
-        return tuple(found)
+        return tuple(found), dates[0] if dates else datetime.now(UTC)
 
     def listed_referrers(self, repository: str, digest: Digest) -> tuple[Descriptor, ...] | None:
         """What the referrers API lists for a digest; None when the registry does not have that API."""
@@ -251,14 +261,19 @@ class Registry:
         if answer.status not in (200, 404):
             raise RegistryError(f"registry {self.address}: GET {target.path}: {said(answer, self.wire.patience)}")
 
-    def _pages(self, path: str, repository: str, what: str) -> Iterator[dict[str, object]]:
-        """Each page of a listing, as far as its Link headers lead on this registry; nothing for 404."""
+    def _pages(
+        self, path: str, repository: str, what: str, dates: list[datetime] | None = None
+    ) -> Iterator[dict[str, object]]:
+        """Each page of a listing, as far as its Link headers lead on this registry; nothing for 404.
+
+        `dates` is given the registry's clock at each page.
+        """
         target: Target | None = self.wire.target(path)
         left = _LISTING_LIMIT
         for _ in range(_PAGES):
             if target is None:
                 return
-            page, size, target = self._page(target, repository, what)
+            page, size, target = self._page(target, repository, what, dates if dates is not None else [])
             left -= size
             if left < 0:
                 raise TooLargeError(f"registry {self.address}: {what}: more than {_LISTING_LIMIT >> 20} MiB of names")
@@ -267,10 +282,13 @@ class Registry:
             yield page
         raise RegistryError(f"registry {self.address}: {what}: more than {_PAGES} pages")
 
-    def _page(self, target: Target, repository: str, what: str) -> tuple[dict[str, object] | None, int, Target | None]:
+    def _page(
+        self, target: Target, repository: str, what: str, dates: list[datetime]
+    ) -> tuple[dict[str, object] | None, int, Target | None]:
         def work() -> tuple[bytes | None, str]:
             with self.wire.exchange("GET", target, scope=repository) as answer:
                 self._demand_found(answer, target)
+                dates.extend(_date(answer.headers.get("Date", "")))
                 raw = read_small(answer, self.wire.patience, limit=_PAGE_LIMIT, what=f"{what} at {self.address}")
                 return raw if answer.status == 200 else None, answer.headers.get("Link", "")
 
@@ -290,3 +308,12 @@ class Registry:
         if target.place != self.wire.place:
             raise InsecureAddressError(f"registry {self.address} continues a listing at {target.place}")
         return target
+
+
+def _date(header: str) -> list[datetime]:
+    """The moment in a Date header (RFC 9110, in GMT); none when there is no such moment."""
+    try:
+        found = parsedate_to_datetime(header)
+        return [found.replace(tzinfo=found.tzinfo or UTC).astimezone(UTC)]
+    except (ValueError, TypeError, OverflowError):
+        return []

@@ -1,11 +1,34 @@
-"""Version tags are given once: the last step of a publish and of a promotion."""
+"""Version tags are given once: the last step of a publish and of a promotion.
+
+Names that the tool or the registry's clients use themselves are never given as a version.
+"""
 
 from __future__ import annotations
+
+import re
 
 from imagekit.base.errors import ConfigError
 from imagekit.oci.reference import Reference
 from imagekit.registry.client import Registry
 from imagekit.registry.errors import AccessDeniedError, RegistryError, TagExistsError, VerificationError
+
+# imagekit's own (claims of the lock, `imagekit-claim-*`), and ALGORITHM-HEX, the distribution specification's names for
+# lists of referrers, under which cosign's older .sig and .att are, too. Some registries fold case.
+_RESERVED = re.compile(r"(?:imagekit-|(?:sha256|sha384|sha512|blake3)-).*", re.IGNORECASE)
+
+
+def is_reserved(tag: str) -> bool:
+    """Whether a tag is one that registries, their clients and imagekit use themselves."""
+    return _RESERVED.fullmatch(tag) is not None
+
+
+def demand_version_name(tag: str, where: str) -> None:
+    """Raise `ConfigError` naming `where` for a version that is called as reserved names are."""
+    if is_reserved(tag):
+        raise ConfigError(
+            f"{where}: {tag[:24]!r} begins as the names that registries and imagekit use themselves",
+            hint="Give the version another name, such as v1.2.3.",
+        )
 
 
 def demand_free(target: Reference, client: Registry) -> bool:
@@ -28,6 +51,7 @@ def give_tag(target: Reference, client: Registry) -> None:
     """
     if target.tag is None or target.digest is None:
         raise ConfigError(f"{target} does not name a tag and a digest")
+    demand_version_name(target.tag, target.name)
     if not demand_free(target, client):
         try:
             client.put_manifest(target.repository, client.manifest(target.repository, target.digest), target.tag)

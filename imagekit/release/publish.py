@@ -13,9 +13,9 @@ from imagekit.oci.manifest import Descriptor
 from imagekit.oci.reference import Digest, Reference
 from imagekit.registry.client import Registry
 from imagekit.registry.errors import NotPassedError, VerificationError
-from imagekit.registry.lock import CLAIM_PREFIX, locked, sweep_own
+from imagekit.registry.lock import locked, sweep_own
 from imagekit.registry.referrers import attach_bundle, list_referrers
-from imagekit.registry.tag import demand_free, give_tag
+from imagekit.registry.tag import demand_free, demand_version_name, give_tag
 from imagekit.registry.transfer import push_image
 from imagekit.trust.evidence.sbom import listed_components
 from imagekit.trust.evidence.statement import CYCLONEDX_TYPE, TEST_RESULT_TYPE, Statement, signature_statement
@@ -88,8 +88,7 @@ def publish_image(
 def _tag_of(reference: Reference) -> str:
     if reference.tag is None:
         raise ConfigError(f"{reference} has no tag to publish under", hint="Write HOST/repository:tag.")
-    if reference.tag.startswith((CLAIM_PREFIX, "sha256-")):
-        raise ConfigError(f"{reference.tag[:24]}... is a name that registries and imagekit use themselves")
+    demand_version_name(reference.tag, reference.name)
     return reference.tag
 
 

@@ -54,6 +54,8 @@ class RegistrySimulator:
     down_after: int | None = None
     # What a second write of a version tag (v*) is answered with: 412 by Harbor, 400 by ECR; 0 lets it move.
     immutable: int = 0
+    ahead: float = 0.0  # seconds by which the Date of each answer differs from the clock of this host
+    dated: bool = True  # whether answers have a Date
     more_pages: bool = False  # each page of the tag list says that there is another
     address: str = ""
     blobs: dict[str, dict[str, bytes]] = field(default_factory=dict)
@@ -243,6 +245,15 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:
         """The simulator keeps its own list."""
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """The registry's own clock."""
+        return super().date_time_string((time.time() if timestamp is None else timestamp) + self.world.ahead)
+
+    def send_header(self, keyword: str, value: str) -> None:
+        """All but the Date where the registry has none."""
+        if keyword != "Date" or self.world.dated:
+            super().send_header(keyword, value)
 
     def _serve(self) -> None:
         world, request = self.world, f"{self.command} {self.path}"

@@ -8,7 +8,7 @@ from imagekit.oci.reference import Reference
 from imagekit.registry.client import Registry
 from imagekit.registry.errors import MissingObjectError, VerificationError
 from imagekit.registry.lock import locked
-from imagekit.registry.tag import demand_free, give_tag
+from imagekit.registry.tag import demand_free, demand_version_name, give_tag
 from imagekit.registry.transfer import copy_image
 from imagekit.release.channel.desk import Desk
 from imagekit.release.channel.errors import MoveRefusedError, digest_of
@@ -78,6 +78,7 @@ def _version_of(client: Registry, image: Reference) -> str:
     version = client.labels(image.repository, digest_of(image)).get(VERSION_LABEL, "")
     if not version:
         raise ConfigError(f"{image} has no label {VERSION_LABEL}; what imagekit builds always has one")
+    demand_version_name(version, f"{image}: label {VERSION_LABEL}")
     return version
 
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from imagekit.base.errors import RefusedError
 from imagekit.oci.reference import Digest, Reference
 from imagekit.registry.client import Registry
-from imagekit.registry.lock import CLAIM_PREFIX
+from imagekit.registry.tag import is_reserved
 from imagekit.release.channel.desk import Desk
 from imagekit.release.channel.fleet import Node, runners
 from imagekit.release.channel.history import yanked
@@ -79,7 +79,7 @@ def _points(desk: Desk, channel: str, image: str, digest: Digest) -> bool:
 
 def _versions(desk: Desk, client: Registry, home: Reference, gone: set[Digest]) -> Iterator[Version]:
     for tag in client.tags(home.repository):
-        if tag.startswith((CLAIM_PREFIX, "sha256-")):
+        if is_reserved(tag):
             continue
         reference = home.tagged(tag)
         digest = client.resolve(reference)

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from imagekit.registry import lock
+from imagekit.registry.claim import CLAIM_PREFIX
 from imagekit.registry.client import Registry
 from imagekit.registry.errors import LockedError, RegistryError
+from imagekit.registry.hostlock import owner_of
 from imagekit.registry.lock import locked
 from tests.support.registry import RegistrySimulator
 
 
 def claims(world: RegistrySimulator) -> list[str]:
-    return [tag for tag in world.tags.get("x", {}) if tag.startswith(lock.CLAIM_PREFIX)]
+    return [tag for tag in world.tags.get("x", {}) if tag.startswith(CLAIM_PREFIX)]
 
 
 def test_claim_is_there_while_held_and_gone_after(world: RegistrySimulator, client: Registry, tmp_path: Path) -> None:
@@ -29,10 +30,10 @@ def test_claim_is_there_while_held_and_gone_after(world: RegistrySimulator, clie
 @pytest.mark.attack
 def test_a_refused_claim_is_tried_again_a_few_times(world: RegistrySimulator, client: Registry, tmp_path: Path) -> None:
     """Distribution 2.8 refuses it while another host writes the same blob for the first time."""
-    world.fail(f"PUT .*/manifests/{lock.CLAIM_PREFIX}", status=400, times=2)
+    world.fail(f"PUT .*/manifests/{CLAIM_PREFIX}", status=400, times=2)
     with locked(client, "x", tmp_path) as held:
         assert claims(world) == [held.tag]
-    world.fail(f"PUT .*/manifests/{lock.CLAIM_PREFIX}", status=400, times=9)
+    world.fail(f"PUT .*/manifests/{CLAIM_PREFIX}", status=400, times=9)
     with pytest.raises(RegistryError, match="status 400"), locked(client, "x", tmp_path):
         pass
     assert claims(world) == []
@@ -72,7 +73,7 @@ def test_other_repositories_are_free(client: Registry, tmp_path: Path) -> None:
 def leave_claim(client: Registry, folder: Path) -> None:
     """What a kill -9 leaves behind."""
     folder.mkdir(parents=True, exist_ok=True)
-    lock._write_claim(client, "x", lock._owner(folder))
+    lock._Host(client, "x", owner_of(folder))._write()
 
 
 def test_own_dead_claim_is_swept(world: RegistrySimulator, client: Registry, tmp_path: Path) -> None:
@@ -81,23 +82,12 @@ def test_own_dead_claim_is_swept(world: RegistrySimulator, client: Registry, tmp
         assert claims(world) == [held.tag]
 
 
-@pytest.mark.parametrize(("hours", "free"), [(0.5, False), (2, True)])
-def test_foreign_dead_claim_blocks_for_an_hour(
-    world: RegistrySimulator,
-    client: Registry,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    hours: float,
-    free: bool,
+@pytest.mark.parametrize(("minutes", "free"), [(30, False), (50, False), (61, True), (120, True)])
+def test_foreign_dead_claim_blocks_for_an_hour_of_the_registry_s_clock(
+    world: RegistrySimulator, client: Registry, tmp_path: Path, minutes: int, free: bool
 ) -> None:
-    class Earlier(datetime):
-        @classmethod
-        def now(cls, tz: object = None) -> datetime:  # type: ignore[override]  # only UTC is asked for
-            return datetime.now(UTC) - timedelta(hours=hours)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(lock, "datetime", Earlier)
-        leave_claim(client, tmp_path / "there")
+    leave_claim(client, tmp_path / "there")
+    world.ahead = minutes * 60
     if free:
         with locked(client, "x", tmp_path / "here", seconds=0.5) as held:
             assert claims(world) == [held.tag]

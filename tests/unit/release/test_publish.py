@@ -157,7 +157,7 @@ def test_a_warning_does_not_block_and_is_told(image: LayoutImage, client: Regist
     assert "1 warned" in {item.name: item.reason for item in done.verification.requirements}["tests"]
 
 
-@pytest.mark.parametrize("tag", [None, "imagekit-claim-x", "sha256-abc"])
+@pytest.mark.parametrize("tag", [None, "imagekit-claim-x", "sha256-abc", "SHA512-" + "a" * 64, "imagekit-next"])
 def test_names_that_cannot_be_given(image: LayoutImage, client: Registry, tag: str | None) -> None:
     with pytest.raises(ConfigError):
         publish(image, client, tag=tag)

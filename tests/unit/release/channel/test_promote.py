@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
 from imagekit.base.errors import ConfigError, ImagekitError
 from imagekit.oci.reference import Reference
 from imagekit.registry.errors import MissingObjectError, TagExistsError, VerificationError
+from imagekit.registry.transfer import push_image
 from imagekit.release.channel.errors import MoveRefusedError
-from imagekit.release.channel.promote import promote
+from imagekit.release.channel.promote import VERSION_LABEL, promote
 from imagekit.release.channel.rollback import rollback
 from imagekit.release.ledger.record import Action, LedgerError
 from imagekit.trust.gate.model import GateClosedError
 from tests.support.desk import IMAGE, Office
+from tests.support.images import write_image
 from tests.support.project import git
 from tests.unit.release.channel.conftest import Publish
 
@@ -63,6 +66,20 @@ def test_blobs_are_mounted_and_not_sent(office: Office, publish: Publish) -> Non
     received = office.simulator.received
     assert promote(office.desk(), source, "dev", image=IMAGE).sent_bytes == 0
     assert office.simulator.received - received < 2000  # the manifest and the claim of the lock
+
+
+@pytest.mark.parametrize(
+    "version", ["imagekit-claim-x", "Imagekit-Claim-x", "sha256-" + "a" * 64 + ".sig", "imagekit-x"]
+)
+def test_a_version_that_is_called_as_reserved_names_is_refused(office: Office, tmp_path: Path, version: str) -> None:
+    """D44: an image whose version label is the name of a claim was deleted as one after it had been promoted."""
+    image = write_image(tmp_path / "oci", labels={VERSION_LABEL: version})
+    with office.registry(office.simulator.address) as client:
+        push_image(image.layout, image.digest, office.source(image.digest), client)
+    before = office.simulator.snapshot()
+    with pytest.raises(ConfigError, match="use themselves"):
+        promote(office.desk(), office.source(image.digest), "dev", image=IMAGE)
+    assert office.simulator.snapshot() == before
 
 
 def test_a_tag_is_resolved_once(office: Office, publish: Publish) -> None:
