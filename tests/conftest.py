@@ -14,6 +14,7 @@ from imagekit.services.busy import URI
 from imagekit.services.dockerd import engine
 from imagekit.services.libvirtd import libvirt
 from tests.support.heartbeat import Heartbeat
+from tests.support.tiers import Tiers
 
 WORK = Path(__file__).parents[1] / ".imagekit"
 _NEEDS = {
@@ -30,6 +31,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[_stack] = ExitStack()
     config.stash[_lacking] = {}
     config.pluginmanager.register(Heartbeat(config), "imagekit-heartbeat")
+    config.pluginmanager.register(Tiers(), "imagekit-tiers")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

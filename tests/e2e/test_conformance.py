@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.vm, pytest.mark.registry, pytest.mark.online]
 _SECONDS = 10_800.0
 
 
-@pytest.mark.nightly
+@pytest.mark.nightly(minutes=45)
 @pytest.mark.parametrize("firmware", ["bios", "uefi"])
 def test_the_embedded_image_keeps_every_promise(clone: Clone, first: First, firmware: str) -> None:
     argv = clone.argv("conformance", IMAGE, "--firmware", firmware, "--format", "json")

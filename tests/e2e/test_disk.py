@@ -56,7 +56,10 @@ def test_a_pushed_disk_is_found_beside_its_image(clone: Clone, published: Refere
     assert verified.returncode == 0, verified.stdout + verified.stderr[-2000:]
 
 
-@pytest.mark.parametrize("firmware", ["bios", "uefi", "uefi-secure"])
+# UEFI with Secure Boot is also what test_secureboot.py starts at every change.
+@pytest.mark.parametrize(
+    "firmware", ["bios", *(pytest.param(name, marks=pytest.mark.nightly(minutes=2)) for name in ("uefi", "uefi-secure"))]
+)
 def test_the_disk_boots_to_the_active_image(clone: Clone, published: Reference, firmware: str) -> None:
     asked = "cat /run/cos/active_mode && kairos-agent state get boot"
     done = clone.imagekit("shell", IMAGE, "--road", "installed", "--firmware", firmware, "--", asked)

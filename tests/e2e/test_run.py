@@ -129,7 +129,11 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize("layer", BROKEN)
+# One layer at every change: the one nearest to a person's login. The others take a build and a boot each.
+@pytest.mark.parametrize(
+    "layer",
+    [pytest.param(name, marks=[] if name == "sssd" else pytest.mark.nightly(minutes=2)) for name in BROKEN],
+)
 def test_a_broken_layer_is_caught_by_its_own_suite(pristine: Clone, first: First, layer: str) -> None:
     path = pristine.root / "images" / layer / "Dockerfile"
     path.write_text(path.read_text() + BROKEN[layer])

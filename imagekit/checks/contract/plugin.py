@@ -62,13 +62,12 @@ class ConformancePlugin:
         self.session = Session.read(Path(path)) if path else None
         self.trips = self.session.trips if self.session else ()
         self._folder = folder
-        self._marks: tuple[str, ...] = ()
         self._read: Mapping[str, TripFacts] | None = None
 
-    def ask(self, trips: tuple[Trip, ...], marks: tuple[str, ...]) -> None:
-        """Where no session file names the trips: these, recorded on the way; every run of a check gets the marks."""
+    def ask(self, trips: tuple[Trip, ...]) -> None:
+        """Where no session file names the trips: these, recorded on the way."""
         if self.session is None:
-            self.trips, self._marks = trips, marks
+            self.trips = trips
 
     @property
     def facts(self) -> Mapping[str, TripFacts] | None:
@@ -132,7 +131,7 @@ class ConformancePlugin:
         for item in items:
             trip = _trip(item)
             needs = ("docker",) if trip is None or trip.road is Road.IMAGE else ("docker", "vm")
-            for mark in (*needs, *self._marks):
+            for mark in needs:
                 item.add_marker(mark)
 
     def _ours(self, path: Path) -> bool:

@@ -72,6 +72,6 @@ def test_kill_9_before_each_step_of_a_promotion(server: DockerRegistry, tmp_path
     kill_before(server, tmp_path, count(PROGRAMS.index(server.program), len(PROGRAMS)))
 
 
-@pytest.mark.nightly
+@pytest.mark.nightly(minutes=2)
 def test_kill_9_before_each_step_of_a_promotion_on_each_registry(server: DockerRegistry, tmp_path: Path) -> None:
     kill_before(server, tmp_path, count())

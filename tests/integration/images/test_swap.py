@@ -67,7 +67,7 @@ def layers(build: Build) -> list[str]:
     return list(json.loads(config)["rootfs"]["diff_ids"])
 
 
-@pytest.mark.nightly  # builds the image a second time
+@pytest.mark.nightly(minutes=7)  # builds the image a second time
 def test_base_and_framework_from_a_registry_give_the_same_layers(
     project: Project, registry: DockerRegistry, tmp_path: Path
 ) -> None:

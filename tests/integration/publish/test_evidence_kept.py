@@ -56,7 +56,7 @@ def test_what_six_write_at_once_is_all_there(server: DockerRegistry, client: Reg
     check_writers(server, client, tmp_path, 2)
 
 
-@pytest.mark.nightly
+@pytest.mark.nightly(minutes=2)
 def test_what_six_write_at_once_is_all_there_in_each_of_20_rounds(
     server: DockerRegistry, client: Registry, tmp_path: Path
 ) -> None:

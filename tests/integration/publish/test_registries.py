@@ -74,12 +74,12 @@ def test_kill_9_before_each_request_leaves_no_unproven_tag_and_a_rerun_completes
     check_kills(server, client, tmp_path, count(PROGRAMS.index(server.program), len(PROGRAMS)))
 
 
-@pytest.mark.nightly
+@pytest.mark.nightly(minutes=2)
 def test_kill_9_before_each_request_on_each_registry(server: DockerRegistry, client: Registry, tmp_path: Path) -> None:
     check_kills(server, client, tmp_path, count())
 
 
-@pytest.mark.nightly
+@pytest.mark.nightly(minutes=2)
 def test_kill_9_at_fifty_random_moments(server: DockerRegistry, client: Registry, tmp_path: Path) -> None:
     """Between requests too: while a blob is read, hashed, signed or waited for."""
     assert publisher(server, "first", tmp_path / "first").words[0] == "published"  # the server of forks starts too
@@ -138,7 +138,7 @@ def test_of_two_publishers_of_one_tag_exactly_one_wins(
     check_race(server, client, tmp_path, 6)
 
 
-@pytest.mark.nightly
+@pytest.mark.nightly(minutes=1)
 def test_of_eight_publishers_of_one_tag_exactly_one_wins(
     server: DockerRegistry, client: Registry, tmp_path: Path
 ) -> None:
@@ -152,7 +152,7 @@ def test_of_eight_publishers_of_one_tag_exactly_one_wins(
         assert str(client.resolve(Reference(server.address, REPOSITORY, f"v{number}"))) == winner
 
 
-@pytest.mark.nightly
+@pytest.mark.nightly(minutes=3)
 def test_of_two_publishers_exactly_one_wins_in_each_of_200_rounds(
     server: DockerRegistry, client: Registry, tmp_path: Path
 ) -> None:
