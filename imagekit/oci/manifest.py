@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from imagekit.base.errors import ConfigError
@@ -96,6 +96,14 @@ class Manifest:
             size=len(self.raw),
             artifact_type=self.artifact_type,
         )
+
+    @property
+    def listed(self) -> Descriptor:
+        """What a list of referrers says of this one: its artifact type (or its config's type) and its annotations.
+
+        https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-referrers
+        """
+        return replace(self.descriptor, annotations=self.annotations)
 
 
 def parse_manifest(raw: bytes, where: str) -> Manifest:

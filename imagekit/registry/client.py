@@ -7,36 +7,23 @@ from __future__ import annotations
 
 import http.client
 import json
-import re
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from typing import Self
 from urllib.parse import urlencode
 
 from imagekit.oci.errors import MalformedError
 from imagekit.oci.manifest import MANIFEST_LIMIT, MANIFEST_TYPES, Descriptor, Manifest, parse_manifest
 from imagekit.oci.reference import Digest, Reference
-from imagekit.registry.address import Target, target_of
+from imagekit.registry.address import Target
 from imagekit.registry.answer import read_small, said
 from imagekit.registry.blobs import BlobSource
 from imagekit.registry.credentials import Credentials, find_credentials
 from imagekit.registry.download import fetched
-from imagekit.registry.errors import (
-    DigestMismatchError,
-    InsecureAddressError,
-    MissingObjectError,
-    RegistryError,
-    TooLargeError,
-)
+from imagekit.registry.errors import DigestMismatchError, MissingObjectError, RegistryError, TooLargeError
+from imagekit.registry.listing import ReferrerList, referrers_of, tags_of
 from imagekit.registry.upload import uploaded
 from imagekit.registry.wire import Body, Patience, Wire
-
-_PAGE_LIMIT = 4 << 20
-# All pages of a listing, which stay in memory: half a million tags of 60 characters, ten an hour for five years.
-_LISTING_LIMIT = 32 << 20
-_PAGES = 1000
-_NEXT = re.compile(r'<([^>]*)>\s*;\s*rel="?next"?')
 
 
 class Registry:
@@ -55,7 +42,8 @@ class Registry:
         observe: Callable[[str, str], None] | None = None,
     ) -> None:
         self.address = address
-        self._without_referrers: set[str] = set()
+        self._without_referrers: dict[str, ReferrerList] = {}
+        self._written: set[str] = set()
         self.wire = Wire(
             address,
             credentials=credentials or find_credentials(address),
@@ -121,15 +109,19 @@ class Registry:
         except (ValueError, AttributeError, RecursionError):
             raise MalformedError(f"{where} is not valid JSON") from None
 
-    def put_manifest(self, repository: str, manifest: Manifest, tag: str | None = None) -> bool:
+    def put_manifest(self, repository: str, manifest: Manifest, tag: str | None = None) -> None:
         """Write a manifest under its digest, or under a tag.
 
-        Returns whether the registry says (by ``OCI-Subject``) that it lists the manifest as a referrer by itself.
+        The ``OCI-Subject`` of the answer is not believed: ECR sent it without listing the manifest
+        (https://github.com/sigstore/sigstore-js/pull/1183).
         """
         name = tag or str(manifest.digest)
         target = self.wire.target(f"/v2/{repository}/manifests/{name}")
+        if repository not in self._written:
+            self._written.add(repository)  # until now it may have had no list because it did not exist
+            self._without_referrers.pop(repository, None)
 
-        def work() -> bool:
+        def work() -> None:
             with self.wire.exchange(
                 "PUT",
                 target,
@@ -145,11 +137,10 @@ class Registry:
                 stored = answer.headers.get("Docker-Content-Digest", str(manifest.digest))
                 if stored != str(manifest.digest):
                     raise DigestMismatchError(
-                        f"registry {self.address} stored manifest {manifest.digest} as {stored[:80]}"
+                        f"registry {self.address} stored manifest {manifest.digest} as {stored[:80]!a}"
                     )
-                return answer.headers.get("OCI-Subject") is not None
 
-        return self.wire.retrying(f"writing manifest {name} of {repository}", work)
+        self.wire.retrying(f"writing manifest {name} of {repository}", work)
 
     def delete_manifest(self, repository: str, digest: Digest) -> bool:
         """Delete a manifest and its tags; False when the registry does not offer that (405 or 400)."""
@@ -171,26 +162,17 @@ class Registry:
 
         Without a Date header, which RFC 9110 wants of every server with a clock, the clock of this host is taken.
         """
-        found: list[str] = []
-        dates: list[datetime] = []
-        for page in self._pages(f"/v2/{repository}/tags/list", repository, f"tags of {repository}", dates):
-            tags = page.get("tags") or []
-            if not isinstance(tags, list):
-                raise MalformedError(f"registry {self.address}: the tag list of {repository} is no list")
-            found += [str(tag) for tag in tags]
-        return tuple(found), dates[0] if dates else datetime.now(UTC)
+        return tags_of(self.wire, repository)
 
-    def listed_referrers(self, repository: str, digest: Digest) -> tuple[Descriptor, ...] | None:
-        """What the referrers API lists for a digest; None when the registry does not have that API."""
-        if repository in self._without_referrers:
-            return None
-        where = f"referrers of {digest.short} in {repository}"
-        pages = list(self._pages(f"/v2/{repository}/referrers/{digest}", repository, where))
-        if not pages:
-            self._without_referrers.add(repository)
-            return None
-        indices = [parse_manifest(json.dumps(page).encode(), where) for page in pages]
-        return tuple(entry for index in indices for entry in index.children)
+    def listed_referrers(self, repository: str, digest: Digest) -> ReferrerList:
+        """What the referrers API lists for a digest; a repository without that API is asked once."""
+        known = self._without_referrers.get(repository)
+        if known is not None:
+            return known
+        found = referrers_of(self.wire, repository, digest)
+        if found.manner:
+            self._without_referrers[repository] = found
+        return found
 
     def has_blob(self, repository: str, digest: Digest) -> bool:
         """Whether the repository says that it has a blob (its content is not looked at)."""
@@ -260,60 +242,3 @@ class Registry:
     def _demand_found(self, answer: http.client.HTTPResponse, target: Target) -> None:
         if answer.status not in (200, 404):
             raise RegistryError(f"registry {self.address}: GET {target.path}: {said(answer, self.wire.patience)}")
-
-    def _pages(
-        self, path: str, repository: str, what: str, dates: list[datetime] | None = None
-    ) -> Iterator[dict[str, object]]:
-        """Each page of a listing, as far as its Link headers lead on this registry; nothing for 404.
-
-        `dates` is given the registry's clock at each page.
-        """
-        target: Target | None = self.wire.target(path)
-        left = _LISTING_LIMIT
-        for _ in range(_PAGES):
-            if target is None:
-                return
-            page, size, target = self._page(target, repository, what, dates if dates is not None else [])
-            left -= size
-            if left < 0:
-                raise TooLargeError(f"registry {self.address}: {what}: more than {_LISTING_LIMIT >> 20} MiB of names")
-            if page is None:
-                return
-            yield page
-        raise RegistryError(f"registry {self.address}: {what}: more than {_PAGES} pages")
-
-    def _page(
-        self, target: Target, repository: str, what: str, dates: list[datetime]
-    ) -> tuple[dict[str, object] | None, int, Target | None]:
-        def work() -> tuple[bytes | None, str]:
-            with self.wire.exchange("GET", target, scope=repository) as answer:
-                self._demand_found(answer, target)
-                dates.extend(_date(answer.headers.get("Date", "")))
-                raw = read_small(answer, self.wire.patience, limit=_PAGE_LIMIT, what=f"{what} at {self.address}")
-                return raw if answer.status == 200 else None, answer.headers.get("Link", "")
-
-        raw, link = self.wire.retrying(f"listing {what}", work)
-        if raw is None:
-            return None, 0, None
-        try:
-            page = json.loads(raw)
-        except (ValueError, RecursionError):
-            page = None
-        if not isinstance(page, dict):
-            raise MalformedError(f"registry {self.address}: the listing of {what} is not valid JSON")
-        following = _NEXT.search(link)
-        return page, len(raw), self._same_place(target_of(following[1], target)) if following else None
-
-    def _same_place(self, target: Target) -> Target:
-        if target.place != self.wire.place:
-            raise InsecureAddressError(f"registry {self.address} continues a listing at {target.place}")
-        return target
-
-
-def _date(header: str) -> list[datetime]:
-    """The moment in a Date header (RFC 9110, in GMT); none when there is no such moment."""
-    try:
-        found = parsedate_to_datetime(header)
-        return [found.replace(tzinfo=found.tzinfo or UTC).astimezone(UTC)]
-    except (ValueError, TypeError, OverflowError):
-        return []

@@ -11,7 +11,17 @@ from imagekit.oci.manifest import EMPTY, MEDIA_TYPE_EMPTY, Descriptor, Manifest,
 from imagekit.oci.reference import BUNDLE_TYPE, Digest
 from imagekit.registry.blobs import BlobSource
 from imagekit.registry.client import Registry
-from imagekit.registry.errors import VerificationError
+from imagekit.registry.errors import (
+    AccessDeniedError,
+    ReadOnlyError,
+    RegistryError,
+    RegistryUnavailableError,
+    StorageFullError,
+    VerificationError,
+)
+
+_TRIES = 3
+_WITHOUT = "an image index that lacks what was just attached"
 
 
 def fallback_tag(digest: Digest) -> str:
@@ -20,35 +30,75 @@ def fallback_tag(digest: Digest) -> str:
 
 
 def list_referrers(client: Registry, repository: str, digest: Digest) -> tuple[Descriptor, ...]:
-    """All manifests that have the digest as subject, as the registry tells; none is no error."""
-    listed = client.listed_referrers(repository, digest)
-    if listed is not None:
-        return listed
-    index = client.find_manifest(repository, fallback_tag(digest))
-    return index.children if index is not None else ()
+    """All manifests that have the digest as subject: of the registry's own list, and of the fallback tag beside it.
+
+    Both are read, whatever the registry has: a list that stays empty is one of the manners of registries.
+    """
+    listed = client.listed_referrers(repository, digest).entries
+    there = _digests(listed)
+    return (*listed, *(entry for entry in _fallback(client, repository, digest) if entry.digest not in there))
 
 
 def attach(client: Registry, repository: str, subject: Descriptor, manifest: Manifest) -> None:
     """Write a manifest that has `subject` as subject, and see that it is listed.
 
-    On a registry without the referrers API the list is a tag that any writer may overwrite (seen: of six written at
-    once two remained), so the caller holds the repository's lock, and the list is compared afterwards.
-    Raises `VerificationError` when an entry is missing then.
+    Where the registry's answer is not an image index with the new entry, the entry goes into the fallback tag. That is
+    a tag which any writer may overwrite (seen: of six written at once two remained), so the caller holds the
+    repository's lock, and the list is compared afterwards. Raises `VerificationError` when an entry is missing then,
+    `RegistryError` when the registry does not let the tag move.
     """
-    before = list_referrers(client, repository, subject.digest)
-    listed_by_registry = client.put_manifest(repository, manifest)
-    if manifest.digest in _digests(before):
+    before = _digests(list_referrers(client, repository, subject.digest))
+    client.put_manifest(repository, manifest)
+    if manifest.digest in before:
         return
-    if not listed_by_registry and client.listed_referrers(repository, subject.digest) is None:
-        client.put_manifest(repository, image_index((*before, manifest.descriptor)), fallback_tag(subject.digest))
-    after = _digests(list_referrers(client, repository, subject.digest))
-    lost = (_digests(before) | {manifest.digest}) - after
+    listed = client.listed_referrers(repository, subject.digest)
+    if manifest.digest not in _digests(listed.entries):
+        _write_fallback(client, repository, subject.digest, manifest, listed.manner or _WITHOUT)
+    lost = (before | {manifest.digest}) - _digests(list_referrers(client, repository, subject.digest))
     if lost:
         raise VerificationError(
             f"{client.address}/{repository}: after attaching evidence to {subject.digest.short} the registry no longer "
             f"lists {', '.join(sorted(digest.short for digest in lost))}",
-            hint="Another writer was there at the same time; run the same command again.",
+            hint="Another writer changed the list at the same time; run the same command again.",
         )
+
+
+def _fallback(client: Registry, repository: str, digest: Digest) -> tuple[Descriptor, ...]:
+    index = client.find_manifest(repository, fallback_tag(digest))
+    return index.children if index is not None else ()
+
+
+def _write_fallback(client: Registry, repository: str, subject: Digest, manifest: Manifest, manner: str) -> None:
+    """Add an entry to the fallback tag, again where another writer came between."""
+    tag, found = fallback_tag(subject), ""
+    for _ in range(_TRIES):
+        kept = _fallback(client, repository, subject)
+        if manifest.digest in _digests(kept):
+            return
+        index = image_index((*kept, manifest.listed))
+        _move(client, repository, index, tag, manner)
+        now = client.find_manifest(repository, tag)
+        if now is not None and now.digest == index.digest:
+            return
+        found = f"names {now.digest}, which another writer gave it" if now is not None else "is not there"
+    raise VerificationError(
+        f"{client.address}/{repository} cannot list what is attached to {subject.short}: asked for a list of referrers "
+        f"this registry answers {manner}, and the tag {tag} {found} after it was written {_TRIES} times",
+        hint="docs/registries.md says what a registry needs.",
+    )
+
+
+def _move(client: Registry, repository: str, index: Manifest, tag: str, manner: str) -> None:
+    try:
+        client.put_manifest(repository, index, tag)
+    except (RegistryUnavailableError, StorageFullError, ReadOnlyError):
+        raise
+    except (RegistryError, AccessDeniedError) as error:
+        raise RegistryError(
+            f"{client.address}/{repository} cannot list what is attached: asked for a list of referrers this registry "
+            f"answers {manner}, and it does not take the tag {tag}: {error}",
+            hint="Leave tags `sha256-*` out of its rules of immutability (docs/registries.md).",
+        ) from error
 
 
 def attach_bundle(

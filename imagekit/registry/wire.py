@@ -117,9 +117,11 @@ class Wire:
         scope: str,
         headers: Mapping[str, str] | None = None,
         body: Body | None = None,
+        leave: bool = True,
     ) -> Iterator[http.client.HTTPResponse]:
         """One request and its answer, whose body the block reads; redirects of GET and HEAD are followed.
 
+        With `leave=False` a redirect to another place is not followed; the block gets it as the answer.
         `scope` names what a token is kept for (the repository). Raises `TransientError`, `AccessDeniedError`.
         """
         asked, answer = target, None
@@ -128,7 +130,10 @@ class Wire:
                 answer = self._authorized(method, asked, scope, headers or {}, body)
                 if answer.status not in _REDIRECT_STATUSES or method not in ("GET", "HEAD"):
                     break
-                asked = self._redirected(answer, asked)
+                location = answer.headers.get("Location", "")
+                if not leave and not self._at_home(location, asked):
+                    break
+                asked = self._redirected(target_of(location, asked), asked)
             else:
                 raise RegistryError(f"registry {self.address}: {method} {target.path}: redirects without an end")
             yield answer
@@ -155,10 +160,15 @@ class Wire:
         while self._connections:
             self._connections.popitem()[1].close()
 
-    def _redirected(self, answer: http.client.HTTPResponse, asked: Target) -> Target:
+    def _at_home(self, location: str, asked: Target) -> bool:
+        try:
+            return target_of(location, asked).place == self.place
+        except (InsecureAddressError, ValueError):
+            return False
+
+    def _redirected(self, leads: Target, asked: Target) -> Target:
         """Where a redirect leads; never from TLS to plain HTTP."""
         self._drop(asked.place)
-        leads = target_of(answer.headers.get("Location", ""), asked)
         if asked.place.scheme == "https" and leads.place.scheme == "http":
             raise InsecureAddressError(f"registry {self.address} redirects from TLS to plain HTTP")
         return leads

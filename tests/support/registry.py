@@ -16,6 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from imagekit.oci.manifest import parse_manifest
 from imagekit.oci.reference import MEDIA_TYPE_INDEX, Digest
 from imagekit.registry.client import Registry
 from imagekit.registry.wire import Patience
@@ -47,6 +48,9 @@ class RegistrySimulator:
     """Storage, switches and faults of a simulated registry; `requests` keeps ``METHOD path`` of all it saw."""
 
     referrers_api: bool = False
+    # What a GET of referrers is answered with in place of a list; the second argument is the list it could give.
+    referrers_manner: Callable[[str, bytes], Reply] | None = None
+    subject_claimed: bool = False  # says by OCI-Subject that it lists referrers, whether it does or not
     deletes: bool = True
     mounts: bool = True
     password: str | None = None
@@ -124,6 +128,8 @@ class RegistrySimulator:
                 link = {"Link": f'<{parts.path}>; rel="next"'} if self.more_pages else {}
                 tags = sorted(self.tags.get(repository, {}))
                 return 200, link, json.dumps({"name": repository, "tags": tags}).encode()
+            case "GET", "referrers" if self.referrers_manner is not None:
+                return self.referrers_manner(name, self._referrers(repository, name))
             case "GET", "referrers" if self.referrers_api:
                 return 200, {"Content-Type": MEDIA_TYPE_INDEX}, self._referrers(repository, name)
             case _:
@@ -154,7 +160,8 @@ class RegistrySimulator:
         self.manifests.setdefault(repository, {})[digest] = (headers.get("content-type", ""), body)
         if ":" not in name:
             self.tags.setdefault(repository, {})[name] = digest
-        subject = {"OCI-Subject": fields["subject"]["digest"]} if self.referrers_api and "subject" in fields else {}
+        claims = (self.referrers_api or self.subject_claimed) and "subject" in fields
+        subject = {"OCI-Subject": fields["subject"]["digest"]} if claims else {}
         return 201, {"Docker-Content-Digest": digest, **subject}, b""
 
     def _delete(self, repository: str, digest: str) -> Reply:
@@ -168,8 +175,8 @@ class RegistrySimulator:
 
     def _referrers(self, repository: str, digest: str) -> bytes:
         entries = [
-            {"mediaType": kind, "digest": name, "size": len(raw)}
-            for name, (kind, raw) in self.manifests.get(repository, {}).items()
+            parse_manifest(raw, "stored").listed.to_json()
+            for _, raw in self.manifests.get(repository, {}).values()
             if json.loads(raw).get("subject", {}).get("digest") == digest
         ]
         return json.dumps({"schemaVersion": 2, "mediaType": MEDIA_TYPE_INDEX, "manifests": entries}).encode()

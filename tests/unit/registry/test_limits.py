@@ -12,7 +12,7 @@ from imagekit.oci import manifest as model
 from imagekit.oci.errors import MalformedError
 from imagekit.oci.manifest import Descriptor, Manifest, image_index, image_manifest, parse_manifest
 from imagekit.oci.reference import MEDIA_TYPE_MANIFEST, Digest, Reference
-from imagekit.registry import client as registry
+from imagekit.registry import listing
 from imagekit.registry.client import Registry
 from imagekit.registry.errors import DigestMismatchError, RegistryUnavailableError, TooLargeError
 from imagekit.registry.referrers import attach, bundle_manifest
@@ -196,7 +196,7 @@ def test_a_large_claim_by_a_stranger_is_not_parsed() -> None:
 def test_a_listing_without_an_end_is_cut_off(
     world: RegistrySimulator, client: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(registry, "_LISTING_LIMIT", 500_000)
+    monkeypatch.setattr(listing, "LISTING_LIMIT", 500_000)
     world.tags["x"] = {f"v{number}": "sha256:" + "0" * 64 for number in range(10_000)}
     world.more_pages = True
     with pytest.raises(TooLargeError, match=f"registry {client.address}: tags of x: more than"):
