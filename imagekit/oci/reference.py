@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Self
 
@@ -17,6 +18,12 @@ _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _TAG = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}")
 _REPOSITORY = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*")
 _REGISTRY = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9a-fA-F:]+\])(?::[0-9]{1,5})?")
+# Names with an underscore are no names of the Internet, but storage buckets have them.
+_HOST_PORT = re.compile(
+    r"(?P<host>[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_.])?|\[[0-9A-Fa-f:.]+\])(?::(?P<port>[0-9]{1,5}))?"
+)
+_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
+_LAST_PORT = 65535
 
 MEDIA_TYPE_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 MEDIA_TYPE_INDEX = "application/vnd.oci.image.index.v1+json"
@@ -74,6 +81,33 @@ class Digest:
             return cls.of_chunks(iter(lambda: stream.read(_CHUNK), b""))
 
 
+def split_host(text: str) -> tuple[str, int | None]:
+    """``HOST[:PORT]`` in its parts; the host in lower case, an IPv6 address without brackets.
+
+    Raises `ConfigError` for anything else, and for a host that looks like a number and is no IPv4 address: systems
+    take ``127.1`` and ``0x7f000001`` for this machine (https://url.spec.whatwg.org/#ends-in-a-number-checker).
+    """
+    found = _HOST_PORT.fullmatch(text)
+    port = int(found["port"]) if found and found["port"] else None
+    host = found["host"].lower().strip("[]") if found else ""
+    if found is None or port == 0 or (port or 0) > _LAST_PORT or not _is_host(host, bracketed="[" in found["host"]):
+        raise ConfigError(
+            f"not a host, or a host and a port: {text[:120]!a}",
+            hint="Write HOST or HOST:PORT, an IPv6 address in brackets, with a port of 1 to 65535.",
+        )
+    return str(ip_address(host)) if "[" in found["host"] else host, port
+
+
+def _is_host(host: str, *, bracketed: bool) -> bool:
+    """Whether this is a name, or an address as everybody reads it."""
+    if not bracketed and not _NUMBER.fullmatch(host.rstrip(".").rpartition(".")[2]):
+        return ".." not in host
+    try:
+        return (ip_address(host).version == 6) is bracketed
+    except ValueError:
+        return False
+
+
 @dataclass(frozen=True, slots=True)
 class Reference:
     """``registry/repository`` with a tag, a digest or both; a digest wins wherever content is read."""
@@ -92,7 +126,9 @@ class Reference:
             )
             or (self.tag is not None and not _TAG.fullmatch(self.tag) and f"tag {self.tag[:80]!r}")
         )
-        if wrong:
+        if not wrong:
+            split_host(self.registry)
+        else:
             raise ConfigError(
                 f"not a valid image reference: {wrong}",
                 hint="A reference reads HOST[:PORT]/repository[:tag][@sha256:...], the repository in lower case.",

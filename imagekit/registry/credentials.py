@@ -1,10 +1,14 @@
-"""Whose name and password a registry gets: from the environment or docker's config.json, per host."""
+"""Whose name and password a registry gets: from the environment or docker's config.json, per host.
+
+The forms of config.json: https://docs.docker.com/reference/cli/docker/login/ and docker's `cli/config/types`
+(`auths` with auth, username and password, identitytoken, registrytoken; `credHelpers`; `credsStore`). Why `docker.auth`
+of the Docker SDK does not do this: docs/adr/0013-registry-transport.md.
+"""
 
 from __future__ import annotations
 
 import base64
 import binascii
-import json
 import logging
 import os
 from collections.abc import Mapping
@@ -13,49 +17,75 @@ from pathlib import Path
 from typing import Any
 
 from imagekit.base import process
-from imagekit.base.errors import ConfigError
+from imagekit.base.errors import ConfigError, RefusedError
+from imagekit.base.strictjson import read_object
 
 logger = logging.getLogger(__name__)
 _HELPER_SECONDS = 20.0
+# What a helper names as user when its secret is an identity token (docker's `cli/config/credentials`).
+_TOKEN_USER = "<token>"
+# All names of Docker Hub, and the one key under which `docker login` keeps it.
+_HUB = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io"})
+_HUB_KEY = "https://index.docker.io/v1/"
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """A user name and a password or token; never shown in a representation."""
+    """A user name with a password, or a token of one of two kinds; never shown in a representation.
 
-    username: str = field(repr=False)
-    password: str = field(repr=False)
+    `identity_token` is given to the token server for a short-lived one; `registry_token` goes to the registry itself.
+    """
+
+    username: str = field(default="", repr=False)
+    password: str = field(default="", repr=False)
+    identity_token: str = field(default="", repr=False, kw_only=True)
+    registry_token: str = field(default="", repr=False, kw_only=True)
+
+    @property
+    def has_password(self) -> bool:
+        """Whether there is something to send by the scheme Basic."""
+        return bool(self.password) or not (self.identity_token or self.registry_token)
 
     def basic(self) -> str:
         """The value of an ``Authorization`` header of scheme Basic."""
         return "Basic " + base64.b64encode(f"{self.username}:{self.password}".encode()).decode()
+
+    def secrets(self) -> tuple[str, ...]:
+        """What must not be shown, in every form in which it is sent."""
+        if not self.has_password or not (self.username or self.password):
+            return tuple(filter(None, (self.identity_token, self.registry_token)))
+        sent = self.basic().partition(" ")[2]
+        return tuple(filter(None, (sent, self.password, self.identity_token, self.registry_token)))
 
 
 def find_credentials(host: str, environ: Mapping[str, str] = os.environ) -> Credentials | None:
     """Look for the credentials of exactly this host (`HOST[:PORT]`); None means anonymous.
 
     First ``IMAGEKIT_REGISTRY_USERNAME`` and ``_PASSWORD`` when ``IMAGEKIT_REGISTRY_HOST`` names the host, then the
-    helper or the entry of docker's config.json. Raises `ConfigError` for a file that cannot be read.
+    helper of docker's config.json, then its entry, which counts too when the helper is missing or has nothing. Raises
+    `ConfigError` for a file or an entry of this host that cannot be read.
     """
     if environ.get("IMAGEKIT_REGISTRY_HOST") == host:
         return Credentials(environ.get("IMAGEKIT_REGISTRY_USERNAME", ""), environ.get("IMAGEKIT_REGISTRY_PASSWORD", ""))
     config = _docker_config(environ)
-    helper = _section(config, "credHelpers").get(host) or config.get("credsStore")
-    if isinstance(helper, str) and helper:
-        return _from_helper(helper, host)
-    return _from_entry(_section(config, "auths"), host)
+    helpers = [value for _, value in _entries_of(_section(config, "credHelpers"), host)]
+    helper = helpers[0] if helpers else config.get("credsStore")
+    found = _from_helper(helper, host) if isinstance(helper, str) and helper else None
+    return found or _from_entries(_section(config, "auths"), host)
 
 
 def _docker_config(environ: Mapping[str, str]) -> Mapping[str, Any]:
     folder = environ.get("DOCKER_CONFIG") or str(Path(environ.get("HOME", "/")) / ".docker")
     path = Path(folder) / "config.json"
     try:
-        value = json.loads(path.read_text())
-    except FileNotFoundError:
+        return read_object(path.read_bytes(), str(path))
+    except (FileNotFoundError, NotADirectoryError):
         return {}
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"cannot read {path}: {error}", hint="`docker login` writes this file anew.") from None
-    return value if isinstance(value, dict) else {}
+    except (OSError, RefusedError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not one object of JSON that all readers take alike"
+        raise ConfigError(
+            f"{path} cannot be read: {reason}", hint="Repair it, or name another folder in DOCKER_CONFIG."
+        ) from None
 
 
 def _section(config: Mapping[str, Any], name: str) -> Mapping[str, Any]:
@@ -63,43 +93,86 @@ def _section(config: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _from_entry(entries: Mapping[str, Any], host: str) -> Credentials | None:
-    for key in (host, f"https://{host}", f"https://{host}/v2/", f"https://{host}/v1/"):
-        entry = entries.get(key)
-        if not isinstance(entry, dict):
-            continue
-        if isinstance(entry.get("username"), str) and isinstance(entry.get("password"), str):
-            return Credentials(entry["username"], entry["password"])
-        if isinstance(entry.get("auth"), str) and entry["auth"]:
-            return _decoded(entry["auth"], host)
+def _host_of(key: str) -> str:
+    """A key reduced to its host, as docker does it: without scheme, path and the port that TLS has anyway."""
+    host = key.strip().partition("://")[2] or key.strip()
+    host = host.partition("/")[0].lower().removesuffix(":443")
+    return "index.docker.io" if host in _HUB else host
+
+
+def _entries_of(entries: Mapping[str, Any], host: str) -> list[tuple[str, Any]]:
+    """The entries of a host, the best first: its very name, then with a scheme, then with a path."""
+    wanted = _host_of(host)
+    found = [(key, value) for key, value in entries.items() if _host_of(key) == wanted]
+    return sorted(found, key=lambda entry: (entry[0] != host, entry[0].strip("/").count("/"), len(entry[0]), entry[0]))
+
+
+def _from_entries(entries: Mapping[str, Any], host: str) -> Credentials | None:
+    for _, entry in _entries_of(entries, host):
+        found = _from_entry(entry, host) if isinstance(entry, dict) else None
+        if found is not None:
+            return found
+    return None
+
+
+def _from_entry(entry: Mapping[str, Any], host: str) -> Credentials | None:
+    """An entry of `auths`; None for an empty one, which `docker login` leaves beside a credential store."""
+    texts = {
+        name: entry[name]
+        for name in ("auth", "username", "password", "identitytoken", "registrytoken")
+        if isinstance(entry.get(name), str) and entry[name].strip()
+    }
+    if "registrytoken" in texts:
+        return Credentials(registry_token=texts["registrytoken"])
+    if "identitytoken" in texts:
+        return Credentials(identity_token=texts["identitytoken"])
+    if "auth" in texts:
+        return _decoded(texts["auth"], host)
+    if "username" in texts and "password" in texts:
+        return Credentials(texts["username"], texts["password"])
     return None
 
 
 def _decoded(text: str, host: str) -> Credentials:
     try:
-        username, colon, password = base64.b64decode(text, validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
-        colon = ""
+        decoded = base64.b64decode(text.strip(), validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError, ValueError):
+        decoded = ""
+    username, colon, password = decoded.partition(":")
     if not colon:
         raise ConfigError(
             f"docker's config.json: the entry of {host} is not base64 of user:password",
             hint=f"`docker login {host}` writes it anew.",
         )
-    return Credentials(username, password)
+    return Credentials(username, password.rstrip("\0"))  # old versions of docker padded it
 
 
 def _from_helper(helper: str, host: str) -> Credentials | None:
     """Ask a docker credential helper; its protocol: host on stdin, JSON on stdout, status 1 for "not found"."""
     program = f"docker-credential-{helper}"
+    asked = _HUB_KEY if host in _HUB else host
     try:
-        answer = process.run([program, "get"], stdin=host.encode(), timeout=_HELPER_SECONDS, ok=(0, 1))
+        answer = process.run([program, "get"], stdin=asked.encode(), timeout=_HELPER_SECONDS, ok=range(256))
     except process.ProgramMissingError:
-        logger.warning("docker's config.json names %s, which is not installed; %s is asked anonymously", program, host)
+        logger.warning("docker's config.json names %s, which is not installed; its own entries are looked at", program)
         return None
     if answer.returncode != 0:
+        if "credentials not found" not in answer.stdout:
+            logger.warning("%s gave nothing for %s (status %d)", program, host, answer.returncode)
         return None
+    return _from_helper_answer(answer.stdout, program, host)
+
+
+def _from_helper_answer(text: str, program: str, host: str) -> Credentials | None:
     try:
-        value = json.loads(answer.stdout)
-        return Credentials(str(value["Username"]), str(value["Secret"]))
-    except (ValueError, KeyError, TypeError):
-        raise ConfigError(f"{program} gave no usable answer for {host}") from None
+        value = read_object(text, program)
+        username, secret = value["Username"], value["Secret"]
+    except (RefusedError, KeyError):
+        username = secret = None
+    if not isinstance(username, str) or not isinstance(secret, str):
+        raise ConfigError(
+            f"{program} gave no usable answer for {host}", hint=f"Try `echo {host} | {program} get` by hand."
+        )
+    if not secret:  # docker-credential-pass says so that it has none
+        return None
+    return Credentials(identity_token=secret) if username == _TOKEN_USER else Credentials(username, secret)

@@ -17,9 +17,9 @@ from imagekit.base.strictjson import read_object
 from imagekit.oci.errors import MalformedError
 from imagekit.oci.manifest import Descriptor, parse_manifest
 from imagekit.oci.reference import MEDIA_TYPE_INDEX, Digest
-from imagekit.registry.address import Target, target_of
+from imagekit.registry.address import Lead, Target, led_to, shown
 from imagekit.registry.answer import read_small
-from imagekit.registry.errors import InsecureAddressError, RegistryError, TooLargeError
+from imagekit.registry.errors import RegistryError, TooLargeError
 from imagekit.registry.wire import Wire
 
 PAGE_LIMIT = 4 << 20
@@ -96,10 +96,7 @@ class _Pages:
         leads = next_page(link)
         if leads is None:
             return None
-        found = target_of(leads, target)
-        if found.place != self.wire.place:
-            raise InsecureAddressError(f"registry {self.wire.address} continues a listing at {found.place}")
-        return found
+        return led_to(leads, target, self.wire.place, Lead.PAGE)
 
     def _named(self) -> str:
         return f"registry {self.wire.address}: {self.what}"
@@ -159,7 +156,7 @@ def _path(repository: str, digest: Digest) -> str:
 def _manner(page: _Page, wire: Wire) -> str:
     """What an answer is, if not an image index; known are 404, 405, 406, redirects to a web page, HTML with 200."""
     if page.moved:
-        return f"status {page.status}, a redirect to {page.moved.partition('?')[0][:120]!a}"
+        return f"status {page.status}, a redirect to {shown(page.moved)}"
     if page.status != HTTPStatus.OK:
         return f"status {page.status}"
     kind = page.media_type

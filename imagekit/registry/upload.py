@@ -12,7 +12,7 @@ from contextlib import suppress
 from urllib.parse import quote
 
 from imagekit.base.errors import ImagekitError
-from imagekit.registry.address import Target, target_of
+from imagekit.registry.address import Lead, Target, led_to
 from imagekit.registry.answer import read_small, said
 from imagekit.registry.blobs import BlobSource, Meter, Outflow
 from imagekit.registry.errors import RegistryError, StorageFullError, TransientError
@@ -140,7 +140,7 @@ class _Upload:
 
     def _follow(self, location: str | None) -> None:
         if location and self._session is not None:
-            self._session = target_of(location, self._session)
+            self._session = led_to(location, self._session, self._wire.place, Lead.UPLOAD)
 
     def _lost(self, status: int) -> None:
         self._session = None

@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
+from urllib.parse import urlencode
 
 from imagekit.base.log import progress
-from imagekit.registry.address import Place, Target, registry_place, target_of
+from imagekit.registry.address import Lead, Place, Target, led_to, registry_place
 from imagekit.registry.answer import read_small, said
-from imagekit.registry.auth import authorization, parse_challenge
+from imagekit.registry.auth import authorization, parse_challenges
 from imagekit.registry.credentials import Credentials
 from imagekit.registry.errors import (
     AccessDeniedError,
@@ -133,7 +134,8 @@ class Wire:
                 location = answer.headers.get("Location", "")
                 if not leave and not self._at_home(location, asked):
                     break
-                asked = self._redirected(target_of(location, asked), asked)
+                self._drop(asked.place)
+                asked = led_to(location, asked, self.place, Lead.REDIRECT)
             else:
                 raise RegistryError(f"registry {self.address}: {method} {target.path}: redirects without an end")
             yield answer
@@ -162,16 +164,9 @@ class Wire:
 
     def _at_home(self, location: str, asked: Target) -> bool:
         try:
-            return target_of(location, asked).place == self.place
-        except (InsecureAddressError, ValueError):
+            return led_to(location, asked, self.place, Lead.REDIRECT).place == self.place
+        except (InsecureAddressError, RegistryError):
             return False
-
-    def _redirected(self, leads: Target, asked: Target) -> Target:
-        """Where a redirect leads; never from TLS to plain HTTP."""
-        self._drop(asked.place)
-        if asked.place.scheme == "https" and leads.place.scheme == "http":
-            raise InsecureAddressError(f"registry {self.address} redirects from TLS to plain HTTP")
-        return leads
 
     def _authorized(
         self, method: str, target: Target, scope: str, headers: Mapping[str, str], body: Body | None
@@ -181,9 +176,9 @@ class Wire:
         granted = {"Authorization": self._grants[scope]} if at_home and scope in self._grants else {}
         answer = self._send(method, target, {**headers, **granted}, body)
         if answer.status == 401 and at_home:
-            challenge = parse_challenge(answer.headers.get("WWW-Authenticate", ""))
+            challenges = parse_challenges(answer.headers.get_all("WWW-Authenticate", []))
             read_small(answer, self.patience)
-            grant = authorization(challenge, target, self._credentials, self._fetch_token)
+            grant = authorization(challenges, target, self._credentials, self._fetch_token)
             self._grants[scope] = grant
             answer = self._send(method, target, {**headers, "Authorization": grant}, body)
         if answer.status in (401, 403):
@@ -241,8 +236,12 @@ class Wire:
         except (BrokenPipeError, ConnectionResetError):
             return  # the server may have answered early (no space, no rights); its answer says why
 
-    def _fetch_token(self, target: Target, headers: dict[str, str]) -> bytes:
-        answer = self._send("GET", target, headers, None)
+    def _fetch_token(self, target: Target, headers: Mapping[str, str], form: Mapping[str, str] | None) -> bytes:
+        method, body = "GET", None
+        if form is not None:
+            method, body = "POST", Body.of(urlencode(form).encode())
+            headers = {**headers, "Content-Type": "application/x-www-form-urlencoded"}
+        answer = self._send(method, target, headers, body)
         if answer.status in _PASSING_STATUSES:
             raise TransientError(f"token server {target.place}: {said(answer, self.patience)}")
         if answer.status != 200:

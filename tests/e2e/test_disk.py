@@ -57,9 +57,10 @@ def test_a_pushed_disk_is_found_beside_its_image(clone: Clone, published: Refere
 
 
 # UEFI with Secure Boot is also what test_secureboot.py starts at every change.
-@pytest.mark.parametrize(
-    "firmware", ["bios", *(pytest.param(name, marks=pytest.mark.nightly(minutes=2)) for name in ("uefi", "uefi-secure"))]
-)
+_UEFI = [pytest.param(name, marks=pytest.mark.nightly(minutes=2)) for name in ("uefi", "uefi-secure")]
+
+
+@pytest.mark.parametrize("firmware", ["bios", *_UEFI])
 def test_the_disk_boots_to_the_active_image(clone: Clone, published: Reference, firmware: str) -> None:
     asked = "cat /run/cos/active_mode && kairos-agent state get boot"
     done = clone.imagekit("shell", IMAGE, "--road", "installed", "--firmware", firmware, "--", asked)

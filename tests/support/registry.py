@@ -61,6 +61,8 @@ class RegistrySimulator:
     ahead: float = 0.0  # seconds by which the Date of each answer differs from the clock of this host
     dated: bool = True  # whether answers have a Date
     more_pages: bool = False  # each page of the tag list says that there is another
+    link: str = ""  # the Link header of the tag list
+    forms: list[bytes] = field(default_factory=list)  # what was posted to the token server
     address: str = ""
     blobs: dict[str, dict[str, bytes]] = field(default_factory=dict)
     manifests: dict[str, dict[str, tuple[str, bytes]]] = field(default_factory=dict)
@@ -126,6 +128,7 @@ class RegistrySimulator:
                 return self._delete(repository, name)
             case "GET", "tags":
                 link = {"Link": f'<{parts.path}>; rel="next"'} if self.more_pages else {}
+                link = {"Link": self.link} if self.link else link
                 tags = sorted(self.tags.get(repository, {}))
                 return 200, link, json.dumps({"name": repository, "tags": tags}).encode()
             case "GET", "referrers" if self.referrers_manner is not None:
@@ -284,6 +287,8 @@ class _Handler(BaseHTTPRequestHandler):
             world.received += len(body) if "/blobs/" in self.path else 0
             allowed = self._allowed()
             headers = {key.lower(): value for key, value in self.headers.items()}
+            if self.path.startswith("/token") and body:
+                world.forms.append(body)
             reply = allowed or world.answer(self.command, self.path, body, headers)
         self._reply(reply, fault)
 

@@ -85,12 +85,15 @@ def test_an_unknown_authority_is_refused(
         client.ping()
 
 
-def test_tokens_are_fetched_for_each_repository(program: str, docker_config: Path, tmp_path: Path) -> None:
+def test_tokens_are_fetched_for_each_repository(
+    program: str, docker_config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     allowed = {"team/node": ["pull", "push"], "team/other": ["pull", "push"], "team/closed": ["pull"]}
     with (
         token_server(tmp_path, {USER: PASSWORD}, allowed) as auth,
         DockerRegistry(tmp_path / "registry", program=program, settings={"auth": auth}) as server,
     ):
+        monkeypatch.setenv("IMAGEKIT_REGISTRY_TOKEN_HOSTS", auth["token"]["realm"].split("/")[2])
         login(docker_config, server)
         round_trip(server, tmp_path)
         image = write_image(tmp_path / "oci")
