@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -17,9 +17,8 @@ from imagekit.oci.reference import Digest, Reference
 from imagekit.registry.referrers import attach_bundle
 from imagekit.release.channel.desk import Desk
 from imagekit.release.channel.errors import MoveRefusedError, digest_of
-from imagekit.release.channel.fleet import Node
 from imagekit.release.ledger.store import LedgerStore
-from imagekit.trust.evidence.decisions import summarised_channel
+from imagekit.trust.evidence.decisions import YANK_TYPE, summarised_channel
 from imagekit.trust.evidence.statement import SUMMARY_TYPE
 from imagekit.trust.gate.policy import load_policy
 from imagekit.trust.gate.summary import summary_of
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from imagekit.registry.client import Registry
     from imagekit.trust.gate.model import Decision
     from imagekit.trust.sign.interface import Signer, Verifier
+    from imagekit.trust.sign.trust import TrustStore
 
 
 @contextmanager
@@ -59,6 +59,7 @@ def open_desk(project: Project, *, actor: str = "") -> Iterator[Desk]:
             registry=partial(registry_client, project),
             gate=partial(gate_of, project),
             summarize=partial(_summarize, project.root, signer, verifier),
+            vouches=partial(_vouches, trust_of(project)),
             locks=project.work / "locks",
         )
 
@@ -68,6 +69,15 @@ def _ledger_folder(project: Project) -> Path:
     if not folder.is_dir():
         raise ConfigError(f"imagekit.yaml: ledger: no folder {folder}", hint="Clone the ledger's repository there.")
     return folder
+
+
+def _vouches(trust: TrustStore, bundle: bytes, digest: Digest) -> bool:
+    """Whether a statement about a digest counts by its key and window, whatever it says; a denial counts by any key."""
+    reading = trust.read(bundle)
+    said = reading.statement
+    if reading.key is None or said is None or said.subject != digest:
+        return False
+    return reading.problem is None or said.predicate_type == YANK_TYPE
 
 
 def _summarize(
@@ -128,25 +138,6 @@ def earlier_of(desk: Desk, channel: str, image: str, text: str | None) -> Refere
     if "/" in text:
         return Reference.parse(text)
     return home.at(Digest(text)) if text.startswith("sha256:") else home.tagged(text)
-
-
-def pointed_by(desk: Desk, image: str) -> Mapping[Digest, list[str]]:
-    """The digests that channels name, pointed at or held back, with the names of the channels."""
-    found: dict[Digest, list[str]] = {}
-    for channel in desk.repositories:
-        pointer = desk.channel(channel).images.get(image)
-        for digest in [pointer.digest, *(held.digest for held in pointer.held)] if pointer else []:
-            found.setdefault(Digest(digest), []).append(channel)
-    return found
-
-
-def pinned_by(nodes: Mapping[str, Node], image: str) -> Mapping[Digest, list[str]]:
-    """The digests that fleet files name, with the names of the nodes."""
-    found: dict[Digest, list[str]] = {}
-    for name, node in nodes.items():
-        if node.image == image and node.digest is not None:
-            found.setdefault(Digest(node.digest), []).append(name)
-    return found
 
 
 def _planned(project: Project, image: str) -> str:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from imagekit.cli.app import App
+
+if TYPE_CHECKING:
+    from imagekit.release.channel.retention import Fate
 
 
 @click.command("retention")
@@ -16,26 +21,27 @@ from imagekit.cli.app import App
 def command(app: App, image: str | None, only_plan: bool, last: int, actor: str) -> None:
     """Show or remove versions that nothing needs any more.
 
-    Never removed: what a channel points at or holds back, what a fleet file names, the last good ones of each
-    repository. What is removed is recorded in the ledger first.
+    Never removed: what a channel points at, holds back or would be rolled back to, what a fleet file names, the last
+    good ones of each repository, and whatever no trusted key vouches for. --apply decides again while nobody else can
+    decide, and records in the ledger what it removes before it does.
     """
-    from imagekit.app.desk import homes_of, open_desk, pinned_by, pointed_by
-    from imagekit.release.channel.fleet import read_fleet
+    from imagekit.app.desk import homes_of, open_desk
+    from imagekit.release.channel.needs import needed
     from imagekit.release.channel.retention import plan_retention
     from imagekit.release.channel.retire import retire
     from imagekit.release.channel.table import versions
 
     name = app.image_name(image)
     with open_desk(app.project, actor=actor) as desk:
-        fates = plan_retention(
-            versions(desk, homes_of(app.project, desk, name)),
-            last=last,
-            pointed=pointed_by(desk, name),
-            pinned=pinned_by(read_fleet(desk.store.root), name),
-        )
-        for fate in fates:
-            click.echo(f"{'keep  ' if fate.keep else 'remove'}  {fate.version.reference}  {fate.why}")
+        homes = homes_of(app.project, desk, name)
         if only_plan:
+            for fate in plan_retention(versions(desk, homes), last=last, needed=needed(desk, desk.chain())):
+                click.echo(told(fate))
             return
-        gone = retire(desk, name, fates)
-    click.echo(f"{len(gone)} removed; the registry frees their blobs at its next garbage collection")
+        done = retire(desk, name, homes, last=last, tell=lambda fate: click.echo(told(fate)))
+    click.echo(f"{len(done)} removed; the registry frees their blobs at its next garbage collection")
+
+
+def told(fate: Fate) -> str:
+    """One line of the answer."""
+    return f"{'keep  ' if fate.keep else 'remove'}  {fate.version.reference}  {fate.why}"

@@ -8,13 +8,18 @@ from __future__ import annotations
 import re
 
 from imagekit.base.errors import ConfigError
-from imagekit.oci.reference import Reference
+from imagekit.oci.manifest import EMPTY, MEDIA_TYPE_EMPTY, Descriptor, Manifest, image_manifest
+from imagekit.oci.reference import Digest, Reference
+from imagekit.registry.blobs import BlobSource
 from imagekit.registry.client import Registry
 from imagekit.registry.errors import AccessDeniedError, RegistryError, TagExistsError, VerificationError
 
 # imagekit's own (claims of the lock, `imagekit-claim-*`), and ALGORITHM-HEX, the distribution specification's names for
 # lists of referrers, under which cosign's older .sig and .att are, too. Some registries fold case.
 _RESERVED = re.compile(r"(?:imagekit-|(?:sha256|sha384|sha512|blake3)-).*", re.IGNORECASE)
+
+_TOMBSTONE_TYPE = "application/vnd.imagekit.removed.v1"
+_WAS, _TAG = "imagekit.removed", "tag"
 
 
 def is_reserved(tag: str) -> bool:
@@ -32,14 +37,48 @@ def demand_version_name(tag: str, where: str) -> None:
 
 
 def demand_free(target: Reference, client: Registry) -> bool:
-    """Whether the tag names the digest already; raises `TagExistsError` when it names another one."""
-    tagged = client.resolve(Reference(target.registry, target.repository, target.tag))
-    if tagged is not None and tagged != target.digest:
+    """Whether the tag names the digest already; raises `TagExistsError` when it names another one.
+
+    The tag of a version that was removed is free for that very digest alone.
+    """
+    tag = str(target.tag)
+    found = client.find_manifest(target.repository, tag)
+    if found is None or (target.digest is not None and found.raw == tombstone(tag, target.digest).raw):
+        return False
+    if found.digest == target.digest:
+        return True
+    if is_tombstone(found, tag):
         raise TagExistsError(
-            f"{target.name}:{target.tag} already names {tagged}, not {target.digest}",
-            hint="Tags never move; a new version needs a new tag.",
+            f"{target.name}:{tag} named {found.annotations[_WAS]}, which was removed, and not {target.digest}",
+            hint="The name of a removed version is not given again; a new version needs a new tag.",
         )
-    return tagged is not None
+    raise TagExistsError(
+        f"{target.name}:{tag} already names {found.digest}, not {target.digest}",
+        hint="Tags never move; a new version needs a new tag.",
+    )
+
+
+def tombstone(tag: str, digest: Digest) -> Manifest:
+    """What a tag names after its version was removed: nothing but what it named."""
+    empty = Descriptor.of(EMPTY, MEDIA_TYPE_EMPTY)
+    said = {_WAS: str(digest), _TAG: tag}
+    return image_manifest(config=empty, layers=(empty,), artifact_type=_TOMBSTONE_TYPE, annotations=said)
+
+
+def is_tombstone(manifest: Manifest, tag: str) -> bool:
+    """Whether a manifest says, byte for byte as imagekit does, that the version of this tag was removed."""
+    try:
+        return manifest.raw == tombstone(tag, Digest(manifest.annotations.get(_WAS, ""))).raw
+    except ConfigError:
+        return False
+
+
+def bury(target: Reference, client: Registry) -> None:
+    """Let the free tag of a removed version say which digest it named, so that it is never given another one."""
+    if target.tag is None or target.digest is None:
+        raise ConfigError(f"{target} does not name a tag and a digest")
+    client.put_blob(target.repository, BlobSource.of_bytes(EMPTY))
+    client.put_manifest(target.repository, tombstone(target.tag, target.digest), target.tag)
 
 
 def give_tag(target: Reference, client: Registry) -> None:

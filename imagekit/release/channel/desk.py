@@ -23,6 +23,8 @@ from imagekit.trust.sign.interface import Signer, Verifier
 
 OpenRegistry = Callable[[str], AbstractContextManager[Registry]]
 AskGate = Callable[[Registry, Reference, str], Decision]
+# Whether a bundle is a statement about a digest that counts: by a trusted key in its window, or a denial by any.
+Vouches = Callable[[bytes, Digest], bool]
 # Attaches a summary of a decision to a digest, unless one of the same decision is there.
 Summarize = Callable[[Registry, Reference, Decision], None]
 
@@ -31,7 +33,7 @@ Summarize = Callable[[Registry, Reference, Decision], None]
 class Desk:
     """Where decisions are made. `repositories` gives each channel's HOST[:PORT]/prefix, in the order of rising.
 
-    `locks` is a folder of this host; `now` the clock that goes into records (UTC).
+    `vouches` knows every key of the trust file. `locks` is a folder of this host; `now` the clock of records (UTC).
     """
 
     store: LedgerStore
@@ -43,6 +45,7 @@ class Desk:
     registry: OpenRegistry
     gate: AskGate
     summarize: Summarize
+    vouches: Vouches
     locks: Path
 
     def home(self, channel: str, image: str) -> Reference:

@@ -39,10 +39,13 @@ class FleetFile(Frozen):
 
 def read_fleet(root: Path) -> dict[str, Node]:
     """Every node of every fleet file, by its name; raises `ConfigError` with file, line and key."""
-    found: dict[str, Node] = {}
-    for path in sorted((root / FOLDER).glob("*.yaml")):
-        found.update(parse_file(FleetFile, path).nodes)
-    return found
+    return dict(read_nodes(root))
+
+
+def read_nodes(root: Path) -> list[tuple[str, Node]]:
+    """As `read_fleet`, with both of two nodes that share a name."""
+    paths = sorted((root / FOLDER).glob("*.yaml"))
+    return [(name, node) for path in paths for name, node in parse_file(FleetFile, path).nodes.items()]
 
 
 def runners(nodes: Mapping[str, Node], image: str, digest: Digest, channels: set[str]) -> list[str]:

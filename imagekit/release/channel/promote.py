@@ -39,6 +39,7 @@ def promote(
             fixed = _resolved(origin, source)
             _demand_welcome(chain, desk.channel(channel), image, fixed, release=release)
             version = _version_of(origin, fixed)
+            _demand_given_once(chain, image, version, fixed)
             with step(f"Gate of {channel}") as asking:
                 decision = desk.gate(origin, fixed, channel)
                 decision.demand()
@@ -70,6 +71,17 @@ def _demand_welcome(chain: Chain, file: ChannelFile, image: str, target: Referen
             raise MoveRefusedError(
                 f"{file.channel} was rolled back from {held.version} (record {held.record}): {held.reason}",
                 hint="If the reason is gone, say so: --release.",
+            )
+
+
+def _demand_given_once(chain: Chain, image: str, version: str, target: Reference) -> None:
+    """A version that any record speaks of names that digest for ever, also when a registry forgot it."""
+    for record in chain.records:
+        if (record.image, record.version) == (image, version) and record.digest != target.digest:
+            raise MoveRefusedError(
+                f"{version} of {image} is {record.digest}, says record {record.sequence} ({record.action}), "
+                f"not {target.digest}",
+                hint="A version is given once; build and release a new one.",
             )
 
 

@@ -1,63 +1,154 @@
-"""Carrying out a retention plan: recorded first, then the image is removed with all that refers to it."""
+"""Carrying out retention: decided under the locks, recorded first, and only what is proven ours is removed.
+
+A plan that was shown before decides nothing: between it and the removal somebody may roll back, pin a node or empty a
+list of evidence. So the versions, the channel files, the fleet files and the ledger are read again while no other
+decision and no other publisher can come between.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 
 from imagekit.base.errors import ToolError
 from imagekit.base.log import step
+from imagekit.oci.errors import MalformedError
 from imagekit.oci.reference import Digest, Reference
 from imagekit.registry.client import Registry
-from imagekit.registry.lock import locked
-from imagekit.registry.referrers import fallback_tag, list_referrers
+from imagekit.registry.lock import Lock, locked
+from imagekit.registry.referrers import fallback_tag
+from imagekit.registry.tag import bury
 from imagekit.release.channel.desk import Desk, Signed
+from imagekit.release.channel.history import yanked
+from imagekit.release.channel.needs import needed, parts_of
 from imagekit.release.channel.point import message_of
-from imagekit.release.channel.retention import Fate, Version
+from imagekit.release.channel.retention import Fate, Version, plan_retention
+from imagekit.release.channel.table import versions_in
 from imagekit.release.ledger.record import Action
+from imagekit.release.vouched import vouched_referrers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retired:
-    """A version that is gone from one repository, and the record that says so."""
+    """A version that is gone from one repository, the record that says so, and what strangers had attached to it."""
 
     version: Version
     signed: Signed
+    strangers: int
 
 
-def retire(desk: Desk, image: str, fates: Sequence[Fate]) -> list[Retired]:
-    """Remove every version that the plan does not keep, one after another; blobs go with the registry's own GC.
+def retire(
+    desk: Desk, image: str, homes: Iterable[Reference], *, last: int, tell: Callable[[Fate], None] = lambda _: None
+) -> list[Retired]:
+    """Remove every version that nothing needs, one after another; blobs go with the registry's own GC.
 
-    Raises `ToolError` where the registry does not delete, and what the ledger and the registry raise; what was removed
-    until then is recorded.
+    `tell` is given the fate of every version, as decided under the locks, before it is carried out. Raises `ToolError`
+    where the registry does not delete, and what the ledger and the registry raise; what was removed until then is
+    recorded.
     """
-    return [_one(desk, image, fate) for fate in fates if not fate.keep]
+    done: list[Retired] = []
+    for home in dict.fromkeys(homes):
+        with (
+            desk.store.locked(),
+            desk.registry(home.registry) as client,
+            locked(client, home.repository, desk.locks) as lock,
+        ):
+            done += _Repository(desk, client, home, image, lock).retire(last, tell)
+    return done
 
 
-def _one(desk: Desk, image: str, fate: Fate) -> Retired:
-    version = fate.version
-    target = version.reference.at(version.digest)
-    with (
-        desk.store.locked(),
-        desk.registry(target.registry) as client,
-        locked(client, target.repository, desk.locks),
-    ):
-        signed = desk.record(
-            desk.chain(), Action.RETIRE, target, image=image, version=str(version.reference.tag), reason=fate.why
+@dataclass(slots=True)
+class _Repository:
+    """One repository that is held, and whose ledger is held."""
+
+    desk: Desk
+    client: Registry
+    home: Reference
+    image: str
+    lock: Lock
+
+    def retire(self, last: int, tell: Callable[[Fate], None]) -> Iterator[Retired]:
+        self._bury_earlier()
+        chain = self.desk.chain()
+        found = list(versions_in(self.desk, self.client, self.home, set(yanked(chain.records))))
+        fates = plan_retention(found, last=last, needed=self._needed())
+        for fate in fates:
+            again = self._again(fate)
+            tell(again)
+            if not again.keep and again.version.digest is not None:
+                yield self._remove(again, again.version.digest)
+
+    def _needed(self) -> dict[Digest, list[str]]:
+        """What must stay now, with the images that an index of it serves."""
+        found = needed(self.desk, self.desk.chain())
+        for part in parts_of(self.client, self.home.repository, list(found)):
+            found.setdefault(part, []).append("part of an index that is needed")
+        return found
+
+    def _again(self, fate: Fate) -> Fate:
+        """The same fate, unless something needs the version by now, or its tag names something else."""
+        digest = fate.version.digest
+        if fate.keep or digest is None:
+            return fate
+        reasons = self._needed().get(digest)
+        if reasons:
+            return Fate(version=fate.version, keep=True, why=", ".join(reasons[:3]))
+        if self.client.resolve(fate.version.reference) != digest:
+            return Fate(version=fate.version, keep=True, why="its tag was moved meanwhile")
+        return fate
+
+    def _remove(self, fate: Fate, digest: Digest) -> Retired:
+        version, needed = fate.version, set(self._needed())
+        target = version.reference.at(digest)
+        attached = vouched_referrers(self.client, self.home.repository, digest, self.desk.vouches)
+        doomed = [digest, *attached.ours]
+        if kept := [each for each in doomed if each in needed]:
+            raise MalformedError(
+                f"{version.reference}: {kept[0]} is needed, and would go with it", hint="Nothing of it was removed."
+            )
+        signed = self.desk.record(
+            self.desk.chain(),
+            Action.RETIRE,
+            target,
+            image=self.image,
+            version=str(version.reference.tag),
+            reason=fate.why,
         )
-        desk.write(signed, None, message_of(signed.record))
-        with step(f"Removing {version.reference}"):
-            _remove(client, version.reference, version.digest)
-    return Retired(version=version, signed=signed)
+        self.desk.write(signed, None, message_of(signed.record))
+        with step(f"Removing {version.reference}") as removing:
+            self.lock.demand_still_mine()
+            lists = list(self._lists(attached.subjects, set(doomed), needed))
+            # The image first, so that at no moment an image is there without its evidence.
+            for each in [*doomed, *lists]:
+                self._delete(each, version.reference)
+            bury(Reference(target.registry, target.repository, version.reference.tag, digest), self.client)
+            removing.note = f"with {len(attached.ours)} that referred to it; {attached.strangers} by others are left"
+        return Retired(version=version, signed=signed, strangers=attached.strangers)
 
-
-def _remove(client: Registry, reference: Reference, digest: Digest) -> None:
-    """The image first, so that at no moment an image is there without its evidence."""
-    referrers = [entry.digest for entry in list_referrers(client, reference.repository, digest)]
-    index = client.resolve(reference.tagged(fallback_tag(digest)))
-    for gone in [digest, *referrers, *([index] if index is not None else [])]:
-        if not client.delete_manifest(reference.repository, gone):
+    def _delete(self, digest: Digest, reference: Reference) -> None:
+        if not self.client.delete_manifest(self.home.repository, digest):
             raise ToolError(
-                f"registry {client.address} does not delete manifests; {reference} is still there",
+                f"registry {self.client.address} does not delete manifests; {reference} is still there",
                 hint="Allow deletion in the registry (distribution: storage.delete.enabled), or use its own retention.",
             )
+
+    def _lists(self, subjects: Sequence[Digest], gone: Set[Digest], needed: Set[Digest]) -> Iterator[Digest]:
+        """The lists that hold nothing but what is gone; anybody may let their tags name something else."""
+        for subject in subjects:
+            tag = fallback_tag(subject)
+            try:
+                found = self.client.find_manifest(self.home.repository, tag)
+            except MalformedError:
+                continue
+            inner = {each.digest for each in found.children} if found is not None and not found.blobs else set()
+            if found is not None and inner and inner <= gone and found.subject is None and found.digest not in needed:
+                yield found.digest
+
+    def _bury_earlier(self) -> None:
+        """Give tombstones to versions whose removal was recorded, and interrupted before the tag had one."""
+        there = set(self.client.tags(self.home.repository))
+        for record in self.desk.chain().records:
+            where = Reference.parse(record.reference) if record.action is Action.RETIRE else None
+            if where is None or where.name != self.home.name or record.version in there:
+                continue
+            bury(Reference(where.registry, where.repository, record.version, record.digest), self.client)

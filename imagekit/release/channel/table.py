@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from imagekit.base.errors import RefusedError
+from imagekit.base.errors import ConfigError, RefusedError
 from imagekit.oci.reference import Digest, Reference
 from imagekit.registry.client import Registry
-from imagekit.registry.tag import is_reserved
+from imagekit.registry.tag import is_reserved, is_tombstone
 from imagekit.release.channel.desk import Desk
 from imagekit.release.channel.fleet import Node, runners
 from imagekit.release.channel.history import yanked
-from imagekit.release.channel.retention import Version
+from imagekit.release.channel.promote import VERSION_LABEL
+from imagekit.release.channel.retention import Standing, Version
 
 CREATED_LABEL = "org.opencontainers.image.created"
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
@@ -33,12 +34,12 @@ class Row:
 
 
 def versions(desk: Desk, homes: Sequence[Reference]) -> list[Version]:
-    """Every version tag of some repositories; `good` by signature, content left unread."""
+    """Every version tag of some repositories, with what is known of it by signature; content is left unread."""
     found: list[Version] = []
     gone = set(yanked(desk.chain().records))
     for home in homes:
         with desk.registry(home.registry) as client:
-            found += _versions(desk, client, home, gone)
+            found += versions_in(desk, client, home, gone)
     return found
 
 
@@ -46,7 +47,8 @@ def table(desk: Desk, image: str, homes: Sequence[Reference], nodes: Mapping[str
     """One row a digest, newest first."""
     found = versions(desk, homes)
     withdrawn = yanked(desk.chain().records)
-    rows = [_row(desk, image, digest, found, withdrawn, nodes) for digest in {item.digest for item in found}]
+    digests = {item.digest for item in found if item.digest is not None}
+    rows = [_row(desk, image, digest, found, withdrawn, nodes) for digest in digests]
     return sorted(rows, key=lambda row: (row.created, row.version), reverse=True)
 
 
@@ -77,26 +79,53 @@ def _points(desk: Desk, channel: str, image: str, digest: Digest) -> bool:
     return pointer is not None and pointer.digest == str(digest)
 
 
-def _versions(desk: Desk, client: Registry, home: Reference, gone: set[Digest]) -> Iterator[Version]:
+def versions_in(desk: Desk, client: Registry, home: Reference, gone: Set[Digest]) -> Iterator[Version]:
+    """Every version tag of one repository; `gone` are the digests that the ledger withdrew.
+
+    A tag that cannot be read is one of nothing that is known; it neither counts nor stops the others.
+    """
     for tag in client.tags(home.repository):
         if is_reserved(tag):
             continue
-        reference = home.tagged(tag)
-        digest = client.resolve(reference)
-        if digest is None:
+        try:
+            reference = home.tagged(tag)
+        except ConfigError:
+            continue  # no tag by the specification, so nothing that imagekit gave
+        try:
+            manifest = client.find_manifest(home.repository, tag)
+        except RefusedError as error:
+            yield _unread(reference, str(error))
             continue
-        yield Version(
-            reference=reference,
-            digest=digest,
-            created=_created(client, home.repository, digest),
-            good=digest not in gone and desk.vouched(client, reference.at(digest)),
-        )
+        if manifest is not None and not is_tombstone(manifest, tag):
+            yield _version(desk, client, reference, manifest.digest, gone)
 
 
-def _created(client: Registry, repository: str, digest: Digest) -> datetime:
-    """When the sources of a version are dated, by its own label; 1970 when it does not say."""
+def _unread(reference: Reference, why: str) -> Version:
+    return Version(reference=reference, digest=None, created=_BEGINNING, standing=Standing.UNPROVEN, note=why)
+
+
+def _version(desk: Desk, client: Registry, reference: Reference, digest: Digest, gone: Set[Digest]) -> Version:
     try:
-        found = datetime.fromisoformat(client.labels(repository, digest).get(CREATED_LABEL, ""))
-    except (ValueError, RefusedError):
-        return _BEGINNING
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+        labels = client.labels(reference.repository, digest)
+    except RefusedError:
+        labels = {}
+    created = _created(labels)
+    standing, note = Standing.UNPROVEN, ""
+    if digest in gone:
+        standing = Standing.DENIED
+    elif desk.vouched(client, reference.at(digest)):
+        standing = Standing.GOOD
+        if created is None:
+            standing, note = Standing.UNPROVEN, "it does not say when it was made"
+        elif labels.get(VERSION_LABEL, "") != reference.tag:
+            standing, note = Standing.FOREIGN_TAG, "the image says that it is another version than its tag"
+    return Version(reference=reference, digest=digest, created=created or _BEGINNING, standing=standing, note=note)
+
+
+def _created(labels: Mapping[str, str]) -> datetime | None:
+    """When the sources of a version are dated, by its own label; None when it does not say."""
+    try:
+        found = datetime.fromisoformat(labels.get(CREATED_LABEL, ""))
+        return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        return None

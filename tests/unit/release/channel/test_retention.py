@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,8 +11,9 @@ from hypothesis import strategies as st
 
 from imagekit.base.errors import ToolError
 from imagekit.oci.reference import Digest, Reference
+from imagekit.release.channel.needs import needed
 from imagekit.release.channel.promote import promote
-from imagekit.release.channel.retention import Version, plan_retention
+from imagekit.release.channel.retention import Fate, Standing, Version, plan_retention
 from imagekit.release.channel.retire import retire
 from imagekit.release.channel.table import table, versions
 from imagekit.release.ledger.record import Action
@@ -26,23 +28,41 @@ def version(number: int, *, day: int | None = None, good: bool = True) -> Versio
         reference=Reference("host", "imagekit/node", f"v{number}"),
         digest=Digest.of(b"%d" % number),
         created=BEGIN + timedelta(days=number if day is None else day),
-        good=good,
+        standing=Standing.GOOD if good else Standing.UNPROVEN,
     )
 
 
 def kept(found: list[Version], *, last: int = 2, pointed: list[Version] = [], pinned: list[Version] = []) -> list[str]:  # noqa: B006
-    fates = plan_retention(
-        found,
-        last=last,
-        pointed={item.digest: ["prod"] for item in pointed},
-        pinned={item.digest: ["node-1"] for item in pinned},
-    )
+    needs = {item.digest: ["named by channel prod"] for item in pointed if item.digest}
+    needs |= {item.digest: ["run by node-1"] for item in pinned if item.digest}
+    fates = plan_retention(found, last=last, needed=needs)
     return [str(fate.version.reference.tag) for fate in fates if fate.keep]
 
 
-def test_the_last_good_ones_stay_and_bad_ones_do_not_count() -> None:
-    found = [version(1), version(2), version(3, good=False), version(4)]
-    assert kept(found) == ["v4", "v2"]
+def test_the_last_good_ones_stay_and_unproven_ones_do_not_count_and_stay() -> None:
+    """D36: what nobody vouches for today was "not good", and therefore removed."""
+    found = [version(1), version(2), version(3, good=False), version(4), version(0, good=False)]
+    assert kept(found) == ["v4", "v3", "v2", "v0"]
+
+
+def test_many_tags_of_one_digest_count_once() -> None:
+    """D36, variant: a pusher tags the newest version three times, so that it alone is the last three good ones."""
+    found = [version(number) for number in range(1, 6)]
+    more = [replace(found[-1], reference=found[-1].reference.tagged(f"x{number}")) for number in range(5)]
+    assert set(kept([*found, *more], last=3)) >= {"v5", "v4", "v3"}
+    strange = [replace(each, standing=Standing.FOREIGN_TAG) for each in more]
+    assert set(kept([*found, *strange], last=3)) >= {"v5", "v4", "v3"}
+
+
+def test_what_somebody_tagged_besides_stays() -> None:
+    found = [version(number) for number in range(1, 6)]
+    besides = replace(found[0], reference=found[0].reference.tagged("lts"), standing=Standing.FOREIGN_TAG)
+    assert kept([*found, besides], last=1) == ["v5", "lts", "v1"]
+
+
+def test_a_withdrawn_version_goes_unless_it_is_needed() -> None:
+    withdrawn = [replace(version(number), standing=Standing.DENIED) for number in (1, 2)]
+    assert kept([*withdrawn, version(3)], last=3, pointed=[withdrawn[0]]) == ["v3", "v1"]
 
 
 def test_of_equally_old_ones_all_stay() -> None:
@@ -80,15 +100,16 @@ def test_what_goes_is_recorded_and_gone_with_its_evidence(office: Office, publis
     digests = [publish(f"v{number}") for number in range(1, 4)]
     promote(office.desk(), office.source(digests[0]), "dev", image=IMAGE)
     desk = office.desk()
-    home = office.source(digests[0])
-    found = versions(desk, [home, desk.home("dev", IMAGE)])
-    fates = plan_retention(found, last=1, pointed={digests[0]: ["dev"]}, pinned={})
-    assert sorted(str(item.version.reference.tag) for item in fates if not item.keep) == ["v2"]
-    gone = retire(office.desk(), IMAGE, fates)
+    homes = [office.source(digests[0]).tagged("x"), desk.home("dev", IMAGE)]
+    plan = plan_retention(versions(desk, homes), last=1, needed=needed(desk, desk.chain()))
+    assert sorted(str(item.version.reference.tag) for item in plan if not item.keep) == ["v2"]
+    told: list[Fate] = []
+    gone = retire(office.desk(), IMAGE, homes, last=1, tell=told.append)
     assert [item.version.digest for item in gone] == [digests[1]]
-    assert "v2" not in office.simulator.user_tags("imagekit/node")
+    assert set(told) == set(plan)
+    assert str(digests[1]) not in office.simulator.manifests["imagekit/node"]
     assert office.desk().chain().records[-1].action is Action.RETIRE
-    rows = table(office.desk(), IMAGE, [home, desk.home("dev", IMAGE)], {})
+    rows = table(office.desk(), IMAGE, homes, {})
     assert [(row.version, row.channels, row.evidence) for row in rows] == [("v3", (), "good"), ("v1", ("dev",), "good")]
 
 
@@ -96,7 +117,6 @@ def test_a_registry_that_does_not_delete_is_said_so(office: Office, publish: Pub
     publish("v1")
     publish("v2")
     office.simulator.deletes = False
-    desk = office.desk()
-    fates = plan_retention(versions(desk, [office.source(publish("v3"))]), last=1, pointed={}, pinned={})
+    home = office.source(publish("v3"))
     with pytest.raises(ToolError, match="does not delete"):
-        retire(office.desk(), IMAGE, fates)
+        retire(office.desk(), IMAGE, [home.tagged("x")], last=1)
