@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from imagekit.app.image import built
+from imagekit.app.interface import Subject
 from imagekit.app.needs import host_of, machine_needs
-from imagekit.app.node import Subject, installed_machine, machine_of, make_disks
+from imagekit.app.node import installed_machine, machine_of, make_disks
 from imagekit.app.runs import new_run
 from imagekit.config.load import Project
 from imagekit.doctor.check import VERIFY, require

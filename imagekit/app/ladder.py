@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from imagekit.app.interface import Subject
 from imagekit.app.needs import libvirt_uri
-from imagekit.app.node import Subject
 from imagekit.app.release import registry_client
 from imagekit.app.trusted import demand_not_yanked, trust_of
 from imagekit.artifact.installed import installed_disk
@@ -20,61 +19,24 @@ from imagekit.machine.accel import Acceleration, acceleration
 from imagekit.machine.folder import machines_folder, owned_folder
 from imagekit.machine.interface import Accelerator, VmShape
 from imagekit.machine.sweep import sweep
-from imagekit.oci.reference import Reference
+from imagekit.oci.reference import Digest, Reference
 from imagekit.scenarios.machines import Rig, RigMachines
-from imagekit.scenarios.model import Scenario, World
+from imagekit.scenarios.model import World
+from imagekit.scenarios.options import ScenarioOptions
 from imagekit.scenarios.runner import Told, lanes, run_scenarios
 from imagekit.scenarios.start import Start, itself, pointers, pulled
 from imagekit.scenarios.supply import supply
-from imagekit.scenarios.table import chosen
 from imagekit.services.libvirtd import libvirt
 
-DEFAULT_CUTS = 10
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
-    """What was asked for: `names` of scenarios (none is all), the start, power cuts, and the seed of what is random."""
-
-    names: tuple[str, ...] = ()
-    upgrade_from: str = ""
-    cuts: int = DEFAULT_CUTS
-    seed: int | None = None
-
-    @property
-    def scenarios(self) -> tuple[Scenario, ...]:
-        """The scenarios; raises `UnknownScenarioError`."""
-        return chosen(self.names)
-
-    @property
-    def whole(self) -> bool:
-        """Whether every scenario is asked for."""
-        return len(self.scenarios) == len(chosen(()))
-
-    @property
-    def again(self) -> str:
-        """The options that ask for the same again."""
-        names = "".join(f" --scenario {name}" for name in self.names) or " --lifecycle"
-        start = f" --upgrade-from {self.upgrade_from}" if self.upgrade_from else ""
-        cuts = f" --cuts {self.cuts}" if self.cuts != DEFAULT_CUTS else ""
-        return names + start + cuts + (f" --seed {self.seed}" if self.seed is not None else "")
-
-
-def with_seed(wish: Wish) -> Wish:
-    """The same wish with a seed, a fresh one when none was given."""
-    if wish.seed is not None:
-        return wish
-    return Wish(names=wish.names, upgrade_from=wish.upgrade_from, cuts=wish.cuts, seed=secrets.randbelow(1 << 32))
-
-
-def climb(subject: Subject, start: Start, wish: Wish) -> Iterator[Told]:
+def climb(subject: Subject, start: Start, options: ScenarioOptions) -> Iterator[Told]:
     """Run the scenarios on machines that have `start` installed; yields each result as it comes."""
-    with ladder_world(subject, start, wish) as world:
+    with ladder_world(subject, start, options) as world:
         shape = ladder_shape(subject.shape, this_machine().accelerator)
         side_by_side = lanes(
             cores=os.cpu_count() or 1, free_mib=free_mib(), memory_mib=shape.memory_mib, cores_each=shape.cpus
         )
-        yield from run_scenarios(wish.scenarios, world, scaled=this_machine().scaled, side_by_side=side_by_side)
+        yield from run_scenarios(options.scenarios, world, scaled=this_machine().scaled, side_by_side=side_by_side)
 
 
 def ladder_shape(shape: VmShape, accelerator: Accelerator) -> VmShape:
@@ -87,7 +49,7 @@ def ladder_shape(shape: VmShape, accelerator: Accelerator) -> VmShape:
 
 
 @contextmanager
-def ladder_world(subject: Subject, start: Start, wish: Wish) -> Iterator[World]:
+def ladder_world(subject: Subject, start: Start, options: ScenarioOptions) -> Iterator[World]:
     """Machines, images and a registry for stories; all of it is gone when the block ends, the consoles stay."""
     project, uri, image = subject.project, libvirt_uri(subject.project), subject.image
     work = machines_folder(project.work)
@@ -120,23 +82,34 @@ def ladder_world(subject: Subject, start: Start, wish: Wish) -> Iterator[World]:
             machines=RigMachines(rig),
             supply=images,
             installed_version=start.version,
-            seed=wish.seed or 0,
-            cuts=wish.cuts,
+            seed=options.seed or 0,
+            cuts=options.cuts,
         )
 
 
-def start_of(subject: Subject, wish: Wish) -> Start:
+def start_of(subject: Subject, options: ScenarioOptions) -> Start:
     """What is installed first: the named reference, what a channel points at, or the image itself.
 
     Raises `VerificationError` when it is not signed and tested, `YankedError` when somebody trusted denied it,
     `ConfigError` for a channel file that is wrong.
     """
-    if wish.upgrade_from:
-        return _pulled(subject, Reference.parse(wish.upgrade_from), "asked for")
+    if options.upgrade_from:
+        return _pulled(subject, Reference.parse(options.upgrade_from), "asked for")
     for pointer in pointers(subject.project.root / "channels", subject.name):
         if pointer.reference.digest != subject.image.digest:
             return _pulled(subject, pointer.reference, f"channel {pointer.channel}")
     return itself(subject.image.layout, subject.image.digest, subject.image.version)
+
+
+def origin_digest(subject: Subject, options: ScenarioOptions) -> Digest | None:
+    """The digest of `start_of` without asking a registry; None where only a registry can tell.
+
+    Raises `ConfigError` for a channel file that is wrong.
+    """
+    if options.upgrade_from:
+        return Reference.parse(options.upgrade_from).digest
+    others = (pointer.reference.digest for pointer in pointers(subject.project.root / "channels", subject.name))
+    return next((digest for digest in others if digest != subject.image.digest), subject.image.digest)
 
 
 def this_machine() -> Acceleration:

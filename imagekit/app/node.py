@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
+from imagekit.app.interface import RoadResult, Subject
 from imagekit.app.needs import libvirt_uri
 from imagekit.artifact.installed import installed_disk
 from imagekit.artifact.live import LiveArtifacts, live_artifacts
 from imagekit.artifact.releaseiso import write_iso
 from imagekit.base.log import step
-from imagekit.build.builder import Build
 from imagekit.checks.lint import Offer, lint, refuse_contradictions
-from imagekit.checks.outcome import SuiteResult
 from imagekit.checks.runner import Suites, collect_checks, run_suites
 from imagekit.checks.tlspeer import Peers, TlsPeer, both_peers
-from imagekit.config.load import Project
-from imagekit.config.merge import merged_cloud_config
-from imagekit.config.model import ImageSpec
 from imagekit.machine.boot import BootRequest, boot
 from imagekit.machine.console import Console, load_patterns
 from imagekit.machine.disks import DiskSource
@@ -29,67 +23,25 @@ from imagekit.machine.folder import machines_folder, owned_folder
 from imagekit.machine.hardware import NodeRequest
 from imagekit.machine.identity import NodeKeys, fresh_keys, seed_disk
 from imagekit.machine.install import AgentDisk, InstallRequest, install_by_agent
-from imagekit.machine.interface import BootRecord, Installer, Road, VmShape
+from imagekit.machine.interface import Installer, Road
 from imagekit.machine.machine import NodeMachine
 from imagekit.machine.node import InstalledNode, node
 from imagekit.machine.profile import DirectKernel, load_profile, profile_name
 from imagekit.machine.sweep import sweep
 from imagekit.report.bootchart import collect_chart
 from imagekit.report.console import excerpt
-from imagekit.report.result import BootChart, ConsoleExcerpt
+from imagekit.report.result import ConsoleExcerpt
 from imagekit.services.libvirtd import libvirt
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Subject:
-    """What is tested: an image of the project, built; `run_id` marks its machines, `folder` keeps what they leave."""
-
-    project: Project
-    name: str
-    image: Build
-    run_id: str
-    folder: Path
-
-    @property
-    def spec(self) -> ImageSpec:
-        """The image's declaration."""
-        return self.project.image(self.name)
-
-    @property
-    def harness(self) -> Path:
-        """The project's vm-harness folder."""
-        return self.project.root / "vm-harness"
-
-    @property
-    def shape(self) -> VmShape:
-        """The machine it gets."""
-        vm = self.spec.vm
-        return VmShape(memory_mib=vm.memory_mib, cpus=vm.cpus, firmware=vm.firmware, tpm=vm.tpm)
-
-    @property
-    def cloud_config(self) -> dict[str, Any]:
-        """The image's own cloud-config."""
-        return merged_cloud_config([self.project.root / path for path in self.spec.cloud_config])
-
-    def suites(self, road: Road) -> Suites:
-        """Where its checks are."""
-        return Suites(
-            checks_root=self.harness / "checks",
-            images_root=self.project.root / "images",
-            out=self.folder / road.value,
-            family=self.spec.family.value,
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RoadResult:
-    """What one road brought."""
-
-    road: Road
-    boot: BootRecord
-    chart: BootChart
-    console: ConsoleExcerpt
-    suites: SuiteResult
+def suites_of(subject: Subject, road: Road) -> Suites:
+    """Where the checks of an image are."""
+    return Suites(
+        checks_root=subject.harness / "checks",
+        images_root=subject.project.root / "images",
+        out=subject.folder / road.value,
+        family=subject.spec.family.value,
+    )
 
 
 def make_disks(subject: Subject) -> LiveArtifacts:
@@ -105,7 +57,7 @@ def make_installed_disk(subject: Subject) -> Path:
 
 def refuse_contradictory_suites(subject: Subject, road: Road) -> None:
     """Hold what the checks need against the machine they will get, before it is booted."""
-    checks = collect_checks(subject.spec.layers, subject.suites(road), road=road)
+    checks = collect_checks(subject.spec.layers, suites_of(subject, road), road=road)
     refuse_contradictions(lint(checks, Offer(shape=subject.shape, road=road)))
 
 
@@ -257,7 +209,7 @@ def test_peers(subject: Subject) -> Iterator[Peers]:
 def check_machine(subject: Subject, machine: NodeMachine, peers: Peers) -> RoadResult:
     """Run every check of the image's layers on a machine, and keep its boot chart, console and journal."""
     road = machine.boot.road
-    suites = run_suites(machine, subject.spec.layers, subject.suites(road), peers=peers)
+    suites = run_suites(machine, subject.spec.layers, suites_of(subject, road), peers=peers)
     with step("Collecting the boot chart and the journal"):
         chart = collect_chart(machine)
         machine.save_journal(subject.folder / road.value / "journal.log")
@@ -277,16 +229,6 @@ def console_excerpt(subject: Subject, road: Road) -> ConsoleExcerpt:
     )
     console.poll()
     return excerpt(console.log, {match.line: match.pattern.id for match in console.matches})
-
-
-def combined(results: Sequence[RoadResult]) -> SuiteResult:
-    """All checks of all roads as one result; the road stands before a check's id."""
-    checks = [replace(check, id=f"{result.road}:{check.id}") for result in results for check in result.suites.checks]
-    return SuiteResult(
-        suite_hash=results[0].suites.suite_hash,
-        checks=tuple(checks),
-        seconds=round(sum(result.suites.seconds for result in results), 3),
-    )
 
 
 def _each(peers: Peers | None) -> tuple[TlsPeer, ...]:

@@ -11,16 +11,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from imagekit import __version__
-from imagekit.app.image import proven
 from imagekit.app.trusted import publish_gate, signer_of, trust_of, waivers_for
-from imagekit.app.verdict import fullest_verdict
 from imagekit.artifact.packagelist import Package
-from imagekit.build.builder import Build, earlier_build
+from imagekit.build.builder import Build
 from imagekit.config.load import Project
-from imagekit.machine.interface import Road
 from imagekit.oci.reference import Digest, Reference
 from imagekit.plan.model import Plan
-from imagekit.plan.resolve import make_plan
 from imagekit.report.result import EvidenceRow, ReleaseRow, RunResult
 from imagekit.services.registry import registry as embedded_registry
 from imagekit.trust.evidence.provenance import GITHUB_BUILDER, LOCAL_BUILDER, Invocation, provenance_statement
@@ -78,7 +74,7 @@ def statements(
             harness_version=__version__,
             name=plan.image,
             scenarios=result.scenarios,
-            tested=result.started,
+            tested=result.tested or result.started,
             waivers=waivers,
         ),
         sbom_statement(image.digest, document, name=plan.image),
@@ -123,21 +119,6 @@ def publish(project: Project, plan: Plan, image: Build, result: RunResult, packa
             gate=publish_gate(project),
         )
         return _row(done, client, signer)
-
-
-def publish_tested(project: Project, image_name: str, roads: Sequence[Road]) -> ReleaseRow:
-    """Publish an image that was built and passed before; raises `NotPassedError` when it was not."""
-    from imagekit.registry.errors import NotPassedError
-
-    plan = make_plan(project, image_name)
-    image = earlier_build(project.work, plan)
-    found = fullest_verdict(project, image_name, image.digest, roads) if image else None
-    if image is None or found is None:
-        raise NotPassedError(
-            f"{image_name} {plan.version} has not passed its tests as it stands now; it is not published",
-            hint=f"Run `imagekit run {image_name}`, which tests and publishes.",
-        )
-    return publish(project, plan, image, found, proven(project, plan, image))
 
 
 def _row(done: Published, client: Registry, signer: Signer) -> ReleaseRow:

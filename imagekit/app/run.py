@@ -2,56 +2,65 @@
 
 from __future__ import annotations
 
-import shlex
 import shutil
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
-from imagekit.app import node
-from imagekit.app.image import built, proven
-from imagekit.app.ladder import Wish, climb, start_of, with_seed
-from imagekit.app.needs import host_of, machine_needs
-from imagekit.app.node import RoadResult, Subject
-from imagekit.app.record import Record, layer_rows
-from imagekit.app.release import publish
+from imagekit.app.interface import Backend, Disks, RoadResult, Subject
+from imagekit.app.needs import machine_needs
+from imagekit.app.outcome import RoadTest, ScenarioTest, Tested, run_result
+from imagekit.app.record import Record
+from imagekit.app.reuse import Reuse
 from imagekit.app.runs import new_run, write_views
-from imagekit.app.verdict import fullest_verdict, keep_verdict, verdict_id
+from imagekit.app.verdict import keep_verdict, kept_verdict, verdict_id
 from imagekit.artifact.packagelist import Package
 from imagekit.base.errors import ImagekitError
-from imagekit.build.builder import Build, earlier_build
-from imagekit.checks.outcome import SuiteResult
+from imagekit.build.builder import Build
 from imagekit.checks.scenario import ScenarioResult
 from imagekit.config.load import Project
-from imagekit.doctor.check import BUILD, PUBLISH, VERIFY, require
+from imagekit.doctor.check import BUILD, PUBLISH, VERIFY
 from imagekit.doctor.model import Need
 from imagekit.machine.interface import DISKLESS, Road
 from imagekit.machine.profile import parse_profile
-from imagekit.machine.ssh import shell_argv
-from imagekit.plan.lock import require_buildable
 from imagekit.plan.model import Plan
-from imagekit.plan.resolve import make_plan
 from imagekit.report.result import ConsoleExcerpt, ReleaseRow, RunResult, Verdict, write_result
-from imagekit.scenarios.runner import Told, missing
+from imagekit.scenarios.options import ScenarioOptions
+from imagekit.scenarios.runner import missing
+from imagekit.scenarios.table import SCENARIOS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """What to do: the roads to test on, whether to publish, whether to test again what passed before.
+    """What to do: the roads to test on, whether to publish, whether to test `fresh` what passed before.
 
     `firmware` names the profile of the machine, such as ``uefi+tpm``; without it the image's own declaration holds.
     With `lifecycle` its scenarios follow the checks; with no roads they are all that is done. `keep` is called with a
-    login command while the last machine, good or bad, still runs.
+    login command while the last machine, good or bad, still runs; a machine to keep is always a fresh one.
     """
 
     roads: tuple[Road, ...] = DISKLESS
     publish: bool = True
-    again: bool = False
-    lifecycle: Wish | None = None
+    fresh: bool = False
+    lifecycle: ScenarioOptions | None = None
     firmware: str = ""
     keep: Callable[[str], None] | None = None
+
+    def command(self, name: str) -> str:
+        """The command line that asks for the same again."""
+        scenarios = self.lifecycle.command if self.lifecycle else ""
+        road = f" --road {self.roads[0]}" if len(self.roads) == 1 else ""
+        firmware = f" --firmware {self.firmware}" if self.firmware else ""
+        return f"imagekit {'run' if self.publish else 'test'} {name}{road}{firmware}{scenarios}"
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """The names of the stages that will be gone through."""
+        tests = tuple(f"{part} {road}" for road in self.roads for part in ("boot", "checks"))
+        lifecycle = ("lifecycle",) if self.lifecycle else ()
+        return ("plan", "needs", "build", "proof", *tests, *lifecycle, *(("publish",) if self.publish else ()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,237 +73,251 @@ class Finished:
     unchanged: bool = False
 
 
+def run_image(project: Project, name: str, options: Options, backend: Backend | None = None) -> Finished:
+    """Build, test and publish an image; errors end up in the result and in `Finished.error`, never half-told.
+
+    What passed before of the same digest is reused, and the result says of which day it is.
+    """
+    if backend is None:
+        from imagekit.app.local import LocalBackend
+
+        backend = LocalBackend()
+    if options.firmware:
+        firmware, tpm = parse_profile(options.firmware)
+        project = project.with_machine(name, firmware, tpm=tpm)
+    if options.lifecycle is not None:
+        options = replace(options, lifecycle=options.lifecycle.seeded())
+    run = _Run(project, name, options, backend, *new_run(project.work))
+    error: BaseException | None = None
+    try:
+        run.go()
+    except (ImagekitError, KeyboardInterrupt) as caught:
+        error = caught
+    result = run.result()
+    if error is None and (earlier := run.done_before(result)) is not None:
+        shutil.rmtree(run.folder)
+        return Finished(result=earlier, page=project.work / "runs" / earlier.run_id / "report.html", unchanged=True)
+    write_result(result, run.folder)
+    if result.verdict is Verdict.PASSED:
+        run.keep_verdict(result)
+    return Finished(result=result, page=write_views(result, run.folder), error=error)
+
+
 @dataclass(slots=True)
 class _Run:
-    """A run while it goes on; what is known so far."""
+    """A run while it goes on: what it was asked for, and what is known so far."""
 
     project: Project
     name: str
     options: Options
+    backend: Backend
     run_id: str
     folder: Path
-    record: Record
-    began: datetime
+    began: datetime = field(init=False)
+    record: Record = field(init=False)
     plan: Plan | None = None
     image: Build | None = None
-    packages: tuple[Package, ...] = ()
-    roads: list[RoadResult] = field(default_factory=list)
     at: Road | None = None
-    told: list[Told] = field(default_factory=list)
+    known: dict[Road, RoadTest] = field(default_factory=dict)  # what passed before, until it is told
+    roads: list[RoadTest] = field(default_factory=list)
+    scenarios: dict[str, ScenarioTest] = field(default_factory=dict)
     release: ReleaseRow | None = None
-    earlier: RunResult | None = None
 
+    def __post_init__(self) -> None:
+        self.began = self.backend.now()
+        self.record = Record(expected=self.options.stages, again=self.options.command(self.name))
 
-def run_image(project: Project, name: str, options: Options) -> Finished:
-    """Build, test and publish an image; errors end up in the result and in `Finished.error`, never half-told."""
-    if options.firmware:
-        firmware, tpm = parse_profile(options.firmware)
-        project = project.with_machine(name, firmware, tpm=tpm)
-    run_id, folder = new_run(project.work)
-    if options.lifecycle is not None:
-        options = replace(options, lifecycle=with_seed(options.lifecycle))
-    record = Record(expected=_stage_names(options), again=_again(options, name))
-    run = _Run(project, name, options, run_id, folder, record, began=datetime.now(UTC))
-    error: BaseException | None = None
-    try:
-        _go(run)
-    except (ImagekitError, KeyboardInterrupt) as caught:
-        error = caught
-    if run.earlier is not None and error is None and not run.told and _nothing_new(run):
-        shutil.rmtree(folder)
-        earlier = project.work / "runs" / run.earlier.run_id
-        return Finished(result=run.earlier, page=earlier / "report.html", unchanged=True)
-    result = _result(run)
-    write_result(result, folder)
-    if result.verdict is Verdict.PASSED and (run.earlier is None or run.told):
-        _keep(run)
-    return Finished(result=result, page=write_views(result, folder), error=error)
+    def go(self) -> None:
+        """Every stage in order; a road or a scenario that does not pass ends it before publishing."""
+        plan, image = self._built()
+        with self.record.stage("proof", "Proof that all that was declared is in the artifact") as stage:
+            packages = self.backend.prove(self.project, plan, image)
+            stage.note = f"{len(packages)} packages"
+        self._test_roads(image)
+        if self.options.lifecycle is not None and self.record.failure is None:
+            self._test_scenarios(image, self.options.lifecycle)
+        if self.options.publish and self.record.failure is None:
+            self._publish(plan, image, packages)
 
+    def _subject(self, image: Build) -> Subject:
+        return Subject(project=self.project, name=self.name, image=image, run_id=self.run_id, folder=self.folder)
 
-def _again(options: Options, name: str) -> str:
-    wish = options.lifecycle.again if options.lifecycle else ""
-    road = f" --road {options.roads[0]}" if len(options.roads) == 1 else ""
-    firmware = f" --firmware {options.firmware}" if options.firmware else ""
-    return f"imagekit {'run' if options.publish else 'test'} {name}{road}{firmware}{wish}"
+    def _built(self) -> tuple[Plan, Build]:
+        with self.record.stage("plan", f"Plan of {self.name}") as stage:
+            self.plan = plan = self.backend.plan(self.project, self.name)
+            stage.note = f"{plan.version}, plan {plan.short}"
+            kept = self.backend.earlier_build(self.project, plan)
+        if kept is not None:
+            self._recall(kept)
+        with self.record.stage("needs", "What this machine must have") as stage:
+            needs = self._needs(kept)
+            self.backend.require(self.project, needs)
+            stage.note = f"{len(needs)} needs met"
+        with self.record.stage("build", f"Build of {self.name}") as stage:
+            self.image = image = kept or self.backend.build(self.project, plan)
+            stage.reused, stage.note = image.reused, f"sha256:{image.digest.short}"
+        if kept is None:
+            self._recall(image)  # another plan may have given a digest that passed before
+        return plan, image
 
+    def _recall(self, image: Build) -> None:
+        """Look up what passed before of this digest.
 
-def _keep(run: _Run) -> None:
-    """Remember a verdict about everything; one about a few scenarios alone is none."""
-    if run.image is None or not run.options.roads or (run.told and not (_wish(run).whole)):
-        return
-    names = [scenario.name for scenario in _scenarios(run)] if run.told else []
-    name = verdict_id(run.project, run.name, run.image.digest, run.options.roads, lifecycle=names)
-    keep_verdict(run.project.work, name, run.run_id)
-
-
-def _stage_names(options: Options) -> tuple[str, ...]:
-    tests = tuple(f"{part} {road}" for road in options.roads for part in ("boot", "checks"))
-    disks = ("disks",) if options.roads else ()
-    ladder = ("lifecycle",) if options.lifecycle else ()
-    return ("plan", "needs", "build", "proof", *disks, *tests, *ladder, *(("publish",) if options.publish else ()))
-
-
-def _go(run: _Run) -> None:
-    record, project = run.record, run.project
-    with record.stage("plan", f"Plan of {run.name}") as stage:
-        run.plan = plan = make_plan(project, run.name)
-        stage.note = f"{plan.version}, plan {plan.short}"
-        image = earlier_build(project.work, plan)
-        if image is None:
-            require_buildable(plan)
-    run.earlier = _earlier_verdict(run, image)
-    with record.stage("needs", "What this machine must have") as stage:
-        needs = _needs(run, image)
-        require(needs, host_of(project))
-        stage.note = f"{len(needs)} needs met"
-    with record.stage("build", f"Build of {run.name}") as stage:
-        run.image = image = image or built(project, plan)
-        stage.reused, stage.note = image.reused, f"sha256:{image.digest.short}"
-    with record.stage("proof", "Proof that all that was declared is in the artifact") as stage:
-        run.packages = proven(project, plan, image)
-        stage.note = f"{len(run.packages)} packages"
-    subject = Subject(project=project, name=run.name, image=image, run_id=run.run_id, folder=run.folder)
-    if run.earlier is None and run.options.roads:
-        _test(run, subject)
-    if run.options.lifecycle is not None and record.failure is None and not _climbed(run):
-        _climb(run, subject)
-    if run.options.publish and record.failure is None:
-        with record.stage("publish", "Publishing") as stage:
-            found = run.earlier if run.earlier is not None and not run.told else _result(run)
-            run.release = publish(project, plan, image, found, run.packages)
-            stage.reused = run.release.already_there
-            stage.note = run.release.reference
-
-
-def _earlier_verdict(run: _Run, image: Build | None) -> RunResult | None:
-    if image is None or run.options.again or not run.options.roads:
-        return None
-    return fullest_verdict(run.project, run.name, image.digest, run.options.roads)
-
-
-def _wish(run: _Run) -> Wish:
-    assert run.options.lifecycle is not None
-    return run.options.lifecycle
-
-
-def _climbed(run: _Run) -> bool:
-    """Whether the whole ladder passed before, from the same start as is asked for now."""
-    wish = _wish(run)
-    return run.earlier is not None and bool(run.earlier.scenarios) and wish.whole and not wish.upgrade_from
-
-
-def _climb(run: _Run, subject: Subject) -> None:
-    """Run the scenarios; every one of them, so that one broken promise hides no other."""
-    wish = _wish(run)
-    with run.record.stage("lifecycle", "Lifecycle") as stage:
-        start = start_of(subject, wish)
-        for told in climb(subject, start, wish):
-            run.told.append(told)
-        good = sum(told.result.passed for told in run.told)
-        stage.note = f"{good} of {len(run.told)} scenarios from {start.version} ({start.said}), seed {wish.seed}"
-    broken = [told.result for told in run.told if not told.result.passed]
-    if broken:
-        hint = f"{broken[0].name}: {broken[0].detail}"
-        run.record.fail("lifecycle", f"{len(broken)} of {len(run.told)} scenarios did not keep their promise", hint)
-
-
-def _needs(run: _Run, image: Build | None) -> list[Need]:
-    build = [need for need in BUILD if need is not Need.MMDEBSTRAP or run.project.image(run.name).embedded]
-    return [
-        *(build if image is None else ()),
-        *(VERIFY if run.earlier is None or run.options.lifecycle else ()),
-        *machine_needs(run.project.image(run.name).vm, run.options.roads),
-        *(PUBLISH if run.options.publish else ()),
-    ]
-
-
-def _test(run: _Run, subject: Subject) -> None:
-    """Boot every road and run the checks there; stops at the first road that does not pass."""
-    with run.record.stage("disks", "Disks") as stage:
-        artifacts = node.make_disks(subject)
-        if Road.INSTALLED in run.options.roads:
-            node.make_installed_disk(subject)
-        stage.reused, stage.note = artifacts.reused, f"kernel {artifacts.kernel_release}"
-    for road in run.options.roads:
-        run.at = road
-        with ExitStack() as stack:
-            peers = stack.enter_context(node.test_peers(subject))
-            with run.record.stage(f"boot {road}", f"Boot, {road} road") as stage:
-                node.refuse_contradictory_suites(subject, road)
-                machine = stack.enter_context(node.machine_of(subject, artifacts, road, peers))
-                stage.note = f"{machine.boot.seconds_to_ssh:.1f} s to SSH under {machine.boot.accelerator}"
-            with run.record.stage(f"checks {road}", f"Checks, {road} road") as stage:
-                found = node.check_machine(subject, machine, peers)
-                run.roads.append(found)
-                stage.note = _counted(found)
-            if run.options.keep and (road is run.options.roads[-1] or not found.suites.passed):
-                run.options.keep(shlex.join(shell_argv(machine.ssh)))
-        if not found.suites.passed:
-            blocking = found.suites.blocking
-            first = f"{blocking[0].layer}: {blocking[0].title}" if blocking else "no check was run"
-            run.record.fail(
-                f"checks {road}", f"{len(blocking)} of {len(found.suites.checks)} checks did not pass", first
-            )
+        A run that publishes says all that is known, scenarios that it was not asked for too.
+        """
+        if self.options.fresh or self.options.keep is not None:
             return
+        reuse, options = Reuse(self.backend, self._subject(image)), self.options
+        self.known = reuse.roads(options.roads)
+        if options.lifecycle is not None or options.publish:
+            self.scenarios = reuse.scenarios(options.lifecycle or ScenarioOptions())
+
+    def _needs(self, image: Build | None) -> list[Need]:
+        build = [need for need in BUILD if need is not Need.MMDEBSTRAP or self.project.image(self.name).embedded]
+        machines = (*VERIFY, *machine_needs(self.project.image(self.name).vm, self.options.roads))
+        return [
+            *(build if image is None else ()),
+            *(machines if self._boots() else ()),
+            *(PUBLISH if self.options.publish else ()),
+        ]
+
+    def _boots(self) -> bool:
+        """Whether anything is left that needs a machine."""
+        script = self.options.lifecycle
+        scenarios = script is not None and any(each.name not in self.scenarios for each in script.scenarios)
+        return scenarios or any(road not in self.known for road in self.options.roads)
+
+    def _test_roads(self, image: Build) -> None:
+        """Boot every road that has not passed yet and run the checks there; stops at the first that does not pass."""
+        subject, disks = self._subject(image), None
+        for road in self.options.roads:
+            if road in self.known:
+                self._tell_reused(self.known[road])
+                continue
+            disks = disks or self._disks(subject)
+            self.at = road
+            found = self._test_road(subject, disks, road)
+            if not found.suites.passed:
+                blocking = found.suites.blocking
+                first = f"{blocking[0].layer}: {blocking[0].title}" if blocking else "no check was run"
+                said = f"{len(blocking)} of {len(found.suites.checks)} checks did not pass"
+                self.record.fail(f"checks {road}", said, first)
+                return
+
+    def _tell_reused(self, test: RoadTest) -> None:
+        road = test.result.road
+        with self.record.stage(f"boot {road}", f"Boot, {road} road") as stage:
+            stage.reused, stage.note = True, f"as in run {test.run_id}"
+        with self.record.stage(f"checks {road}", f"Checks, {road} road") as stage:
+            stage.reused, stage.note = True, f"{_counted(test.result)}, on {test.tested:%Y-%m-%d %H:%M} UTC"
+        self.roads.append(test)
+
+    def _disks(self, subject: Subject) -> Disks:
+        with self.record.stage("disks", "Disks") as stage:
+            disks = self.backend.disks(subject, self.options.roads)
+            stage.reused, stage.note = disks.reused, f"kernel {disks.kernel_release}"
+        return disks
+
+    def _test_road(self, subject: Subject, disks: Disks, road: Road) -> RoadResult:
+        tested = self.backend.now()
+        with ExitStack() as stack:
+            with self.record.stage(f"boot {road}", f"Boot, {road} road") as stage:
+                machine = stack.enter_context(self.backend.boot(subject, disks, road))
+                stage.note = f"{machine.boot.seconds_to_ssh:.1f} s to SSH under {machine.boot.accelerator}"
+            with self.record.stage(f"checks {road}", f"Checks, {road} road") as stage:
+                found = machine.check()
+                stage.note = _counted(found)
+            self.roads.append(Reuse(self.backend, subject).keep_road(found, tested))
+            if self.options.keep and (road is self.options.roads[-1] or not found.suites.passed):
+                self.options.keep(machine.login)
+        return found
+
+    def _test_scenarios(self, image: Build, asked: ScenarioOptions) -> None:
+        """Run the scenarios that have not passed yet; every one of them, so that one broken promise hides no other."""
+        left = tuple(each.name for each in asked.scenarios if each.name not in self.scenarios)
+        with self.record.stage("lifecycle", "Lifecycle") as stage:
+            reused = len(self.scenarios)
+            started = self._run_scenarios(image, replace(asked, names=left)) if left else ""
+            good = sum(test.result.passed for test in self.scenarios.values())
+            before = f", {reused} of them passed before" if reused else ""
+            stage.note = f"{good} of {len(asked.scenarios)} scenarios{started}{before}, seed {asked.seed}"
+            stage.reused = not left
+        broken = [each for each in self._scenario_results() if not each.passed]
+        if broken:
+            hint = f"{broken[0].name}: {broken[0].detail}"
+            said = f"{len(broken)} of {len(asked.scenarios)} scenarios did not keep their promise"
+            self.record.fail("lifecycle", said, hint)
+
+    def _run_scenarios(self, image: Build, left: ScenarioOptions) -> str:
+        """Run these; returns from which image, in words."""
+        subject = self._subject(image)
+        reuse, declared = Reuse(self.backend, subject), {each.name: each for each in SCENARIOS}
+        origin, tested = self.backend.origin(subject, left), self.backend.now()
+        for told in self.backend.run_scenarios(subject, origin, left):
+            scenario = declared[told.result.name]
+            self.scenarios[scenario.name] = reuse.keep_scenario(scenario, told.result, tested, origin.digest, left)
+        return f" from {origin.version} ({origin.said})"
+
+    def _publish(self, plan: Plan, image: Build, packages: tuple[Package, ...]) -> None:
+        with self.record.stage("publish", "Publishing") as stage:
+            self.release = self.backend.publish(self.project, plan, image, self.result(), packages)
+            stage.reused, stage.note = self.release.already_there, self.release.reference
+
+    def _scenario_results(self) -> tuple[ScenarioResult, ...]:
+        """How each scenario ended, in their order; one that was asked for and not run is missing.
+
+        Without being asked for they count when all are known: half a life proves nothing.
+        """
+        asked = self.options.lifecycle or ScenarioOptions()
+        if self.options.lifecycle is None and len(self.scenarios) < len(asked.scenarios):
+            return ()
+        known = {name: test.result for name, test in self.scenarios.items()}
+        return tuple(known.get(each.name) or missing(each, each.allowance(asked.cuts)) for each in asked.scenarios)
+
+    def result(self) -> RunResult:
+        """Everything that is known by now, with its verdict."""
+        scenarios = self._scenario_results()
+        times = [self.scenarios[each.name].tested for each in scenarios if each.name in self.scenarios]
+        tested = Tested(asked=self.options.roads, roads=tuple(self.roads), scenarios=scenarios, times=tuple(times))
+        return run_result(
+            self.record,
+            tested,
+            run_id=self.run_id,
+            image=self.name,
+            embedded=self.project.image(self.name).embedded,
+            began=self.began,
+            plan=self.plan,
+            built=self.image,
+            console=self._console(),
+            release=self.release,
+        )
+
+    def _console(self) -> ConsoleExcerpt | None:
+        """That of the road the run came to last, whether its machine came up or not."""
+        last = self.roads[-1].result if self.roads else None
+        if self.at is None or self.image is None or (last is not None and last.road is self.at):
+            return last.console if last else None
+        return self.backend.console(self._subject(self.image), self.at)
+
+    def done_before(self, result: RunResult) -> RunResult | None:
+        """The result of the run that had done all of this; None when this one did something, or that one is gone."""
+        scenarios = [self.scenarios[each.name] for each in result.scenarios if each.name in self.scenarios]
+        reused = all(test.reused for test in self.roads) and all(test.reused for test in scenarios)
+        published = self.release is None or self.release.already_there
+        if result.verdict is not Verdict.PASSED or not published or not reused:
+            return None
+        return kept_verdict(self.project.work, self._verdict_id(result))
+
+    def keep_verdict(self, result: RunResult) -> None:
+        """Remember a verdict about everything; one about a few scenarios alone is none."""
+        if self.options.roads and (self.options.lifecycle is None or self.options.lifecycle.whole):
+            keep_verdict(self.project.work, self._verdict_id(result), self.run_id)
+
+    def _verdict_id(self, result: RunResult) -> str:
+        assert self.image is not None
+        names = [each.name for each in result.scenarios]
+        return verdict_id(self.project, self.name, self.image.digest, self.options.roads, lifecycle=names)
 
 
 def _counted(found: RoadResult) -> str:
     return ", ".join(f"{count} {outcome}" for outcome, count in found.suites.counts.items() if count)
-
-
-def _nothing_new(run: _Run) -> bool:
-    """Whether everything that was asked for had been done before."""
-    return run.release is None or run.release.already_there
-
-
-def _result(run: _Run) -> RunResult:
-    plan, image, earlier, failure = run.plan, run.image, run.earlier, run.record.failure
-    last = run.roads[-1] if run.roads else None
-    suites = node.combined(run.roads) if run.roads else (earlier.suites if earlier else None)
-    return RunResult(
-        run_id=run.run_id,
-        image=run.name,
-        command=run.record.again,
-        started=run.began.isoformat(timespec="seconds"),
-        seconds=run.record.seconds,
-        verdict=Verdict.PASSED if failure is None and _all_passed(run, suites) else Verdict.FAILED,
-        plan_id=plan.id if plan else "",
-        version=plan.version if plan else "",
-        digest=str(image.digest) if image else "",
-        embedded=run.project.image(run.name).embedded,
-        layers=layer_rows(image),
-        stages=run.record.stages(),
-        boot=last.boot if last else (earlier.boot if earlier else None),
-        boots=tuple(road.boot for road in run.roads) or (earlier.boots if earlier else ()),
-        chart=last.chart if last else (earlier.chart if earlier else None),
-        console=_console(run),
-        suites=suites,
-        scenarios=_scenarios(run),
-        release=run.release,
-        failure=failure,
-    )
-
-
-def _all_passed(run: _Run, suites: SuiteResult | None) -> bool:
-    """Something was tested, and all of it passed."""
-    checks = suites.passed if suites is not None else bool(run.told) and not run.options.roads
-    return checks and all(scenario.passed for scenario in _scenarios(run))
-
-
-def _scenarios(run: _Run) -> tuple[ScenarioResult, ...]:
-    """How each scenario ended, in the order of the ladder; one that was asked for and not run is missing."""
-    if run.options.lifecycle is None or _climbed(run):
-        return run.earlier.scenarios if run.earlier else ()
-    ended = {told.result.name: told.result for told in run.told}
-    wish = _wish(run)
-    return tuple(ended.get(each.name) or missing(each, each.allowance(wish.cuts)) for each in wish.scenarios)
-
-
-def _console(run: _Run) -> ConsoleExcerpt | None:
-    """That of the road the run came to last, whether its machine came up or not."""
-    if run.at is None or run.image is None:
-        return run.earlier.console if run.earlier else None
-    if run.roads and run.roads[-1].road is run.at:
-        return run.roads[-1].console
-    subject = Subject(project=run.project, name=run.name, image=run.image, run_id=run.run_id, folder=run.folder)
-    return node.console_excerpt(subject, run.at) if (run.folder / run.at / "console.log").exists() else None

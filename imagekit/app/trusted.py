@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imagekit.app.verdict import HARNESS
+from imagekit.app.kept import HARNESS
 from imagekit.base.errors import ConfigError
 from imagekit.checks.suitehash import suite_hash
 from imagekit.config.load import Project
@@ -177,6 +177,14 @@ def _trust_if_any(project: Project) -> TrustStore:
 
     known = (project.root / TRUST_FILE).exists() or keys_of(project).public_path.exists()
     return trust_of(project) if known else TrustStore(())
+
+
+def result_age(project: Project) -> timedelta | None:
+    """How old a test result may be when it is published, by the project's policy; None without such a rule."""
+    from imagekit.trust.gate.policy import load_policy, span
+
+    tests = load_policy(project.root).publish.tests
+    return span(tests.max_age) if tests is not None and tests.max_age is not None else None
 
 
 def publish_gate(project: Project) -> Gate:

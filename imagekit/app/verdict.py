@@ -1,44 +1,26 @@
-"""Verdicts kept by what they are about, so that an unchanged image is not tested twice. Only passes are kept."""
+"""Which run passed as a whole, by what its verdict is about, so that a run with nothing to do shows that one."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from hashlib import sha256
 from pathlib import Path
 
-from imagekit import __version__
+from imagekit.app.kept import dependencies
 from imagekit.base.errors import ConfigError
-from imagekit.checks.suitehash import suite_hash
 from imagekit.config.load import Project
 from imagekit.machine.interface import Road
 from imagekit.oci.reference import Digest
 from imagekit.plan.model import inputs_id
-from imagekit.plan.tree import folder_hash
 from imagekit.report.result import FILE_NAME, RunResult, Verdict, read_result, write_whole
-from imagekit.scenarios.table import chosen
-
-HARNESS = Path("vm-harness")
 
 
 def verdict_id(
     project: Project, image_name: str, digest: Digest, roads: Sequence[Road], *, lifecycle: Sequence[str] = ()
 ) -> str:
     """Names all that a verdict depends on: digest, checks, harness, machine, cloud-config, roads, scenarios."""
-    image = project.image(image_name)
-    seeds = [sha256((project.root / path).read_bytes()).hexdigest() for path in image.cloud_config]
-    return inputs_id(
-        {
-            "digest": str(digest),
-            "suites": suite_hash(image.layers, project.root / HARNESS / "checks"),
-            "harness": folder_hash(project.root / HARNESS),
-            "version": __version__,
-            "machine": image.vm.model_dump_json(),
-            "cloud-config": " ".join(seeds),
-            "roads": " ".join(roads),
-            **({"lifecycle": " ".join(lifecycle)} if lifecycle else {}),
-        }
-    )
+    inputs = dependencies(project, image_name, digest) | {"roads": " ".join(roads)}
+    return inputs_id(inputs | ({"lifecycle": " ".join(lifecycle)} if lifecycle else {}))
 
 
 def kept_verdict(work: Path, name: str) -> RunResult | None:
@@ -49,13 +31,6 @@ def kept_verdict(work: Path, name: str) -> RunResult | None:
     except (FileNotFoundError, ConfigError, ValueError, KeyError):
         return None
     return result if result.verdict is Verdict.PASSED else None
-
-
-def fullest_verdict(project: Project, image_name: str, digest: Digest, roads: Sequence[Road]) -> RunResult | None:
-    """What passed of an image: checks and every scenario, or else the checks alone; None when neither did."""
-    names = [scenario.name for scenario in chosen(())]
-    ids = [verdict_id(project, image_name, digest, roads, lifecycle=part) for part in (names, ())]
-    return next((found for name in ids if (found := kept_verdict(project.work, name)) is not None), None)
 
 
 def keep_verdict(work: Path, name: str, run_id: str) -> None:

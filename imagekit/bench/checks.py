@@ -28,7 +28,7 @@ def measure(bench: Subject) -> list[Row]:
     with node.test_peers(subject) as peers:
         artifacts = node.make_disks(subject)
         with node.machine_of(subject, artifacts, Road.FAST, peers) as machine:
-            suites = run_suites(machine, subject.spec.layers, subject.suites(Road.FAST), peers=peers)
+            suites = run_suites(machine, subject.spec.layers, node.suites_of(subject, Road.FAST), peers=peers)
             with step(f"Stock testinfra: {FACTS} facts, a connection each"):
                 stock = stock_seconds(machine.ssh, FACTS)
     count = len(suites.checks)

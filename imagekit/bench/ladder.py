@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from imagekit.app.ladder import Wish, climb, with_seed
+from imagekit.app.ladder import climb
 from imagekit.base.process import now
 from imagekit.bench.model import Goal, Row
 from imagekit.bench.subject import Subject
+from imagekit.scenarios.options import ScenarioOptions
 from imagekit.scenarios.runner import Told
 from imagekit.scenarios.start import itself
 
@@ -16,7 +17,7 @@ def measure(bench: Subject) -> list[Row]:
     """Run every scenario; the reference is what its own boots and image writes took in the same run."""
     subject = bench.node()
     image, begun = subject.image, now()
-    told = list(climb(subject, itself(image.layout, image.digest, image.version), with_seed(Wish())))
+    told = list(climb(subject, itself(image.layout, image.digest, image.version), ScenarioOptions().seeded()))
     return rows_of(told, now() - begun)
 
 

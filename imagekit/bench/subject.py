@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from imagekit.app import node
 from imagekit.app.image import built
+from imagekit.app.interface import Subject as Tested
 from imagekit.base import process
 from imagekit.build.builder import Build, earlier_build
 from imagekit.config.load import Project
@@ -43,10 +43,10 @@ class Subject:
         """The image of the project as it stands, built when it was not."""
         return built(self.project, make_plan(self.project, self.name))
 
-    def node(self) -> node.Subject:
+    def node(self) -> Tested:
         """The image as the stages of the pipeline take it."""
         folder = self.scratch / "run"
-        return node.Subject(
+        return Tested(
             project=self.project, name=self.name, image=self.build(), run_id=f"bench-{os.getpid()}", folder=folder
         )
 

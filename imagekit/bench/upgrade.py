@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from imagekit.app.ladder import Wish, ladder_world, with_seed
+from imagekit.app.ladder import ladder_world
 from imagekit.base.process import now
 from imagekit.bench.model import Bound, Goal, Row
 from imagekit.bench.subject import Subject
 from imagekit.scenarios import ask
 from imagekit.scenarios.model import Kind, Node, Target
+from imagekit.scenarios.options import ScenarioOptions
 from imagekit.scenarios.start import itself
 
 _WRITTEN = Goal(limit=1.1)
@@ -42,7 +43,7 @@ def measure(bench: Subject) -> list[Row]:
     subject = bench.node()
     image = subject.image
     start = itself(image.layout, image.digest, image.version)
-    with ladder_world(subject, start, with_seed(Wish())) as world, world.machines.installed("upgrade") as node:
+    with ladder_world(subject, start, ScenarioOptions().seeded()) as world, world.machines.installed("upgrade") as node:
         return rows_of(cost_of(node, world.supply.target(Kind.NEXT)))
 
 

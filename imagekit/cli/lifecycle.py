@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 import click
 
 if TYPE_CHECKING:
-    from imagekit.app.ladder import Wish
+    from imagekit.scenarios.options import ScenarioOptions
 
 
 class LifecycleWords(TypedDict):
@@ -41,12 +41,12 @@ def lifecycle_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
-def lifecycle_wish(words: LifecycleWords) -> Wish | None:
+def scenario_options(words: LifecycleWords) -> ScenarioOptions | None:
     """What was asked for; None when nothing was.
 
     Raises `UsageError` for options that have no scenario to act on, `UnknownScenarioError` for a name that is none.
     """
-    from imagekit.app.ladder import DEFAULT_CUTS, Wish
+    from imagekit.scenarios.options import DEFAULT_CUTS, ScenarioOptions
     from imagekit.scenarios.table import chosen
 
     if not words["lifecycle"] and not words["scenario"]:
@@ -55,7 +55,7 @@ def lifecycle_wish(words: LifecycleWords) -> Wish | None:
                 raise click.UsageError(f"--{name.replace('_', '-')} goes with --lifecycle or --scenario")
         return None
     chosen(words["scenario"])
-    return Wish(
+    return ScenarioOptions(
         names=() if words["lifecycle"] else words["scenario"],
         upgrade_from=words["upgrade_from"] or "",
         cuts=words["cuts"] or DEFAULT_CUTS,

@@ -13,3 +13,11 @@ firmware_option = click.option(
     default=None,
     help="Firmware of the machine, in place of the one that the image declares.",
 )
+
+fresh_option = click.option(
+    "--fresh",
+    "--again",  # its name until 2026-11
+    "fresh",
+    is_flag=True,
+    help="Test anew what passed before on the same digest.",
+)

@@ -16,7 +16,7 @@ def command(app: App, image: str | None) -> None:
     Only what passed its tests as it stands now is published; a tag that names another digest is refused, one that
     names this digest already is left as it is.
     """
-    from imagekit.app.release import publish_tested
+    from imagekit.app.publishing import publish_tested
     from imagekit.base.log import step
     from imagekit.machine.interface import DISKLESS
 

@@ -8,8 +8,8 @@ from typing import Unpack
 import click
 
 from imagekit.cli.app import App
-from imagekit.cli.lifecycle import LifecycleWords, lifecycle_options, lifecycle_wish
-from imagekit.cli.machine import firmware_option
+from imagekit.cli.lifecycle import LifecycleWords, lifecycle_options, scenario_options
+from imagekit.cli.machine import firmware_option, fresh_option
 from imagekit.cli.screen import finish
 
 
@@ -23,7 +23,7 @@ from imagekit.cli.screen import finish
     help="Which way from the image to a running node; both: fast and live.",
 )
 @firmware_option
-@click.option("--again", is_flag=True, help="Test again, although the same image passed the same checks before.")
+@fresh_option
 @click.option("--keep", is_flag=True, help="Keep the last machine until Enter or Ctrl-C, and say how to log in.")
 @lifecycle_options
 @click.pass_context
@@ -32,16 +32,16 @@ def command(
     image: str | None,
     road: str,
     firmware: str | None,
-    again: bool,
+    fresh: bool,
     keep: bool,
-    **wishes: Unpack[LifecycleWords],
+    **words: Unpack[LifecycleWords],
 ) -> None:
     """Boot IMAGE and run the checks of its layers.
 
     Builds it first when its inputs changed; publishes nothing. With --lifecycle every lifecycle scenario follows; with
     --scenario the named ones are all that is run.
     """
-    if wishes["list_scenarios"]:
+    if words["list_scenarios"]:
         from imagekit.scenarios.table import listing
 
         click.echo(listing())
@@ -52,13 +52,13 @@ def command(
     app: App = ctx.obj
     several = {"both": DISKLESS, "all": tuple(Road)}
     roads: tuple[Road, ...] = several[road] if road in several else (Road(road),)
-    if wishes["scenario"] and not wishes["lifecycle"]:
+    if words["scenario"] and not words["lifecycle"]:
         roads = ()
     options = Options(
         roads=roads,
         publish=False,
-        again=again or keep,
-        lifecycle=lifecycle_wish(wishes),
+        fresh=fresh,
+        lifecycle=scenario_options(words),
         firmware=firmware or "",
         keep=_hold if keep else None,
     )

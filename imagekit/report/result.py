@@ -146,6 +146,8 @@ class Failure:
 class RunResult:
     """Everything a run found out; parts that the run did not reach are None. `started` is ISO 8601 in UTC.
 
+    `tested` is when the oldest of its tests began, which may lie before the run: what passed before is reused.
+
     `boots` holds the boot on every road; `boot`, `chart` and `console` are those of the road to look at: the last one.
     """
 
@@ -170,6 +172,7 @@ class RunResult:
     release: ReleaseRow | None = None
     failure: Failure | None = None
     changes: tuple[str, ...] = ()
+    tested: str = ""
     format: int = FORMAT
 
     def __post_init__(self) -> None:

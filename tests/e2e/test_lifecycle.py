@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from imagekit.app.ladder import Wish, climb
-from imagekit.app.node import Subject
+from imagekit.app.interface import Subject
+from imagekit.app.ladder import climb
 from imagekit.base.process import Completed, run
 from imagekit.build.builder import Build, earlier_build
 from imagekit.build.distro import distro_context
@@ -18,6 +18,7 @@ from imagekit.checks.outcome import Outcome
 from imagekit.config.load import Project, load_project
 from imagekit.machine.folder import machines_folder
 from imagekit.plan.resolve import make_plan
+from imagekit.scenarios.options import ScenarioOptions
 from imagekit.scenarios.start import itself
 from imagekit.scenarios.table import SCENARIOS
 from imagekit.services.dockerd import engine
@@ -97,8 +98,8 @@ def test_a_defect_is_seen(clone: Clone, mutation: Mutation, tmp_path: Path) -> N
     project = load_project(clone.root)
     image = with_defect(project, mutation, tmp_path)
     subject = Subject(project=project, name=IMAGE, image=image, run_id=f"t-{mutation.name}", folder=tmp_path / "run")
-    wish = Wish(names=(mutation.scenario,), cuts=1, seed=SEED)
-    [told] = climb(subject, itself(image.layout, image.digest, image.version), wish)
+    asked = ScenarioOptions(names=(mutation.scenario,), cuts=1, seed=SEED)
+    [told] = climb(subject, itself(image.layout, image.digest, image.version), asked)
     assert told.result.outcome is Outcome.FAILED, f"{mutation.name} passed as {mutation.scenario}: {told.result}"
     assert "its budget is" not in told.result.detail, "slow is not broken"
 

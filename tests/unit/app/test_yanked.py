@@ -15,8 +15,8 @@ import pytest
 from imagekit.app.conformance import fetched_subject
 from imagekit.app.desk import open_desk
 from imagekit.app.disks import source_of
-from imagekit.app.ladder import Wish, start_of
-from imagekit.app.node import Subject
+from imagekit.app.interface import Subject
+from imagekit.app.ladder import start_of
 from imagekit.app.release import PREDICATE_ANNOTATION
 from imagekit.app.trusted import gate_of, keys_of
 from imagekit.base.errors import RefusedError
@@ -29,6 +29,7 @@ from imagekit.registry.referrers import attach_bundle
 from imagekit.release.channel.model import ChannelFile, Pointer, channel_path, to_yaml
 from imagekit.release.channel.promote import promote
 from imagekit.release.channel.yank import yank
+from imagekit.scenarios.options import ScenarioOptions
 from imagekit.trust.evidence.decisions import YANK_TYPE, yank_statement
 from tests.support.images import write_image
 from tests.support.project import git, make_project
@@ -138,7 +139,7 @@ def _conformance_of_an_index(released: Withdrawn) -> None:
 
 
 def _upgrade_from(released: Withdrawn) -> None:
-    start_of(released.subject(Digest.of(b"newer")), Wish(upgrade_from=str(released.reference)))
+    start_of(released.subject(Digest.of(b"newer")), ScenarioOptions(upgrade_from=str(released.reference)))
 
 
 def _upgrade_from_what_a_channel_names(released: Withdrawn) -> None:
@@ -153,7 +154,7 @@ def _upgrade_from_what_a_channel_names(released: Withdrawn) -> None:
     path = released.project.root / channel_path("prod")
     path.parent.mkdir()
     path.write_bytes(to_yaml(ChannelFile(channel="prod", images={NAME: pointer})))
-    start_of(released.subject(Digest.of(b"newer")), Wish())
+    start_of(released.subject(Digest.of(b"newer")), ScenarioOptions())
 
 
 def _gate(released: Withdrawn) -> None:

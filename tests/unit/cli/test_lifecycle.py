@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from imagekit.base.errors import ConfigError
 from imagekit.cli import cli
-from imagekit.cli.lifecycle import LifecycleWords, lifecycle_wish
+from imagekit.cli.lifecycle import LifecycleWords, scenario_options
 from imagekit.scenarios.table import SCENARIOS
 from tests.support.project import make_project
 
@@ -36,21 +36,21 @@ def test_options_without_a_scenario_are_wrong_usage(tmp_path: Path, option: list
     assert "goes with --lifecycle or --scenario" in done.output
 
 
-def test_without_a_wish_there_is_none() -> None:
-    assert lifecycle_wish(NOTHING) is None
+def test_without_a_asked_there_is_none() -> None:
+    assert scenario_options(NOTHING) is None
 
 
-def test_a_wish_says_how_to_ask_for_the_same_again() -> None:
-    wish = lifecycle_wish({**NOTHING, "scenario": ("reset",), "cuts": 100, "seed": 3, "upgrade_from": "a/b:c"})
-    assert wish is not None
-    assert wish.again == " --scenario reset --upgrade-from a/b:c --cuts 100 --seed 3"
-    assert not wish.whole
-    everything = lifecycle_wish({**NOTHING, "lifecycle": True, "scenario": ("reset",)})
+def test_a_asked_says_how_to_ask_for_the_same_again() -> None:
+    asked = scenario_options({**NOTHING, "scenario": ("reset",), "cuts": 100, "seed": 3, "upgrade_from": "a/b:c"})
+    assert asked is not None
+    assert asked.command == " --scenario reset --upgrade-from a/b:c --cuts 100 --seed 3"
+    assert not asked.whole
+    everything = scenario_options({**NOTHING, "lifecycle": True, "scenario": ("reset",)})
     assert everything is not None
     assert everything.whole
-    assert everything.again == " --lifecycle"
+    assert everything.command == " --lifecycle"
 
 
 def test_an_unknown_scenario_is_named_before_anything_is_built() -> None:
     with pytest.raises(ConfigError, match="resett"):
-        lifecycle_wish({**NOTHING, "scenario": ("resett",)})
+        scenario_options({**NOTHING, "scenario": ("resett",)})

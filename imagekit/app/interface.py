@@ -1,0 +1,162 @@
+"""What a run needs of the world: engine, hypervisor and registry behind one seam.
+
+`imagekit.app.local` is the real one; tests/support/simbackend.py one that fails wherever it is told to, so that a whole
+run, with each stage failing, happens in a unit test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Protocol
+
+from imagekit.artifact.packagelist import Package
+from imagekit.build.builder import Build
+from imagekit.checks.outcome import SuiteResult
+from imagekit.config.load import Project
+from imagekit.config.merge import merged_cloud_config
+from imagekit.config.model import ImageSpec
+from imagekit.doctor.model import Need
+from imagekit.machine.interface import BootRecord, Road, VmShape
+from imagekit.oci.reference import Digest
+from imagekit.plan.model import Plan
+from imagekit.report.result import BootChart, ConsoleExcerpt, ReleaseRow, RunResult
+from imagekit.scenarios.options import ScenarioOptions
+from imagekit.scenarios.runner import Told
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """What is tested: an image of the project, built; `run_id` marks its machines, `folder` keeps what they leave."""
+
+    project: Project
+    name: str
+    image: Build
+    run_id: str
+    folder: Path
+
+    @property
+    def spec(self) -> ImageSpec:
+        """The image's declaration."""
+        return self.project.image(self.name)
+
+    @property
+    def harness(self) -> Path:
+        """The project's vm-harness folder."""
+        return self.project.root / "vm-harness"
+
+    @property
+    def shape(self) -> VmShape:
+        """The machine it gets."""
+        vm = self.spec.vm
+        return VmShape(memory_mib=vm.memory_mib, cpus=vm.cpus, firmware=vm.firmware, tpm=vm.tpm)
+
+    @property
+    def cloud_config(self) -> dict[str, Any]:
+        """The image's own cloud-config."""
+        return merged_cloud_config([self.project.root / path for path in self.spec.cloud_config])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoadResult:
+    """What one road brought."""
+
+    road: Road
+    boot: BootRecord
+    chart: BootChart
+    console: ConsoleExcerpt
+    suites: SuiteResult
+
+
+class Booted(Protocol):
+    """A machine that came up, for as long as the block that made it."""
+
+    @property
+    def boot(self) -> BootRecord:
+        """What the boot was and cost."""
+
+    @property
+    def login(self) -> str:
+        """The command that logs in."""
+
+    def check(self) -> RoadResult:
+        """Run every check of the image's layers; a check that fails is in the result, not an error."""
+
+
+class Disks(Protocol):
+    """What machines boot from: made once for a digest."""
+
+    @property
+    def kernel_release(self) -> str:
+        """The image's kernel, such as ``6.12.57+deb13-amd64``."""
+
+    @property
+    def reused(self) -> bool:
+        """Whether they were there."""
+
+
+class Origin(Protocol):
+    """The image that is installed before the scenarios' upgrades."""
+
+    @property
+    def digest(self) -> Digest:
+        """Its digest."""
+
+    @property
+    def version(self) -> str:
+        """Its version."""
+
+    @property
+    def said(self) -> str:
+        """Where it was taken from, in words."""
+
+
+class Backend(Protocol):
+    """The world that a run works on; each method raises an `ImagekitError` when it cannot do what it says."""
+
+    def now(self) -> datetime:
+        """The time, in UTC."""
+
+    def plan(self, project: Project, name: str) -> Plan:
+        """The plan of an image."""
+
+    def earlier_build(self, project: Project, plan: Plan) -> Build | None:
+        """The kept build of a plan, whole; without one the plan is held to what a build needs."""
+
+    def require(self, project: Project, needs: Sequence[Need]) -> None:
+        """Hold this machine to what the stages need."""
+
+    def build(self, project: Project, plan: Plan) -> Build:
+        """Build a plan."""
+
+    def prove(self, project: Project, plan: Plan, image: Build) -> tuple[Package, ...]:
+        """Prove that all that was declared is in the artifact; its packages."""
+
+    def disks(self, subject: Subject, roads: Sequence[Road]) -> Disks:
+        """What machines boot from on these roads."""
+
+    def boot(self, subject: Subject, disks: Disks, road: Road) -> AbstractContextManager[Booted]:
+        """A machine that came up, after a look whether its checks can hold on it at all."""
+
+    def console(self, subject: Subject, road: Road) -> ConsoleExcerpt | None:
+        """What the machine of a road wrote, also one that never came up; None when there was none."""
+
+    def origin_digest(self, subject: Subject, options: ScenarioOptions) -> Digest | None:
+        """The digest that the scenarios would start from, without fetching it; None when only a registry can tell."""
+
+    def origin(self, subject: Subject, options: ScenarioOptions) -> Origin:
+        """The image that the scenarios start from, verified and fetched."""
+
+    def run_scenarios(self, subject: Subject, origin: Origin, options: ScenarioOptions) -> Iterator[Told]:
+        """Run the scenarios; yields each result as it comes."""
+
+    def result_age(self, project: Project) -> timedelta | None:
+        """How old a test result may be at most to be published, by the policy; None without such a rule."""
+
+    def publish(
+        self, project: Project, plan: Plan, image: Build, result: RunResult, packages: Sequence[Package]
+    ) -> ReleaseRow:
+        """Sign a tested digest and give it its tag."""

@@ -1,0 +1,128 @@
+"""What passed, kept by what it depends on: one file for a road or a scenario, written when it has ended.
+
+It belongs to the digest and not to the run: a run whose publishing fails, or that is interrupted on a later road, loses
+nothing, and the next one says what it reuses and of which day. Only passes are kept; what failed is run again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from typing import TypeVar
+
+from imagekit import __version__
+from imagekit.app.interface import RoadResult
+from imagekit.checks.scenario import ScenarioResult
+from imagekit.checks.suitehash import suite_hash
+from imagekit.config.load import Project
+from imagekit.machine.interface import Road
+from imagekit.oci.reference import Digest
+from imagekit.plan.model import inputs_id
+from imagekit.plan.tree import folder_hash
+from imagekit.report.result import write_whole
+from imagekit.scenarios.model import Scenario
+from imagekit.scenarios.options import ScenarioOptions
+
+HARNESS = Path("vm-harness")
+_FORMAT = 1
+_OWN = ("machine", "checks", "scenarios", "artifact")  # the packages that decide how a machine is made and judged
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptRoad:
+    """A road that passed: in which run, and when its tests began (UTC)."""
+
+    run_id: str
+    tested: datetime
+    road: RoadResult
+    format: int = _FORMAT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptScenario:
+    """A scenario that passed: in which run, and when that began (UTC)."""
+
+    run_id: str
+    tested: datetime
+    scenario: ScenarioResult
+    format: int = _FORMAT
+
+
+_Kept = TypeVar("_Kept", KeptRoad, KeptScenario)
+
+
+@cache
+def harness_version() -> str:
+    """The release of imagekit and a hash of its code that makes machines and judges them.
+
+    A checkout under development keeps its release while that code changes.
+    """
+    root = Path(__file__).parents[1]
+    code = sha256("".join(folder_hash(root / name) for name in _OWN).encode()).hexdigest()
+    return f"{__version__}+{code[:16]}"
+
+
+def dependencies(project: Project, image_name: str, digest: Digest) -> dict[str, str]:
+    """All that a result of any road depends on: digest, checks, harness, machine, cloud-config."""
+    image = project.image(image_name)
+    seeds = [sha256((project.root / path).read_bytes()).hexdigest() for path in image.cloud_config]
+    return {
+        "digest": str(digest),
+        "suites": suite_hash(image.layers, project.root / HARNESS / "checks"),
+        "harness": folder_hash(project.root / HARNESS),
+        "version": harness_version(),
+        "machine": image.vm.model_dump_json(),
+        "cloud-config": " ".join(seeds),
+    }
+
+
+def road_id(inputs: Mapping[str, str], road: Road) -> str:
+    """The name of what is kept of one road."""
+    return inputs_id({**inputs, "road": road})
+
+
+def scenario_id(inputs: Mapping[str, str], origin: Digest, options: ScenarioOptions, scenario: Scenario) -> str:
+    """The name of what is kept of one scenario from one start; more power cuts are another promise."""
+    cuts = options.cuts if scenario.each_cut else 0
+    return inputs_id({**inputs, "origin": str(origin), "scenario": scenario.name, "cuts": str(cuts)})
+
+
+class Results:
+    """The kept results below a work folder. A file that is damaged or of another format is as good as missing."""
+
+    def __init__(self, work: Path) -> None:
+        self._folder = work / "results"
+
+    def road(self, name: str) -> KeptRoad | None:
+        """What is kept of a road under this name, when it passed."""
+        found = self._read(name, KeptRoad)
+        return found if found is not None and found.road.suites.passed else None
+
+    def scenario(self, name: str) -> KeptScenario | None:
+        """What is kept of a scenario under this name, when it passed."""
+        found = self._read(name, KeptScenario)
+        return found if found is not None and found.scenario.passed else None
+
+    def keep(self, name: str, what: KeptRoad | KeptScenario) -> None:
+        """Keep a pass, whole or not at all; a failure is none and is not kept."""
+        passed = what.road.suites.passed if isinstance(what, KeptRoad) else what.scenario.passed
+        if not passed:
+            return
+        self._folder.mkdir(parents=True, exist_ok=True)
+        write_whole(self._folder / f"{name}.json", json.dumps(asdict(what), default=datetime.isoformat) + "\n")
+
+    def _read(self, name: str, kind: type[_Kept]) -> _Kept | None:
+        from pydantic import TypeAdapter, ValidationError
+
+        try:
+            data = json.loads((self._folder / f"{name}.json").read_bytes())
+            if not isinstance(data, dict) or data.get("format") != _FORMAT:
+                return None
+            return TypeAdapter(kind).validate_python(data)
+        except (OSError, ValueError, ValidationError):
+            return None

@@ -1,0 +1,133 @@
+"""The real world of a run: the build engine, libvirt and the registry of this machine and project."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from imagekit.app import node
+from imagekit.app.image import built, proven
+from imagekit.app.interface import Booted, Disks, Origin, RoadResult, Subject
+from imagekit.app.ladder import climb, origin_digest, start_of
+from imagekit.app.needs import host_of
+from imagekit.app.release import publish
+from imagekit.app.trusted import result_age
+from imagekit.artifact.live import LiveArtifacts
+from imagekit.artifact.packagelist import Package
+from imagekit.build.builder import Build, earlier_build
+from imagekit.checks.tlspeer import Peers
+from imagekit.config.load import Project
+from imagekit.doctor.check import require
+from imagekit.doctor.model import Need
+from imagekit.machine.interface import BootRecord, Road
+from imagekit.machine.machine import NodeMachine
+from imagekit.machine.ssh import shell_argv
+from imagekit.oci.reference import Digest
+from imagekit.plan.lock import require_buildable
+from imagekit.plan.model import Plan
+from imagekit.plan.resolve import make_plan
+from imagekit.report.result import ConsoleExcerpt, ReleaseRow, RunResult
+from imagekit.scenarios.options import ScenarioOptions
+from imagekit.scenarios.runner import Told
+from imagekit.scenarios.start import Start
+
+
+@dataclass(frozen=True, slots=True)
+class LocalMachine:
+    """A machine of this host's libvirt, and the TLS servers that its checks talk to."""
+
+    subject: Subject
+    machine: NodeMachine
+    peers: Peers
+
+    @property
+    def boot(self) -> BootRecord:
+        """What the boot was and cost."""
+        return self.machine.boot
+
+    @property
+    def login(self) -> str:
+        """The command that logs in."""
+        return shlex.join(shell_argv(self.machine.ssh))
+
+    def check(self) -> RoadResult:
+        """Run every check of the image's layers."""
+        return node.check_machine(self.subject, self.machine, self.peers)
+
+
+class LocalBackend:
+    """See `imagekit.app.interface.Backend`."""
+
+    def now(self) -> datetime:
+        """The time, in UTC."""
+        return datetime.now(UTC)
+
+    def plan(self, project: Project, name: str) -> Plan:
+        """The plan of an image."""
+        return make_plan(project, name)
+
+    def earlier_build(self, project: Project, plan: Plan) -> Build | None:
+        """The kept build of a plan; without one `NotLockedError` for inputs that no build may have."""
+        found = earlier_build(project.work, plan)
+        if found is None:
+            require_buildable(plan)
+        return found
+
+    def require(self, project: Project, needs: Sequence[Need]) -> None:
+        """Hold this machine to what the stages need."""
+        require(needs, host_of(project))
+
+    def build(self, project: Project, plan: Plan) -> Build:
+        """Build a plan with the engine of the project."""
+        return built(project, plan)
+
+    def prove(self, project: Project, plan: Plan, image: Build) -> tuple[Package, ...]:
+        """Prove that all that was declared is in the artifact; its packages."""
+        return proven(project, plan, image)
+
+    def disks(self, subject: Subject, roads: Sequence[Road]) -> LiveArtifacts:
+        """What machines boot from on these roads."""
+        artifacts = node.make_disks(subject)
+        if Road.INSTALLED in roads:
+            node.make_installed_disk(subject)
+        return artifacts
+
+    @contextmanager
+    def boot(self, subject: Subject, disks: Disks, road: Road) -> Iterator[Booted]:
+        """A machine that came up, after a look whether its checks can hold on it at all."""
+        assert isinstance(disks, LiveArtifacts)
+        with node.test_peers(subject) as peers:
+            node.refuse_contradictory_suites(subject, road)
+            with node.machine_of(subject, disks, road, peers) as machine:
+                yield LocalMachine(subject, machine, peers)
+
+    def console(self, subject: Subject, road: Road) -> ConsoleExcerpt | None:
+        """What the machine of a road wrote; None when there was none."""
+        written = (subject.folder / road.value / "console.log").exists()
+        return node.console_excerpt(subject, road) if written else None
+
+    def origin_digest(self, subject: Subject, options: ScenarioOptions) -> Digest | None:
+        """The digest that the scenarios would start from, when that can be told without a registry."""
+        return origin_digest(subject, options)
+
+    def origin(self, subject: Subject, options: ScenarioOptions) -> Start:
+        """The image that the scenarios start from."""
+        return start_of(subject, options)
+
+    def run_scenarios(self, subject: Subject, origin: Origin, options: ScenarioOptions) -> Iterator[Told]:
+        """Run the scenarios on machines of this host."""
+        assert isinstance(origin, Start)
+        return climb(subject, origin, options)
+
+    def result_age(self, project: Project) -> timedelta | None:
+        """What the policy's rules for publishing say of the age of test results."""
+        return result_age(project)
+
+    def publish(
+        self, project: Project, plan: Plan, image: Build, result: RunResult, packages: Sequence[Package]
+    ) -> ReleaseRow:
+        """Sign a tested digest and give it its tag."""
+        return publish(project, plan, image, result, packages)

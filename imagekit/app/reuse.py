@@ -1,0 +1,79 @@
+"""What passed before of a digest and still counts, for a run that would do it again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from imagekit.app.interface import Backend, RoadResult, Subject
+from imagekit.app.kept import KeptRoad, KeptScenario, Results, dependencies, road_id, scenario_id
+from imagekit.app.outcome import RoadTest, ScenarioTest, Tested
+from imagekit.checks.scenario import ScenarioResult
+from imagekit.machine.interface import Road
+from imagekit.oci.reference import Digest
+from imagekit.scenarios.model import Scenario
+from imagekit.scenarios.options import ScenarioOptions
+
+
+class Reuse:
+    """The kept results of one image; what is new is kept through it, too."""
+
+    def __init__(self, backend: Backend, subject: Subject) -> None:
+        self._backend, self._subject = backend, subject
+        self._results = Results(subject.project.work)
+        self._inputs = dependencies(subject.project, subject.name, subject.image.digest)
+
+    def roads(self, asked: Sequence[Road]) -> dict[Road, RoadTest]:
+        """The roads among these that passed."""
+        kept = {road: self._results.road(road_id(self._inputs, road)) for road in asked}
+        return {
+            road: RoadTest(found.road, found.tested, found.run_id, reused=True)
+            for road, found in kept.items()
+            if found is not None and self._counts(found.tested)
+        }
+
+    def scenarios(self, options: ScenarioOptions) -> dict[str, ScenarioTest]:
+        """The scenarios among these that passed from the start that they would have now; none where that is unknown."""
+        origin = self._backend.origin_digest(self._subject, options)
+        if origin is None:
+            return {}
+        kept = {
+            each: self._results.scenario(scenario_id(self._inputs, origin, options, each)) for each in options.scenarios
+        }
+        return {
+            scenario.name: ScenarioTest(found.scenario, found.tested, found.run_id, reused=True)
+            for scenario, found in kept.items()
+            if found is not None and self._counts(found.tested)
+        }
+
+    def keep_road(self, found: RoadResult, tested: datetime) -> RoadTest:
+        """Keep a road that has ended, when it passed."""
+        kept = KeptRoad(run_id=self._subject.run_id, tested=tested, road=found)
+        self._results.keep(road_id(self._inputs, found.road), kept)
+        return RoadTest(found, tested, self._subject.run_id)
+
+    def keep_scenario(
+        self, scenario: Scenario, result: ScenarioResult, tested: datetime, origin: Digest, options: ScenarioOptions
+    ) -> ScenarioTest:
+        """Keep a scenario that has ended, when it passed."""
+        kept = KeptScenario(run_id=self._subject.run_id, tested=tested, scenario=result)
+        self._results.keep(scenario_id(self._inputs, origin, options, scenario), kept)
+        return ScenarioTest(result, tested, self._subject.run_id)
+
+    def _counts(self, tested: datetime) -> bool:
+        """Whether a result still counts: not of the future, and younger than the policy lets one be published."""
+        limit, age = self._backend.result_age(self._subject.project), self._backend.now() - tested
+        return age.total_seconds() >= 0 and (limit is None or age < limit)
+
+
+def tested_before(reuse: Reuse, asked: tuple[Road, ...]) -> Tested:
+    """All that is known of an image without doing anything; whole lives alone count among scenarios."""
+    options = ScenarioOptions()
+    roads, scenarios = reuse.roads(asked), reuse.scenarios(options)
+    whole = len(scenarios) == len(options.scenarios)
+    return Tested(
+        asked=asked,
+        roads=tuple(roads[road] for road in asked if road in roads),
+        scenarios=tuple(scenarios[each.name].result for each in options.scenarios) if whole else (),
+        times=tuple(test.tested for test in scenarios.values()) if whole else (),
+    )

@@ -1,0 +1,218 @@
+"""A world without engine, hypervisor and registry for whole runs in a unit test: it can fail at any stage.
+
+It counts what is asked of it, keeps what was published, and has a clock that a test turns.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+from imagekit.app.interface import Booted, Disks, Origin, RoadResult, Subject
+from imagekit.artifact.packagelist import Package
+from imagekit.base.errors import RefusedError
+from imagekit.build.builder import Build, folder_of
+from imagekit.checks.outcome import CheckResult, Outcome, SuiteResult
+from imagekit.checks.scenario import ScenarioResult
+from imagekit.config.load import Project
+from imagekit.doctor.model import Need
+from imagekit.machine.interface import BootRecord, Road
+from imagekit.oci.reference import Digest
+from imagekit.plan.model import Plan
+from imagekit.plan.resolve import make_plan
+from imagekit.report.result import BootChart, ConsoleExcerpt, ReleaseRow, RunResult
+from imagekit.scenarios.options import ScenarioOptions
+from imagekit.scenarios.runner import Told
+from tests.support.images import BOOT
+
+PUBLISHED = "registry.example/imagekit/small-node"
+_CHART = BootChart(kernel=1.0, initrd=2.0, userspace=3.0, finished=6.0, units=(), unit_count=0)
+
+
+class SimulatedError(RefusedError):
+    """What a stage that is told to fail ends with."""
+
+
+@dataclass(frozen=True, slots=True)
+class SimDisks:
+    """What machines would boot from."""
+
+    kernel_release: str = "6.12.0-test"
+    reused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SimOrigin:
+    """What the scenarios would start from."""
+
+    digest: Digest
+    version: str = "v1.0.0"
+    said: str = "the image itself"
+
+
+@dataclass(slots=True)
+class SimMachine:
+    """A machine that is up."""
+
+    world: SimBackend
+    subject: Subject
+    road: Road
+
+    @property
+    def boot(self) -> BootRecord:
+        """What the boot cost."""
+        return replace(BOOT, road=self.road)
+
+    @property
+    def login(self) -> str:
+        """The command that would log in."""
+        return f"ssh {self.subject.name}-{self.road}"
+
+    def check(self) -> RoadResult:
+        """One check, that ends as the world was told for this road."""
+        self.world.called(f"check {self.road}")
+        outcome = self.world.outcomes.get(self.road, Outcome.PASSED)
+        checks = (
+            CheckResult(id="base/test_x.py::test_x", layer="base", title="x holds", outcome=outcome, seconds=0.1),
+        )
+        return RoadResult(
+            road=self.road,
+            boot=self.boot,
+            chart=_CHART,
+            console=ConsoleExcerpt(lines=(), total=7),
+            suites=SuiteResult(suite_hash="5" * 64, checks=checks if self.world.collects else (), seconds=0.1),
+        )
+
+
+@dataclass(slots=True)
+class SimBackend:
+    """See `imagekit.app.interface.Backend`.
+
+    `failing` names calls, such as ``publish`` or ``boot live``, that raise `SimulatedError`; `interrupted` calls that
+    are ended by Ctrl-C. `calls` counts every call. `scenario_outcomes` says how a scenario ends that does not pass.
+    """
+
+    failing: set[str] = field(default_factory=set)
+    interrupted: set[str] = field(default_factory=set)
+    outcomes: dict[Road, Outcome] = field(default_factory=dict)
+    scenario_outcomes: dict[str, Outcome] = field(default_factory=dict)
+    collects: bool = True
+    calls: Counter[str] = field(default_factory=Counter)
+    clock: datetime = datetime(2026, 11, 28, 12, 0, tzinfo=UTC)
+    age: timedelta | None = timedelta(days=30)
+    tags: dict[str, Digest] = field(default_factory=dict)
+    published: list[RunResult] = field(default_factory=list)
+    alive: list[Road] = field(default_factory=list)
+    needed: tuple[Need, ...] = ()
+
+    def called(self, name: str) -> None:
+        """Count a call, and let it end as it was told."""
+        self.calls[name] += 1
+        self.clock += timedelta(minutes=1)
+        if name in self.interrupted:
+            raise KeyboardInterrupt
+        if name in self.failing:
+            raise SimulatedError(f"{name} was told to fail", hint="Ask the test.")
+
+    def now(self) -> datetime:
+        """The simulated time."""
+        return self.clock
+
+    def plan(self, project: Project, name: str) -> Plan:
+        """The real plan."""
+        self.called("plan")
+        return make_plan(project, name)
+
+    def earlier_build(self, project: Project, plan: Plan) -> Build | None:
+        """What `build` left."""
+        return self._build(project, plan, reused=True) if folder_of(project.work, plan).exists() else None
+
+    def require(self, project: Project, needs: Sequence[Need]) -> None:
+        """Take note of the needs."""
+        self.needed = tuple(needs)
+        self.called("needs")
+
+    def build(self, project: Project, plan: Plan) -> Build:
+        """A build whose digest is a hash of the plan's id."""
+        self.called("build")
+        folder_of(project.work, plan).mkdir(parents=True)
+        return self._build(project, plan, reused=False)
+
+    def _build(self, project: Project, plan: Plan, *, reused: bool) -> Build:
+        return Build(
+            image=plan.image,
+            plan_id=plan.id,
+            version=plan.version,
+            digest=Digest.of(plan.id.encode()),
+            layout=folder_of(project.work, plan) / "oci",
+            layers=(),
+            seconds=1.0,
+            reused=reused,
+        )
+
+    def prove(self, project: Project, plan: Plan, image: Build) -> tuple[Package, ...]:
+        """Nothing is in it, and that is proven."""
+        self.called("proof")
+        return ()
+
+    def disks(self, subject: Subject, roads: Sequence[Road]) -> SimDisks:
+        """Disks."""
+        self.called("disks")
+        return SimDisks()
+
+    @contextmanager
+    def boot(self, subject: Subject, disks: Disks, road: Road) -> Iterator[Booted]:
+        """A machine for the time of the block."""
+        self.alive.append(road)
+        try:
+            self.called(f"boot {road}")
+            yield SimMachine(self, subject, road)
+        finally:
+            self.alive.remove(road)
+
+    def console(self, subject: Subject, road: Road) -> ConsoleExcerpt | None:
+        """The console of a machine that never came up."""
+        return ConsoleExcerpt(lines=(), total=3)
+
+    def origin_digest(self, subject: Subject, options: ScenarioOptions) -> Digest | None:
+        """The image itself, unless another one was asked for."""
+        return None if options.upgrade_from else subject.image.digest
+
+    def origin(self, subject: Subject, options: ScenarioOptions) -> SimOrigin:
+        """The image itself."""
+        self.called("origin")
+        return SimOrigin(subject.image.digest)
+
+    def run_scenarios(self, subject: Subject, origin: Origin, options: ScenarioOptions) -> Iterator[Told]:
+        """Each ends as the world was told."""
+        for scenario in options.scenarios:
+            self.called(f"scenario {scenario.name}")
+            outcome = self.scenario_outcomes.get(scenario.name, Outcome.PASSED)
+            result = ScenarioResult(
+                name=scenario.name, promise=scenario.promise, outcome=outcome, seconds=1.0, budget=scenario.budget
+            )
+            yield Told(result=result, boot_seconds=1.0, write_seconds=1.0, writes=1)
+
+    def result_age(self, project: Project) -> timedelta | None:
+        """What the policy would say."""
+        return self.age
+
+    def publish(
+        self, project: Project, plan: Plan, image: Build, result: RunResult, packages: Sequence[Package]
+    ) -> ReleaseRow:
+        """A registry that takes a version once."""
+        self.called("publish")
+        there = self.tags.get(plan.version)
+        if there not in (None, image.digest):
+            raise SimulatedError(f"{plan.version} is taken")
+        self.tags[plan.version] = image.digest
+        self.published.append(result)
+        return ReleaseRow(
+            reference=f"{PUBLISHED}:{plan.version}",
+            digest=str(image.digest),
+            key_fingerprint="f" * 16,
+            already_there=there is not None,
+        )

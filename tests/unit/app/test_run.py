@@ -1,0 +1,299 @@
+"""Whole runs against a simulated world: each stage failing, interrupted, reused."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from imagekit.app.publishing import publish_tested
+from imagekit.app.run import Finished, Options, run_image
+from imagekit.checks.outcome import Outcome
+from imagekit.config.load import Project, load_project
+from imagekit.doctor.model import Need
+from imagekit.machine.interface import DISKLESS, Road
+from imagekit.registry.errors import NotPassedError
+from imagekit.report.result import StageStatus, Verdict, read_result
+from imagekit.scenarios.options import ScenarioOptions
+from imagekit.scenarios.table import SCENARIOS
+from tests.support.project import commit, make_project
+from tests.support.simbackend import SimBackend, SimulatedError
+
+NAME = "small-node"
+BOTH = Options(lifecycle=ScenarioOptions(seed=1))
+TWO = Options(publish=False, roads=(), lifecycle=ScenarioOptions(names=("reset", "unsigned"), seed=1))
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    root = make_project(tmp_path / "project")
+    checks = root / "vm-harness/checks/base"
+    checks.mkdir(parents=True)
+    (checks / "test_x.py").write_text('def test_x(host) -> None:\n    """x holds"""\n')
+    commit(root, "checks", "2026-11-23T12:00:00+00:00")
+    return load_project(root)
+
+
+def statuses(finished: Finished) -> dict[str, StageStatus]:
+    return {stage.name: stage.status for stage in finished.result.stages}
+
+
+def test_a_run_passes_and_is_published_with_all_that_was_tested(project: Project) -> None:
+    world = SimBackend()
+    done = run_image(project, NAME, Options(), world)
+    assert done.error is None
+    assert done.result.verdict is Verdict.PASSED
+    assert set(statuses(done).values()) == {StageStatus.DONE}
+    assert [boot.road for boot in world.published[0].boots] == [Road.FAST, Road.LIVE]
+    assert world.published[0].tested == "2026-11-28T12:05:00+00:00"
+    assert read_result(project.work / "runs" / done.result.run_id) == done.result
+    assert world.alive == []
+
+
+@pytest.mark.parametrize(
+    "stage",
+    ["plan", "needs", "build", "proof", "disks", "boot fast", "check fast", "boot live", "check live", "publish"],
+)
+@pytest.mark.parametrize("how", ["failing", "interrupted"])
+def test_a_stage_that_breaks_ends_the_run_and_is_named(project: Project, stage: str, how: str) -> None:
+    world = SimBackend(failing={stage}) if how == "failing" else SimBackend(interrupted={stage})
+    done = run_image(project, NAME, Options(), world)
+    assert isinstance(done.error, SimulatedError if how == "failing" else KeyboardInterrupt)
+    assert done.result.verdict is Verdict.FAILED
+    failure = done.result.failure
+    assert failure is not None
+    assert failure.stage == stage.replace("check ", "checks ")
+    assert failure.again == f"imagekit run {NAME}"
+    assert statuses(done)[failure.stage] is StageStatus.FAILED
+    assert world.published == []
+    assert world.tags == {}
+    assert world.alive == []
+    after = list(statuses(done))[list(statuses(done)).index(failure.stage) + 1 :]
+    assert {statuses(done)[name] for name in after} <= {StageStatus.MISSING}
+
+
+@pytest.mark.parametrize("outcome", [each for each in Outcome if each is not Outcome.PASSED])
+@pytest.mark.parametrize("road", DISKLESS)
+def test_a_check_that_did_not_pass_on_any_road_publishes_nothing(
+    project: Project, road: Road, outcome: Outcome
+) -> None:
+    world = SimBackend(outcomes={road: outcome})
+    done = run_image(project, NAME, Options(), world)
+    assert done.result.verdict is Verdict.FAILED
+    assert done.result.failure is not None
+    assert done.result.failure.stage == f"checks {road}"
+    assert world.calls["publish"] == 0
+    assert world.calls["boot live"] == (1 if road is Road.LIVE else 0)
+
+
+def test_a_machine_on_which_no_check_was_run_has_not_passed(project: Project) -> None:
+    world = SimBackend(collects=False)
+    assert run_image(project, NAME, Options(), world).result.verdict is Verdict.FAILED
+    assert world.calls["publish"] == 0
+
+
+def test_after_a_failed_publish_the_next_run_only_publishes(project: Project) -> None:
+    """W3: a registry that was down threw away thirteen minutes of tests."""
+    world = SimBackend(failing={"publish"})
+    first = run_image(project, NAME, Options(), world)
+    assert first.result.verdict is Verdict.FAILED
+    world.failing.clear()
+    before = dict(world.calls)
+    done = run_image(project, NAME, Options(), world)
+    assert done.result.verdict is Verdict.PASSED
+    assert not done.unchanged
+    again = {name: count - before.get(name, 0) for name, count in world.calls.items()}
+    assert {name for name, count in again.items() if count} == {"plan", "needs", "proof", "publish"}
+    assert not {Need.QEMU, Need.LIBVIRT} & set(world.needed)
+    notes = {stage.name: stage.note for stage in done.result.stages}
+    assert notes["boot live"] == f"as in run {first.result.run_id}"
+    assert notes["checks live"].startswith("1 passed, on 2026-11-28 12:")
+    assert world.published[0].tested == first.result.tested != ""
+    assert world.published[0].boots == first.result.boots
+
+
+def test_a_road_that_failed_is_run_again_and_one_that_passed_is_not(project: Project) -> None:
+    world = SimBackend(outcomes={Road.LIVE: Outcome.FAILED})
+    run_image(project, NAME, Options(), world)
+    world.outcomes.clear()
+    done = run_image(project, NAME, Options(), world)
+    assert done.result.verdict is Verdict.PASSED
+    assert world.calls["boot fast"] == 1
+    assert world.calls["boot live"] == 2
+    assert statuses(done)["checks fast"] is StageStatus.REUSED
+    assert statuses(done)["checks live"] is StageStatus.DONE
+
+
+def test_ctrl_c_on_the_second_road_keeps_the_first(project: Project) -> None:
+    world = SimBackend(interrupted={"boot live"})
+    run_image(project, NAME, Options(), world)
+    world.interrupted.clear()
+    run_image(project, NAME, Options(), world)
+    assert world.calls["boot fast"] == 1
+
+
+def test_a_test_after_a_run_says_what_it_reuses(project: Project) -> None:
+    world = SimBackend()
+    first = run_image(project, NAME, Options(), world)
+    done = run_image(project, NAME, Options(publish=False), world)
+    assert done.unchanged
+    assert done.result.run_id == first.result.run_id
+    assert world.calls["boot fast"] == 1
+
+
+def test_a_run_with_nothing_to_do_shows_the_run_that_did_it(project: Project) -> None:
+    world = SimBackend()
+    first = run_image(project, NAME, Options(), world)
+    done = run_image(project, NAME, Options(), world)
+    assert done.unchanged
+    assert done.result == first.result
+    assert len(list((project.work / "runs").iterdir())) == 1
+
+
+def test_fresh_does_all_of_it_anew(project: Project) -> None:
+    world = SimBackend()
+    run_image(project, NAME, Options(), world)
+    done = run_image(project, NAME, Options(fresh=True), world)
+    assert not done.unchanged
+    assert world.calls["boot fast"] == world.calls["boot live"] == 2
+
+
+def test_a_machine_to_keep_is_a_fresh_one_and_still_runs(project: Project) -> None:
+    world, said = SimBackend(), list[str]()
+    run_image(project, NAME, Options(publish=False), world)
+
+    def keep(login: str) -> None:
+        assert world.alive == [Road.LIVE]
+        said.append(login)
+
+    run_image(project, NAME, Options(publish=False, keep=keep), world)
+    assert said == [f"ssh {NAME}-live"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "vm-harness/checks/base/test_x.py",
+        "vm-harness/console-patterns.yaml",
+        "cloud-config/node.yaml",
+        "images/base/layer.yaml",
+    ],
+)
+def test_a_result_does_not_outlive_what_it_depends_on(project: Project, change: str) -> None:
+    world = SimBackend()
+    run_image(project, NAME, Options(), world)
+    path = project.root / change
+    path.write_text((path.read_text() if path.exists() else "") + "# changed\n")
+    run_image(load_project(project.root), NAME, Options(), world)
+    assert world.calls["boot fast"] == 2
+
+
+def test_another_machine_is_another_result(project: Project) -> None:
+    world = SimBackend()
+    run_image(project, NAME, Options(publish=False), world)
+    run_image(project, NAME, Options(publish=False, firmware="uefi"), world)
+    assert world.calls["boot fast"] == 2
+
+
+@pytest.mark.parametrize(("days", "boots"), [(29, 1), (31, 2), (-1, 2)])
+def test_a_result_older_than_the_policy_allows_or_of_the_future_is_made_anew(
+    project: Project, days: int, boots: int
+) -> None:
+    world = SimBackend()
+    run_image(project, NAME, Options(), world)
+    world.clock += timedelta(days=days)
+    run_image(project, NAME, Options(), world)
+    assert world.calls["boot fast"] == boots
+
+
+@pytest.mark.parametrize("damage", ["", "{}", "[]", "nonsense", '{"format": 99}'])
+def test_a_kept_result_that_is_damaged_is_as_good_as_missing(project: Project, damage: str) -> None:
+    world = SimBackend()
+    run_image(project, NAME, Options(), world)
+    for path in (project.work / "results").iterdir():
+        path.write_text(damage)
+    assert run_image(project, NAME, Options(), world).result.verdict is Verdict.PASSED
+    assert world.calls["boot fast"] == 2
+
+
+def test_a_kept_result_that_was_made_to_say_failed_is_not_reused(project: Project) -> None:
+    world = SimBackend()
+    run_image(project, NAME, Options(), world)
+    for path in (project.work / "results").iterdir():
+        path.write_text(path.read_text().replace('"outcome": "passed"', '"outcome": "failed"'))
+    run_image(project, NAME, Options(), world)
+    assert world.calls["boot fast"] == 2
+
+
+def test_scenarios_follow_the_checks_and_are_in_what_is_published(project: Project) -> None:
+    world = SimBackend()
+    done = run_image(project, NAME, BOTH, world)
+    assert done.result.verdict is Verdict.PASSED
+    assert [each.name for each in world.published[0].scenarios] == [each.name for each in SCENARIOS]
+
+
+@pytest.mark.parametrize("outcome", [each for each in Outcome if each is not Outcome.PASSED])
+def test_a_scenario_that_did_not_pass_publishes_nothing(project: Project, outcome: Outcome) -> None:
+    world = SimBackend(scenario_outcomes={"reset": outcome})
+    done = run_image(project, NAME, BOTH, world)
+    assert done.result.verdict is Verdict.FAILED
+    assert done.result.failure is not None
+    assert done.result.failure.stage == "lifecycle"
+    assert world.calls["publish"] == 0
+    assert world.calls["scenario power-cuts"] == 1, "one broken promise hides no other"
+
+
+def test_a_scenario_that_was_never_run_is_missing_and_fails(project: Project) -> None:
+    world = SimBackend(failing={"scenario unsigned"})
+    done = run_image(project, NAME, TWO, world)
+    ended = {each.name: each.outcome for each in done.result.scenarios}
+    assert ended == {"reset": Outcome.PASSED, "unsigned": Outcome.MISSING}
+    assert done.result.verdict is Verdict.FAILED
+
+
+def test_only_the_scenarios_that_did_not_pass_are_run_again(project: Project) -> None:
+    world = SimBackend(scenario_outcomes={"unsigned": Outcome.FAILED})
+    run_image(project, NAME, TWO, world)
+    world.scenario_outcomes.clear()
+    done = run_image(project, NAME, TWO, world)
+    assert done.result.verdict is Verdict.PASSED
+    assert world.calls["scenario reset"] == 1
+    assert world.calls["scenario unsigned"] == 2
+    note = next(stage.note for stage in done.result.stages if stage.name == "lifecycle")
+    assert note.startswith("2 of 2 scenarios")
+    assert "1 of them passed before" in note
+
+
+def test_more_power_cuts_are_another_promise_and_another_start_is_not_known(project: Project) -> None:
+    cuts = ScenarioOptions(names=("power-cuts",), cuts=3, seed=1)
+    world = SimBackend()
+    for asked in (cuts, cuts, replace(cuts, cuts=100), replace(cuts, upgrade_from="a.example/b@sha256:" + "a" * 64)):
+        run_image(project, NAME, Options(publish=False, roads=(), lifecycle=asked), world)
+    assert world.calls["scenario power-cuts"] == 3
+
+
+def test_a_later_run_publishes_the_scenarios_that_are_known_when_all_are(project: Project) -> None:
+    world = SimBackend()
+    run_image(project, NAME, replace(TWO, publish=False), world)
+    run_image(project, NAME, Options(), world)
+    assert world.published[0].scenarios == ()
+    run_image(project, NAME, replace(BOTH, publish=False), world)
+    run_image(project, NAME, Options(), world)
+    assert len(world.published[1].scenarios) == len(SCENARIOS)
+
+
+def test_publish_needs_no_run_of_its_own(project: Project) -> None:
+    world = SimBackend()
+    with pytest.raises(NotPassedError, match="has not passed its tests"):
+        publish_tested(project, NAME, DISKLESS, world)
+    run_image(project, NAME, Options(publish=False, roads=(Road.FAST,)), world)
+    with pytest.raises(NotPassedError, match="has not passed its tests"):
+        publish_tested(project, NAME, DISKLESS, world)
+    run_image(project, NAME, Options(publish=False, roads=(Road.LIVE,)), world)
+    runs = len(list((project.work / "runs").iterdir()))
+    row = publish_tested(project, NAME, DISKLESS, world)
+    assert not row.already_there
+    assert [boot.road for boot in world.published[0].boots] == [Road.FAST, Road.LIVE]
+    assert len(list((project.work / "runs").iterdir())) == runs
