@@ -38,13 +38,14 @@ def open_desk(project: Project, *, actor: str = "") -> Iterator[Desk]:
     `actor` is who decides, by default git's user. Raises `ConfigError`, `KeyFileError`.
     """
     from imagekit.app.trusted import gate_of, signer_of, trust_of
+    from imagekit.trust.sign.checked import CheckedSigner
     from imagekit.trust.sign.trustfile import Purpose
 
     settings = project.settings
     store = LedgerStore(_ledger_folder(project), push=settings.ledger_remote)
     prefix = f"{settings.registry}/{settings.repository}"
-    signer = signer_of(project, Purpose.PROMOTE)
     verifier = trust_of(project).verifier(Purpose.PROMOTE)
+    signer = CheckedSigner(signer_of(project, Purpose.PROMOTE), verifier)
     with registry_client(project, settings.registry):
         yield Desk(
             store=store,

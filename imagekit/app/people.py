@@ -20,9 +20,11 @@ from imagekit.report.result import write_whole
 from imagekit.trust.evidence.decisions import Waiver, approval_statement, waiver_statement
 from imagekit.trust.evidence.statement import Statement
 from imagekit.trust.gate.collect import WAIVERS
+from imagekit.trust.sign.checked import CheckedSigner
 from imagekit.trust.sign.interface import SignatureError, Signer
-from imagekit.trust.sign.trust import Problem, TrustStore, misused
-from imagekit.trust.sign.trustfile import Purpose, TrustedKey
+from imagekit.trust.sign.person import same_person
+from imagekit.trust.sign.trust import TrustStore
+from imagekit.trust.sign.trustfile import Purpose
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,16 +41,12 @@ class Hand:
         signer = signer_of(self.project, purpose, key=self.key, environ=self.environ)
         trust = trust_of(self.project)
         said = say(self.person or _holder(trust, signer))
-        bundle = signer.sign(said.stamped(datetime.now(UTC)))
-        reading = trust.read(bundle)
-        problem, reason = reading.problem, reading.reason
-        if problem is None and reading.key is not None:
-            problem, reason = misused(reading.key, purpose, None)
-        if problem is None and reading.key is not None and self.person and reading.key.person:
-            problem, reason = _other_person(reading.key, self.person)
-        if problem is not None:
+        bundle = CheckedSigner(signer, trust.verifier(purpose)).sign(said.stamped(datetime.now(UTC)))
+        holder = trust.read(bundle).key
+        if holder is not None and self.person and holder.person and not same_person(holder.person, self.person):
             raise SignatureError(
-                f"this key may not {purpose} here: {reason}", hint="`imagekit keys list` shows who may what."
+                f"trust.yaml says that {holder.person} holds key {holder.id}, not {self.person}",
+                hint="`imagekit keys list` shows who may what.",
             )
         return said, bundle
 
@@ -101,12 +99,6 @@ def attach(project: Project, client: Registry, reference: Reference, bundle: byt
 def digest_of(client: Registry, reference: Reference) -> Digest:
     """What a reference names now; raises `MissingObjectError`."""
     return client.manifest(reference.repository, reference.digest or reference.tag or "latest").digest
-
-
-def _other_person(key: TrustedKey, person: str) -> tuple[Problem | None, str]:
-    if key.person == person:
-        return None, ""
-    return Problem.OTHER_KEY, f"trust.yaml says that {key.person} holds key {key.id}, not {person}"
 
 
 def _holder(trust: TrustStore, signer: Signer) -> str:

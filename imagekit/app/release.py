@@ -99,6 +99,8 @@ def invocation_of(image: Build, environ: Mapping[str, str] = os.environ) -> Invo
 def publish(project: Project, plan: Plan, image: Build, result: RunResult, packages: Sequence[Package]) -> ReleaseRow:
     """Publish a tested digest under its version; raises what `publish_image` raises."""
     from imagekit.release.publish import publish_image
+    from imagekit.trust.evidence.identity import IMAGE_ANNOTATION
+    from imagekit.trust.gate.policy import PUBLISH
     from imagekit.trust.sign.trustfile import Purpose
 
     signer = signer_of(project, Purpose.BUILD)
@@ -112,10 +114,10 @@ def publish(project: Project, plan: Plan, image: Build, result: RunResult, packa
                 plan, image, result, packages, invocation_of(image), waivers_for(project, image.digest)
             ),
             signer=signer,
-            verifier=trust_of(project).verifier(Purpose.BUILD),
+            verifier=trust_of(project).verifier(Purpose.BUILD, PUBLISH),
             client=client,
             locks=project.work / "locks",
-            annotations={"version": plan.version, "plan": plan.id},
+            annotations={IMAGE_ANNOTATION: plan.image, "version": plan.version, "plan": plan.id},
             gate=publish_gate(project),
         )
         return _row(done, client, signer)

@@ -106,13 +106,17 @@ def current_suites(project: Project) -> dict[str, str]:
 
 def waivers_for(project: Project, digest: Digest) -> tuple[str, ...]:
     """Digests of the project's waiver files that count now for a digest, whatever check they are for."""
-    from imagekit.trust.evidence.decisions import WAIVER_TYPE, read_waiver
+    from imagekit.trust.evidence.decisions import WAIVER_TYPE, channels_of, read_waiver
     from imagekit.trust.gate.collect import read_files
+    from imagekit.trust.sign.trust import misused
+    from imagekit.trust.sign.trustfile import Purpose
 
     now, found = datetime.now(UTC), []
     for item in read_files(project.root, trust_of(project)):
-        said = item.reading.statement
+        said, key = item.reading.statement, item.reading.key
         if said is None or item.reading.problem is not None or said.predicate_type != WAIVER_TYPE:
+            continue
+        if key is None or any(misused(key, Purpose.WAIVE, channel)[0] for channel in channels_of(said) or (None,)):
             continue
         waiver = read_waiver(said)
         if waiver is not None and waiver.digest == digest and waiver.expires > now:
@@ -132,10 +136,11 @@ def files_of(project: Project, trust: TrustStore) -> tuple[Item, ...]:
 def gate_of(project: Project, client: Registry, reference: Reference, channel: str) -> Decision:
     """What the gate of a channel says of a reference, from the registry's evidence and the project's files."""
     from imagekit.trust.gate.collect import decide
-    from imagekit.trust.gate.policy import load_policy
+    from imagekit.trust.gate.policy import demand_known, load_policy
 
-    trust = trust_of(project)
-    policy, files = load_policy(project.root), files_of(project, trust)
+    trust, policy = trust_of(project), load_policy(project.root)
+    demand_known(policy, trust)
+    files = files_of(project, trust)
     return decide(client, reference, channel, policy, trust, suites=current_suites(project), files=files)
 
 
@@ -146,7 +151,7 @@ def demand_not_yanked(project: Project, client: Registry, reference: Reference) 
     """
     from imagekit.trust.gate.collect import collect
 
-    trust = _trust_if_any(project)
+    trust = trust_if_any(project)
     digest = client.manifest(reference.repository, reference.digest or reference.tag or "latest").digest
     files = files_of(project, trust)
     _demand_no_denial(reference.name, collect(client, reference.repository, digest, trust, suites={}, files=files))
@@ -157,7 +162,7 @@ def demand_not_listed(project: Project, image: str, digest: Digest) -> None:
     """Raise `YankedError` when a file of the project denies a digest; for images that come from no registry."""
     from imagekit.trust.gate.model import Evidence
 
-    items = files_of(project, _trust_if_any(project))
+    items = files_of(project, trust_if_any(project))
     _demand_no_denial(image, Evidence(digest=digest, image=image, items=items))
 
 
@@ -172,7 +177,8 @@ def _demand_no_denial(name: str, evidence: Evidence) -> None:
         )
 
 
-def _trust_if_any(project: Project) -> TrustStore:
+def trust_if_any(project: Project) -> TrustStore:
+    """Whose word counts in a project, nobody's where it has neither trust file nor key; raises `ConfigError`."""
     from imagekit.trust.sign.trust import TRUST_FILE, TrustStore
 
     known = (project.root / TRUST_FILE).exists() or keys_of(project).public_path.exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,9 @@ import click
 from imagekit.cli.app import App
 
 if TYPE_CHECKING:
+    from imagekit.config.load import Project
     from imagekit.oci.reference import Digest
+    from imagekit.registry.client import Registry
     from imagekit.trust.gate.model import Item
     from imagekit.trust.sign.trust import TrustStore
     from imagekit.trust.verify import Verification
@@ -37,26 +40,37 @@ def command(ctx: click.Context, reference: str, key: Path | None, evidence_only:
     """
     from imagekit.app.desk import named
     from imagekit.app.release import registry_client
-    from imagekit.app.trusted import files_of, trust_of
-    from imagekit.trust.gate.collect import collect
+    from imagekit.app.trusted import trust_if_any, trust_of
     from imagekit.trust.gate.model import Evidence
     from imagekit.trust.gate.people import denial_of
+    from imagekit.trust.gate.policy import PUBLISH
     from imagekit.trust.verify import verify_image
 
     app: App = ctx.obj
     target = named(app.project, reference)
     trust = _trust_in(key) if key else trust_of(app.project)
     with registry_client(app.project, target.registry) as client:
-        found = verify_image(target, client, trust.verifier(), content=not evidence_only)
-        items = _collected(found, lambda digest: collect(client, target.repository, digest, trust, suites={}).items)
-    items = (*items, *_about(found, files_of(app.project, trust)))
+        verifier = trust.verifier(channel=PUBLISH)
+        found = verify_image(target, client, verifier, content=not evidence_only)
+        stores = (trust, trust_if_any(app.project)) if key else (trust,)
+        asked = [_collected(found, partial(_items, client, target.repository, app.project, store)) for store in stores]
     if found.digest is not None:
-        found = found.denied(denial_of(Evidence(digest=found.digest, image="", items=items)))
+        # With --key one key decides what counts *for* the image. Against it everybody speaks whom the project trusts.
+        told = [denial_of(Evidence(digest=found.digest, image="", items=items)) for items in asked]
+        found = found.denied(next(filter(None, told), ""))
+    items = _about(found, asked[0])
     if as_json:
         _print_json(found, items)
     else:
         _print_text(found, items, reference)
     ctx.exit(0 if found.passed else 1)
+
+
+def _items(client: Registry, repository: str, project: Project, store: TrustStore, digest: Digest) -> tuple[Item, ...]:
+    from imagekit.app.trusted import files_of
+    from imagekit.trust.gate.collect import collect
+
+    return collect(client, repository, digest, store, suites={}, files=files_of(project, store)).items
 
 
 def _trust_in(key: Path) -> TrustStore:
@@ -79,10 +93,18 @@ def _collected(found: Verification, ask: Callable[[Digest], tuple[Item, ...]]) -
         return ()
 
 
-def _about(found: Verification, files: tuple[Item, ...]) -> tuple[Item, ...]:
-    """Waivers and denials of the project that speak of this digest."""
-    said = [(item, item.reading.statement) for item in files]
-    return tuple(item for item, statement in said if statement is not None and statement.subject == found.digest)
+def _about(found: Verification, items: tuple[Item, ...]) -> tuple[Item, ...]:
+    """What refers to this digest, and what of the project's files speaks of it."""
+    return tuple(item for item in items if item.source.startswith("sha256:") or _speaks(item, found.digest))
+
+
+def _speaks(item: Item, digest: Digest | None) -> bool:
+    reading = item.reading
+    if digest is None:
+        return False
+    if reading.denial is not None:
+        return reading.denial.forbids(digest)
+    return reading.statement is not None and reading.statement.subject == digest
 
 
 def _print_json(found: Verification, items: tuple[Item, ...]) -> None:

@@ -21,6 +21,7 @@ from imagekit.trust.evidence.sbom import listed_components
 from imagekit.trust.evidence.statement import CYCLONEDX_TYPE, TEST_RESULT_TYPE, Statement, signature_statement
 from imagekit.trust.evidence.testresult import judge
 from imagekit.trust.proof import read_proof
+from imagekit.trust.sign.checked import CheckedSigner
 from imagekit.trust.sign.interface import Signer, Verifier
 from imagekit.trust.verify import Verification, verify_image
 
@@ -57,8 +58,10 @@ def publish_image(
     `evidence` holds a test result that passed and an SBOM, both about `digest`; `annotations` go into the signature;
     `locks` is a folder of this host; `gate` is asked about the digest before it gets the tag, and raises when the
     answer is no. Order: lock, blobs, manifest, read back, evidence, signature, list and compare, full verify, gate,
-    tag, read the tag back. A tag that names this digest already, with this very evidence, is a no-op.
-    Raises `NotPassedError`, `TagExistsError`, `VerificationError`, `LockedError` and what `Registry` and `gate` raise.
+    tag, read the tag back. A tag that names this digest already, with this very evidence, is a no-op. Everything is
+    signed, and read back by `verifier`, before anything is sent.
+    Raises `NotPassedError`, `TagExistsError`, `VerificationError`, `LockedError`, `SignatureError` for a signer whose
+    word does not count, and what `Registry` and `gate` raise.
     """
     tag = _tag_of(reference)
     _demand_proof(evidence, digest)
@@ -68,13 +71,15 @@ def publish_image(
     if done is not None:
         sweep_own(client, reference.repository, locks)  # the run that gave the tag may have been killed right after
         return done
+    signed = _signed(client, target, statements, CheckedSigner(signer, verifier), verifier)
     with locked(client, reference.repository, locks) as lock:
         demand_free(target, client)
         with step(f"Pushing {digest.short} to {reference.name}") as push:
             sent = push_image(layout, digest, reference, client, mount_from=mount_from).sent_bytes
             push.note = f"{sent / 1e6:.1f} MB sent"
         with step(f"Attaching {len(evidence)} statements and the signature") as attaching:
-            added = _attach_all(client, reference.repository, digest, statements, signer, verifier)
+            added = _attach_all(client, reference.repository, digest, signed)
+            _demand_there(client, reference.repository, digest, statements, verifier)
             attaching.note = f"{added / 1e6:.1f} MB sent"
         with step("Verifying as a consumer would"):
             verification = _demand_verified(target, client, verifier)
@@ -126,36 +131,44 @@ def _published_before(
     return Published(reference=target, digest=target.digest, sent_bytes=0, no_op=True, verification=verification)
 
 
-def _attach_all(
-    client: Registry,
-    repository: str,
-    digest: Digest,
-    statements: Sequence[Statement],
-    signer: Signer,
-    verifier: Verifier,
-) -> int:
-    """Attach what is not there yet, one after another; then all of it must be listed and verify."""
+def _signed(
+    client: Registry, target: Reference, statements: Sequence[Statement], signer: Signer, verifier: Verifier
+) -> list[tuple[Statement, bytes]]:
+    """What is not attached yet, signed."""
+    assert target.digest is not None
+    there = _there(client, target.repository, target.digest, verifier)
+    now = datetime.now(UTC)
+    return [(each, signer.sign(each.stamped(now))) for each in statements if each.claim not in there]
+
+
+def _attach_all(client: Registry, repository: str, digest: Digest, signed: Sequence[tuple[Statement, bytes]]) -> int:
+    """Attach one after another; then all of it must be listed. Returns the bytes sent."""
     image = client.manifest(repository, digest).descriptor
-    there = _there(client, repository, digest, verifier)
     written: list[Descriptor] = []
     sent = 0
-    for statement in statements:
-        if statement.claim in there:
-            continue
-        bundle = signer.sign(statement.stamped(datetime.now(UTC)))
+    for statement, bundle in signed:
         manifest, size = attach_bundle(client, repository, image, bundle, predicate_type=statement.predicate_type)
         written.append(manifest.descriptor)
         sent += size
     listed = {entry.digest for entry in list_referrers(client, repository, digest)}
     missing = [entry.digest.short for entry in written if entry.digest not in listed]
-    unread = {statement.claim for statement in statements} - _there(client, repository, digest, verifier)
-    if missing or unread:
+    if missing:
         raise VerificationError(
-            f"{client.address}/{repository}: {len(missing)} of what was attached to {digest.short} is not listed, "
-            f"{len(unread)} statements do not verify",
-            hint="Does the public key belong to the signer? Otherwise run the same command again; nothing was tagged.",
+            f"{client.address}/{repository}: {len(missing)} of what was attached to {digest.short} is not listed",
+            hint="Another writer was there at the same time; run the same command again. Nothing was tagged.",
         )
     return sent
+
+
+def _demand_there(
+    client: Registry, repository: str, digest: Digest, statements: Sequence[Statement], verifier: Verifier
+) -> None:
+    unread = {statement.claim for statement in statements} - _there(client, repository, digest, verifier)
+    if unread:
+        raise VerificationError(
+            f"{client.address}/{repository}: {len(unread)} statements about {digest.short} do not verify there",
+            hint="Run the same command again; nothing was tagged.",
+        )
 
 
 def _pass_gate(target: Reference, client: Registry, gate: Gate | None) -> None:

@@ -11,7 +11,8 @@ from imagekit.oci.manifest import DEPTH, Descriptor, Manifest, demand_finite
 from imagekit.oci.reference import Digest, Reference
 from imagekit.registry.blobs import Meter
 from imagekit.registry.client import Registry
-from imagekit.trust.evidence.decisions import YANK_TYPE
+from imagekit.trust.described import described, served
+from imagekit.trust.evidence.identity import mistaken
 from imagekit.trust.evidence.sbom import listed_components
 from imagekit.trust.evidence.statement import CYCLONEDX_TYPE, SIGNATURE_TYPE, TEST_RESULT_TYPE
 from imagekit.trust.evidence.testresult import judge
@@ -76,7 +77,8 @@ def verify_image(
     found = [Requirement("manifest", True, f"{image.digest}, hashed")]
     if content:
         found.append(_content(client, reference.repository, image))
-    found += _evidence(client, reference.repository, image.digest, verifier, suite_hash)
+    found += _evidence(client, reference.repository, image, verifier, suite_hash)
+    found += _images(client, reference.repository, image, verifier, suite_hash)
     return Verification(reference, image.digest, tuple(found))
 
 
@@ -142,22 +144,35 @@ class _Hashing:
 
 
 def _evidence(
-    client: Registry, repository: str, digest: Digest, verifier: Verifier, suite_hash: str | None
+    client: Registry, repository: str, image: Manifest, verifier: Verifier, suite_hash: str | None
 ) -> list[Requirement]:
     try:
-        proof = read_proof(client, repository, digest, verifier)
+        proof = read_proof(client, repository, image.digest, verifier)
+        wrong = mistaken(proof.statements, described(client, repository, image))
     except RefusedError as error:
-        proof = Proof((), (str(error),))
-    return [*_denials(proof), _signature(proof), _tests(proof, digest, suite_hash), _sbom(proof)]
+        proof, wrong = Proof((), (str(error),)), ""
+    about = [Requirement("identity", False, wrong)] if wrong else []
+    return [*_denials(proof), *about, _signature(proof), _tests(proof, image.digest, suite_hash), _sbom(proof)]
+
+
+def _images(
+    client: Registry, repository: str, index: Manifest, verifier: Verifier, suite_hash: str | None
+) -> list[Requirement]:
+    """The evidence of each image that an index serves; that of the index says nothing about them."""
+    try:
+        images = served(client, repository, index)
+    except RefusedError as error:
+        return [Requirement("images", False, str(error))]
+    return [
+        replace(item, name=f"{image.digest.short}/{item.name}")
+        for image in images
+        for item in _evidence(client, repository, image, verifier, suite_hash)
+    ]
 
 
 def _denials(proof: Proof) -> list[Requirement]:
     """What was yanked is not verified, whoever signed it besides; nothing is told of where nobody yanked."""
-    said = [statement.predicate for statement in proof.of_type(YANK_TYPE)]
-    return [
-        Requirement(DENIED, False, f"yanked by {str(each.get('person'))[:200]}: {str(each.get('reason'))[:300]}")
-        for each in said[:1]
-    ]
+    return [Requirement(DENIED, False, denial.told) for denial in proof.denials[:1]]
 
 
 def _signature(proof: Proof) -> Requirement:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from imagekit.artifact.packagelist import packages_of_dpkg
 from imagekit.checks.outcome import Outcome, SuiteResult
@@ -46,9 +47,9 @@ def requirements() -> Requirements:
 
 
 def policy(**changes: object) -> Policy:
-    """A policy with one strict channel, ``prod``; `changes` replace parts of what it asks for."""
+    """A policy with a strict channel, ``prod``, behind staging; `changes` replace parts of what it asks for."""
     prod = requirements().model_copy(update=changes)
-    return Policy(version=1, publish=Requirements(), channels={"prod": prod})
+    return Policy(version=1, publish=Requirements(), channels={"staging": Requirements(), "prod": prod})
 
 
 def trusted(name: str, *purposes: Purpose, **fields: object) -> TrustedKey:
@@ -78,7 +79,7 @@ def trust(keys: Sequence[TrustedKey] | None = None) -> TrustStore:
     return TrustStore(holders)
 
 
-def plan(*, revision: str = "a" * 40, embedded: bool = False) -> Plan:
+def plan(*, revision: str = "a" * 40, embedded: bool = False, image: str = IMAGE, version: str = "v1") -> Plan:
     """A plan of one layer on a base image."""
     layer = Stage(
         name="base",
@@ -93,11 +94,11 @@ def plan(*, revision: str = "a" * 40, embedded: bool = False) -> Plan:
         inputs={},
     )
     return Plan(
-        image=IMAGE,
+        image=image,
         family="rhel",
         arch="amd64",
         id="e" * 64,
-        version="v1",
+        version=version,
         source=Source(revision=revision, date=1_700_000_000, epoch=1_700_000_000),
         stages=(layer,),
         embedded=embedded,
@@ -115,6 +116,7 @@ def result(
     suite: SuiteResult | None = None,
     scenarios: Sequence[ScenarioResult] | None = None,
     tested: datetime = NOW - DAY,
+    name: str = "",
 ) -> Statement:
     """A test result; by default everything passed."""
     return result_statement(
@@ -124,13 +126,14 @@ def result(
         harness_version="0.1.0",
         scenarios=[story(name) for name in SCENARIOS] if scenarios is None else scenarios,
         tested=tested.isoformat(),
+        name=name,
     )
 
 
-def provenance(digest: Digest = DIGEST, *, embedded: bool = False, revision: str = "a" * 40) -> Statement:
-    """Provenance of the plan above."""
+def provenance(digest: Digest = DIGEST, **how: Any) -> Statement:
+    """Provenance of the plan above; `how` changes the plan."""
     run = Invocation(builder=LOCAL_BUILDER, id="run-1", started=NOW - DAY, versions={"imagekit": "0.1.0"})
-    return provenance_statement(digest, plan(revision=revision, embedded=embedded), run)
+    return provenance_statement(digest, plan(**how), run)
 
 
 def statements(digest: Digest = DIGEST, *, now: datetime = NOW) -> dict[str, tuple[str, Statement]]:
@@ -175,6 +178,16 @@ def waiver(person: str = ADA, check_id: str = "base::root", **changes: object) -
 def bundle(name: str, statement: Statement, *, at: datetime | None = NOW - DAY) -> bytes:
     """The statement signed by the test key of that name, dated unless `at` is None."""
     return signer(name).sign(statement if at is None else statement.stamped(at))
+
+
+def sealed(name: str, payload: bytes) -> bytes:
+    """Any bytes signed as a statement by the test key of that name."""
+
+    class Said(Statement):
+        def to_bytes(self) -> bytes:
+            return payload
+
+    return signer(name).sign(Said(subject=DIGEST, predicate_type="", predicate={}))
 
 
 def item(name: str, statement: Statement, *, at: datetime | None = NOW - DAY, store: TrustStore | None = None) -> Item:

@@ -27,7 +27,7 @@ def release(project: Project, image: LayoutImage, client: Registry) -> Reference
         result(image.digest, suite=ran, tested=now),
         statements(image.digest)["cyclonedx"][1],
         statements(image.digest)["spdx"][1],
-        provenance(image.digest, embedded=True),
+        provenance(image.digest, embedded=True, image=NAME),
     ]
     reference = Reference(client.address, f"imagekit/{NAME}", None, image.digest)
     push_image(image.layout, image.digest, reference, client)

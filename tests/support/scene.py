@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
-from imagekit.oci.reference import Digest, Reference
+from imagekit.oci.manifest import EMPTY, MEDIA_TYPE_EMPTY, Descriptor, Manifest, image_manifest
+from imagekit.oci.reference import BUNDLE_TYPE, Digest, Reference
+from imagekit.registry.blobs import BlobSource
 from imagekit.registry.client import Registry
-from imagekit.registry.referrers import attach_bundle
+from imagekit.registry.referrers import attach
 from imagekit.registry.transfer import push_image
 from imagekit.trust.evidence.statement import Statement
 from imagekit.trust.gate.collect import decide, read_files
@@ -18,7 +20,19 @@ from imagekit.trust.gate.policy import Policy
 from imagekit.trust.sign.trustfile import TrustedKey
 from tests.support.images import LayoutImage
 from tests.support.registry import RegistrySimulator
-from tests.support.release import DAY, IMAGE, NOW, SUITE, bundle, dated, policy, standard_keys, statements, trust
+from tests.support.release import (
+    DAY,
+    IMAGE,
+    NOW,
+    SUITE,
+    bundle,
+    dated,
+    policy,
+    sealed,
+    standard_keys,
+    statements,
+    trust,
+)
 
 REPOSITORY = f"imagekit/{IMAGE}"
 YESTERDAY = NOW - DAY
@@ -35,7 +49,11 @@ class Signed:
 
 @dataclass(slots=True)
 class Scene:
-    """What will be in the registry and in the project; an attack changes it, then `gate` is asked."""
+    """What will be in the registry and in the project; an attack changes it, then `gate` is asked.
+
+    `spoil` changes a bundle after signing, `resign` what is signed; `layer_type` and `hung_at` change the media type of
+    the bundle and the subject of the manifest that holds it.
+    """
 
     image: LayoutImage
     world: RegistrySimulator
@@ -46,6 +64,9 @@ class Scene:
     policy: Policy = field(default_factory=policy)
     suites: dict[str, str] = field(default_factory=lambda: {IMAGE: SUITE})
     spoil: dict[str, Callable[[bytes], bytes]] = field(default_factory=dict)
+    resign: dict[str, Callable[[bytes], bytes]] = field(default_factory=dict)
+    layer_type: dict[str, str] = field(default_factory=dict)
+    hung_at: dict[str, Digest] = field(default_factory=dict)
     afterwards: Callable[[Scene], None] | None = None
     now: datetime = NOW
 
@@ -66,7 +87,7 @@ class Scene:
     def file(self, folder: str, by: str, says: Statement, at: datetime | None = YESTERDAY) -> None:
         """A signed file in the project."""
         path = self.project / folder
-        path.mkdir(exist_ok=True)
+        path.mkdir(exist_ok=True, parents=True)
         data = bundle(by, says, at=at)
         (path / f"{Digest.of(data).short}.json").write_bytes(data)
 
@@ -76,10 +97,29 @@ class Scene:
         push_image(self.image.layout, self.digest, reference, self.client)
         subject = self.client.manifest(REPOSITORY, self.digest).descriptor
         for name, each in self.signed.items():
-            data = self.spoil.get(name, bytes)(bundle(each.by, each.says, at=each.at))
-            attach_bundle(self.client, REPOSITORY, subject, data, predicate_type=each.says.predicate_type)
+            data = self.spoil.get(name, bytes)(self._bundle(name, each))
+            attach(self.client, REPOSITORY, subject, self._manifest(name, subject, data))
         if self.afterwards is not None:
             self.afterwards(self)
+
+    def _bundle(self, name: str, each: Signed) -> bytes:
+        if name not in self.resign:
+            return bundle(each.by, each.says, at=each.at)
+        said = each.says if each.at is None else each.says.stamped(each.at)
+        return sealed(each.by, self.resign[name](said.to_bytes()))
+
+    def _manifest(self, name: str, subject: Descriptor, data: bytes) -> Manifest:
+        """As `bundle_manifest` makes it, unless an attack wants another."""
+        for blob in (EMPTY, data):
+            self.client.put_blob(REPOSITORY, BlobSource.of_bytes(blob))
+        kind = self.layer_type.get(name, BUNDLE_TYPE)
+        about = replace(subject, digest=self.hung_at.get(name, subject.digest))
+        return image_manifest(
+            config=Descriptor.of(EMPTY, MEDIA_TYPE_EMPTY),
+            layers=(Descriptor.of(data, kind),),
+            artifact_type=kind,
+            subject=about,
+        )
 
     def gate(self, channel: str = "prod") -> Decision:
         """What the gate says, and proof that asking changed nothing."""

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from cryptography import x509
+from cryptography.hazmat import asn1
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -25,6 +26,18 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from imagekit.trust.evidence.statement import Statement
 
 _ISSUER = x509.ObjectIdentifier("1.3.6.1.4.1.57264.1.1")
+_FULCIO = "1.3.6.1.4.1.57264.1."
+# https://github.com/sigstore/fulcio/blob/main/docs/oid-info.md: from .8 on a DER string each
+EXTENSIONS = {
+    "issuer": 8,
+    "build_signer": 9,
+    "runner": 11,
+    "source_repository": 12,
+    "source_ref": 14,
+    "source_repository_id": 15,
+    "build_config": 18,
+    "environment": 23,
+}
 _TIMESTAMPS = x509.ObjectIdentifier("1.3.6.1.4.1.11129.2.4.2")
 _ALGORITHM = ec.ECDSA(hashes.SHA256())
 _LIFE = timedelta(minutes=10)
@@ -72,13 +85,15 @@ class SigstoreSimulator:
         at: datetime,
         logged: datetime | None = None,
         payload: bytes | None = None,
+        **claims: str,
     ) -> bytes:
         """A bundle as cosign writes one for the holder of a token; `logged` is when the log saw it.
 
-        With `payload` the envelope carries other bytes than were signed and logged.
+        With `payload` the envelope carries other bytes than were signed and logged; `claims` are those of `EXTENSIONS`
+        that the certificate has, beside the issuer.
         """
         key = _new()
-        certificate = self._certificate(key.public_key(), identity, issuer, at)
+        certificate = self._certificate(key.public_key(), identity, issuer, at, {"issuer": issuer, **claims})
         said = statement.to_bytes()
         signature = key.sign(b"DSSEv1 %d %s %d %s" % (len(_TYPE), _TYPE.encode(), len(said), said), _ALGORITHM)
         entry = self._entry(said, signature, certificate, logged or at + timedelta(seconds=5))
@@ -108,7 +123,7 @@ class SigstoreSimulator:
         return builder.sign(self.authority, hashes.SHA256())
 
     def _certificate(
-        self, public: ec.EllipticCurvePublicKey, identity: str, issuer: str, at: datetime
+        self, public: ec.EllipticCurvePublicKey, identity: str, issuer: str, at: datetime, claims: dict[str, str]
     ) -> x509.Certificate:
         """A certificate for ten minutes, with the certificate log's timestamp in it."""
         root = self._root()
@@ -119,9 +134,12 @@ class SigstoreSimulator:
             .add_extension(
                 x509.AuthorityKeyIdentifier.from_issuer_public_key(self.authority.public_key()), critical=False
             )
-            .add_extension(x509.SubjectAlternativeName([x509.UniformResourceIdentifier(identity)]), critical=True)
+            .add_extension(x509.SubjectAlternativeName([_name(identity)]), critical=True)
             .add_extension(x509.UnrecognizedExtension(_ISSUER, issuer.encode()), critical=False)
         )
+        for name, value in claims.items():
+            oid = x509.ObjectIdentifier(f"{_FULCIO}{EXTENSIONS[name]}")
+            builder = builder.add_extension(x509.UnrecognizedExtension(oid, asn1.encode_der(value)), critical=False)
         before = builder.sign(self.authority, hashes.SHA256())
         stamp = self._timestamp(before.tbs_certificate_bytes, at)
         with_stamp = builder.add_extension(x509.UnrecognizedExtension(_TIMESTAMPS, stamp), critical=False)
@@ -188,6 +206,10 @@ class SigstoreSimulator:
             },
             "logId": {"keyId": _text(_key_id(key))},
         }
+
+
+def _name(identity: str) -> x509.GeneralName:
+    return x509.UniformResourceIdentifier(identity) if "://" in identity else x509.RFC822Name(identity)
 
 
 def _usage(*, certificates: bool) -> x509.KeyUsage:

@@ -57,7 +57,7 @@ def yank(desk: Desk, target: Reference, *, image: str, reason: str, homes: Seque
                 raise MissingObjectError(f"{target} is not there")
             version = client.labels(target.repository, digest).get(VERSION_LABEL, "")
         fixed, listed = target.at(digest), PurePosixPath(YANKS, f"{digest.hex}.json")
-        denial = desk.store.read(listed) or _denial(desk, image, digest, reason)
+        denial = _listed(desk, listed, digest) or _denial(desk, image, digest, reason)
         signed, commit = None, ""
         if digest not in yanked(chain.records):
             signed = desk.record(chain, Action.YANK, fixed, image=image, version=version, reason=reason)
@@ -73,6 +73,13 @@ def yank(desk: Desk, target: Reference, *, image: str, reason: str, homes: Seque
         signed=signed,
         commit=commit,
     )
+
+
+def _listed(desk: Desk, path: PurePosixPath, digest: Digest) -> bytes | None:
+    """The denial of an earlier run, unless it is something else than a denial that everybody takes."""
+    there = desk.store.read(path)
+    found = desk.verifier.denial(there) if there is not None else None
+    return there if found is not None and found.forbids(digest) and not found.flaw else None
 
 
 def _denial(desk: Desk, image: str, digest: Digest, reason: str) -> bytes:
@@ -93,7 +100,8 @@ def _deny(desk: Desk, home: Reference, digest: Digest, denial: bytes) -> bool:
 
 
 def _denied(client: Registry, repository: str, digest: Digest, desk: Desk) -> bool:
-    return bool(read_proof(client, repository, digest, desk.verifier).of_type(YANK_TYPE))
+    """Whether a denial in order is there; one that only imagekit understands does not do for others."""
+    return any(not denial.flaw for denial in read_proof(client, repository, digest, desk.verifier).denials)
 
 
 def _pointer(desk: Desk, channel: str, image: str, digest: Digest) -> Pointer | None:

@@ -10,9 +10,9 @@ from typing import Any
 
 from imagekit.base.errors import ConfigError, RefusedError
 from imagekit.oci.reference import Digest
+from imagekit.trust.evidence.decisions import RECORD_TYPE
 from imagekit.trust.evidence.statement import Statement
 
-RECORD_TYPE = "urn:imagekit:ledger-record:v1"
 _PERSON = re.compile(r"[^\x00-\x1f\x7f]{1,200}")
 _LONGEST_REASON = 2000
 

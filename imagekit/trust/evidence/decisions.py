@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from imagekit.oci.reference import Digest
+from imagekit.trust.evidence.moment import read_moment
 from imagekit.trust.evidence.statement import SUMMARY_TYPE, Statement
 
 APPROVAL_TYPE = "urn:imagekit:approval:v1"
 WAIVER_TYPE = "urn:imagekit:waiver:v1"
 YANK_TYPE = "urn:imagekit:yank:v1"
+RECORD_TYPE = "urn:imagekit:ledger-record:v1"
 VERIFIER_ID = "urn:imagekit:gate:v1"
 CHANNEL_URI = "urn:imagekit:channel:"
 
@@ -62,11 +64,8 @@ def read_waiver(statement: Statement) -> Waiver | None:
     channels = fields.get("channels")
     if not all(isinstance(text, str) and text.strip() for text in texts) or not isinstance(channels, list):
         return None
-    try:
-        expires = datetime.fromisoformat(str(fields.get("expires")))
-    except ValueError:
-        return None
-    if expires.tzinfo is None:
+    expires = read_moment(fields.get("expires"))
+    if expires is None:
         return None
     check, person, reason = (str(text) for text in texts)
     return Waiver(
@@ -117,14 +116,26 @@ def summarised_channel(statement: Statement) -> tuple[str, datetime] | None:
     policy, verifier = fields.get("policy"), fields.get("verifier")
     if not isinstance(policy, dict) or not isinstance(verifier, dict) or verifier.get("id") != VERIFIER_ID:
         return None
-    uri = str(policy.get("uri"))
-    try:
-        at = datetime.fromisoformat(str(fields.get("timeVerified")))
-    except ValueError:
-        return None
-    if fields.get("verificationResult") != "PASSED" or not uri.startswith(CHANNEL_URI) or at.tzinfo is None:
+    uri, at = str(policy.get("uri")), read_moment(fields.get("timeVerified"))
+    if fields.get("verificationResult") != "PASSED" or not uri.startswith(CHANNEL_URI) or at is None:
         return None
     return uri.removeprefix(CHANNEL_URI), at
+
+
+def channels_of(statement: Statement) -> tuple[str, ...]:
+    """The channels that a decision is about, which the key that signs it must serve; none for what is about no channel.
+
+    A denial and the record of one are about every channel, and whoever is trusted may deny: none here.
+    """
+    fields, kind = statement.predicate, statement.predicate_type
+    named: object = None
+    if kind in (APPROVAL_TYPE, RECORD_TYPE):
+        named = fields.get("channel")
+    elif kind == WAIVER_TYPE:
+        named = fields.get("channels")
+    elif kind == SUMMARY_TYPE and isinstance(policy := fields.get("policy"), dict):
+        named = str(policy.get("uri")).removeprefix(CHANNEL_URI)
+    return tuple(str(each) for each in (named if isinstance(named, list) else [named]) if each)
 
 
 def _text(at: datetime) -> str:

@@ -42,6 +42,8 @@ class Made:
     revision: str
     dirty: bool
     embedded: bool | None
+    arch: str = ""
+    version: str = ""
 
 
 def provenance_statement(digest: Digest, plan: Plan, invocation: Invocation, *, name: str = "") -> Statement:
@@ -92,7 +94,13 @@ def read_provenance(statement: Statement) -> Made | None:
         revision=revision,
         dirty=dirty,
         embedded={"stand-in": True, "kairos-init": False}.get(str(framework)),
+        arch=_text(given.get("arch")),
+        version=_text(given.get("version")),
     )
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def _source(dependencies: object) -> tuple[str, bool]:

@@ -54,7 +54,7 @@ def listed_components(statement: Statement) -> int:
     components = statement.predicate.get("components")
     if statement.predicate.get("bomFormat") != "CycloneDX" or not isinstance(components, list):
         return 0
-    return len(components)
+    return sum(1 for each in components if isinstance(each, dict) and each.get("name"))
 
 
 def _component(package: Package) -> dict[str, Any]:

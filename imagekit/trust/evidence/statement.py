@@ -12,7 +12,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from imagekit.base.errors import ConfigError, RefusedError
+from imagekit.base.strictjson import MAPS, read_object
 from imagekit.oci.reference import Digest
+from imagekit.trust.evidence.moment import read_moment
 
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 # What `cosign attest` 3.1.1 writes; the fields that are read here mean the same in both.
@@ -26,6 +28,9 @@ SUMMARY_TYPE = "https://slsa.dev/verification_summary/v1"
 SIGNATURE_TYPE = "https://sigstore.dev/cosign/sign/v1"
 # Annotation of the subject in what is signed here: when the signer says that it signed (ISO 8601, UTC).
 SIGNED_ANNOTATION = "imagekit.signed"
+STATEMENT_LIMIT = 48 << 20  # bytes; base64 of it fills a bundle
+_FIELDS = ("_type", "subject", "predicateType", "predicate", "digest", "sha256")
+_NAMES = MAPS | {"arguments"}  # build arguments, named by whoever wrote the Dockerfile
 
 
 class MalformedStatementError(RefusedError):
@@ -45,11 +50,7 @@ class Statement:
     @property
     def signed_at(self) -> datetime | None:
         """When the signer says it signed; None when the statement does not say so in a way that can be read."""
-        try:
-            found = datetime.fromisoformat(self.annotations.get(SIGNED_ANNOTATION, ""))
-        except ValueError:
-            return None
-        return found.astimezone(UTC) if found.tzinfo is not None else None
+        return read_moment(self.annotations.get(SIGNED_ANNOTATION))
 
     @property
     def claim(self) -> bytes:
@@ -79,13 +80,17 @@ class Statement:
 
 
 def parse_statement(data: bytes) -> Statement:
-    """Read a statement about exactly one sha256 subject; raises `MalformedStatementError`."""
+    """Read a statement about exactly one sha256 subject; raises `MalformedStatementError`.
+
+    What two readers could take differently (a key twice, or in two letter cases; not UTF-8) is no statement.
+    """
     try:
-        fields = json.loads(data)
+        fields = read_object(data, "statement", fields=_FIELDS, maps=_NAMES, limit=STATEMENT_LIMIT)
         if fields["_type"] not in (STATEMENT_TYPE, _OLDER_TYPE):
             raise MalformedStatementError(f"not an in-toto statement but {str(fields['_type'])[:80]!r}")
         [subject] = fields["subject"]
-        predicate = fields.get("predicate") or {}
+        predicate = fields.get("predicate")
+        predicate = {} if predicate is None else predicate
         if not isinstance(predicate, dict) or not isinstance(fields["predicateType"], str):
             raise MalformedStatementError("the statement's predicate is no object with a type")
         return Statement(
@@ -96,7 +101,8 @@ def parse_statement(data: bytes) -> Statement:
             annotations={str(k): str(v) for k, v in (subject.get("annotations") or {}).items()},
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, ConfigError) as error:
-        raise MalformedStatementError(f"not an in-toto statement about one sha256 subject: {error!r}"[:300]) from None
+        why = str(error) if isinstance(error, RefusedError) else repr(error)
+        raise MalformedStatementError(f"not an in-toto statement about one sha256 subject: {why}"[:300]) from None
 
 
 def signature_statement(image: Digest, annotations: Mapping[str, str] | None = None) -> Statement:

@@ -5,7 +5,7 @@ https://github.com/in-toto/attestation/blob/main/spec/predicates/test-result.md
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from imagekit.checks.scenario import ScenarioResult
 from imagekit.machine.interface import BootRecord
 from imagekit.oci.reference import Digest
 from imagekit.trust.evidence.statement import TEST_RESULT_TYPE, Statement
+from imagekit.trust.evidence.testrun import read_run
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,22 +71,16 @@ def judge(statement: Statement, image: Digest, *, suite_hash: str | None = None)
     """Read a verdict out of a test result again, from its single checks, not only from its summary."""
     if statement.subject != image:
         return Verdict(False, f"speaks of {statement.subject.short}, not of {image.short}")
-    predicate = statement.predicate
-    outcomes = _outcomes(predicate)
-    if not outcomes:
-        return Verdict(False, "names no checks; nothing was tested")
-    bad = [check for check, (outcome, required) in outcomes.items() if required and outcome != Outcome.PASSED]
-    bad += _scenarios_not_passed(predicate)
-    failed = predicate.get("failedTests") or []
-    if bad or failed or predicate.get("result") not in ("PASSED", "WARNED"):
-        named = ", ".join(str(check) for check in (bad or failed)[:3])
-        return Verdict(False, f"result {predicate.get('result')!s:.20}: {len(bad) or len(failed)} not passed ({named})")
-    if not any(required for _, required in outcomes.values()):
-        return Verdict(False, "has no required check")
-    if suite_hash is not None and _suite_hash(predicate) != suite_hash:
-        return Verdict(False, f"ran suite {_suite_hash(predicate)[:12]!r}, not {suite_hash[:12]!r}")
-    warned = sum(1 for outcome, required in outcomes.values() if not required and outcome != Outcome.PASSED)
-    return Verdict(True, f"{len(outcomes) - warned} checks passed" + (f", {warned} warned" if warned else ""))
+    run = read_run(statement)
+    if run.flaw:
+        return Verdict(False, run.flaw)
+    if run.failures:
+        named = ", ".join(list(run.failures)[:3])
+        return Verdict(False, f"result {run.summary[:20]}: {len(run.failures)} not passed ({named})")
+    if suite_hash is not None and run.suite != suite_hash:
+        return Verdict(False, f"ran suite {run.suite[:12]!r}, not {suite_hash[:12]!r}")
+    warned = sum(1 for check in run.checks if not check.required and check.outcome != Outcome.PASSED)
+    return Verdict(True, f"{len(run.checks) - warned} checks passed" + (f", {warned} warned" if warned else ""))
 
 
 def _result(suite: SuiteResult, warned: list[CheckResult], scenarios: Sequence[ScenarioResult]) -> str:
@@ -140,32 +135,3 @@ def _scenario(scenario: ScenarioResult) -> dict[str, Any]:
         "budget": round(scenario.budget, 3),
         "boots": scenario.boots,
     }
-
-
-def _outcomes(predicate: Mapping[str, Any]) -> dict[str, tuple[str, bool]]:
-    checks = predicate.get("checks")
-    if not isinstance(checks, list):
-        return {}
-    return {
-        str(check.get("id")): (str(check.get("outcome")), check.get("required") is not False)
-        for check in checks
-        if isinstance(check, dict)
-    }
-
-
-def _scenarios_not_passed(predicate: Mapping[str, Any]) -> list[str]:
-    listed = predicate.get("scenarios") or []
-    if not isinstance(listed, list):
-        return ["scenarios"]
-    return [
-        f"scenario/{entry.get('name') if isinstance(entry, dict) else entry}"
-        for entry in listed
-        if not isinstance(entry, dict) or entry.get("outcome") != Outcome.PASSED
-    ]
-
-
-def _suite_hash(predicate: Mapping[str, Any]) -> str:
-    for entry in predicate.get("configuration") or []:
-        if isinstance(entry, dict) and entry.get("name") == "suite":
-            return str((entry.get("annotations") or {}).get("hash", ""))
-    return ""

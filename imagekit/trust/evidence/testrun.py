@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from imagekit.checks.outcome import Outcome
+from imagekit.trust.evidence.moment import read_moment
 from imagekit.trust.evidence.statement import Statement
 
 _GOOD = ("PASSED", "WARNED")
@@ -39,15 +40,30 @@ class TestRun:
     scenarios: Mapping[str, str]
     failures: Mapping[str, str]
     tested: datetime | None
+    malformed: str = ""
 
     @property
-    def consistent(self) -> bool:
-        """Whether the summary is good, or the single rows say why it is not."""
-        return self.summary in _GOOD or bool(self.failures)
+    def flaw(self) -> str:
+        """Why the result is none, whatever anybody asks for; empty when it is one.
+
+        A trusted result with a flaw closes: nobody knows what it wanted to say.
+        """
+        if self.malformed:
+            return f"cannot be read: {self.malformed}"
+        if not self.checks:
+            return "names no check; nothing was tested"
+        if not any(check.required for check in self.checks):
+            return "has no required check"
+        if self.summary not in _GOOD and not self.failures:
+            return f"the summary says {self.summary[:20] or 'nothing'}, and no check or scenario says why"
+        return ""
 
 
 def read_run(statement: Statement) -> TestRun:
-    """Read a test result; what is not there or cannot be read is empty, and empty never counts as passed."""
+    """Read a test result, the one way that publish, verify and gate do.
+
+    What is not there is empty, and empty never counts as passed; what is of another shape is named in `malformed`.
+    """
     fields = statement.predicate
     checks = tuple(_check(entry) for entry in _dicts(fields.get("checks")))
     scenarios: dict[str, str] = {}
@@ -56,14 +72,29 @@ def read_run(statement: Statement) -> TestRun:
         if scenarios.get(name, Outcome.PASSED) == Outcome.PASSED:  # told twice: the bad one stays
             scenarios[name] = outcome
     return TestRun(
-        summary=str(fields.get("result", "")),
+        summary=str(fields.get("result") or ""),
         suite=_suite(fields),
         roads=_roads(fields),
         checks=checks,
         scenarios=scenarios,
         failures=_failures(fields, checks, scenarios),
-        tested=_time(fields.get("testedOn")),
+        tested=read_moment(fields.get("testedOn")),
+        malformed=_malformed(fields),
     )
+
+
+def _malformed(fields: Mapping[str, Any]) -> str:
+    """The first field that is of another shape than it should be."""
+    for name, keys in (("checks", ("id", "outcome")), ("scenarios", ("name", "outcome")), ("configuration", ())):
+        rows = fields.get(name, [])
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+            return f"{name} is no list of objects"
+        if not all(isinstance(row.get(key), str) for row in rows for key in keys):
+            return f"an entry of {name} lacks {' or '.join(keys)}"
+    for name in ("passedTests", "warnedTests", "failedTests"):
+        if not isinstance(fields.get(name, []), list):
+            return f"{name} is no list"
+    return ""
 
 
 def _check(entry: Mapping[str, Any]) -> CheckRow:
@@ -96,11 +127,3 @@ def _configured(fields: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]
 
 def _dicts(value: object) -> list[Mapping[str, Any]]:
     return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
-
-
-def _time(value: object) -> datetime | None:
-    try:
-        found = datetime.fromisoformat(str(value))
-    except ValueError:
-        return None
-    return found if found.tzinfo is not None else None

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from imagekit.base.errors import RefusedError
 from imagekit.oci.reference import Digest, Reference
 from imagekit.registry.client import Registry
+from imagekit.trust.described import described, served
+from imagekit.trust.evidence.denial import Denial
 from imagekit.trust.gate.evaluate import evaluate
 from imagekit.trust.gate.model import Decision, Evidence, Finding, Item, Status
 from imagekit.trust.gate.policy import Policy
-from imagekit.trust.proof import read_bundles
-from imagekit.trust.sign.interface import BUNDLE_LIMIT
+from imagekit.trust.proof import Found, read_bundles
 from imagekit.trust.sign.trust import Problem, Reading, TrustStore
 
 WAIVERS, YANKS = Path("waivers"), Path("yanks")
-_FILE_LIMIT = 1 << 20
+_FILE_LIMIT = 16 << 20
 _MOST_FILES = 2000
+_NAMED = re.compile(r"[0-9a-f]{64}")
 
 
 def collect(
@@ -34,30 +38,77 @@ def collect(
 
     Raises `RefusedError` when the list of referrers cannot be read, and what `Registry` raises.
     """
+    image = client.manifest(repository, digest)
+    about = described(client, repository, image)
     items = [
-        Item(
-            source=str(found.referrer),
-            reading=Reading(statement=None, problem=Problem.DAMAGED, reason=found.problem)
-            if found.problem
-            else trust.read(found.bundle),
-        )
+        Item(source=str(found.referrer), reading=_reading(found, trust))
         for found in read_bundles(client, repository, digest)
     ]
-    return Evidence(digest=digest, image=repository.rpartition("/")[2], items=(*items, *files), suites=dict(suites))
+    return Evidence(
+        digest=digest,
+        image=about.image,
+        items=(*items, *files),
+        suites=dict(suites),
+        arch=about.arch,
+        version=about.version,
+    )
+
+
+def _reading(found: Found, trust: TrustStore) -> Reading:
+    """What does not hang at the image as it should counts for nothing, but a denial in it does."""
+    if not found.bundle:
+        return Reading(statement=None, problem=Problem.DAMAGED, reason=found.problem)
+    reading = trust.read(found.bundle)
+    if not found.problem:
+        return reading
+    return replace(reading, statement=None, problem=Problem.DAMAGED, reason=found.problem)
 
 
 def read_files(root: Path, trust: TrustStore, folders: Sequence[Path] = (WAIVERS, YANKS)) -> tuple[Item, ...]:
-    """The bundles under ``waivers/`` and ``yanks/`` of a project, read against its trust file."""
-    paths = [path for folder in folders for path in sorted((root / folder).glob("*.json"))]
+    """The bundles under ``waivers/`` and ``yanks/`` of a project, read against its trust file.
+
+    Waivers are ``*.json``. Under ``yanks/`` every file is read, for what is reviewed there is meant to stop an image.
+    """
+    paths = [path for folder in folders for path in _files(root / folder, every=folder == YANKS)]
     if len(paths) > _MOST_FILES:
         raise RefusedError(f"{root}: {len(paths)} files of waivers and denials, {_MOST_FILES} are read at most")
-    return tuple(Item(source=str(path.relative_to(root)), reading=_read(path, trust)) for path in paths)
+    return tuple(Item(source=str(path.relative_to(root)), reading=_read(path, root, trust)) for path in paths)
 
 
-def _read(path: Path, trust: TrustStore) -> Reading:
-    if path.stat().st_size > min(_FILE_LIMIT, BUNDLE_LIMIT):
-        return Reading(statement=None, problem=Problem.DAMAGED, reason="larger than any waiver")
-    return trust.read(path.read_bytes())
+def _files(folder: Path, *, every: bool) -> list[Path]:
+    if not every:
+        return sorted(folder.glob("*.json"))
+    return sorted(path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir())
+
+
+def _read(path: Path, root: Path, trust: TrustStore) -> Reading:
+    listed = path.relative_to(root).parts[0] == YANKS.name
+    try:
+        data = _content(path)
+    except OSError as error:
+        return _unread(f"{error.strerror}", Denial(subjects=None, flaw=f"{error.strerror}") if listed else None)
+    if data is None:
+        flaw = f"larger than the {_FILE_LIMIT >> 20} MiB of any waiver or denial"
+        return _unread(flaw, Denial(subjects=None, flaw=flaw) if listed else None)
+    reading = trust.read(data)
+    named = _NAMED.search(path.name.lower()) if listed else None
+    if reading.denial is not None or named is None:
+        return reading
+    flaw = f"the file does not hold a denial by a trusted key ({reading.reason or 'it says something else'})"
+    return replace(reading, denial=Denial(subjects=frozenset({Digest(f"sha256:{named[0]}")}), flaw=flaw))
+
+
+def _content(path: Path) -> bytes | None:
+    """The bytes of a regular file; None for one that is too large, `OSError` for what is none."""
+    if path.is_symlink() or not path.is_file():
+        raise OSError(0, "it is no regular file")
+    with path.open("rb") as stream:
+        data = stream.read(_FILE_LIMIT + 1)
+    return data if len(data) <= _FILE_LIMIT else None
+
+
+def _unread(reason: str, denial: Denial | None) -> Reading:
+    return Reading(statement=None, problem=Problem.DAMAGED, reason=reason, denial=denial)
 
 
 def decide(
@@ -73,13 +124,25 @@ def decide(
 ) -> Decision:
     """Resolve a reference once and decide about its digest from what the registry holds of it.
 
+    Of an index every image that it serves needs all that the policy asks for.
+
     Raises only for an unknown channel and when the registry cannot be asked.
     """
     policy.of(channel)
     now = clock()
     try:
-        digest = client.manifest(reference.repository, reference.digest or reference.tag or "latest").digest
-        evidence = collect(client, reference.repository, digest, trust, suites=suites, files=files)
+        image = client.manifest(reference.repository, reference.digest or reference.tag or "latest")
+        digests = [image.digest, *(each.digest for each in served(client, reference.repository, image))]
+        judged = [
+            evaluate(
+                policy,
+                channel,
+                collect(client, reference.repository, digest, trust, suites=suites, files=files),
+                now,
+                reference=str(reference),
+            )
+            for digest in digests
+        ]
     except RefusedError as error:
         return Decision(
             reference=str(reference),
@@ -89,4 +152,16 @@ def decide(
             at=now,
             findings=(Finding(name="evidence", status=Status.UNSATISFIED, reason=str(error)),),
         )
-    return evaluate(policy, channel, evidence, now, reference=str(reference))
+    return _together(judged)
+
+
+def _together(judged: Sequence[Decision]) -> Decision:
+    """The decision about what was named, with every requirement of each image that it serves."""
+    whole, *images = judged
+    inner = [
+        replace(item, name=f"{image.digest.short}/{item.name}")
+        for image in images
+        for item in image.findings
+        if image.digest is not None
+    ]
+    return replace(whole, findings=(*whole.findings, *inner))

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from imagekit.trust.evidence.identity import claimed, mistaken
 from imagekit.trust.evidence.provenance import Made, read_provenance
 from imagekit.trust.evidence.sbom import listed_components
 from imagekit.trust.evidence.spdx import listed_packages
-from imagekit.trust.evidence.statement import CYCLONEDX_TYPE, PROVENANCE_TYPE, SIGNATURE_TYPE, SPDX_TYPE, Statement
+from imagekit.trust.evidence.statement import (
+    CYCLONEDX_TYPE,
+    PROVENANCE_TYPE,
+    SIGNATURE_TYPE,
+    SPDX_TYPE,
+    TEST_RESULT_TYPE,
+    Statement,
+)
 from imagekit.trust.gate.model import Finding, Status
 from imagekit.trust.gate.policy import Provenance, SbomFormat, Signatures
 from imagekit.trust.gate.view import Good, View
@@ -31,8 +39,6 @@ def finding(name: str, good: bool, reason: str, sources: tuple[str, ...] = ()) -
 
 def signature(view: View, wanted: Signatures) -> list[Finding]:
     """Statements of cosign's signature type: an attestation by the right key is not a signature."""
-    if wanted.least == 0:
-        return []
     found = view.of(SIGNATURE_TYPE, Purpose.BUILD)
     good = [item for item in found.good if not wanted.keys or item.key.id in wanted.keys]
     keys = sorted({item.key.id for item in good})
@@ -45,6 +51,21 @@ def signature(view: View, wanted: Signatures) -> list[Finding]:
     if not keys:
         return [finding("signature", False, found.why_none("signature"))]
     return [finding("signature", False, f"signed by {len(keys)} key ({', '.join(keys)}), {wanted.least} are asked for")]
+
+
+def identity(view: View) -> Finding:
+    """The builder's evidence is about this image, not about another one with the same digest elsewhere."""
+    kinds = (PROVENANCE_TYPE, TEST_RESULT_TYPE, SIGNATURE_TYPE)
+    said = [item for kind in kinds for item in view.of(kind, Purpose.BUILD).good]
+    wanted = view.evidence.identity
+    wrong = mistaken((item.statement for item in said), wanted)
+    if wrong:
+        return finding("identity", False, wrong)
+    naming = [item for item in said if (one := claimed(item.statement)) is not None and one.image]
+    if not naming:
+        return finding("identity", False, f"no evidence of the builder says that this is {wanted.image}")
+    told = " ".join(each for each in (wanted.image, wanted.version, wanted.arch) if each)
+    return finding("identity", True, f"the evidence is about {told}", tuple(item.source for item in naming))
 
 
 def sbom(view: View, formats: tuple[SbomFormat, ...]) -> list[Finding]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from imagekit.trust.gate.documents import provenance, sbom, signature
+from imagekit.trust.gate.documents import identity, provenance, sbom, signature
 from imagekit.trust.gate.model import Decision, Evidence
 from imagekit.trust.gate.people import approvals, soak, waive, yank
 from imagekit.trust.gate.policy import Policy
@@ -31,6 +31,7 @@ def evaluate(
     view = View(evidence=evidence, channel=channel, now=now, skew=skew)
     findings = [
         yank(view),
+        identity(view),
         *signature(view, wanted.signatures),
         *(tests(view, wanted.tests) if wanted.tests is not None else ()),
         *sbom(view, wanted.sbom),

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from imagekit.base.errors import RefusedError
 from imagekit.oci.reference import Digest
+from imagekit.trust.evidence.identity import Identity
 from imagekit.trust.sign.trust import Reading
 
 
@@ -40,13 +41,21 @@ class Item:
 class Evidence:
     """All that is known of a digest: what refers to it in the registry, and waivers and denials kept as files.
 
-    `suites` gives the current suite hash of each image that the project knows.
+    `suites` gives the current suite hash of each image that the project knows; `arch` and `version` are those of the
+    image's own configuration, empty for an index.
     """
 
     digest: Digest
     image: str
     items: tuple[Item, ...]
     suites: Mapping[str, str] = field(default_factory=dict)
+    arch: str = ""
+    version: str = ""
+
+    @property
+    def identity(self) -> Identity:
+        """What the evidence has to be about."""
+        return Identity(image=self.image, arch=self.arch, version=self.version)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

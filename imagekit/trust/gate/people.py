@@ -9,7 +9,6 @@ from fnmatch import fnmatchcase
 from imagekit.trust.evidence.decisions import (
     APPROVAL_TYPE,
     WAIVER_TYPE,
-    YANK_TYPE,
     Waiver,
     read_waiver,
     summarised_channel,
@@ -17,26 +16,13 @@ from imagekit.trust.evidence.decisions import (
 from imagekit.trust.evidence.statement import SIGNATURE_TYPE, SUMMARY_TYPE
 from imagekit.trust.evidence.testrun import SCENARIO_PREFIX as SCENARIO
 from imagekit.trust.gate.documents import finding
-from imagekit.trust.gate.model import Evidence, Finding, Item, Status
-from imagekit.trust.gate.policy import PUBLISH, Approvals, Soak, Waivers, span
+from imagekit.trust.gate.model import Evidence, Finding, Status
+from imagekit.trust.gate.policy import Approvals, Soak, Waivers, span
 from imagekit.trust.gate.results import CHECK
 from imagekit.trust.gate.view import Good, View, named, shown
+from imagekit.trust.sign.person import distinct, same_person
 from imagekit.trust.sign.trust import day
 from imagekit.trust.sign.trustfile import Purpose
-
-
-def yanked(evidence: Evidence) -> Item | None:
-    """A denial of this digest by any key of the trust file.
-
-    Neither window, purpose, revocation nor date matter: where somebody trusted says no, or once did, the answer is no.
-    """
-    for item in evidence.items:
-        statement = item.reading.statement
-        if statement is None or statement.predicate_type != YANK_TYPE or item.reading.key is None:
-            continue
-        if statement.subject == evidence.digest:
-            return item
-    return None
 
 
 def yank(view: View) -> Finding:
@@ -46,13 +32,17 @@ def yank(view: View) -> Finding:
 
 
 def denial_of(evidence: Evidence) -> str:
-    """Who denied the digest and why, in one sentence; empty when nobody did."""
-    denial = yanked(evidence)
-    if denial is None or denial.reading.statement is None:
+    """Who denied the digest and why, in one sentence; empty when nobody did.
+
+    Neither window, purpose, revocation nor date matter: where somebody trusted says no, or once did, the answer is no.
+    A denial that cannot be read is one all the same; one in order is told first.
+    """
+    found = [(item.reading.denial, item.source) for item in evidence.items if item.reading.denial is not None]
+    about = [(denial, source) for denial, source in found if denial.forbids(evidence.digest)]
+    if not about:
         return ""
-    fields = denial.reading.statement.predicate
-    person, reason = str(fields.get("person", "?"))[:200], str(fields.get("reason", "?"))[:300]
-    return f"yanked by {person}: {reason} ({named(denial.source)})"
+    denial, source = min(about, key=lambda each: bool(each[0].flaw))
+    return f"{denial.told} ({named(source)})"
 
 
 def soak(view: View, wanted: Soak | None) -> list[Finding]:
@@ -80,7 +70,7 @@ def approvals(view: View, wanted: Approvals | None) -> list[Finding]:
     if wanted is None:
         return []
     found = view.of(APPROVAL_TYPE, Purpose.APPROVE)
-    builders = {item.key.person for item in view.of(SIGNATURE_TYPE, Purpose.BUILD).good if item.key.person}
+    builders = [item.key.person for item in view.of(SIGNATURE_TYPE, Purpose.BUILD).good if item.key.person]
     persons: dict[str, str] = {}
     refused = list(found.refused)
     for item in found.good:
@@ -88,20 +78,22 @@ def approvals(view: View, wanted: Approvals | None) -> list[Finding]:
         if flaw:
             refused.append(f"{named(item.source)}: {flaw}")
         else:
-            persons.setdefault(_same(item.key.person), item.source)
-    reason = f"{len(persons)} of {wanted.persons} persons approved"
+            persons.setdefault(str(item.key.person), item.source)
+    counted = distinct(persons)
+    reason = f"{len(counted)} of {wanted.persons} persons approved"
     if refused:
         reason += "; not counted: " + "; ".join(refused[:5])
-    return [finding("approvals", len(persons) >= wanted.persons, reason, tuple(persons.values()))]
+    sources = tuple(persons[person] for person in counted)
+    return [finding("approvals", len(counted) >= wanted.persons, reason, sources)]
 
 
-def _approval_flaw(view: View, item: Good, wanted: Approvals, builders: set[str]) -> str:
+def _approval_flaw(view: View, item: Good, wanted: Approvals, builders: list[str]) -> str:
     said = item.statement.predicate
     if said.get("channel") != view.channel:
         return f"approves for {str(said.get('channel'))[:63]}, not for {view.channel}"
-    if _same(said.get("person")) != _same(item.key.person):
+    if not same_person(said.get("person"), item.key.person):
         return f"names {str(said.get('person'))[:100]}, the key is held by {item.key.person}"
-    if wanted.apart_from_builder and _same(item.key.person) in {_same(each) for each in builders}:
+    if wanted.apart_from_builder and any(same_person(item.key.person, each) for each in builders):
         return f"{item.key.person} signed the image and cannot approve it too"
     if wanted.max_age is None:
         return ""
@@ -134,7 +126,8 @@ def _waived(view: View, bad: Finding, wanted: Waivers) -> Finding:
         return replace(bad, reason=f"{bad.reason}; the policy says that this is never waived")
     good, refused = _counted(view, found.good, name, wanted)
     refused += [line for line in found.refused if any(line.startswith(f"{named(source)}: ") for source in asked)]
-    persons = {_same(item.key.person): item for item, _ in good}
+    by = {str(item.key.person): item for item, _ in good}
+    persons = {person: by[person] for person in distinct(by)}
     if len(persons) < wanted.persons:
         text = f"{bad.reason}; waived by {len(persons)} of {wanted.persons} persons"
         return replace(bad, reason=text + (f", not counted: {'; '.join(refused[:5])}" if refused else ""))
@@ -175,9 +168,9 @@ def _counted(
 
 
 def _waiver_flaw(view: View, item: Good, waiver: Waiver, wanted: Waivers) -> str:
-    if _same(waiver.person) != _same(item.key.person):
+    if not same_person(waiver.person, item.key.person):
         return f"names {waiver.person[:100]}, the key is held by {item.key.person}"
-    if view.channel not in waiver.channels and view.channel != PUBLISH:
+    if view.channel not in waiver.channels:
         return f"is for {', '.join(waiver.channels) or 'no channel'}, not for {view.channel}"
     if waiver.expires <= view.now:
         return f"expired {day(waiver.expires)}"
@@ -186,8 +179,3 @@ def _waiver_flaw(view: View, item: Good, waiver: Waiver, wanted: Waivers) -> str
     if waiver.expires - item.signed_at > span(wanted.longest):
         return f"runs for {shown(waiver.expires - item.signed_at)}, {shown(span(wanted.longest))} are allowed"
     return ""
-
-
-def _same(person: object) -> str:
-    """A name to compare."""
-    return " ".join(str(person).casefold().split())

@@ -7,14 +7,15 @@ from datetime import timedelta
 from enum import StrEnum
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from imagekit.base.errors import ConfigError
 from imagekit.config.load import parse_file
 from imagekit.config.model import Frozen, Name
 from imagekit.oci.reference import Digest
+from imagekit.trust.sign.trust import TrustStore
 
 POLICY_FILE = Path("policy.yaml")
 PUBLISH = "publish"
@@ -50,8 +51,14 @@ class SbomFormat(StrEnum):
 class Signatures(Frozen):
     """Who must have signed the digest."""
 
-    least: int = Field(1, ge=0, le=9, description="how many different trusted keys must have signed the digest")
+    least: int = Field(1, ge=1, le=9, description="how many different trusted keys must have signed the digest")
     keys: tuple[Name, ...] = Field((), description="ids of trust.yaml that count here; default: every build key")
+
+    @model_validator(mode="after")
+    def _enough(self) -> Self:
+        if self.keys and len(set(self.keys)) < self.least:
+            raise ValueError(f"{self.least} keys must have signed, and {len(set(self.keys))} may")
+        return self
 
 
 class Tests(Frozen):
@@ -117,6 +124,15 @@ class Policy(Frozen):
     publish: Requirements = Field(description="before a digest gets its version tag")
     channels: dict[Name, Requirements] = Field(min_length=1, description="before a digest enters each channel")
 
+    @model_validator(mode="after")
+    def _known(self) -> Self:
+        if PUBLISH in self.channels:
+            raise ValueError(f"no channel can be called {PUBLISH}; what a version tag needs stands at the top")
+        for name, wanted in {PUBLISH: self.publish, **self.channels}.items():
+            if wanted.soak is not None and (wanted.soak.channel not in self.channels or wanted.soak.channel == name):
+                raise ValueError(f"{name}: soak: {wanted.soak.channel} is no other channel of this policy")
+        return self
+
     def of(self, channel: str) -> Requirements:
         """What a channel (or ``publish``) asks for; raises `ConfigError` for an unknown one."""
         if channel == PUBLISH:
@@ -131,6 +147,25 @@ class Policy(Frozen):
     def digest(self) -> Digest:
         """A name for what the policy says, whatever its layout and comments."""
         return Digest.of(json.dumps(self.model_dump(mode="json"), sort_keys=True).encode())
+
+
+def demand_known(policy: Policy, trust: TrustStore) -> None:
+    """Raise `ConfigError` where policy and trust file name what the other does not have: a rule that binds nobody."""
+    ids = {key.id for key in trust.keys}
+    for name, wanted in {PUBLISH: policy.publish, **policy.channels}.items():
+        unknown = sorted(set(wanted.signatures.keys) - ids)
+        if unknown:
+            raise ConfigError(
+                f"{POLICY_FILE}: {name}: signatures: no key {unknown[0]!r} in trust.yaml",
+                hint=f"Keys there: {', '.join(sorted(ids)) or 'none'}.",
+            )
+    for key in trust.keys:
+        unknown = sorted(set(key.channels) - {PUBLISH, *policy.channels})
+        if unknown:
+            raise ConfigError(
+                f"trust.yaml: key {key.id}: the policy knows no channel {unknown[0]!r}",
+                hint=f"It knows: {', '.join(policy.channels)}, {PUBLISH}.",
+            )
 
 
 def load_policy(root: Path) -> Policy:

@@ -32,7 +32,10 @@ def tests(view: View, wanted: Tests) -> list[Finding]:
     judged = [(result, _flaw(view, result, wanted)) for result in results]
     counted = [result for result, flaw in judged if not flaw]
     flaws = tuple(f"{named(result.item.source)}: {flaw}" for result, flaw in judged if flaw)
-    if not counted:
+    broken = [f"{named(result.item.source)}: {result.run.flaw}" for result in results if result.run.flaw]
+    if broken:
+        whole = finding("tests", False, f"a trusted test result is none: {'; '.join(broken[:5])}")
+    elif not counted:
         refused = "; ".join((*flaws, *found.refused))
         reason = f"no test result counts: {refused}" if refused else "there is no test result"
         whole = finding("tests", False, reason)
@@ -50,10 +53,8 @@ def tests(view: View, wanted: Tests) -> list[Finding]:
 def _flaw(view: View, result: _Result, wanted: Tests) -> str:
     """Why a result by a trusted key does not count; empty when it does."""
     run = result.run
-    if not run.checks:
-        return "names no check; nothing was tested"
-    if not any(check.required for check in run.checks):
-        return "has no required check"
+    if run.flaw:
+        return run.flaw
     if problem := _unknown_suite(view, run.suite, wanted.suites):
         return problem
     return _out_of_time(view, result, wanted.max_age)
@@ -85,10 +86,6 @@ def _out_of_time(view: View, result: _Result, max_age: str | None) -> str:
 
 
 def _whole(view: View, counted: list[_Result]) -> Finding:
-    contradictory = [result for result in counted if not result.run.consistent]
-    if contradictory:
-        said = contradictory[0].run.summary
-        return finding("tests", False, f"the summary says {said or 'nothing'}, and no check or scenario says why")
     newest = max(counted, key=lambda result: str(result.item.signed_at))
     passed = sum(1 for check in newest.run.checks if check.outcome == "passed")
     when = f", {day(newest.item.signed_at)}" if newest.item.signed_at else ""

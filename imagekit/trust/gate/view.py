@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 
 from imagekit.trust.evidence.statement import Statement
 from imagekit.trust.gate.model import Evidence, Item
-from imagekit.trust.gate.policy import PUBLISH
 from imagekit.trust.sign.trust import day, misused
 from imagekit.trust.sign.trustfile import Purpose, TrustedKey
 
@@ -51,6 +50,8 @@ class View:
         refused: list[str] = []
         for item in self.evidence.items:
             statement = item.reading.statement
+            if statement is None and item.reading.key is not None:  # of which kind it was meant to be nobody can tell
+                refused.append(f"{named(item.source)}: {item.reading.reason}")
             if statement is None or statement.predicate_type != kind:
                 continue
             found = self._judged(item, statement, purpose, channel or self.channel)
@@ -66,7 +67,7 @@ class View:
             return reading.reason or "nobody vouches for it"
         if statement.subject != self.evidence.digest:
             return f"speaks of {statement.subject.short}, another image"
-        problem, reason = misused(reading.key, purpose, None if channel == PUBLISH else channel)
+        problem, reason = misused(reading.key, purpose, channel)
         if problem is not None:
             return reason
         if reading.signed_at is not None and self.ahead(reading.signed_at):

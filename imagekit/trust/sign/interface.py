@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from imagekit.base.errors import ConfigError, RefusedError
+from imagekit.trust.evidence.denial import Denial
 from imagekit.trust.evidence.statement import Statement
 
 BUNDLE_LIMIT = 64 << 20
@@ -45,3 +46,6 @@ class Verifier(Protocol):
 
     def verify(self, bundle: bytes) -> Statement:
         """The statement in a sigstore bundle, when its signature is good; raises `SignatureError`."""
+
+    def denial(self, bundle: bytes) -> Denial | None:
+        """What somebody trusted forbids in a bundle, whatever his key is for and in whatever form; never raises."""

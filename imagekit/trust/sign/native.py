@@ -9,17 +9,17 @@ from __future__ import annotations
 import base64
 import json
 from hashlib import sha256
-from typing import Any
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from imagekit.oci.reference import BUNDLE_TYPE
+from imagekit.trust.evidence.denial import Denial, denial_in
 from imagekit.trust.evidence.statement import Statement, parse_statement
-from imagekit.trust.sign.interface import KeyFileError, SignatureError, demand_readable
+from imagekit.trust.sign.envelope import PAYLOAD_TYPE, Sealed, open_envelope, open_loosely
+from imagekit.trust.sign.interface import KeyFileError, SignatureError
 
-PAYLOAD_TYPE = "application/vnd.in-toto+json"
 _ALGORITHM = ec.ECDSA(hashes.SHA256())
 
 
@@ -37,7 +37,7 @@ class NativeSigner:
     def sign(self, statement: Statement) -> bytes:
         """Sign a statement and return a sigstore bundle v0.3."""
         payload = statement.to_bytes()
-        signature = self._key.sign(_pae(payload), _ALGORITHM)
+        signature = self._key.sign(Sealed(payload=payload, signature=b"").signed, _ALGORITHM)
         bundle = {
             "mediaType": BUNDLE_TYPE,
             "verificationMaterial": {"publicKey": {"hint": key_hint(self._key.public_key())}},
@@ -58,23 +58,37 @@ class NativeVerifier:
 
     def verify(self, bundle: bytes) -> Statement:
         """The statement in a bundle; raises `SignatureError`, `MalformedStatementError`."""
-        payload, signatures = _envelope(bundle)
-        if not any(self._good(signature, payload) for signature in signatures):
-            raise SignatureError("signed by another key, or altered after signing")
-        return parse_statement(payload)
+        sealed = open_envelope(bundle)
+        self.check(sealed)
+        return parse_statement(sealed.payload)
 
-    def _good(self, signature: bytes, payload: bytes) -> bool:
+    def denial(self, bundle: bytes) -> Denial | None:
+        """What the key's holder forbids in a bundle, in order or not."""
+        return next((denial_in(each.payload) for each in _opened(bundle) if self._good(each)), None)
+
+    def check(self, sealed: Sealed) -> None:
+        """Raise `SignatureError` unless the key signed it."""
+        if not self._good(sealed):
+            raise SignatureError("signed by another key, or altered after signing")
+
+    def _good(self, sealed: Sealed) -> bool:
         try:
-            self._key.verify(signature, _pae(payload), _ALGORITHM)
+            self._key.verify(sealed.signature, sealed.signed, _ALGORITHM)
         except InvalidSignature:
             return False
         return True
 
 
+def _opened(bundle: bytes) -> tuple[Sealed, ...]:
+    try:
+        return (open_envelope(bundle),)
+    except SignatureError:
+        return open_loosely(bundle)
+
+
 def claimed_statement(bundle: bytes) -> Statement:
     """What a bundle claims, with no signature checked; raises `SignatureError`, `MalformedStatementError`."""
-    payload, _ = _envelope(bundle)
-    return parse_statement(payload)
+    return parse_statement(open_envelope(bundle).payload)
 
 
 def key_hint(key: ec.EllipticCurvePublicKey) -> str:
@@ -97,23 +111,3 @@ def read_public_key(pem: bytes, where: str) -> ec.EllipticCurvePublicKey:
     if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
         raise KeyFileError(f"{where} is no ECDSA P-256 key", hint="`cosign generate-key-pair` makes one.")
     return key
-
-
-def _pae(payload: bytes) -> bytes:
-    """DSSE's pre-authentication encoding: type and payload with their lengths."""
-    kind = PAYLOAD_TYPE.encode()
-    return b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(payload), payload)
-
-
-def _envelope(bundle: bytes) -> tuple[bytes, list[bytes]]:
-    """Payload and signatures of a bundle that holds a DSSE envelope of an in-toto statement."""
-    demand_readable(bundle)
-    try:
-        fields: Any = json.loads(bundle)
-        envelope = fields["dsseEnvelope"]
-        if envelope["payloadType"] != PAYLOAD_TYPE:
-            raise SignatureError(f"the bundle holds {str(envelope['payloadType'])[:80]!r}, not a statement")
-        payload = base64.b64decode(envelope["payload"], validate=True)
-        return payload, [base64.b64decode(item["sig"], validate=True) for item in envelope["signatures"]]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        raise SignatureError("not a sigstore bundle with a DSSE envelope") from None

@@ -15,8 +15,10 @@ from pathlib import Path
 
 from imagekit.base.errors import RefusedError
 from imagekit.config.load import parse_file
-from imagekit.trust.evidence.decisions import YANK_TYPE
-from imagekit.trust.evidence.statement import Statement
+from imagekit.trust.evidence.decisions import channels_of
+from imagekit.trust.evidence.denial import Denial, denial_in
+from imagekit.trust.evidence.statement import Statement, parse_statement
+from imagekit.trust.sign.envelope import Sealed, open_envelope, open_loosely
 from imagekit.trust.sign.interface import KeyFileError, SignatureError, Verifier
 from imagekit.trust.sign.trustfile import Purpose, TrustedKey, TrustFile
 
@@ -43,7 +45,8 @@ class Problem(StrEnum):
 class Reading:
     """One bundle, read: what it says, whose key it is, when it was signed, and what is wrong with it.
 
-    `statement` is what it claims even where nobody vouches for it: `key` is None then.
+    `statement` is what it claims even where nobody vouches for it: `key` is None then. `denial` is what a trusted key
+    forbids in it, also where the bundle counts for nothing otherwise.
     """
 
     statement: Statement | None
@@ -51,18 +54,19 @@ class Reading:
     signed_at: datetime | None = None
     problem: Problem | None = None
     reason: str = ""
+    denial: Denial | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holder:
-    """A trusted key with what verifies its signatures: returns the statement and a time that others vouch for.
+    """A trusted key with what verifies its signatures: returns a time that others vouch for, raises `SignatureError`.
 
     `material` names the key or identity itself, whatever its id.
     """
 
     key: TrustedKey
     material: str
-    check: Callable[[bytes], tuple[Statement, datetime | None]]
+    check: Callable[[Sealed], datetime | None]
 
 
 class TrustStore:
@@ -74,26 +78,51 @@ class TrustStore:
 
     def read(self, bundle: bytes) -> Reading:
         """Who signed a bundle and whether the signature counts by the key's window."""
-        for holder in self.holders:
-            try:
-                statement, vouched = holder.check(bundle)
-            except SignatureError:
-                continue
-            except RefusedError as error:
-                return Reading(statement=None, key=holder.key, problem=Problem.DAMAGED, reason=f"{error}")
-            signed = vouched or statement.signed_at
-            problem, reason = standing(holder.key, signed)
-            return Reading(statement=statement, key=holder.key, signed_at=signed, problem=problem, reason=reason)
-        return _stranger(bundle)
+        try:
+            sealed = open_envelope(bundle)
+        except SignatureError as error:
+            return self._unreadable(bundle, str(error))
+        found = self._signer(sealed)
+        if found is None:
+            return _stranger(sealed)
+        key, vouched = found
+        denial = denial_in(sealed.payload)
+        try:
+            statement = parse_statement(sealed.payload)
+        except RefusedError as error:
+            return Reading(statement=None, key=key, problem=Problem.DAMAGED, reason=str(error), denial=denial)
+        signed = vouched or statement.signed_at
+        problem, reason = standing(key, signed)
+        return Reading(statement=statement, key=key, signed_at=signed, problem=problem, reason=reason, denial=denial)
 
     def verifier(self, purpose: Purpose = Purpose.BUILD, channel: str | None = None) -> Verifier:
-        """What accepts the keys of one purpose, inside their windows."""
+        """What accepts the keys of one purpose, inside their windows, for `channel`.
+
+        Without one the channels are those that a decision is about itself, which its key has to serve.
+        """
         return _PurposeVerifier(self, purpose, channel)
 
     @property
     def keys(self) -> tuple[TrustedKey, ...]:
         """The entries of the trust file."""
         return tuple(holder.key for holder in self.holders)
+
+    def _signer(self, sealed: Sealed) -> tuple[TrustedKey, datetime | None] | None:
+        for holder in self.holders:
+            try:
+                return holder.key, holder.check(sealed)
+            except SignatureError:
+                continue
+        return None
+
+    def _unreadable(self, bundle: bytes, reason: str) -> Reading:
+        """Counts for nothing; a denial by somebody trusted is looked for all the same."""
+        for sealed in open_loosely(bundle):
+            found = self._signer(sealed)
+            if found is not None:
+                denial = denial_in(sealed.payload)
+                return Reading(statement=None, key=found[0], problem=Problem.DAMAGED, reason=reason, denial=denial)
+        return Reading(statement=None, problem=Problem.DAMAGED, reason=reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,19 +132,20 @@ class _PurposeVerifier:
     channel: str | None
 
     def verify(self, bundle: bytes) -> Statement:
-        """The statement in a bundle, when a key of the purpose signed it inside its window.
-
-        A denial counts by any trusted key: where somebody trusted says no, purpose and window do not matter.
-        """
+        """The statement in a bundle, when a key of the purpose signed it inside its window."""
         reading = self.store.read(bundle)
-        if reading.key is not None and reading.statement is not None and reading.statement.predicate_type == YANK_TYPE:
-            return reading.statement
         problem, reason = reading.problem, reading.reason
-        if problem is None and reading.key is not None:
-            problem, reason = misused(reading.key, self.purpose, self.channel)
+        if problem is None and reading.key is not None and reading.statement is not None:
+            channels = (self.channel,) if self.channel is not None else channels_of(reading.statement)
+            for channel in channels or (None,):
+                problem, reason = (problem, reason) if problem else misused(reading.key, self.purpose, channel)
         if problem is not None or reading.statement is None:
             raise SignatureError(reason)
         return reading.statement
+
+    def denial(self, bundle: bytes) -> Denial | None:
+        """A denial counts by any trusted key: where somebody trusted says no, purpose and window do not matter."""
+        return self.store.read(bundle).denial
 
 
 def standing(key: TrustedKey, signed: datetime | None) -> tuple[Problem | None, str]:
@@ -144,7 +174,10 @@ def misused(key: TrustedKey, purpose: Purpose, channel: str | None) -> tuple[Pro
 
 def day(at: datetime) -> str:
     """A moment as people read it, in UTC, to the minute."""
-    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    try:
+        return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    except OverflowError:  # the first or last day that there is, in another zone
+        return at.isoformat()
 
 
 def load_trust(root: Path) -> TrustStore:
@@ -163,7 +196,7 @@ def _holder(key: TrustedKey, root: Path, trusted_root: Path | None) -> Holder:
     if key.keyless is not None:
         from imagekit.trust.sign.keyless import checker
 
-        material = f"{key.keyless.issuer} {key.keyless.identity}"
+        material = f"{key.keyless.issuer} {key.keyless.identity} {sorted(key.keyless.bounds.items())}"
         return Holder(key=key, material=material, check=checker(key.keyless, trusted_root))
     if key.pem is not None:
         return _by_key(key, key.pem.encode(), f"{TRUST_FILE}: key {key.id}")
@@ -181,8 +214,7 @@ def _by_key(key: TrustedKey, pem: bytes, where: str) -> Holder:
     from imagekit.trust.sign.native import NativeVerifier, key_hint, read_public_key
 
     public = read_public_key(pem, where)
-    verifier = NativeVerifier(public)
-    return Holder(key=key, material=key_hint(public), check=lambda bundle: (verifier.verify(bundle), None))
+    return Holder(key=key, material=key_hint(public), check=NativeVerifier(public).check)
 
 
 def _demand_distinct(holders: Sequence[Holder]) -> None:
@@ -196,15 +228,14 @@ def _demand_distinct(holders: Sequence[Holder]) -> None:
             )
 
 
-def _stranger(bundle: bytes) -> Reading:
+def _stranger(sealed: Sealed) -> Reading:
     """A bundle that no trusted key signed; what it claims is kept, so that the answer can say what was not taken."""
-    from imagekit.trust.sign.native import claimed_statement
-
-    if len(bundle) > _STRANGERS_LIMIT:
-        reason = f"signed by no trusted key, and with {len(bundle)} bytes too large to say what it claims"
+    if len(sealed.payload) > _STRANGERS_LIMIT:
+        size = len(sealed.payload)
+        reason = f"signed by no trusted key, and with {size} bytes too large to say what it claims"
         return Reading(statement=None, problem=Problem.DAMAGED, reason=reason)
     try:
-        claimed = claimed_statement(bundle)
+        claimed = parse_statement(sealed.payload)
     except RefusedError as error:
         return Reading(statement=None, problem=Problem.DAMAGED, reason=str(error))
     reason = "signed by a key that is not trusted, or altered after signing"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from itertools import combinations
 from typing import Annotated, Literal, Self
 
 from pydantic import AwareDatetime, Field, StringConstraints, model_validator
 
 from imagekit.config.model import Frozen, Name, ProjectPath
+from imagekit.trust.sign.person import is_named
 
 Person = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
 
@@ -21,8 +23,20 @@ class Purpose(StrEnum):
     WAIVE = "waive"
 
 
+class Runner(StrEnum):
+    """Whose machine the job ran on, as GitHub tells it."""
+
+    GITHUB_HOSTED = "github-hosted"
+    SELF_HOSTED = "self-hosted"
+
+
 class Keyless(Frozen):
-    """A workflow or person by the certificate that Fulcio gave."""
+    """A workflow or person by the certificate that Fulcio gave.
+
+    For a workflow the identity is that of the file whose job signed, which is another repository's where a reusable
+    workflow was called: everybody who may call it has the same identity. Who called it is the source repository.
+    https://github.com/sigstore/fulcio/blob/main/docs/oid-info.md
+    """
 
     issuer: Annotated[str, StringConstraints(pattern=r"^https://[^\s]+$")] = Field(
         description="OIDC issuer, as it stands in the certificate"
@@ -30,6 +44,41 @@ class Keyless(Frozen):
     identity: Annotated[str, StringConstraints(min_length=3, max_length=400)] = Field(
         description="subject of the certificate, exactly: a workflow with its ref, or a mail address"
     )
+    source_repository: Annotated[str, StringConstraints(pattern=r"^https://[^\s@?#]+[^\s@?#/]$")] | None = Field(
+        None, description="repository whose run signed, e.g. https://github.com/OWNER/NAME; needed for a workflow"
+    )
+    source_repository_id: Annotated[str, StringConstraints(pattern=r"^[0-9]{1,20}$")] | None = Field(
+        None, description="number of that repository, which a new one of the same name does not have"
+    )
+    source_ref: Annotated[str, StringConstraints(pattern=r"^refs/[^\s]+$")] | None = Field(
+        None, description="branch or tag that the run was for, e.g. refs/heads/main"
+    )
+    environment: Annotated[str, StringConstraints(min_length=1, max_length=255)] | None = Field(
+        None, description="deployment environment of the job, e.g. prod"
+    )
+    runner: Runner | None = Field(None, description="whose machine the job ran on")
+
+    @model_validator(mode="after")
+    def _bound(self) -> Self:
+        if "://" in self.identity and self.source_repository is None:
+            raise ValueError(
+                "a workflow without source_repository would be trusted whoever calls it;"
+                " add source_repository: https://github.com/OWNER/REPOSITORY of the repository whose runs sign"
+            )
+        return self
+
+    @property
+    def bounds(self) -> dict[str, str]:
+        """What the certificate must say beside issuer and identity."""
+        found: dict[str, str] = self.model_dump(mode="json", exclude={"issuer", "identity"}, exclude_none=True)
+        return found
+
+    def overlaps(self, other: Keyless) -> bool:
+        """Whether one certificate could be taken for both."""
+        if (self.issuer, self.identity) != (other.issuer, other.identity):
+            return False
+        ours, theirs = self.bounds, other.bounds
+        return all(ours[name] == theirs[name] for name in ours.keys() & theirs.keys())
 
 
 class TrustedKey(Frozen):
@@ -40,7 +89,9 @@ class TrustedKey(Frozen):
     pem: str | None = Field(None, description="the PEM text itself")
     keyless: Keyless | None = Field(None, description="instead of a key: who a certificate must name")
     purposes: tuple[Purpose, ...] = Field(min_length=1)
-    channels: tuple[Name, ...] = Field((), description="channels it counts for; default: all")
+    channels: tuple[Name, ...] = Field(
+        (), description="channels it counts for, and `publish` for version tags; default: all"
+    )
     person: Person | None = Field(None, description="who holds it; needed to approve and to waive")
     not_before: AwareDatetime | None = Field(None, description="what was signed before does not count")
     not_after: AwareDatetime | None = Field(None, description="what was signed after does not count")
@@ -54,6 +105,8 @@ class TrustedKey(Frozen):
             raise ValueError("not_before must be earlier than not_after")
         if {Purpose.APPROVE, Purpose.WAIVE} & set(self.purposes) and self.person is None:
             raise ValueError("a key that approves or waives must name its person")
+        if self.person is not None and not is_named(self.person):
+            raise ValueError("the person has no letter that anybody sees")
         return self
 
     @property
@@ -81,4 +134,7 @@ class TrustFile(Frozen):
         twice = sorted({each for each in ids if ids.count(each) > 1})
         if twice:
             raise ValueError(f"the id {twice[0]} is given twice")
+        for one, other in combinations(self.keys, 2):
+            if one.keyless is not None and other.keyless is not None and one.keyless.overlaps(other.keyless):
+                raise ValueError(f"one certificate could be taken for both {one.id} and {other.id}")
         return self

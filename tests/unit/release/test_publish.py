@@ -22,6 +22,7 @@ from imagekit.registry.referrers import fallback_tag
 from imagekit.release.publish import Published, publish_image
 from imagekit.trust.evidence.sbom import sbom_statement
 from imagekit.trust.evidence.statement import Statement
+from imagekit.trust.sign.interface import SignatureError
 from imagekit.trust.verify import verify_image
 from tests.support.images import LayoutImage, check, evidence_of, signer, suite, verifier, write_image
 from tests.support.registry import RegistrySimulator, simulated_registry
@@ -175,10 +176,14 @@ def test_damaged_layout_is_refused_before_a_tag(image: LayoutImage, world: Regis
     assert not [tag for tag in world.tags.get(REPOSITORY, {}) if "claim" in tag]
 
 
-def test_wrong_public_key_gives_no_tag(image: LayoutImage, world: RegistrySimulator, client: Registry) -> None:
-    with pytest.raises(VerificationError, match="do not verify"):
+def test_a_key_whose_word_does_not_count_sends_nothing(
+    image: LayoutImage, world: RegistrySimulator, client: Registry
+) -> None:
+    """D33: what is signed is read back as readers do before anything is pushed."""
+    with pytest.raises(SignatureError, match="does not count here"):
         publish(image, client, verifying="theirs")
     assert world.user_tags(REPOSITORY) == {}
+    assert [each for each in world.requests if not each.startswith(("GET", "HEAD"))] == []
 
 
 def test_registry_that_loses_a_layer_gets_no_tag(

@@ -139,7 +139,7 @@ def test_test_result_reads_back() -> None:
     assert (run.suite, run.roads, run.tested) == (SUITE, ("fast", "live"), NOW - DAY)
     assert run.scenarios == dict.fromkeys(SCENARIOS, "passed")
     assert run.failures == {}
-    assert run.consistent
+    assert run.flaw == ""
 
 
 def test_waiver_reads_back() -> None:

@@ -26,7 +26,7 @@ from imagekit.trust.evidence.decisions import (
 )
 from imagekit.trust.evidence.statement import Statement, signature_statement
 from imagekit.trust.gate.model import GateClosedError, Status
-from imagekit.trust.gate.policy import Waivers
+from imagekit.trust.gate.policy import Provenance, Waivers
 from imagekit.trust.gate.summary import summary_of
 from imagekit.trust.sign.trustfile import Purpose
 from tests.support.images import check
@@ -99,6 +99,11 @@ def waived(scene: Scene, person: str, by: str, *, at: Any = NOW - DAY, **fields:
         channels=("prod",),
     )
     scene.file("waivers", by, waiver_statement(replace(waiver, **fields)), at)
+
+
+def good_rows(scene: Scene) -> Any:
+    """The rows of the good test result."""
+    return scene.signed["tests"].says.predicate["checks"]
 
 
 # --- signatures and keys
@@ -176,6 +181,48 @@ def _(scene: Scene) -> None:
 @attack("clock skew: our clock a year ahead", "tests", "366 days old, 14 days are allowed")
 def _(scene: Scene) -> None:
     scene.now = NOW + 365 * DAY
+
+
+@attack("signature of the last day that there is", "signature", "does not say when it was signed")
+def _(scene: Scene) -> None:
+    """D15: an OverflowError closed gate and yank with a traceback."""
+    says = signature_statement(scene.digest, {"imagekit.signed": "9999-12-31T23:59:59-14:00"})
+    scene.signed["signature"] = replace(scene.signed["signature"], says=says, at=None)
+
+
+@attack("tests of the first day that there is", "tests", "does not say when the tests were run|15 days|days old")
+def _(scene: Scene) -> None:
+    """D15, variant."""
+    change(scene, "tests", testedOn="0001-01-01T00:00:00+14:00")
+    scene.signed["tests"] = replace(scene.signed["tests"], at=None)
+    scene.keys["ours"] = trusted("ours", Purpose.BUILD)
+
+
+@attack("signature with two signatures in its envelope", "signature", "exactly one signature")
+def _(scene: Scene) -> None:
+    """D17: it counted here and not for cosign."""
+    twice = re.compile(rb'"signatures":\[(.*?)\]')
+    scene.spoil["signature"] = lambda data: twice.sub(rb'"signatures":[\1,\1]', data)
+
+
+@attack("statement with a key in two letter cases", "signature", "by letter case alone|not an in-toto statement")
+def _(scene: Scene) -> None:
+    """D17, variant: Go takes the last of the two."""
+    scene.resign["signature"] = lambda said: said.replace(b'"subject":', b'"Subject":[],"subject":', 1)
+
+
+@attack("statement in UTF-16", "signature", "not valid JSON|not UTF-8|not an in-toto statement")
+def _(scene: Scene) -> None:
+    """D17."""
+    scene.resign["signature"] = lambda said: said.decode().encode("utf-16")
+
+
+@attack("statement with a key that stands twice", "signature", "stands twice in one object")
+def _(scene: Scene) -> None:
+    """D17, variant."""
+    scene.resign["signature"] = lambda said: said.replace(
+        b'"predicateType":', b'"predicateType":"x","predicateType":', 1
+    )
 
 
 # --- evidence of another digest
@@ -302,6 +349,32 @@ def _(scene: Scene) -> None:
     scene.add("more", "ours", result(scene.digest, suite=run), NOW - 2 * DAY)
 
 
+@attack("second result that says FAILED without a row", "tests", "the summary says FAILED, and no check or scenario")
+def _(scene: Scene) -> None:
+    """D12: the gate took the other result, verify refused."""
+    failed = replace(result(scene.digest), predicate={"result": "FAILED"})
+    scene.add("more", "ours", replace(failed, predicate={**failed.predicate, "checks": good_rows(scene)}))
+
+
+@attack("second result with nothing in it", "tests", "a trusted test result is none: .*names no check")
+def _(scene: Scene) -> None:
+    """D12, variant."""
+    scene.add("more", "ours", replace(result(scene.digest), predicate={"result": "FAILED"}))
+
+
+@attack("second result whose checks cannot be read", "tests", "cannot be read: checks is no list of objects")
+def _(scene: Scene) -> None:
+    """D12, variant."""
+    scene.add("more", "ours", replace(result(scene.digest), predicate={"result": "PASSED", "checks": {"a": "passed"}}))
+
+
+@attack("second result whose failed tests are no list", "tests", "cannot be read: failedTests is no list")
+def _(scene: Scene) -> None:
+    """D12, variant."""
+    good = result(scene.digest)
+    scene.add("more", "ours", replace(good, predicate={**good.predicate, "failedTests": "base::ssh"}))
+
+
 @attack("road that was not tested", "road/fast", "not tested on it, only on: live")
 def _(scene: Scene) -> None:
     entries = [e for e in scene.signed["tests"].says.predicate["configuration"] if "fast" not in str(e)]
@@ -384,6 +457,49 @@ def _(scene: Scene) -> None:
     change(scene, "provenance", buildDefinition={**definition, "externalParameters": given})
 
 
+# --- another image
+
+
+@attack("digest and evidence copied to another image's repository", "identity", "is about image rocky9-k0s-node, not")
+def _(scene: Scene) -> None:
+    """D3."""
+    scene.add("provenance", "ours", provenance(scene.digest, image="rocky9-k0s-node"))
+
+
+@attack("test result of another image", "identity", "test-result.* is about image rocky9-k0s-node, not debian-node")
+def _(scene: Scene) -> None:
+    """D3, variant: the image name stands in the test result alone."""
+    scene.add("tests", "ours", result(scene.digest, name="rocky9-k0s-node"))
+
+
+@attack("two provenances, one about another image", "identity", "is about image rocky9-k0s-node")
+def _(scene: Scene) -> None:
+    """D3, variant."""
+    scene.add("more", "ours", provenance(scene.digest, image="rocky9-k0s-node"))
+
+
+@attack("signature that names another image", "identity", "is about image rocky9-k0s-node")
+def _(scene: Scene) -> None:
+    """D3, variant."""
+    scene.add("signature", "ours", signature_statement(scene.digest, {"image": "rocky9-k0s-node"}))
+
+
+@attack("architecture that is not the image's", "identity", "architecture arm64, not amd64")
+def _(scene: Scene) -> None:
+    """D3, variant."""
+    definition = scene.signed["provenance"].says.predicate["buildDefinition"]
+    given = {**definition["externalParameters"], "arch": "arm64"}
+    change(scene, "provenance", buildDefinition={**definition, "externalParameters": given})
+
+
+@attack("no evidence says which image it is", "identity", "no evidence of the builder says that this is debian-node")
+def _(scene: Scene) -> None:
+    """D3, variant: with a policy that asks for no provenance."""
+    relaxed = requirements().model_copy(update={"provenance": Provenance(required=False)})
+    scene.policy = scene.policy.model_copy(update={"channels": {"prod": relaxed}})
+    del scene.signed["provenance"]
+
+
 # --- soak and approvals
 
 
@@ -445,6 +561,36 @@ def _(scene: Scene) -> None:
     again = "ada  <ADA@bank.example>"
     scene.keys["bob"] = trusted("bob", Purpose.APPROVE, person=again)
     scene.add("bob", "bob", approval_statement(scene.digest, channel="prod", person=again))
+
+
+@attack("two keys of one person, in another Unicode form", "approvals", "1 of 2 persons approved")
+def _(scene: Scene) -> None:
+    """D24."""
+    again = "\uff21\uff24\uff21 <ada@bank\u200b.example>"
+    scene.keys["bob"] = trusted("bob", Purpose.APPROVE, person=again)
+    scene.add("bob", "bob", approval_statement(scene.digest, channel="prod", person=again))
+
+
+@attack("two keys of one person, with letters that look alike", "approvals", "1 of 2 persons approved")
+def _(scene: Scene) -> None:
+    """D24, variant."""
+    again = "\u0410d\u0430 <\u0430da@bank.example>"
+    scene.keys["bob"] = trusted("bob", Purpose.APPROVE, person=again)
+    scene.add("bob", "bob", approval_statement(scene.digest, channel="prod", person=again))
+
+
+@attack("two keys of one person, by one mail address", "approvals", "1 of 2 persons approved")
+def _(scene: Scene) -> None:
+    """D24, variant."""
+    again = "Countess of Lovelace <ada@bank.example>"
+    scene.keys["bob"] = trusted("bob", Purpose.APPROVE, person=again)
+    scene.add("bob", "bob", approval_statement(scene.digest, channel="prod", person=again))
+
+
+@attack("builder who approves under another spelling", "approvals", "signed the image and cannot approve it too")
+def _(scene: Scene) -> None:
+    """D24, variant."""
+    scene.keys["ours"] = trusted("ours", Purpose.BUILD, person="B\u043eb \u2060<BOB@bank.example>")
 
 
 @attack("approval in somebody else's name", "approvals", "the key is held by Bob")
@@ -598,6 +744,113 @@ def _(scene: Scene) -> None:
     scene.add("yank", "promoter", yank(scene))
 
 
+def looks_like_a_denial(name: str, change: Callable[[bytes, Scene], bytes]) -> None:
+    """D11: a trusted denial that is not in order is one all the same, and says so."""
+
+    def act(scene: Scene) -> None:
+        scene.add("yank", "promoter", yank(scene))
+        scene.resign["yank"] = lambda said: change(said, scene)
+
+    attack(f"denial {name}", "yank", "denied by a trusted key, in a form that cannot be read|yanked by Bob")(act)
+
+
+looks_like_a_denial(
+    "of two subjects",
+    lambda said, scene: said.replace(
+        b'"subject":[', b'"subject":[{"digest":{"sha256":"' + OTHER.hex.encode() + b'"}},', 1
+    ),
+)
+looks_like_a_denial(
+    "with the hash in capitals",
+    lambda said, scene: said.replace(scene.digest.hex.encode(), scene.digest.hex.upper().encode()),
+)
+looks_like_a_denial(
+    "whose predicate is a text", lambda said, scene: re.sub(rb'"predicate":\{.*?\}', b'"predicate":"CVE-2026-1"', said)
+)
+looks_like_a_denial(
+    "whose predicate is a list", lambda said, scene: re.sub(rb'"predicate":(\{.*?\})', rb'"predicate":[\1]', said)
+)
+looks_like_a_denial("of a later version", lambda said, scene: said.replace(b"yank:v1", b"yank:v2"))
+looks_like_a_denial(
+    "with its type in capitals", lambda said, scene: said.replace(b"urn:imagekit:yank", b"URN:ImageKit:Yank")
+)
+looks_like_a_denial("of another statement version", lambda said, scene: said.replace(b"Statement/v1", b"Statement/v2"))
+looks_like_a_denial("with a key twice", lambda said, scene: said.replace(b'"_type":', b'"_type":"x","_type":', 1))
+looks_like_a_denial("in UTF-16", lambda said, scene: said.decode().encode("utf-16"))
+looks_like_a_denial(
+    "with a number that is none", lambda said, scene: said.replace(b'"predicate":{', b'"predicate":{"n":NaN,')
+)
+looks_like_a_denial(
+    "by a hash of another kind alone",
+    lambda said, scene: said.replace(b'"sha256":"' + scene.digest.hex.encode(), b'"sha512":"' + b"0" * 128),
+)
+looks_like_a_denial(
+    "with the hash as a reference", lambda said, scene: said.replace(b'"sha256":"', b'"sha256":"sha256:')
+)
+looks_like_a_denial("cut off", lambda said, scene: said[:-1])
+
+
+@attack(
+    "denial in an envelope with two signatures", "yank", "in a form that cannot be read: not an in-toto|yanked by Bob"
+)
+def _(scene: Scene) -> None:
+    """D11, D17."""
+    scene.add("yank", "promoter", yank(scene))
+    one = re.compile(rb'"signatures":\[(.*?)\]')
+    scene.spoil["yank"] = lambda data: one.sub(rb'"signatures":[{"sig":"AAAA"},\1]', data)
+
+
+@attack("denial in a bundle of another version", "yank", "yanked by Bob")
+def _(scene: Scene) -> None:
+    """D11: cosign reads every layer whose type begins so."""
+    scene.add("yank", "promoter", yank(scene))
+    scene.layer_type["yank"] = "application/vnd.dev.sigstore.bundle+json;version=0.2"
+
+
+@attack("denial that hangs at another image", "yank", "yanked by Bob")
+def _(scene: Scene) -> None:
+    """D11: listed here, with another subject in its manifest; the statement is about this image."""
+    scene.add("yank", "promoter", yank(scene))
+    scene.hung_at["yank"] = OTHER
+
+
+@attack("denial file with another ending", "yank", "yanked by Bob .*yanks/")
+def _(scene: Scene) -> None:
+    """D11."""
+    scene.file("yanks", "promoter", yank(scene))
+    for path in (scene.project / "yanks").iterdir():
+        path.rename(path.with_suffix(".JSON"))
+
+
+@attack("denial file in a folder below", "yank", "yanked by Bob .*yanks/2026/")
+def _(scene: Scene) -> None:
+    """D11."""
+    scene.file("yanks/2026", "promoter", yank(scene))
+
+
+@attack("denial file by a key that is not trusted any more", "yank", "does not hold a denial by a trusted key")
+def _(scene: Scene) -> None:
+    """D11, variant: the entry was taken out of trust.yaml; the file was reviewed, and names the digest."""
+    scene.file("yanks", "eve", yank(scene))
+    [path] = (scene.project / "yanks").iterdir()
+    path.rename(path.with_name(f"{scene.digest.hex}.json"))
+
+
+@attack("denial file that is larger than any", "yank", "larger than the 16 MiB")
+def _(scene: Scene) -> None:
+    """D11."""
+    (scene.project / "yanks").mkdir()
+    with (scene.project / "yanks" / "x.json").open("wb") as stream:
+        stream.truncate(17 << 20)
+
+
+@attack("denial file that is a link", "yank", "it is no regular file")
+def _(scene: Scene) -> None:
+    """D11, variant."""
+    (scene.project / "yanks").mkdir()
+    (scene.project / "yanks" / "x.json").symlink_to("/dev/zero")
+
+
 @attack("yanked digest with waivers of the denial", "yank", "yanked by Bob")
 def _(scene: Scene) -> None:
     scene.add("yank", "promoter", yank(scene))
@@ -651,6 +904,10 @@ def test_what_a_key_signed_inside_its_window_goes_on_to_count(scene: Scene) -> N
 
 def test_a_stranger_can_neither_help_nor_harm(scene: Scene) -> None:
     scene.add("yank", "eve", yank(scene))
+    scene.add("odd", "eve", yank(scene))
+    scene.resign["odd"] = lambda said: said[:-1]
+    scene.add("old", "eve", yank(scene))
+    scene.layer_type["old"] = "application/vnd.dev.sigstore.bundle+json;version=0.2"
     run = SuiteResult(suite_hash=SUITE, checks=(check("root", Outcome.FAILED),), seconds=1.0)
     scene.add("more", "eve", result(scene.digest, suite=run))
     scene.settle()
@@ -670,6 +927,22 @@ def test_promotion_names_the_evidence_that_it_was_decided_from(scene: Scene) -> 
     scene.now += 30 * DAY
     with pytest.raises(GateClosedError):
         summary_of(scene.gate(), target, scene.project, version="1")
+
+
+def test_a_broken_statement_of_another_kind_by_a_trusted_key_is_no_denial(scene: Scene) -> None:
+    """D11, the other side: an SBOM with two subjects stops nothing."""
+    scene.add("more", "ours", scene.signed["cyclonedx"].says)
+    scene.resign["more"] = lambda said: said.replace(b'"subject":[', b'"subject":[{"digest":{"sha1":"00"}},', 1)
+    scene.settle()
+    assert scene.gate().passed
+
+
+def test_a_denial_of_another_image_in_two_letter_cases_stops_that_one_alone(scene: Scene) -> None:
+    """D11, the other side: a pusher who hangs it here closes nothing."""
+    scene.add("yank", "promoter", yank_statement(OTHER, person=BOB, reason="x"))
+    scene.resign["yank"] = lambda said: said.replace(OTHER.hex.encode(), OTHER.hex.upper().encode())
+    scene.settle()
+    assert scene.gate().passed
 
 
 def test_every_line_has_a_name_of_its_own() -> None:

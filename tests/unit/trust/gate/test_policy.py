@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from imagekit.base.errors import ConfigError
-from imagekit.trust.gate.policy import PUBLISH, load_policy, span
+from imagekit.trust.gate.policy import PUBLISH, demand_known, load_policy, span
+from imagekit.trust.sign.trustfile import Purpose
+from tests.support.release import trust, trusted
 
 
 def test_default_asks_for_more_from_channel_to_channel(tmp_path: Path) -> None:
@@ -67,3 +69,37 @@ def test_spans() -> None:
     for text in ("", "d", "1.5d", "-1d", "1w", "1", "999999d", "\u0661d"):
         with pytest.raises(ValueError, match="a number and m, h or d"):
             span(text)
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("publish: {}\nchannels: {publish: {}}", "no channel can be called publish"),
+        ("publish: {}\nchannels: {dev: {signatures: {least: 0}}}", "greater than or equal to 1"),
+        ("publish: {signatures: {least: 0}}\nchannels: {dev: {}}", "greater than or equal to 1"),
+        ("publish: {}\nchannels: {dev: {signatures: {least: 2, keys: [a, a]}}}", "2 keys must have signed, and 1 may"),
+        ("publish: {}\nchannels: {dev: {soak: {channel: stagnig, time: 1d}}}", "stagnig is no other channel"),
+        ("publish: {}\nchannels: {dev: {soak: {channel: dev, time: 1d}}}", "dev is no other channel"),
+        ("publish: {soak: {channel: publish, time: 1d}}\nchannels: {dev: {}}", "publish is no other channel"),
+        ("publish: {}\nchannels: {}", "at least 1 item"),
+        ("publish: {}\nchannels: {dev: {approval: {persons: 2}}}", "Did you mean .approvals"),
+    ],
+)
+def test_a_rule_that_would_bind_nobody_is_refused(tmp_path: Path, text: str, says: str) -> None:
+    """D23."""
+    (tmp_path / "policy.yaml").write_text(f"version: 1\n{text}\n")
+    with pytest.raises(ConfigError, match=says):
+        load_policy(tmp_path)
+
+
+@pytest.mark.attack
+def test_policy_and_trust_file_know_each_other(tmp_path: Path) -> None:
+    """D23: a key or channel that the other file does not have."""
+    policy = load_policy(tmp_path)
+    demand_known(policy, trust([trusted("ours", Purpose.BUILD, channels=("dev", "publish"))]))
+    with pytest.raises(ConfigError, match=r"trust\.yaml: key ours: the policy knows no channel 'pord'"):
+        demand_known(policy, trust([trusted("ours", Purpose.BUILD, channels=("pord",))]))
+    (tmp_path / "policy.yaml").write_text("version: 1\npublish: {}\nchannels:\n  dev: {signatures: {keys: [biuld]}}\n")
+    with pytest.raises(ConfigError, match=r"policy\.yaml: dev: signatures: no key 'biuld' in trust\.yaml"):
+        demand_known(load_policy(tmp_path), trust())

@@ -60,10 +60,10 @@ def test_verifier_of_a_purpose() -> None:
         store.verifier().verify(bundle("ours", SIGNED, at=NOW + 61 * DAY))
     denial = yank_statement(SIGNED.subject, person="Ada", reason="x")
     for name in ("ours", "promoter"):
-        said = store.verifier().verify(bundle(name, denial, at=NOW + 61 * DAY))
-        assert said.predicate == denial.predicate, "a denial counts by any trusted key, at any time"
-    with pytest.raises(SignatureError, match="not trusted"):
-        store.verifier().verify(bundle("eve", denial))
+        said = store.verifier().denial(bundle(name, denial, at=NOW + 61 * DAY))
+        assert said is not None, "a denial counts by any trusted key, at any time"
+        assert (said.forbids(SIGNED.subject), said.told, said.flaw) == (True, "yanked by Ada: x", "")
+    assert store.verifier().denial(bundle("eve", denial)) is None
 
 
 @pytest.mark.parametrize(
