@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -17,6 +16,7 @@ from imagekit.artifact.installed import installed_disk
 from imagekit.artifact.live import LiveArtifacts, live_artifacts
 from imagekit.base.errors import ConfigError
 from imagekit.base.log import step
+from imagekit.base.strictjson import MANIFEST_FIELDS, read_object
 from imagekit.checks.contract.image import image_facts
 from imagekit.checks.contract.life import DISK_MIB, disk_trip, installed_trip, live_trip
 from imagekit.checks.contract.model import Conformance, Moment, Road, Trip, TripFacts, write_facts
@@ -67,7 +67,7 @@ def fetched_subject(project: Project, reference: Reference) -> Subject:
 
 def _for_amd64(index: Manifest, reference: Reference) -> Digest:
     # https://github.com/opencontainers/image-spec/blob/main/image-index.md: attestations have platform unknown/unknown
-    entries = json.loads(index.raw)["manifests"]
+    entries = read_object(index.raw, str(reference), fields=MANIFEST_FIELDS)["manifests"]
     platforms = [(entry.get("platform") or {}, entry["digest"]) for entry in entries]
     fitting = [Digest(name) for each, name in platforms if (each.get("os"), each.get("architecture")) == _PLATFORM]
     if len(fitting) != 1:

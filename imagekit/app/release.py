@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -142,5 +141,5 @@ def _row(done: Published, client: Registry, signer: Signer) -> ReleaseRow:
 
 def _kind(client: Registry, repository: str, digest: Digest) -> str:
     """The predicate type that a referrer says it holds; fallback indices leave out annotations."""
-    document = json.loads(client.manifest(repository, digest).raw)
-    return str(document.get("annotations", {}).get(PREDICATE_ANNOTATION, document.get("artifactType", "unknown")))
+    found = client.manifest(repository, digest)
+    return found.annotations.get(PREDICATE_ANNOTATION) or found.artifact_type or "unknown"

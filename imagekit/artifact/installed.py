@@ -27,6 +27,7 @@ from imagekit.artifact.programs import find, first_of
 from imagekit.base import process
 from imagekit.base.log import step
 from imagekit.base.space import room_for
+from imagekit.base.strictjson import CONFIG_FIELDS
 from imagekit.oci.layout import layers, small_json
 from imagekit.oci.reference import Digest
 
@@ -91,7 +92,7 @@ def write_installed(layout: Path, manifest: Digest, disk: Path, *, size: int | N
 
 def created(layout: Path, manifest: Digest) -> int:
     """When an image says that it was created, in seconds since 1970; it dates the file systems made of it."""
-    config = small_json(layout, Digest(str(small_json(layout, manifest)["config"]["digest"])))
+    config = small_json(layout, Digest(str(small_json(layout, manifest)["config"]["digest"])), fields=CONFIG_FIELDS)
     try:
         return int(datetime.fromisoformat(str(config.get("created"))).astimezone(UTC).timestamp()) or _UNDATED
     except ValueError:

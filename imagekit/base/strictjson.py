@@ -27,6 +27,13 @@ MAPS = frozenset(
         *("auths", "credHelpers", "HttpHeaders", "proxies", "plugins"),
     }
 )
+# https://github.com/opencontainers/image-spec: what is asked for in manifests, indices and their descriptors,
+MANIFEST_FIELDS = (
+    *("schemaVersion", "mediaType", "artifactType", "config", "layers", "manifests", "subject", "annotations"),
+    *("digest", "size", "urls", "data", "platform", "architecture", "os", "variant", "tags"),
+)
+# and in the configuration of an image.
+CONFIG_FIELDS = ("config", "Labels", "architecture", "os", "variant", "created", "rootfs", "diff_ids", "history")
 
 
 class ForeignJsonError(RefusedError, ValueError):

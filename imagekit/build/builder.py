@@ -16,6 +16,7 @@ from typing import Any
 from imagekit.base.errors import RefusedError, ToolError
 from imagekit.base.log import step
 from imagekit.base.process import ProcessError, run
+from imagekit.base.strictjson import MANIFEST_FIELDS, read_object
 from imagekit.build import bake
 from imagekit.build.distro import distro_context
 from imagekit.build.progress import LayerProgress, Progress
@@ -200,7 +201,7 @@ def _explained(graph: bake.Graph, progress: Progress, error: ProcessError) -> Ex
 
 def _digest_of(layout: Path) -> Digest:
     try:
-        index = json.loads((layout / "index.json").read_text())
+        index = read_object((layout / "index.json").read_bytes(), f"{layout}/index.json", fields=MANIFEST_FIELDS)
         digest = Digest(index["manifests"][0]["digest"])
         found = Digest.of_file(layout / "blobs" / "sha256" / digest.hex)
     except (FileNotFoundError, ValueError, KeyError, IndexError) as error:
@@ -220,7 +221,9 @@ def _blobs_of(layout: Path, digest: Digest, stack: list[LayerProgress]) -> dict[
 
     Empty when the numbers do not agree; then nothing is claimed.
     """
-    manifest = json.loads((layout / "blobs" / "sha256" / digest.hex).read_text())
+    manifest = read_object(
+        (layout / "blobs" / "sha256" / digest.hex).read_bytes(), f"manifest {digest}", fields=MANIFEST_FIELDS
+    )
     left = list(manifest["layers"])
     if sum(layer.writes for layer in stack) != len(left):
         return {}

@@ -6,14 +6,14 @@ Format: https://github.com/opencontainers/image-spec/blob/main/image-layout.md
 from __future__ import annotations
 
 import hashlib
-import json
 import zlib
-from collections.abc import Generator, Iterator
+from collections.abc import Collection, Generator, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from imagekit.base.strictjson import MANIFEST_FIELDS, ForeignJsonError, read_object
 from imagekit.oci.errors import ImageContentError
 from imagekit.oci.reference import MEDIA_TYPE_MANIFEST, Digest
 
@@ -64,8 +64,8 @@ def layers(layout: Path, manifest: Digest) -> tuple[Layer, ...]:
     return tuple(_layer(manifest, entry) for entry in found)
 
 
-def small_json(layout: Path, digest: Digest) -> dict[str, Any]:
-    """A manifest or configuration blob of at most 4 MiB, proven against its digest."""
+def small_json(layout: Path, digest: Digest, *, fields: Collection[str] = MANIFEST_FIELDS) -> dict[str, Any]:
+    """A manifest or configuration blob of at most 4 MiB, proven against its digest; `fields` as in `strictjson`."""
     path = blob_path(layout, digest)
     try:
         with path.open("rb") as stream:
@@ -75,12 +75,9 @@ def small_json(layout: Path, digest: Digest) -> dict[str, Any]:
     if len(data) > _SMALL or Digest.of(data) != digest:
         raise ImageContentError(f"blob {digest} in {layout} does not have that digest", hint="Build the image again.")
     try:
-        document = json.loads(data)
-    except (ValueError, RecursionError):
-        document = None
-    if not isinstance(document, dict):
-        raise ImageContentError(f"blob {digest} is not a JSON object")
-    return document
+        return read_object(data, f"blob {digest}", fields=fields, limit=_SMALL)
+    except ForeignJsonError as error:
+        raise ImageContentError(str(error), hint=error.hint) from None
 
 
 def blob_path(layout: Path, digest: Digest) -> Path:

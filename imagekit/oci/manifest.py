@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from imagekit.base.errors import ConfigError
+from imagekit.base.strictjson import MANIFEST_FIELDS, ForeignJsonError, read_json
 from imagekit.oci.errors import MalformedError
 from imagekit.oci.reference import MEDIA_TYPE_INDEX, MEDIA_TYPE_MANIFEST, Digest
 
@@ -185,9 +186,9 @@ def image_index(entries: tuple[Descriptor, ...]) -> Manifest:
 
 def _document(raw: bytes, where: str) -> Mapping[str, Any]:
     try:
-        value = json.loads(raw)
-    except (ValueError, RecursionError):
-        raise MalformedError(f"{where}: not valid JSON") from None
+        value = read_json(raw, where, fields=MANIFEST_FIELDS, limit=MANIFEST_LIMIT)
+    except ForeignJsonError as error:
+        raise MalformedError(str(error), hint=error.hint) from None
     return _mapping(value, where)
 
 

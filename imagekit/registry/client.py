@@ -6,12 +6,12 @@ https://github.com/opencontainers/distribution-spec/blob/main/spec.md
 from __future__ import annotations
 
 import http.client
-import json
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Self
 from urllib.parse import urlencode
 
+from imagekit.base.strictjson import CONFIG_FIELDS, ForeignJsonError, read_object
 from imagekit.oci.errors import MalformedError
 from imagekit.oci.manifest import MANIFEST_LIMIT, MANIFEST_TYPES, Descriptor, Manifest, parse_manifest
 from imagekit.oci.reference import Digest, Reference
@@ -103,11 +103,13 @@ class Registry:
         if image.children or not image.blobs:
             raise MalformedError(f"{digest.short} in {self.address}/{repository} is no single image")
         try:
-            fields = json.loads(self.read_blob(repository, image.blobs[0], limit=MANIFEST_LIMIT))
-            labels = (fields.get("config") or {}).get("Labels") or {}
+            raw = self.read_blob(repository, image.blobs[0], limit=MANIFEST_LIMIT)
+            labels = (read_object(raw, where, fields=CONFIG_FIELDS).get("config") or {}).get("Labels") or {}
             return {str(name): str(value) for name, value in labels.items()}
-        except (ValueError, AttributeError, RecursionError):
-            raise MalformedError(f"{where} is not valid JSON") from None
+        except ForeignJsonError as error:
+            raise MalformedError(str(error), hint=error.hint) from None
+        except AttributeError:
+            raise MalformedError(f"{where} holds labels that are no names with values") from None
 
     def put_manifest(self, repository: str, manifest: Manifest, tag: str | None = None) -> None:
         """Write a manifest under its digest, or under a tag.

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from imagekit.artifact.inventory import read_root, take_inventory
+from imagekit.base.strictjson import CONFIG_FIELDS
 from imagekit.oci.layout import blob_path, small_json
 from imagekit.oci.reference import MEDIA_TYPE_MANIFEST, Digest
 from imagekit.oci.tarstream import Source, entries
@@ -118,7 +119,7 @@ def append_layer(layout: Path, digest: Digest, out: Path, files: Sequence[File],
     Blobs are hard links to those of `layout` where the file system allows. The same arguments give the same digest.
     """
     manifest = small_json(layout, digest)
-    config = small_json(layout, Digest(manifest["config"]["digest"]))
+    config = small_json(layout, Digest(manifest["config"]["digest"]), fields=CONFIG_FIELDS)
     text = take_inventory(layout, digest).text(RELEASE)
     tar = _tar([*files, File(RELEASE, with_version(text, version).encode())])
     for entry in (manifest["config"], *manifest["layers"]):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from imagekit.artifact.inventory import Inventory, take_inventory
 from imagekit.base.log import step
+from imagekit.base.strictjson import CONFIG_FIELDS
 from imagekit.checks.contract.facts import Entry, ImageFacts
 from imagekit.oci.layout import small_json
 from imagekit.oci.reference import Digest
@@ -31,7 +32,7 @@ def image_facts(layout: Path, manifest: Digest) -> ImageFacts:
     with step("Reading the image") as told:
         inventory = take_inventory(layout, manifest, keep=_KEPT)
         told.note = f"{len(inventory.nodes)} files"
-    config = small_json(layout, Digest(str(small_json(layout, manifest)["config"]["digest"])))
+    config = small_json(layout, Digest(str(small_json(layout, manifest)["config"]["digest"])), fields=CONFIG_FIELDS)
     return facts_of(inventory, config)
 
 

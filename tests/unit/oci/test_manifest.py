@@ -7,7 +7,7 @@ import json
 import pytest
 
 from imagekit.oci.errors import MalformedError
-from imagekit.oci.manifest import Descriptor, image_index, parse_manifest
+from imagekit.oci.manifest import Descriptor, image_index, image_manifest, parse_manifest
 from imagekit.oci.reference import MEDIA_TYPE_INDEX, MEDIA_TYPE_MANIFEST
 
 GOOD = {"mediaType": "a/b", "digest": "sha256:" + "a" * 64, "size": 3}
@@ -53,3 +53,21 @@ def test_index_round_trip_keeps_entries_in_order() -> None:
     index = image_index(entries)
     assert parse_manifest(index.raw, "index").children == entries
     assert index.raw == image_index(entries).raw
+
+
+@pytest.mark.parametrize(
+    "twin",
+    [
+        b'"layers":[],"Layers":[{}]',
+        b'"layers":[],"layers":[{}]',
+        b'"layers":[],"LAYERS":[]',
+        b'"layers":[],"\\u017fubject":{}',
+    ],
+    ids=["case", "twice", "upper", "long-s"],
+)
+def test_a_manifest_that_go_reads_otherwise_is_refused(twin: bytes) -> None:
+    """D16: crane takes the last of `layers` and `Layers`, Python the one in lower case: two images under one digest."""
+    raw = image_manifest(config=Descriptor.of(b"{}", "x/y"), layers=(), artifact_type="a/b").raw
+    assert raw.count(b'"layers":[]') == 1
+    with pytest.raises(MalformedError, match=r"letter case alone|stands twice"):
+        parse_manifest(raw.replace(b'"layers":[]', twin), "the manifest of x")
