@@ -6,8 +6,9 @@
 tools=$root/.imagekit/tools
 # Only Debian's unstable suite has versions that read what cosign 3 writes.
 debian_tools=(cosign oras crane)
-# Go modules below tests/support, each with its own lock (go.sum): CNCF distribution 3, actionlint, and BuildKit's Dockerfile checks.
-go_tools=(registry3 actionlint dockerlint)
+# Go modules below tests/support, each with its own lock (go.sum): CNCF distribution 3, actionlint, BuildKit's Dockerfile checks, and
+# Go's and containerd's readers of layers.
+go_tools=(registry3 actionlint dockerlint tarwitness)
 
 # install_tools LOGS: what is there already, of the same version, is left alone.
 install_tools() {

@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import re
 import tarfile
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,12 +33,26 @@ class Extent:
     length: int
 
 
-def write_image(target: Path, root: Path, *, label: str, size: int, inodes: int, epoch: int) -> None:
-    """Write the tar `root` as an ext2 file system of `size` bytes to a new file; the room not used stays a hole."""
+def write_image(
+    target: Path,
+    root: Path,
+    *,
+    label: str,
+    size: int,
+    inodes: int,
+    epoch: int,
+    attributes: Mapping[str, Mapping[str, bytes]] | None = None,
+) -> None:
+    """Write the tar `root` as an ext2 file system of `size` bytes to a new file; the room not used stays a hole.
+
+    `attributes` are the extended attributes that the tar has, by path; each is read back. Raises `ToolError`.
+    """
     with target.open("xb") as stream:
         stream.truncate(size)
     options = ["-t", "ext2", "-N", str(inodes)]
     _mke2fs(target, options, {}, root, label=label, size=size, epoch=epoch)
+    if attributes:
+        _set_attributes(target, attributes, epoch)
 
 
 def write_partition(disk: Path, where: Partition, root: Path, *, journal: bool, epoch: int) -> None:
@@ -103,6 +118,24 @@ def _mke2fs(
     done = process.run(argv, timeout=_TIMEOUT, env=env)
     if odd := [line for line in done.stderr.splitlines() if line.strip()]:
         raise ToolError(f"mke2fs did not write {label} as it should", hint="\n".join(odd[:10]))
+
+
+def _set_attributes(image: Path, attributes: Mapping[str, Mapping[str, bytes]], epoch: int) -> None:
+    """Write extended attributes, for mke2fs takes only capabilities from a tar, and read all of them back."""
+    wanted = [(path, name, value) for path, named in attributes.items() for name, value in sorted(named.items())]
+    if odd := [path for path, _, _ in wanted if not path.isprintable() or '"' in path]:
+        raise ToolError(f"debugfs cannot be told the path {odd[0]!a}, which has extended attributes")
+    with tempfile.TemporaryDirectory(dir=image.parent) as folder:
+        commands = []
+        for number, (path, name, value) in enumerate(wanted):
+            (Path(folder) / str(number)).write_bytes(value)
+            commands.append(f'ea_set -f "{folder}/{number}" "/{path}" {name}')
+        _debugfs(str(image), commands, epoch)
+    shown = _debugfs(str(image), [f'ea_get -x "/{path}" {name}' for path, name, _ in wanted], epoch)
+    found = [line.rstrip() for line in shown.splitlines() if line.strip() and not line.startswith("debugfs:")]
+    told = [f"{name} ({len(value)})" + (f" = {value.hex(' ')}" if value else "") for _, name, value in wanted]
+    if found != told:
+        raise ToolError(f"{image.name} does not hold the extended attributes that the image has, {len(told)} in all")
 
 
 def _debugfs(device: str, commands: list[str], epoch: int) -> str:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import mmap
-import os
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from posixpath import dirname, join, normpath
 
@@ -14,13 +13,14 @@ from imagekit.artifact.partitions import BLOCK
 from imagekit.oci.errors import ImageContentError
 from imagekit.oci.flatten import NODE_FOLDERS, flatten
 from imagekit.oci.reference import Digest
-from imagekit.oci.tarstream import BLOCK as SECTOR
+from imagekit.oci.rootfs import attributes_size
 from imagekit.oci.tarstream import Entry, Source, entries
 
 _MOST_READ = 1 << 30  # an initrd with all drivers and firmware has 300 MB
 _MAX_LINKS = 40  # as the kernel's own limit, path_resolution(7)
 _DIRECT = 12  # blocks that an inode of ext2 names itself; a block of addresses holds 1024 more
 _PER_BLOCK = BLOCK // 4
+_IN_INODE = 90  # bytes of attributes that fit into an inode of 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,7 @@ class Member:
     link: str
     offset: int
     size: int
+    xattrs: Mapping[str, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,11 @@ class FlatRoot:
             stream.seek(member.offset)
             return stream.read(member.size)
 
+    @property
+    def attributes(self) -> dict[str, Mapping[str, bytes]]:
+        """The extended attributes of each path that has some."""
+        return {path: member.xattrs for path, member in self.members.items() if member.xattrs}
+
     def matching(self, pattern: str) -> Iterator[str]:
         """Paths that match a regular expression, in order of their names."""
         test = re.compile(pattern)
@@ -86,37 +92,7 @@ def flat_root(layout: Path, manifest: Digest, tar: Path) -> FlatRoot:
     """
     with tar.open("wb", buffering=0) as sink:
         flatten(layout, manifest, sink, folders=NODE_FOLDERS)
-    root = index_tar(tar)
-    return root if folders_first(root.members) else index_tar(with_folders_first(tar))
-
-
-def folders_first(members: Iterable[str]) -> bool:
-    """Whether every folder was named before what is in it."""
-    seen = {""}
-    for path in members:
-        if dirname(path) not in seen:
-            return False
-        seen.add(path)
-    return True
-
-
-def with_folders_first(tar: Path) -> Path:
-    """Rewrite a tar so that it begins with its folders; mke2fs wants it so, and layers are merged from the top."""
-    folders: dict[str, bytes] = {}
-    rest: list[tuple[int, int]] = []
-    ordered = tar.with_suffix(".ordered")
-    for entry, begun in _located(tar):
-        if entry.is_directory:
-            folders[entry.path] = entry.raw
-        else:
-            rest.append((begun, begun + len(entry.raw) + entry.padded))
-    with tar.open("rb") as stream, ordered.open("wb", buffering=0) as sink:
-        sink.write(b"".join(folders[path] for path in sorted(folders)))
-        for begun, end in rest:
-            while begun < end:
-                begun += os.copy_file_range(stream.fileno(), sink.fileno(), end - begun, begun)
-        sink.write(bytes(2 * SECTOR))
-    return ordered.replace(tar)
+    return index_tar(tar)
 
 
 def index_tar(tar: Path) -> FlatRoot:
@@ -124,31 +100,25 @@ def index_tar(tar: Path) -> FlatRoot:
     members: dict[str, Member] = {}
     blocks = 0
     names: dict[str, int] = {}
-    for entry, begun in _located(tar):
-        members[entry.path] = Member(entry.kind, entry.link, begun + len(entry.raw), entry.size)
-        blocks += _blocks(entry)
-        parent = dirname(entry.path)
-        names[parent] = names.get(parent, 0) + 12 + len(entry.path) - len(parent)
+    with tar.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as whole:
+        source = Source([whole])  # type: ignore[list-item]  # a map is read as bytes are
+        for entry in entries(source):
+            members[entry.path] = Member(entry.kind, entry.link, source.at, entry.size, entry.xattrs)
+            source.copy(entry.padded, _nowhere)
+            blocks += _blocks(entry)
+            parent = dirname(entry.path)
+            names[parent] = names.get(parent, 0) + 12 + len(entry.path) - len(parent)
     blocks += sum(size * 3 // 2 // BLOCK for size in names.values())
     return FlatRoot(tar, members, blocks)
 
 
-def _located(tar: Path) -> Iterator[tuple[Entry, int]]:
-    """Each entry of a tar, and where its headers begin."""
-    with tar.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as whole:
-        source, at = Source([whole]), 0  # type: ignore[list-item]  # a map is read as bytes are
-        for entry in entries(source):
-            yield entry, at
-            source.copy(entry.padded, _nowhere)
-            at += len(entry.raw) + entry.padded
-
-
 def _blocks(entry: Entry) -> int:
+    attributes = 1 if attributes_size(entry.xattrs) > _IN_INODE else 0
     if entry.kind != b"0":
-        return 1 if entry.kind == b"5" or len(entry.link) >= 60 else 0
+        return attributes + (1 if entry.kind == b"5" or len(entry.link) >= 60 else 0)
     data = -(-entry.size // BLOCK)
     addresses = 0 if data <= _DIRECT else 3 + data // _PER_BLOCK
-    return data + addresses
+    return attributes + data + addresses
 
 
 def _parts(path: str) -> list[str]:

@@ -31,7 +31,7 @@ from imagekit.base.strictjson import CONFIG_FIELDS
 from imagekit.oci.layout import layers, small_json
 from imagekit.oci.reference import Digest
 
-_RECIPE = 3  # raised whenever the same image makes another disk
+_RECIPE = 4  # raised whenever the same image makes another disk
 _FILES = 5  # the tar, the file system of it, and that three times in the disk
 _UNPACKED = 3  # what packed layers are taken to unpack to, until they are unpacked
 _UNDATED = 1735689600  # 2025-01-01, for an image that does not say when it was created
@@ -124,7 +124,8 @@ def write_disk(disk: Path, root: FlatRoot, boot: BootFiles, plan: DiskPlan, *, g
 
 def _write_image(image: Path, root: FlatRoot, size: int, epoch: int) -> None:
     inodes = inodes_for(len(root.members))
-    ext.write_image(image, root.tar, label="COS_ACTIVE", size=size, inodes=inodes, epoch=epoch)
+    given = root.attributes
+    ext.write_image(image, root.tar, label="COS_ACTIVE", size=size, inodes=inodes, epoch=epoch, attributes=given)
 
 
 def _file_systems(disk: Path, plan: DiskPlan, boot: BootFiles, epoch: int) -> dict[str, list[sparse.Run]]:

@@ -128,15 +128,28 @@ def _proven(layout: Path, layer: Layer) -> Iterator[bytes]:
 
 
 def _gunzip(chunks: Iterator[bytes], layer: Layer) -> Iterator[bytes]:
+    """As gunzip(1) reads: gzip files may follow one another (pigz, estargz), and zeros may follow the last of them."""
     unpacker = zlib.decompressobj(wbits=31)
+    members, begun, padding = 0, False, False
     try:
         for chunk in chunks:
             rest = chunk
             while rest:
+                if members and not begun:
+                    padding = padding or rest.startswith(b"\0")
+                    rest = rest.lstrip(b"\0") if padding else rest
+                    if padding and rest:
+                        raise zlib.error("something follows the zeros at its end")
+                    if not rest:
+                        break
+                begun = True
                 yield unpacker.decompress(rest, _CHUNK)
                 rest = unpacker.unconsumed_tail
-                if unpacker.eof:  # gzip files may follow one another (pigz, estargz)
+                if unpacker.eof:
                     rest, unpacker = unpacker.unused_data, zlib.decompressobj(wbits=31)
+                    members, begun = members + 1, False
+        if begun or not members:
+            raise zlib.error("it ends too early")
     except zlib.error as error:
         raise ImageContentError(f"layer {layer.digest} is not gzip: {error}") from None
 

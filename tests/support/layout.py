@@ -7,7 +7,7 @@ import hashlib
 import io
 import json
 import tarfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import zstandard
@@ -41,6 +41,12 @@ def hard_link(name: str, target: str) -> tuple[tarfile.TarInfo, bytes]:
 def symlink(name: str, target: str) -> tuple[tarfile.TarInfo, bytes]:
     """A symbolic link."""
     return member(name, kind=tarfile.SYMTYPE, link=target, mode=0o777)
+
+
+def attributed(entry: tuple[tarfile.TarInfo, bytes], attributes: Mapping[str, str]) -> tuple[tarfile.TarInfo, bytes]:
+    """The member with extended attributes."""
+    entry[0].pax_headers = {f"SCHILY.xattr.{name}": value for name, value in attributes.items()}
+    return entry
 
 
 def layer(*members: tuple[tarfile.TarInfo, bytes], form: int = tarfile.PAX_FORMAT) -> bytes:

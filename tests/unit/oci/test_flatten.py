@@ -130,9 +130,9 @@ def test_extended_attributes_long_names_and_large_owners_pass_unchanged(tmp_path
 
 
 def test_gnu_long_names(tmp_path: Path) -> None:
-    long = "d/" + "y" * 300
+    long = "d/" + "y" * 150 + "/" + "y" * 150
     archive = merged(tmp_path, layer(directory("d"), member(long, b"1"), hard_link("z", long), form=tarfile.GNU_FORMAT))
-    assert names(archive) == {"d", long, "z"}
+    assert names(archive) == {"d", "d/" + "y" * 150, long, "z"}
 
 
 def test_container_marks_are_dropped(tmp_path: Path) -> None:
@@ -140,7 +140,7 @@ def test_container_marks_are_dropped(tmp_path: Path) -> None:
     assert names(archive) == {"run", "x"}
 
 
-@pytest.mark.parametrize("name", ["../evil", "a/../../evil", "/etc/passwd", "a/.."])
+@pytest.mark.parametrize("name", ["../evil", "a/../../evil", "/../etc/passwd", "a/.."])
 def test_paths_that_lead_out_are_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(ImageContentError, match="leads out"):
         merged(tmp_path, layer(member(name)))
@@ -156,9 +156,10 @@ def test_hard_link_to_nothing_is_refused(tmp_path: Path) -> None:
         merged(tmp_path, layer(hard_link("x", "nowhere")))
 
 
-def test_a_path_twice_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ImageContentError, match="twice"):
-        merged(tmp_path, layer(member("x", b"1"), member("x", b"2")))
+def test_of_a_path_twice_in_a_layer_the_last_wins(tmp_path: Path) -> None:
+    """W20: as containerd has it; a hard link made between the two keeps the first."""
+    archive = merged(tmp_path, layer(member("x", b"1"), hard_link("y", "x"), member("x", b"22", mode=0o600)))
+    assert (text(archive, "x"), text(archive, "y"), archive.getmember("x").mode) == ("22", "1", 0o600)
 
 
 @pytest.mark.parametrize("tar", [b"no tar at all" * 100, layer(member("x", b"1" * 4000))[:2000]])
