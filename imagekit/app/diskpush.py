@@ -24,12 +24,17 @@ class NotPublishedError(RefusedError):
 
 
 def push_disk(project: Project, source: DiskSource, form: DiskFormat, path: Path) -> Reference:
-    """Push a disk file, which has its checksum beside it; returns the artifact by digest.
+    """Push a disk file, which has its checksum beside it, and sign it; returns the artifact by digest.
 
     Raises `NotPublishedError` when the image is not published, and what `push_disk_file` raises.
     """
+    from imagekit.app.trusted import signer_of, trust_of
     from imagekit.registry.errors import MissingObjectError
+    from imagekit.trust.sign.checked import CheckedSigner
+    from imagekit.trust.sign.trustfile import Purpose
 
+    verifier = trust_of(project).verifier(Purpose.BUILD)
+    signer = CheckedSigner(signer_of(project, Purpose.BUILD), verifier)
     digest = checksum_path(path).read_text().split()[0]
     with (
         tempfile.TemporaryDirectory(dir=path.parent, prefix=".imagekit-push-") as scratch,
@@ -48,7 +53,7 @@ def push_disk(project: Project, source: DiskSource, form: DiskFormat, path: Path
         disk = DiskFile(path=layer, title=title, form=form.value, sha256=digest)
         try:
             with locked(client, source.published.repository, project.work / "locks"):
-                return push_disk_file(client, source.published, disk)
+                return push_disk_file(client, source.published, disk, signer, verifier)
         except MissingObjectError as error:
             raise NotPublishedError(str(error)) from error
 

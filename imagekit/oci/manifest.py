@@ -176,12 +176,18 @@ def image_manifest(
 
 def image_index(entries: tuple[Descriptor, ...]) -> Manifest:
     """Make an index of the entries, in the order given."""
+    return parse_manifest(referrers_index(entries).raw, "an index made here")
+
+
+def referrers_index(entries: tuple[Descriptor, ...]) -> Manifest:
+    """Make an index that lists what refers to an image: it may be longer than one of images."""
     fields = {
         "schemaVersion": 2,
         "mediaType": MEDIA_TYPE_INDEX,
         "manifests": [entry.to_json() for entry in entries],
     }
-    return parse_manifest(json.dumps(fields, separators=(",", ":")).encode(), "an index made here")
+    raw = json.dumps(fields, separators=(",", ":")).encode()
+    return Manifest(raw=raw, media_type=MEDIA_TYPE_INDEX, children=entries)
 
 
 def _document(raw: bytes, where: str) -> Mapping[str, Any]:

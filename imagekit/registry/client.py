@@ -84,6 +84,11 @@ class Registry:
 
     def find_manifest(self, repository: str, name: str | Digest, *, limit: int = MANIFEST_LIMIT) -> Manifest | None:
         """As `manifest`; None when the registry does not have it. Raises `TooLargeError` above `limit` bytes."""
+        raw = self.find_raw(repository, name, limit=limit)
+        return parse_manifest(raw, f"manifest {name} of {self.address}/{repository}") if raw is not None else None
+
+    def find_raw(self, repository: str, name: str | Digest, *, limit: int = MANIFEST_LIMIT) -> bytes | None:
+        """The bytes of a manifest, hashed where they are named by a digest, and not parsed."""
         where = f"manifest {name} of {self.address}/{repository}"
         path = f"/v2/{repository}/manifests/{name}"
         raw = self._read(path, repository, where, limit=limit, accept=", ".join(MANIFEST_TYPES))
@@ -94,7 +99,7 @@ class Registry:
             raise DigestMismatchError(
                 f"{where} was altered: the registry serves content that hashes to {Digest.of(raw)}"
             )
-        return parse_manifest(raw, where)
+        return raw
 
     def labels(self, repository: str, digest: Digest) -> dict[str, str]:
         """The labels of an image's configuration; raises `MissingObjectError`, `MalformedError`."""

@@ -6,6 +6,7 @@ https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-re
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -15,7 +16,7 @@ from typing import Any
 from imagekit.base.errors import RefusedError
 from imagekit.base.strictjson import read_object
 from imagekit.oci.errors import MalformedError
-from imagekit.oci.manifest import Descriptor, parse_manifest
+from imagekit.oci.manifest import Descriptor
 from imagekit.oci.reference import MEDIA_TYPE_INDEX, Digest
 from imagekit.registry.address import Lead, Target, led_to, shown
 from imagekit.registry.answer import read_small
@@ -33,11 +34,12 @@ class ReferrerList:
     """What the referrers API of a registry answers.
 
     `manner` says in words what came in place of an image index (no such API, or one that does not work); it is empty
-    for an image index.
+    for an image index. `whole` is False for a list that is longer than is read.
     """
 
     entries: tuple[Descriptor, ...] = ()
     manner: str = ""
+    whole: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +74,7 @@ class _Pages:
                 raise TooLargeError(f"{self._named()}: more than {LISTING_LIMIT >> 20} MiB of names")
             yield page
             target = page.following
-        raise RegistryError(f"{self._named()}: more than {PAGES} pages")
+        raise TooLargeError(f"{self._named()}: more than {PAGES} pages")
 
     def _page(self, target: Target, accept: str) -> _Page:
         def work() -> _Page:
@@ -135,18 +137,41 @@ def referrers_of(wire: Wire, repository: str, digest: Digest) -> ReferrerList:
     """What the referrers API lists for a digest, or what this registry answers in place of a list.
 
     An index that cannot be read is an error (`MalformedError`) and so is a refusal (401, 403): a registry that keeps
-    its list to itself is not one without a list.
+    its list to itself is not one without a list. An entry that cannot be read is left out, and a list without an end is
+    cut: anybody may add to it.
     """
     where = f"referrers of {digest.short} in {repository}"
-    entries: tuple[Descriptor, ...] = ()
-    for number, page in enumerate(_Pages(wire, repository, where).all(_path(repository, digest), MEDIA_TYPE_INDEX)):
-        manner = _manner(page, wire)
-        if manner and number:
-            raise RegistryError(f"registry {wire.address}: page {number + 1} of the {where}: {manner}")
-        if manner:
-            return ReferrerList(manner=manner)
-        entries += parse_manifest(page.raw, where).children
-    return ReferrerList(entries=entries)
+    entries: list[Descriptor] = []
+    try:
+        for number, page in enumerate(_Pages(wire, repository, where).all(_path(repository, digest), MEDIA_TYPE_INDEX)):
+            manner = _manner(page, wire)
+            if manner and number:
+                raise RegistryError(f"registry {wire.address}: page {number + 1} of the {where}: {manner}")
+            if manner:
+                return ReferrerList(manner=manner)
+            entries += entries_of(page.raw, where)
+    except TooLargeError:
+        return ReferrerList(entries=tuple(entries), whole=False)
+    return ReferrerList(entries=tuple(entries))
+
+
+def entries_of(raw: bytes, where: str) -> tuple[Descriptor, ...]:
+    """What a list of referrers names, without the entries that cannot be read.
+
+    Raises `MalformedError` for what is no list, and for one in which nothing can be read.
+    """
+    values = _fields(raw, where).get("manifests", ())
+    if values is None:
+        return ()
+    if not isinstance(values, list):
+        raise MalformedError(f"{where}: no list of manifests")
+    found = []
+    for value in values:
+        with suppress(MalformedError):
+            found.append(Descriptor.from_json(value, where))
+    if values and not found:
+        raise MalformedError(f"{where}: none of its {len(values)} entries can be read")
+    return tuple(found)
 
 
 def _path(repository: str, digest: Digest) -> str:

@@ -5,9 +5,20 @@ https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-re
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+import logging
+from collections.abc import Iterable, Sequence
 
-from imagekit.oci.manifest import EMPTY, MEDIA_TYPE_EMPTY, Descriptor, Manifest, image_index, image_manifest
+from imagekit.base.errors import RefusedError
+from imagekit.oci.manifest import (
+    EMPTY,
+    MANIFEST_LIMIT,
+    MEDIA_TYPE_EMPTY,
+    Descriptor,
+    Manifest,
+    image_manifest,
+    referrers_index,
+)
 from imagekit.oci.reference import BUNDLE_TYPE, Digest
 from imagekit.registry.blobs import BlobSource
 from imagekit.registry.client import Registry
@@ -19,8 +30,11 @@ from imagekit.registry.errors import (
     StorageFullError,
     VerificationError,
 )
+from imagekit.registry.listing import entries_of
 
+logger = logging.getLogger(__name__)
 _TRIES = 3
+_ROOM = 1 << 10  # bytes of a list besides its entries
 _WITHOUT = "an image index that lacks what was just attached"
 
 
@@ -47,14 +61,16 @@ def attach(client: Registry, repository: str, subject: Descriptor, manifest: Man
     repository's lock, and the list is compared afterwards. Raises `VerificationError` when an entry is missing then,
     `RegistryError` when the registry does not let the tag move.
     """
-    before = _digests(list_referrers(client, repository, subject.digest))
+    before = _listed_before(client, repository, subject.digest)
     client.put_manifest(repository, manifest)
     if manifest.digest in before:
         return
     listed = client.listed_referrers(repository, subject.digest)
-    if manifest.digest not in _digests(listed.entries):
-        _write_fallback(client, repository, subject.digest, manifest, listed.manner or _WITHOUT)
-    lost = (before | {manifest.digest}) - _digests(list_referrers(client, repository, subject.digest))
+    dropped: set[Digest] = set()
+    if manifest.digest not in _digests(listed.entries) and listed.whole:
+        dropped = _write_fallback(client, repository, subject.digest, manifest, listed.manner or _WITHOUT)
+    after = _digests(list_referrers(client, repository, subject.digest))
+    lost = (before | {manifest.digest}) - after - dropped if listed.whole else set()
     if lost:
         raise VerificationError(
             f"{client.address}/{repository}: after attaching evidence to {subject.digest.short} the registry no longer "
@@ -63,29 +79,76 @@ def attach(client: Registry, repository: str, subject: Descriptor, manifest: Man
         )
 
 
+def _listed_before(client: Registry, repository: str, digest: Digest) -> set[Digest]:
+    """What is listed; nothing where the list cannot be read, so that nobody can keep a denial from being attached."""
+    try:
+        return _digests(list_referrers(client, repository, digest))
+    except RefusedError as error:
+        logger.warning("what refers to %s in %s cannot be read: %s", digest.short, repository, error)
+        return set()
+
+
 def _fallback(client: Registry, repository: str, digest: Digest) -> tuple[Descriptor, ...]:
-    index = client.find_manifest(repository, fallback_tag(digest))
-    return index.children if index is not None else ()
+    tag = fallback_tag(digest)
+    raw = client.find_raw(repository, tag)
+    return entries_of(raw, f"the list {tag} of {client.address}/{repository}") if raw is not None else ()
 
 
-def _write_fallback(client: Registry, repository: str, subject: Digest, manifest: Manifest, manner: str) -> None:
-    """Add an entry to the fallback tag, again where another writer came between."""
+def _write_fallback(client: Registry, repository: str, subject: Digest, manifest: Manifest, manner: str) -> set[Digest]:
+    """Add an entry to the fallback tag, again where another writer came between; returns what had no room.
+
+    A list that cannot be read is replaced. Of a full one the last entries go: a flood comes after what was there.
+    """
     tag, found = fallback_tag(subject), ""
     for _ in range(_TRIES):
-        kept = _fallback(client, repository, subject)
+        kept = _readable(client, repository, subject)
         if manifest.digest in _digests(kept):
-            return
-        index = image_index((*kept, manifest.listed))
-        _move(client, repository, index, tag, manner)
-        now = client.find_manifest(repository, tag)
-        if now is not None and now.digest == index.digest:
-            return
-        found = f"names {now.digest}, which another writer gave it" if now is not None else "is not there"
+            return set()
+        index, dropped = _list((manifest.listed, *kept), manifest.digest)
+        try:
+            _move(client, repository, index, tag, manner)
+        except RegistryError:
+            # Distribution refuses a list with an entry whose manifest is gone.
+            there = tuple(each for each in kept if client.find_raw(repository, each.digest) is not None)
+            if len(there) == len(kept):
+                raise
+            index, dropped = _list((manifest.listed, *there), manifest.digest)
+            dropped |= _digests(kept) - _digests(there)
+            _move(client, repository, index, tag, manner)
+        now = client.find_raw(repository, tag)
+        if now == index.raw:
+            return dropped
+        found = f"names {Digest.of(now)}, which another writer gave it" if now is not None else "is not there"
     raise VerificationError(
         f"{client.address}/{repository} cannot list what is attached to {subject.short}: asked for a list of referrers "
         f"this registry answers {manner}, and the tag {tag} {found} after it was written {_TRIES} times",
         hint="docs/registries.md says what a registry needs.",
     )
+
+
+def _readable(client: Registry, repository: str, subject: Digest) -> tuple[Descriptor, ...]:
+    try:
+        return _fallback(client, repository, subject)
+    except RefusedError:
+        return ()
+
+
+def _list(entries: Sequence[Descriptor], newest: Digest) -> tuple[Manifest, set[Digest]]:
+    """The list of the entries, of which the first is the newest and stands last, and what was too much for 4 MiB."""
+    first, *kept = entries
+    left = MANIFEST_LIMIT - _ROOM - len(_json(first))
+    fitting: list[Descriptor] = []
+    for entry in kept:
+        left -= len(_json(entry)) + 1
+        if left < 0:
+            break
+        fitting.append(entry)
+    index = referrers_index((*fitting, first))
+    return index, _digests(kept) - _digests(fitting) - {newest}
+
+
+def _json(entry: Descriptor) -> str:
+    return json.dumps(entry.to_json(), separators=(",", ":"))
 
 
 def _move(client: Registry, repository: str, index: Manifest, tag: str, manner: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from imagekit.registry.blobs import BlobSource
 from imagekit.registry.client import Registry
 from imagekit.registry.errors import VerificationError
 from imagekit.registry.layout import layout_blob, layout_manifest
-from imagekit.registry.referrers import attach, list_referrers
+from imagekit.registry.referrers import attach
 
 logger = logging.getLogger(__name__)
 
@@ -50,10 +50,20 @@ def push_image(
     return Pushed(reference.at(digest), digest, transfer.send(layout_manifest(layout, digest)))
 
 
-def copy_image(source: Reference, digest: Digest, target: Reference, origin: Registry, client: Registry) -> Pushed:
-    """Copy an image byte for byte to another repository, with all that refers to it; tags are not copied.
+def copy_image(
+    source: Reference,
+    digest: Digest,
+    target: Reference,
+    origin: Registry,
+    client: Registry,
+    *,
+    attached: Iterable[tuple[Digest, Sequence[Digest]]] = (),
+) -> Pushed:
+    """Copy an image byte for byte to another repository; tags are not copied.
 
-    Within one registry blobs are mounted; otherwise they are streamed and hashed on the way.
+    Of what refers to it only `attached` is copied: subjects, each with manifests that refer to it. Whoever calls has
+    found somebody trusted to vouch for these. Within one registry blobs are mounted; otherwise they are streamed and
+    hashed on the way.
     """
     same = origin.address == client.address
     transfer = _Transfer(
@@ -63,12 +73,13 @@ def copy_image(source: Reference, digest: Digest, target: Reference, origin: Reg
         open_blob=lambda blob: _remote_blob(origin, source.repository, blob),
         mount_from=source.repository if same else None,
     )
-    image = origin.manifest(source.repository, digest)
-    sent = transfer.send(image)
-    for entry in list_referrers(origin, source.repository, digest):
-        evidence = origin.manifest(source.repository, entry.digest)
-        sent += transfer.send(evidence)
-        attach(client, target.repository, image.descriptor, evidence)
+    sent = transfer.send(origin.manifest(source.repository, digest))
+    for subject, referrers in attached:
+        about = origin.manifest(source.repository, subject).descriptor
+        for each in referrers:
+            manifest = origin.manifest(source.repository, each)
+            sent += transfer.send(manifest)
+            attach(client, target.repository, about, manifest)
     return Pushed(target.at(digest), digest, sent)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from imagekit.base.errors import ConfigError
+from imagekit.base.errors import ConfigError, RefusedError
 from imagekit.base.log import step
 from imagekit.oci.manifest import Descriptor
 from imagekit.oci.reference import Digest, Reference
@@ -178,7 +178,11 @@ def _pass_gate(target: Reference, client: Registry, gate: Gate | None) -> None:
 
 
 def _there(client: Registry, repository: str, digest: Digest, verifier: Verifier) -> set[bytes]:
-    return {item.claim for item in read_proof(client, repository, digest, verifier).statements}
+    """What is said there already; nothing where the list cannot be read, which attaching then replaces."""
+    try:
+        return {item.claim for item in read_proof(client, repository, digest, verifier).statements}
+    except RefusedError:
+        return set()
 
 
 def _demand_verified(target: Reference, client: Registry, verifier: Verifier) -> Verification:

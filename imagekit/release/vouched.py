@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from imagekit.oci.reference import Digest
 from imagekit.registry.client import Registry
 from imagekit.registry.referrers import list_referrers
+from imagekit.release.diskartifact import disks_among
 from imagekit.trust.proof import read_bundles
 
 # Whether a bundle is a statement about a digest that counts.
@@ -37,6 +38,11 @@ class Referrers:
         """Everything that has a list of what refers to it."""
         return (self.image, *(disk for disk, _ in self.disks))
 
+    @property
+    def attached(self) -> tuple[tuple[Digest, tuple[Digest, ...]], ...]:
+        """Every subject with what of ours refers to it, the image first."""
+        return ((self.image, (*self.evidence, *(disk for disk, _ in self.disks))), *self.disks)
+
 
 def vouched_referrers(client: Registry, repository: str, digest: Digest, vouches: Vouches) -> Referrers:
     """Sort what refers to an image by whether somebody trusted vouches for it.
@@ -44,8 +50,14 @@ def vouched_referrers(client: Registry, repository: str, digest: Digest, vouches
     Raises `MalformedError` when the list cannot be read, and what `Registry` raises.
     """
     evidence = _evidence(client, repository, digest, vouches)
-    listed = {entry.digest for entry in list_referrers(client, repository, digest)}
-    return Referrers(image=digest, evidence=evidence, disks=(), strangers=len(listed - set(evidence)))
+    entries = list_referrers(client, repository, digest)
+    disks = []
+    for each in disks_among(client, repository, digest, entries):
+        signatures = _evidence(client, repository, each.digest, vouches)
+        disks += [(each.digest, signatures)] if signatures else []
+    ours = {*evidence, *(disk for disk, _ in disks)}
+    strangers = len({entry.digest for entry in entries} - ours)
+    return Referrers(image=digest, evidence=evidence, disks=tuple(disks), strangers=strangers)
 
 
 def _evidence(client: Registry, repository: str, digest: Digest, vouches: Vouches) -> tuple[Digest, ...]:

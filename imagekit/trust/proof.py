@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from imagekit.base.errors import RefusedError
@@ -10,14 +10,18 @@ from imagekit.oci.errors import MalformedError
 from imagekit.oci.manifest import Descriptor
 from imagekit.oci.reference import BUNDLE_TYPE, Digest
 from imagekit.registry.client import Registry
+from imagekit.registry.errors import MissingObjectError
 from imagekit.registry.referrers import list_referrers
 from imagekit.trust.evidence.denial import Denial
 from imagekit.trust.evidence.statement import Statement
 from imagekit.trust.sign.interface import BUNDLE_LIMIT, Verifier
 
-_MOST_REFERRERS = 200
-# All bundles about one digest; an SBOM of a large image has 10 MB, and what is signed stays in memory meanwhile.
-_MOST_BYTES = 512 << 20
+MOST_REFERRERS = 10_000
+# A manifest that holds a bundle has 1 KB.
+_MOST_MANIFEST = 64 << 10
+# All bundles about one digest that are read, the small ones first: an SBOM of a large image has 10 MB, everything else
+# that is signed less than 200 KB, which 10,000 bundles of strangers may have each. One is in memory at a time.
+_MOST_BYTES = 2 << 30
 # Every layer that cosign takes for a bundle, and no further letter case; others are of no bundle version known here.
 _BUNDLES = "application/vnd.dev.sigstore.bundle"
 _MOST_LAYERS = 4  # of one referrer; a proper one has one
@@ -52,7 +56,7 @@ def read_proof(client: Registry, repository: str, digest: Digest, verifier: Veri
     """Fetch and verify every bundle that refers to a digest.
 
     A bundle by another key, about another digest, or damaged counts for nothing; it is listed with the reason.
-    Raises `MalformedError` when the list itself cannot be read or names more than 200 referrers.
+    Raises `MalformedError` when the list itself cannot be read.
     """
     statements, rejected, denials = [], [], []
     for found in read_bundles(client, repository, digest):
@@ -75,40 +79,69 @@ def read_proof(client: Registry, repository: str, digest: Digest, verifier: Veri
 def read_bundles(client: Registry, repository: str, digest: Digest) -> Iterator[Found]:
     """Every bundle that refers to a digest, unverified; one that cannot be had comes with its `problem`.
 
-    Raises `MalformedError` when the list itself cannot be read or names more than 200 referrers.
+    Anybody may attach anything, so nothing of it stops the rest: of `MOST_REFERRERS` manifests the bundles are read,
+    the small ones first, up to 2 GiB; what is beyond comes as a problem, too. Raises `MalformedError` when the list
+    itself cannot be read.
     """
     entries = list_referrers(client, repository, digest)
-    if len(entries) > _MOST_REFERRERS:
-        raise MalformedError(f"{len(entries)} manifests refer to {digest.short}, {_MOST_REFERRERS} are read at most")
-    left = _MOST_BYTES
-    for entry in entries:
+    layers: list[_Layer] = []
+    for entry in _within(entries):
         try:
-            found = list(_bundles(client, repository, digest, entry))
+            layers += _layers(client, repository, digest, entry)
         except RefusedError as error:
-            found = [Found(entry.digest, b"", str(error))]
-        for each in found:
-            left -= len(each.bundle)
-            if left < 0:
-                raise MalformedError(
-                    f"the bundles about {digest.short} in {client.address}/{repository} have more than "
-                    f"{_MOST_BYTES >> 20} MiB together",
-                    hint="Somebody filled the repository with bundles; its administrator can tell who.",
-                )
-            yield each
+            yield Found(entry.digest, b"", str(error))
+    if len(entries) > MOST_REFERRERS:
+        many = f"{len(entries)} manifests refer to {digest.short}, {MOST_REFERRERS} of them were read"
+        yield Found(entries[len(entries) // 2].digest, b"", many)
+    yield from _read(client, repository, digest, sorted(layers, key=lambda layer: layer.blob.size))
 
 
-def _bundles(client: Registry, repository: str, digest: Digest, entry: Descriptor) -> Iterator[Found]:
+@dataclass(frozen=True, slots=True)
+class _Layer:
+    """A bundle that is to be read, in the manifest `referrer`."""
+
+    referrer: Digest
+    blob: Descriptor
+    problem: str
+
+
+def _within(entries: Sequence[Descriptor]) -> Sequence[Descriptor]:
+    """As many as are read, from both ends: whoever floods a list does so before or after what was there."""
+    half = MOST_REFERRERS // 2
+    return entries if len(entries) <= MOST_REFERRERS else (*entries[:half], *entries[-half:])
+
+
+def _read(client: Registry, repository: str, digest: Digest, layers: Sequence[_Layer]) -> Iterator[Found]:
+    """The content of each, once; of what is larger than a bundle may be nothing is asked for."""
+    left, seen = _MOST_BYTES, set()
+    for number, layer in enumerate(layers):
+        if (layer.blob.digest, layer.problem) in seen:
+            continue
+        seen.add((layer.blob.digest, layer.problem))
+        left -= layer.blob.size if layer.blob.size <= BUNDLE_LIMIT else 0
+        if left < 0:
+            said = (
+                f"the bundles about {digest.short} in {client.address}/{repository} have more than "
+                f"{_MOST_BYTES >> 20} MiB together: the {len(layers) - number} largest were not read"
+            )
+            yield Found(layer.referrer, b"", said)
+            return
+        try:
+            yield Found(layer.referrer, client.read_blob(repository, layer.blob, limit=BUNDLE_LIMIT), layer.problem)
+        except RefusedError as error:
+            yield Found(layer.referrer, b"", str(error))
+
+
+def _layers(client: Registry, repository: str, digest: Digest, entry: Descriptor) -> list[_Layer]:
     """The bundles in one referrer: none, or one that counts; of several, or about another image, none counts.
 
     Only the manifest itself is asked for its type: cosign 3.1.1 writes a wrong one into the fallback index.
     """
-    manifest = client.manifest(repository, entry.digest)
+    manifest = client.find_manifest(repository, entry.digest, limit=_MOST_MANIFEST)
+    if manifest is None:
+        raise MissingObjectError(f"{client.address}/{repository} has no manifest {entry.digest}, which its list names")
     layers = [blob for blob in manifest.blobs[1:] if blob.media_type.casefold().startswith(_BUNDLES)]
     regular = manifest.subject is not None and manifest.subject.digest == digest
     regular = regular and [blob.media_type for blob in layers] == [BUNDLE_TYPE]
     problem = "" if regular else "the manifest does not hold one bundle about this image"
-    for blob in layers[:_MOST_LAYERS]:
-        try:
-            yield Found(entry.digest, client.read_blob(repository, blob, limit=BUNDLE_LIMIT), problem)
-        except RefusedError as error:
-            yield Found(entry.digest, b"", str(error))
+    return [_Layer(entry.digest, blob, problem) for blob in layers[:_MOST_LAYERS]]

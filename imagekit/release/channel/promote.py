@@ -1,4 +1,4 @@
-"""Promotion: a digest and all that is said of it enter a channel, when the gate agrees."""
+"""Promotion: a digest and what is vouched for of all that is said of it enter a channel, when the gate agrees."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from imagekit.release.channel.model import ChannelFile
 from imagekit.release.channel.point import Moved, point
 from imagekit.release.ledger.chain import Chain
 from imagekit.release.ledger.record import Action
+from imagekit.release.vouched import vouched_referrers
 from imagekit.trust.verify import verify_content
 
 VERSION_LABEL = "org.opencontainers.image.version"
@@ -97,13 +98,18 @@ def _version_of(client: Registry, image: Reference) -> str:
 
 
 def _copied(desk: Desk, source: Reference, target: Reference, origin: Registry, client: Registry, channel: str) -> int:
-    """The digest and all that refers to it at its new place, verified there, with its version tag last."""
+    """The digest and what trusted keys signed about it at its new place, verified there, with its version tag last.
+
+    What strangers attached stays where it is: it would be written with the rights of whoever promotes.
+    """
     digest = digest_of(target)
     with locked(client, target.repository, desk.locks) as lock:
         demand_free(target, client)
         with step(f"Copying {digest.short} to {target.name}") as copying:
-            sent = copy_image(source, digest, target, origin, client).sent_bytes
-            copying.note = f"{sent / 1e6:.1f} MB sent"
+            found = vouched_referrers(origin, source.repository, digest, desk.vouches)
+            sent = copy_image(source, digest, target, origin, client, attached=found.attached).sent_bytes
+            left = f", {found.strangers} that others attached left" if found.strangers else ""
+            copying.note = f"{sent / 1e6:.1f} MB sent{left}"
         with step(f"Verifying {digest.short} at its new place"):
             demand_content(client, target)
             decision = desk.gate(client, target.at(digest), channel)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 
-from imagekit.base.errors import ToolError
+from imagekit.base.errors import RefusedError, ToolError
 from imagekit.base.log import step
 from imagekit.oci.errors import MalformedError
 from imagekit.oci.reference import Digest, Reference
@@ -138,7 +138,7 @@ class _Repository:
             tag = fallback_tag(subject)
             try:
                 found = self.client.find_manifest(self.home.repository, tag)
-            except MalformedError:
+            except RefusedError:
                 continue
             inner = {each.digest for each in found.children} if found is not None and not found.blobs else set()
             if found is not None and inner and inner <= gone and found.subject is None and found.digest not in needed:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from imagekit.base.errors import ConfigError
+from imagekit.base.errors import ConfigError, RefusedError
 from imagekit.base.log import step
 from imagekit.oci.reference import Digest, Reference
 from imagekit.registry.client import Registry
@@ -101,7 +101,10 @@ def _deny(desk: Desk, home: Reference, digest: Digest, denial: bytes) -> bool:
 
 def _denied(client: Registry, repository: str, digest: Digest, desk: Desk) -> bool:
     """Whether a denial in order is there; one that only imagekit understands does not do for others."""
-    return any(not denial.flaw for denial in read_proof(client, repository, digest, desk.verifier).denials)
+    try:
+        return any(not denial.flaw for denial in read_proof(client, repository, digest, desk.verifier).denials)
+    except RefusedError:
+        return False  # a list that cannot be read is replaced by one with the denial
 
 
 def _pointer(desk: Desk, channel: str, image: str, digest: Digest) -> Pointer | None:

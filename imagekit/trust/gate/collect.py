@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -22,6 +23,8 @@ from imagekit.trust.sign.trust import Problem, Reading, TrustStore
 WAIVERS, YANKS = Path("waivers"), Path("yanks")
 _FILE_LIMIT = 16 << 20
 _MOST_FILES = 2000
+_STRANGERS = 200  # bundles that do not count and are kept to be named; each may claim 16 MiB
+logger = logging.getLogger(__name__)
 _NAMED = re.compile(r"[0-9a-f]{64}")
 
 
@@ -40,10 +43,16 @@ def collect(
     """
     image = client.manifest(repository, digest)
     about = described(client, repository, image)
-    items = [
-        Item(source=str(found.referrer), reading=_reading(found, trust))
-        for found in read_bundles(client, repository, digest)
-    ]
+    items: list[Item] = []
+    strangers = 0
+    for found in read_bundles(client, repository, digest):
+        reading = _reading(found, trust)
+        nobody = reading.key is None and reading.denial is None
+        strangers += nobody
+        if not nobody or strangers <= _STRANGERS:
+            items.append(Item(source=str(found.referrer), reading=reading))
+    if strangers > _STRANGERS:
+        logger.warning("%d bundles by nobody who is trusted refer to %s in %s", strangers, digest.short, repository)
     return Evidence(
         digest=digest,
         image=about.image,

@@ -12,7 +12,7 @@ from imagekit.oci.manifest import Descriptor, Manifest, image_index
 from imagekit.oci.reference import Digest, Reference
 from imagekit.registry.client import Registry
 from imagekit.registry.errors import RegistryUnavailableError
-from imagekit.registry.referrers import attach_bundle, fallback_tag
+from imagekit.registry.referrers import attach_bundle, fallback_tag, list_referrers
 from imagekit.registry.transfer import copy_image, push_image
 from imagekit.trust.evidence.decisions import yank_statement
 from imagekit.trust.evidence.statement import Statement, signature_statement
@@ -206,15 +206,18 @@ def test_registry_that_cannot_be_asked_is_an_error_not_an_answer(
         verify_image(reference, client, verifier())
 
 
-def test_copy_takes_everything_along_and_mounts(image: LayoutImage, world: RegistrySimulator, client: Registry) -> None:
+def test_copy_takes_along_what_it_is_told_and_mounts(
+    image: LayoutImage, world: RegistrySimulator, client: Registry
+) -> None:
     source = put(client, image, *whole(image))
     target = Reference(client.address, "imagekit/prod")
     received = world.received
-    copied = copy_image(source, image.digest, target, client, client)
+    attached = [(image.digest, [each.digest for each in list_referrers(client, source.repository, image.digest)])]
+    copied = copy_image(source, image.digest, target, client, client, attached=attached)
     assert copied.sent_bytes == 0
     assert world.received == received
     assert verify_image(copied.reference, client, verifier()).passed
-    copy_image(source, image.digest, target, client, client)
+    copy_image(source, image.digest, target, client, client, attached=attached)
     assert len(read_proof(client, "imagekit/prod", image.digest, verifier()).statements) == 3
 
 
@@ -222,6 +225,8 @@ def test_copy_takes_everything_along_and_mounts(image: LayoutImage, world: Regis
 def test_copy_to_another_registry(image: LayoutImage, client: Registry, referrers_api: bool) -> None:
     source = put(client, image, *whole(image))
     with simulated_registry(referrers_api=referrers_api) as there, there.client() as other:
-        copied = copy_image(source, image.digest, Reference(other.address, "mirror/node"), client, other)
+        attached = [(image.digest, [each.digest for each in list_referrers(client, source.repository, image.digest)])]
+        mirror = Reference(other.address, "mirror/node")
+        copied = copy_image(source, image.digest, mirror, client, other, attached=attached)
         assert verify_image(copied.reference, other, verifier()).passed
         assert there.tags.get("mirror/node", {}).keys() <= {fallback_tag(image.digest)}

@@ -8,16 +8,20 @@ from pathlib import Path
 import pytest
 
 from imagekit.base.errors import ConfigError, ImagekitError
+from imagekit.oci.manifest import image_index, image_manifest
 from imagekit.oci.reference import Reference
 from imagekit.registry.errors import MissingObjectError, TagExistsError, VerificationError
+from imagekit.registry.referrers import attach, attach_bundle, fallback_tag, list_referrers
 from imagekit.registry.transfer import push_image
 from imagekit.release.channel.errors import MoveRefusedError
 from imagekit.release.channel.promote import VERSION_LABEL, promote
 from imagekit.release.channel.rollback import rollback
 from imagekit.release.ledger.record import Action, LedgerError
+from imagekit.trust.evidence.statement import SIGNATURE_TYPE, signature_statement
 from imagekit.trust.gate.model import GateClosedError
+from imagekit.trust.sign.native import NativeSigner
 from tests.support.desk import IMAGE, Office
-from tests.support.images import write_image
+from tests.support.images import fixed_key, key, write_image
 from tests.support.project import git
 from tests.unit.release.channel.conftest import Publish
 
@@ -80,6 +84,30 @@ def test_a_version_that_is_called_as_reserved_names_is_refused(office: Office, t
     with pytest.raises(ConfigError, match="use themselves"):
         promote(office.desk(), office.source(image.digest), "dev", image=IMAGE)
     assert office.simulator.snapshot() == before
+
+
+def test_only_what_is_vouched_for_is_copied(office: Office, publish: Publish) -> None:
+    """D14: a stranger's image and bundles came into prod's repository with the rights of whoever promotes."""
+    digest, other = publish("v1"), publish("v2")
+    repository = f"imagekit/{IMAGE}"
+    with office.registry(office.simulator.address) as client:
+        subject, used = client.manifest(repository, digest).descriptor, client.manifest(repository, other)
+        attached = {}
+        for name, by in (("ours", fixed_key()), ("theirs", key("stranger"))):
+            bundle = NativeSigner(by).sign(signature_statement(digest))
+            made = attach_bundle(client, repository, subject, bundle, predicate_type=SIGNATURE_TYPE)[0]
+            attached[name] = str(made.digest)
+        hung = image_manifest(config=used.blobs[0], layers=used.blobs[1:], artifact_type="a/b", subject=subject)
+        attach(client, repository, subject, hung)
+        listed = (*list_referrers(client, repository, digest), used.descriptor)
+        client.put_manifest(repository, image_index(listed), fallback_tag(digest))
+    promote(office.desk(), office.source(digest), "prod", image=IMAGE)
+    there = office.simulator.manifests["imagekit/prod/node"]
+    assert {str(digest), attached["ours"]} <= there.keys()
+    assert not {str(other), str(hung.digest), attached["theirs"]} & there.keys()
+    with office.registry(office.simulator.address) as client:
+        entries = list_referrers(client, "imagekit/prod/node", digest)
+    assert [str(entry.digest) for entry in entries] == [attached["ours"]]
 
 
 def test_a_tag_is_resolved_once(office: Office, publish: Publish) -> None:
