@@ -113,9 +113,10 @@ def _mke2fs(
     settings = {"hash_seed": str(uuid), "root_owner": "0:0", **extended}
     argv: list[str | Path] = [find("mke2fs", "e2fsprogs"), "-q", "-F", *options, "-m", "0"]
     argv += ["-E", ",".join(f"{key}={value}" for key, value in settings.items())]
-    argv += ["-L", label, "-U", str(uuid), "-d", root, target, f"{size // 1024}k"]
+    # libext2fs takes what follows a "?" in a device's name for options, so it is named from its own folder.
+    argv += ["-L", label, "-U", str(uuid), "-d", root.resolve(), target.name, f"{size // 1024}k"]
     env = {"SOURCE_DATE_EPOCH": str(epoch), "MKE2FS_CONFIG": str(_CONFIG)}
-    done = process.run(argv, timeout=_TIMEOUT, env=env)
+    done = process.run(argv, timeout=_TIMEOUT, env=env, cwd=target.parent)
     if odd := [line for line in done.stderr.splitlines() if line.strip()]:
         raise ToolError(f"mke2fs did not write {label} as it should", hint="\n".join(odd[:10]))
 
@@ -129,7 +130,7 @@ def _set_attributes(image: Path, attributes: Mapping[str, Mapping[str, bytes]], 
         commands = []
         for number, (path, name, value) in enumerate(wanted):
             (Path(folder) / str(number)).write_bytes(value)
-            commands.append(f'ea_set -f "{folder}/{number}" "/{path}" {name}')
+            commands.append(f'ea_set -f "{Path(folder).name}/{number}" "/{path}" {name}')
         _debugfs(str(image), commands, epoch)
     shown = _debugfs(str(image), [f'ea_get -x "/{path}" {name}' for path, name, _ in wanted], epoch)
     found = [line.rstrip() for line in shown.splitlines() if line.strip() and not line.startswith("debugfs:")]
@@ -139,9 +140,13 @@ def _set_attributes(image: Path, attributes: Mapping[str, Mapping[str, bytes]], 
 
 
 def _debugfs(device: str, commands: list[str], epoch: int) -> str:
-    argv: list[str | Path] = [find("debugfs", "e2fsprogs"), "-w", "-f", "-", device]
+    """Run commands on a device named ``FILE?offset=N``, seen from its folder, whose own path may have a ``?``."""
+    folder, _, name = device.rpartition("/")
+    argv: list[str | Path] = [find("debugfs", "e2fsprogs"), "-w", "-f", "-", name]
     env = {"SOURCE_DATE_EPOCH": str(epoch), "E2FSPROGS_FAKE_TIME": str(epoch)}
-    done = process.run(argv, timeout=_TIMEOUT, env=env, stdin="\n".join([*commands, ""]).encode())
+    done = process.run(
+        argv, timeout=_TIMEOUT, env=env, cwd=Path(folder or "."), stdin="\n".join([*commands, ""]).encode()
+    )
     # It ends with 0 whatever happened; its first line on stderr is its version.
     if odd := [line for line in done.stderr.splitlines() if line.strip() and not line.startswith("debugfs 1.")]:
         raise ToolError(f"debugfs could not change {device}", hint="\n".join(odd[:10]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import struct
 import tempfile
 from collections.abc import Iterator
@@ -56,7 +57,8 @@ def _whole_file(target: Path) -> Iterator[Path]:
             shutil.rmtree(left, ignore_errors=True)
     folder = Path(tempfile.mkdtemp(prefix=f".imagekit-disk-{os.getpid()}-", dir=target.parent))
     try:
-        fresh = folder / target.name
+        # Tools read "?" and "@@" in a name as options of theirs: the name as it was given comes last.
+        fresh = folder / re.sub(r"[^A-Za-z0-9._-]", "_", target.name)
         yield fresh
         checksum = checksum_path(fresh)
         checksum.write_text(f"{sha256_of(fresh)}  {target.name}\n")

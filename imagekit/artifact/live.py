@@ -81,10 +81,11 @@ def live_iso(artifacts: LiveArtifacts) -> Path:
     """
     if artifacts.iso.exists():
         return artifacts.iso
+    # A graft is PATH=FILE, so the files are named from their own folder, whose path may have a "=" of its own.
     grafts = [
-        f"rootfs.squashfs={artifacts.rootfs}",
-        f"boot/kernel={artifacts.kernel}",
-        f"boot/initrd={artifacts.initrd}",
+        f"rootfs.squashfs={artifacts.rootfs.name}",
+        f"boot/kernel={artifacts.kernel.name}",
+        f"boot/initrd={artifacts.initrd.name}",
     ]
     fresh = artifacts.iso.with_name(f".new-{os.getpid()}-live.iso")
     argv: list[str | Path] = [
@@ -96,12 +97,12 @@ def live_iso(artifacts: LiveArtifacts) -> Path:
         "-J",
         "-graft-points",
         "-o",
-        fresh,
+        fresh.name,
         *grafts,
     ]
     try:
         with step("Writing the live medium"), room_for(artifacts.iso.name, artifacts.iso.parent):
-            process.run(argv, timeout=_TIMEOUT)
+            process.run(argv, timeout=_TIMEOUT, cwd=artifacts.iso.parent)
         fresh.rename(artifacts.iso)
     finally:
         fresh.unlink(missing_ok=True)

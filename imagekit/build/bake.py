@@ -2,11 +2,15 @@
 
 buildx before 0.14 takes the network of a target only from a compose-format file, so the graph is written as one;
 outputs are set by a second file. Only the last stage of each plan is written out, as an OCI layout.
+
+Each file has a language of its own inside its strings, and both would read the builder's environment: `compose_text`
+and `override_text` write them so that every string means itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,11 +63,40 @@ def overrides(graph: Graph, destinations: Mapping[str, Path]) -> dict[str, Any]:
     return {"target": targets}
 
 
+def compose_text(graph: Graph) -> str:
+    """The graph as a compose file, in which ``$`` begins a variable and ``$$`` is a dollar sign."""
+    return _json(_mapped(compose(graph), lambda text: text.replace("$", "$$")))
+
+
+def override_text(graph: Graph, destinations: Mapping[str, Path]) -> str:
+    """The overrides as a bake file; HCL's strings are templates, also as JSON: ``${`` and ``%{`` are doubled."""
+    return _json(_mapped(overrides(graph, destinations), lambda text: text.replace("${", "$${").replace("%{", "%%{")))
+
+
+def _json(data: Any) -> str:
+    # Not in ASCII: a compose file is read as YAML, which takes the two halves of an escaped character for two.
+    return json.dumps(data, indent=1, ensure_ascii=False)
+
+
+def _mapped(data: Any, quote: Callable[[str], str]) -> Any:
+    """The same data with every string quoted; keys are names of ours."""
+    if isinstance(data, str):
+        return quote(data)
+    if isinstance(data, Mapping):
+        return {key: _mapped(value, quote) for key, value in data.items()}
+    return [_mapped(value, quote) for value in data] if isinstance(data, list) else data
+
+
+def csv_field(text: str) -> str:
+    """A field as buildx reads its options: RFC 4180, where quotes go around what has a comma, a quote or a newline."""
+    return '"' + text.replace('"', '""') + '"' if any(char in text for char in ',"\r\n') else text
+
+
 def _output(destination: Path) -> str:
     return ",".join(
         (
             "type=oci",
-            f"dest={destination}",
+            csv_field(f"dest={destination}"),
             "tar=false",
             "rewrite-timestamp=true",
             "compression=zstd",

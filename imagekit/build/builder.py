@@ -167,12 +167,12 @@ def _bake(graph: bake.Graph, engine: Mapping[str, str], partials: Mapping[str, P
         {name: stage.name for name, stage in stages.items()},
     )
     files = {
-        "compose.yaml": bake.compose(graph),
-        "override.json": bake.overrides(graph, {key: partial / "oci" for key, partial in partials.items()}),
+        "compose.yaml": bake.compose_text(graph),
+        "override.json": bake.override_text(graph, {key: partial / "oci" for key, partial in partials.items()}),
     }
     beside = next(iter(partials.values()))
-    for name, data in files.items():
-        (beside / name).write_text(json.dumps(data, indent=1))
+    for name, text in files.items():
+        (beside / name).write_text(text, encoding="utf-8")
     argv = ["docker", "buildx", "bake", "--progress=rawjson"]
     argv += [part for name in files for part in ("--file", os.fspath(beside / name))]
     argv += [graph.final(plan) for plan in graph.plans]

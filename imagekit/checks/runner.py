@@ -157,11 +157,12 @@ def _pytest(session: Session, suites: Suites, extra: Sequence[str], seconds: flo
         if not folder.is_dir():
             raise _empty(layer, folder)
     session.write(out / "session.json")
+    # pytest splits its arguments at "::" and "[", and fills in variables in --rootdir: it is told names of layers only.
     done = run(
-        (sys.executable, "-P", "-m", "pytest", *_options(suites), *extra, *folders),
+        (sys.executable, "-P", "-m", "pytest", *_options(), *extra, *session.layers),
         timeout=seconds,
         env=_environment(out / "session.json"),
-        cwd=out,
+        cwd=suites.checks_root,
         on_line=_tell,
         ok=range(256),
     )
@@ -181,22 +182,23 @@ def _spread(workers: int) -> tuple[str, ...]:
     return ("-p", "xdist.plugin", "-p", "xdist.looponfail", "-n", str(workers)) if workers else ()
 
 
-def _options(suites: Suites) -> tuple[str, ...]:
-    root = os.fspath(suites.checks_root)
+def _options() -> tuple[str, ...]:
     return (
         *("-p", "imagekit.checks.plugin", "-p", "no:cacheprovider"),
-        *("-c", os.devnull, "--rootdir", root, "--import-mode=importlib", "--continue-on-collection-errors"),
+        *("-c", os.devnull, "--rootdir", ".", "--import-mode=importlib", "--continue-on-collection-errors"),
         *("--strict-markers", "-W", "error", "-v", "--tb=short", "--color=no", "--no-header"),
     )
 
 
 def _environment(session_file: Path) -> dict[str, str]:
     package_root = os.fspath(Path(__file__).resolve().parents[2])
+    # A list with ":" between its items cannot name such a folder; there the installed package is found as it is here.
+    path = {} if os.pathsep in package_root else {"PYTHONPATH": package_root}
     return {
         SESSION_VARIABLE: os.fspath(session_file),
         "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
-        "PYTHONPATH": package_root,
+        **path,
     }
 
 

@@ -41,7 +41,7 @@ def write_target(folder: Path, *, port: int, user: str, client: KeyPair, host: K
 
 def ssh_config(target: SshTarget, control: Path) -> str:
     """The ssh_config that pins everything; the ciphers are those that cost an emulated processor least."""
-    options = {
+    options: dict[str, str | int | Path] = {
         "HostName": target.host,
         "Port": target.port,
         "User": target.user,
@@ -65,7 +65,19 @@ def ssh_config(target: SshTarget, control: Path) -> str:
         "ServerAliveCountMax": 6,
         "LogLevel": "ERROR",
     }
-    return f"Host {target.alias}\n" + "".join(f"  {name} {value}\n" for name, value in options.items())
+    return f"Host {target.alias}\n" + "".join(f"  {name} {_quoted(value)}\n" for name, value in options.items())
+
+
+def _quoted(value: str | int | Path) -> str:
+    """A value as ssh_config(5) reads it: paths in quotes, with ``%`` doubled, for it begins a token in them."""
+    if not isinstance(value, Path):
+        return str(value)
+    if "${" in os.fspath(value):
+        raise ToolError(
+            f"ssh cannot be told of {value}", hint="Set XDG_RUNTIME_DIR to a folder without ${ in its name."
+        )
+    text = os.fspath(value).replace("%", "%%").replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{text}"'
 
 
 @contextmanager

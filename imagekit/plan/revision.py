@@ -18,7 +18,8 @@ def read_source(root: Path, *, bottom: Sequence[str], everything: Sequence[str])
     """The last commits that touched `bottom` and `everything` (paths under `root`).
 
     Uncommitted changes mark the revision with ``-dirty``. Where there is no git history, SOURCE_DATE_EPOCH from the
-    environment stands in; raises `ConfigError` when there is neither.
+    environment stands in; raises `ConfigError` when there is neither, and when a shallow clone cuts the history off
+    before a commit that is asked for.
     """
     try:
         revision, date = _last_commit(root, everything)
@@ -33,8 +34,31 @@ def _last_commit(root: Path, paths: Sequence[str]) -> tuple[str, int]:
     for scope in (["--", *paths], []):
         found = run(["git", *_TRUST, "log", "-1", "--format=%H %ct", *scope], timeout=20, cwd=root).stdout.split()
         if found:
+            _refuse_boundary(root, found[0], scope)
             return found[0], int(found[1])
     raise ConfigError(f"{root}: the git repository has no commit yet", hint="Commit once, then plan again.")
+
+
+def _refuse_boundary(root: Path, commit: str, scope: Sequence[str]) -> None:
+    """Refuse a commit that only looks as if it touched the paths, because a shallow clone has nothing below it.
+
+    git shows such a boundary (gitrepository-layout(5), `shallow`) as if it had made every file. What was found above
+    it is what a full clone finds; and with no path asked for, the newest commit is the newest in either.
+    """
+    if not scope or commit not in _boundaries(root):
+        return
+    raise ConfigError(
+        f"{root}: a shallow clone, whose history ends at {commit[:12]}, before the last change of "
+        f"{', '.join(scope[1:])}: version and digests would differ from those of a full clone",
+        hint="Complete it: git fetch --unshallow (in GitHub Actions: fetch-depth: 0 of actions/checkout).",
+    )
+
+
+def _boundaries(root: Path) -> frozenset[str]:
+    """The commits whose parents a shallow clone left out; none in a full clone."""
+    argv = ["git", *_TRUST, "rev-parse", "--path-format=absolute", "--git-path", "shallow"]
+    shallow = Path(run(argv, timeout=20, cwd=root).stdout.rstrip("\n"))
+    return frozenset(shallow.read_text().split()) if shallow.exists() else frozenset()
 
 
 def _from_environment(root: Path) -> Source:

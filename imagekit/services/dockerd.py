@@ -15,6 +15,9 @@ from imagekit.services.model import Daemon, ServiceError, runtime_folder, state_
 
 LOWEST_VERSION = 25
 _PROBE_SECONDS = 5.0
+# The work folder's path would get into the options of overlay mounts, where "," ends one and ":" a folder. So the
+# data are bound to a plain path below /run, in a mount namespace that ends with the daemon, however that ends.
+_BOUND = 'mkdir -p -- "$2" && mount --bind -- "$1" "$2" && shift 2 && exec "$@"'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +56,11 @@ def daemon(work: Path) -> Daemon:
     runtime = _runtime(work)
     return Daemon(
         name="dockerd",
-        argv=("dockerd", "--config-file", str(folder / "daemon.json")),
+        argv=(
+            *("unshare", "--mount", "--propagation", "slave", "sh", "-c", _BOUND, "imagekit-engine"),
+            *(str((folder / "data").resolve()), str(runtime / "data")),
+            *("dockerd", "--config-file", str(folder / "daemon.json")),
+        ),
         state=state_folder(work),
         log=folder / "dockerd.log",
         leftovers=(runtime / "docker.sock", runtime / "docker.pid", runtime / "exec"),
@@ -72,7 +79,7 @@ def prepare(work: Path) -> Daemon:
             hint="Run it with sudo, or name a running daemon with the containerd image store in DOCKER_HOST.",
         )
     folder = work / "engine"
-    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "data").mkdir(parents=True, exist_ok=True)
     (folder / "daemon.json").write_text(json.dumps(_settings(work), indent=2))
     return daemon(work)
 
@@ -84,7 +91,7 @@ def _settings(work: Path) -> dict[str, object]:
         "bridge": "none",
         "iptables": False,
         "ip6tables": False,
-        "data-root": str((work / "engine" / "data").resolve()),
+        "data-root": str(runtime / "data"),
         "exec-root": str(runtime / "exec"),
         "pidfile": str(runtime / "docker.pid"),
         "hosts": [address(work)],

@@ -73,8 +73,10 @@ class Daemon:
             self.runtime.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def remove_runtime(self) -> None:
-        """Remove that folder and the one around it, unless something else is in them."""
-        for folder in (self.runtime, self.runtime.parent) if self.runtime is not None else ():
+        """Remove that folder with the empty ones in it, and the one around it, unless something else is in them."""
+        if self.runtime is None or not self.runtime.is_dir():
+            return
+        for folder in (*(path for path in self.runtime.iterdir() if path.is_dir()), self.runtime, self.runtime.parent):
             with suppress(OSError):
                 folder.rmdir()
 

@@ -14,6 +14,7 @@ from imagekit.artifact.installed import write_disk
 from imagekit.artifact.partitions import MIB, DiskPlan, Partition, image_bytes, inodes_for, plan_disk
 from imagekit.artifact.programs import find
 from imagekit.base.process import run
+from tests.support.evil import EVIL
 from tests.support.layout import directory, hard_link, layer, member, symlink
 
 GUID = UUID("01234567-89ab-4def-8123-456789abcdef")
@@ -61,8 +62,9 @@ def plan_of(root: FlatRoot) -> DiskPlan:
 def disks(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """The same disk written in two folders."""
     made = []
-    for name in ("one", "a folder with another name"):
-        folder = tmp_path_factory.mktemp(name)
+    for name in ("one", EVIL):
+        folder = tmp_path_factory.mktemp("disk") / name
+        folder.mkdir()
         root = small_root(folder)
         write_disk(folder / "disk.raw", root, BOOT, plan_of(root), guid=GUID, epoch=EPOCH)
         made.append(folder / "disk.raw")
@@ -92,6 +94,7 @@ def content(disk: Path, part: Partition, path: str, to: Path) -> Path:
 
 
 def test_the_same_bytes_in_another_folder(disks: list[Path]) -> None:
+    """W5: its name is one that mke2fs, debugfs and mtools would cut or read options from."""
     one, other = (path.open("rb") for path in disks)
     with one, other:
         size = disks[0].stat().st_size

@@ -1,5 +1,9 @@
 """The bake files say exactly what the plan says."""
 
+import csv
+import io
+import json
+import re
 from pathlib import Path
 
 import pytest
@@ -33,6 +37,42 @@ def test_targets_stand_on_targets_and_only_the_last_is_written(tmp_path: Path) -
     assert [name for name, target in targets.items() if "output" in target] == ["stamp"]
     assert "dest=/out/oci" in targets["stamp"]["output"][0]
     assert "rewrite-timestamp=true" in targets["stamp"]["output"][0]
+
+
+def test_no_string_of_the_graph_is_a_variable(tmp_path: Path) -> None:
+    """W6: ``$HOME`` in a description reached a label, and so the digest, as the builder's own home."""
+    root = make_project(tmp_path / "a $HOME ${USER} b")
+    images = root / "images/images.yaml"
+    images.write_text(images.read_text() + '    description: "team $HOME ${PATH:-x} $$ 5%"\n')
+    plan = make_plan(load_project(root), "small-node")
+    text = bake.compose_text(bake.Graph((plan,), root, {}))
+    assert set(re.findall(r"\$+", text)) <= {"$$", "$$$$"}  # each one doubled
+    read = json.loads(text.replace("$$", "$"))
+    assert read == bake.compose(bake.Graph((plan,), root, {}))
+    assert "team $HOME ${PATH:-x} $$ 5%" in read["services"]["stamp"]["build"]["args"].values()
+
+
+def test_the_overrides_hold_no_template_of_hcl(tmp_path: Path) -> None:
+    """W6: the second file is HCL, where ``${`` and ``%{`` begin a template and a lone ``$`` does not."""
+    root = make_project(tmp_path)
+    plan = make_plan(load_project(root), "small-node")
+    text = bake.override_text(bake.Graph((plan,), root, {}), {plan.id: Path("/a ${HOME} %{if} $5 ü")})
+    assert "dest=/a $${HOME} %%{if} $5 ü" in text
+
+
+@pytest.mark.parametrize(
+    ("path", "field"),
+    [
+        ("/plain path", "dest=/plain path"),
+        ("/a,b", '"dest=/a,b"'),
+        ('/a "b"', '"dest=/a ""b"""'),
+        ("/a\nb", '"dest=/a\nb"'),
+    ],
+)
+def test_an_output_is_one_field_of_csv(path: str, field: str) -> None:
+    """W5: buildx reads the options of an output as a line of CSV."""
+    assert bake.csv_field(f"dest={path}") == field
+    assert next(csv.reader(io.StringIO(f"type=oci,{field},tar=false"))) == ["type=oci", f"dest={path}", "tar=false"]
 
 
 INDEX_TARGETS = """\

@@ -11,8 +11,10 @@ import pytest
 from imagekit.checks.outcome import CheckResult, Outcome, SuiteResult
 from imagekit.checks.runner import EmptySuiteError, SuiteError, Suites, _session, collect_checks, run_session
 from imagekit.machine.interface import Road
+from tests.support.evil import EVIL
 
 HEAD = 'import pytest\nimport time\npytestmark = pytest.mark.runbook("base")\n'
+GOOD = 'def test_good(host):\n    """The node runs a shell."""\n    assert host.run("true").rc == 0\n'
 TODAY = date(2026, 11, 22)
 Run = Callable[..., SuiteResult]
 
@@ -216,3 +218,26 @@ def test_words_of_the_guest_are_cleaned(suites: Suites) -> None:
     assert check.message.startswith("abcd")
     assert len(check.message) <= 400
     assert len(check.details) < 5000
+
+
+@pytest.mark.parametrize("name", ["double::colon", "pattern [x]*", "${HOME}"])
+def test_the_checks_may_lie_in_any_folder(tmp_path: Path, name: str) -> None:
+    """W5: pytest took what follows ``::`` in a folder's name for a test's, and filled in variables."""
+    root = tmp_path / name
+    (root / "checks").mkdir(parents=True)
+    suites = Suites(checks_root=root / "checks", images_root=root, out=root / "out")
+    write(suites, "base", GOOD)
+    result = go(suites, "base")
+    assert [(check.id, check.outcome) for check in result.checks] == [("base/test_it.py::test_good", Outcome.PASSED)]
+
+
+@pytest.mark.parametrize("workers", [2])
+def test_side_by_side_in_any_folder(tmp_path: Path, workers: int) -> None:
+    """W5: the same for the workers of pytest-xdist, which get their arguments from the first process."""
+    (tmp_path / EVIL / "checks").mkdir(parents=True)
+    root = tmp_path / EVIL
+    suites = Suites(checks_root=root / "checks", images_root=root, out=root / "out")
+    write(suites, "base", GOOD)
+    session = _session("local://", False, ["base"], suites, Road.FAST, TODAY, 20.0)
+    result = run_session(session, suites, deadline_seconds=60.0, workers=workers)
+    assert outcomes(result) == {"test_good": Outcome.PASSED}

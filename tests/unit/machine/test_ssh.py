@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from pathlib import Path
 
+import pytest
+
+from imagekit.base.errors import ToolError
+from imagekit.base.process import run
 from imagekit.machine.keys import fresh_pair
 from imagekit.machine.ports import reserved_port
 from imagekit.machine.ssh import shell_argv, write_target
+from tests.support.evil import KINDS
 
 
 def test_config_offers_one_key_and_pins_the_host(tmp_path: Path) -> None:
@@ -19,11 +25,31 @@ def test_config_offers_one_key_and_pins_the_host(tmp_path: Path) -> None:
         "StrictHostKeyChecking yes",
         "PreferredAuthentications publickey",
         "ControlMaster no",
-        f"ControlPath {tmp_path / 'control'}",
+        f'ControlPath "{tmp_path}/control"',
     } <= lines
     assert target.key.stat().st_mode & 0o777 == 0o600
     assert target.known_hosts.read_text() == f"node {host.public}\n"
     assert host.private not in target.config.read_text()
+
+
+def test_a_path_that_ssh_cannot_be_told_is_refused(tmp_path: Path) -> None:
+    """W5: ssh_config(5) fills in ``${NAME}`` and has no way to write it literally."""
+    folder = tmp_path / "${HOME}"
+    folder.mkdir()
+    with pytest.raises(ToolError, match="ssh cannot be told"):
+        write_target(folder, port=2222, user="kairos", client=fresh_pair(), host=fresh_pair())
+
+
+@pytest.mark.parametrize("name", [kind for kind in KINDS if "${" not in str(kind.values[0])])
+def test_ssh_itself_reads_the_paths_as_they_are(tmp_path: Path, name: str) -> None:
+    """W5: a space ends a value of ssh_config(5), and ``%h`` is the host; seen by what ``ssh -G`` says."""
+    folder = tmp_path / name
+    folder.mkdir()
+    target = write_target(folder, port=2222, user="kairos", client=fresh_pair(), host=fresh_pair())
+    said = run(["ssh", "-G", "-F", target.config, target.alias], timeout=20).stdout.splitlines()
+    # ssh prints IdentityFile as written and expands it when it is used; ControlPath is printed expanded.
+    assert f"controlpath {folder / 'control'}" in said
+    assert f"identityfile {os.fspath(target.key).replace('%', '%%')}" in said
 
 
 def test_keys_are_fresh_and_not_shown() -> None:
