@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imagekit import __version__
-from imagekit.app.release import registry_client
+from imagekit.app.release import embedded_at, registry_client
 from imagekit.base.errors import ConfigError
 from imagekit.config.load import Project
 from imagekit.oci.reference import Digest, Reference
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def open_desk(project: Project, *, actor: str = "") -> Iterator[Desk]:
-    """The desk of a project, with the embedded registry at hand where that is the project's.
+    """The desk of a project; the embedded registry starts with the first question to it, and stays for the block.
 
     `actor` is who decides, by default git's user. Raises `ConfigError`, `KeyFileError`.
     """
@@ -44,9 +44,10 @@ def open_desk(project: Project, *, actor: str = "") -> Iterator[Desk]:
     settings = project.settings
     store = LedgerStore(_ledger_folder(project), push=settings.ledger_remote)
     prefix = f"{settings.registry}/{settings.repository}"
+    key = signer_of(project, Purpose.PROMOTE)  # first: it makes the project's key, which the trust below reads
     verifier = trust_of(project).verifier(Purpose.PROMOTE)
-    signer = CheckedSigner(signer_of(project, Purpose.PROMOTE), verifier)
-    with registry_client(project, settings.registry):
+    signer = CheckedSigner(key, verifier)
+    with ExitStack() as held:
         yield Desk(
             store=store,
             signer=signer,
@@ -57,12 +58,20 @@ def open_desk(project: Project, *, actor: str = "") -> Iterator[Desk]:
                 name: settings.channel_repositories.get(name, f"{prefix}/{name}")
                 for name in load_policy(project.root).channels
             },
-            registry=partial(registry_client, project),
+            registry=partial(_held_client, project, held),
             gate=partial(gate_of, project),
             summarize=partial(_summarize, project.root, signer, verifier),
             vouches=partial(_vouches, trust_of(project)),
             locks=project.work / "locks",
         )
+
+
+@contextmanager
+def _held_client(project: Project, held: ExitStack, address: str) -> Iterator[Registry]:
+    """A client; whoever reads the ledger alone (`imagekit history`) needs no port of a registry."""
+    held.enter_context(embedded_at(project, address))
+    with registry_client(project, address) as client:
+        yield client
 
 
 def _ledger_folder(project: Project) -> Path:

@@ -41,16 +41,22 @@ def reference_of(project: Project, image_name: str, version: str) -> Reference:
 @contextmanager
 def registry_client(project: Project, address: str) -> Iterator[Registry]:
     """A client for a registry; the embedded one is started when the address is its own and nothing answers there."""
-    from contextlib import ExitStack
-
-    from imagekit.registry.address import is_loopback
     from imagekit.registry.client import Registry
 
-    host = address.rpartition(":")[0]
-    with ExitStack() as stack:
-        if address == project.settings.registry and is_loopback(host):
-            stack.enter_context(embedded_registry(project.work, address))
-        yield stack.enter_context(Registry(address))
+    with embedded_at(project, address), Registry(address) as client:
+        yield client
+
+
+@contextmanager
+def embedded_at(project: Project, address: str) -> Iterator[None]:
+    """The project's embedded registry running for the block, when the address is its; any other is let be."""
+    from contextlib import nullcontext
+
+    from imagekit.registry.address import is_loopback
+
+    ours = address == project.settings.registry and is_loopback(address.rpartition(":")[0])
+    with embedded_registry(project.work, address) if ours else nullcontext():
+        yield
 
 
 def statements(

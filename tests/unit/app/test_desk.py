@@ -1,0 +1,53 @@
+"""The desk opens what is used: the ledger is read without any registry (W35)."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from imagekit.app.desk import open_desk
+from imagekit.config.load import Project, load_project
+from imagekit.config.model import Settings
+from imagekit.services.registry import PortTakenError
+from tests.support.project import make_project
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    return load_project(make_project(tmp_path / "project"))
+
+
+def test_history_needs_no_port(project: Project) -> None:
+    """Another checkout held the embedded registry's port, and `imagekit history` was refused."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        project = replace(project, settings=Settings(registry=address))
+        with open_desk(project) as desk:
+            assert desk.chain().records == ()
+            with pytest.raises(PortTakenError), desk.registry(address):
+                pass
+
+
+def test_the_registry_is_leased_once_for_all_questions(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each question opens a client; the server they share lives from the first of them to the desk's end."""
+    seen: list[str] = []
+
+    class Lease:
+        def __enter__(self) -> None:
+            seen.append("start")
+
+        def __exit__(self, *_: object) -> None:
+            seen.append("end")
+
+    monkeypatch.setattr("imagekit.app.release.embedded_registry", lambda *_: Lease())
+    project = replace(project, settings=Settings(registry="127.0.0.1:1"))
+    with open_desk(project) as desk:
+        assert seen == []
+        for _ in range(2):
+            with desk.registry("127.0.0.1:1"):
+                assert seen.count("start") > seen.count("end")
+        assert seen.count("start") > seen.count("end")
+    assert seen.count("start") == seen.count("end")
