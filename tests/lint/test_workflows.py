@@ -66,9 +66,7 @@ def test_a_pull_request_pushes_and_signs_nothing() -> None:
 @pytest.mark.parametrize("path", [*WORKFLOWS, ACTION], ids=lambda path: path.name)
 def test_no_input_chooses_the_code_that_runs(path: Path) -> None:
     """D30: under the identity of a reusable workflow its own code runs, at its own commit, whoever calls it."""
-    steps = [
-        step for job in yaml.safe_load(path.read_text()).get("jobs", {}).values() for step in job.get("steps", [])
-    ]
+    steps = [step for job in yaml.safe_load(path.read_text()).get("jobs", {}).values() for step in job.get("steps", [])]
     chosen = [step.get("with") or {} for step in steps if step.get("uses", "").startswith("actions/checkout@")]
     named = [str(each.get(key)) for each in chosen for key in ("repository", "ref") if key in each]
     assert set(named) <= {"${{ job.workflow_repository }}", "${{ job.workflow_sha }}"}
@@ -82,7 +80,13 @@ def test_a_job_that_is_not_told_where_it_comes_from_checks_out_nothing() -> None
     for name in ("publish.yml", "build.yml"):
         for job in jobs(ROOT / ".github/workflows" / name).values():
             first = job["steps"][0]
-            for told, code in (("o/r@" + "a" * 40, 0), ("@", 1), ("o/r@main", 1), ("o/r@", 1), ("o/r/x@" + "a" * 40, 1)):
+            for told, code in (
+                ("o/r@" + "a" * 40, 0),
+                ("@", 1),
+                ("o/r@main", 1),
+                ("o/r@", 1),
+                ("o/r/x@" + "a" * 40, 1),
+            ):
                 done = run(["bash", "-c", first["run"]], timeout=10, env={"WORKFLOW": told}, ok=(0, 1))
                 assert done.returncode == code, told
 
