@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,8 +57,9 @@ def command(ctx: click.Context, reference: str, key: Path | None, evidence_only:
         asked = [_collected(found, partial(_items, client, target.repository, app.project, store)) for store in stores]
     if found.digest is not None:
         # With --key one key decides what counts *for* the image. Against it everybody speaks whom the project trusts.
-        told = [denial_of(Evidence(digest=found.digest, image="", items=items)) for items in asked]
-        found = found.denied(next(filter(None, told), ""))
+        found = found.denied(
+            denial_of(Evidence(digest=found.digest, image="", items=tuple(chain.from_iterable(asked))))
+        )
     items = _about(found, asked[0])
     if as_json:
         _print_json(found, items)

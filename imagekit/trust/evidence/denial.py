@@ -39,7 +39,7 @@ class Denial:
     def told(self) -> str:
         """In one sentence."""
         if self.flaw:
-            return f"denied by a trusted key, in a form that cannot be read: {self.flaw}"[:400]
+            return f"denied, in a form that cannot be read: {self.flaw}"[:400]
         return f"yanked by {self.person[:200]}: {self.reason[:300]}"
 
 

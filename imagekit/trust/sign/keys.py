@@ -120,18 +120,38 @@ def read_public(public_key: Path) -> bytes:
 
 
 def _read_secret(path: Path) -> bytes:
-    """A small file that only its owner may read; raises `KeyFileError` when others may, too."""
+    """A small file that only its owner may read; raises `KeyFileError` when others may, or could have put it there."""
     try:
         with path.open("rb") as stream:
-            mode = stat.S_IMODE(os.fstat(stream.fileno()).st_mode)
-            if mode & 0o077:
+            found = os.fstat(stream.fileno())
+            if stat.S_IMODE(found.st_mode) & 0o077:
                 raise KeyFileError(
-                    f"{path} may be read by others (mode {mode:04o})",
+                    f"{path} may be read by others (mode {stat.S_IMODE(found.st_mode):04o})",
                     hint=f"`chmod 600 {path}`; and take a new key when others may have read it.",
                 )
+            _demand_own(path, found)
+            folder = path.resolve().parent
+            _demand_own(folder, folder.stat())
             return stream.read(_LARGEST)
     except OSError as error:
         raise KeyFileError(f"cannot read {path}: {error.strerror}") from None
+
+
+def _demand_own(path: Path, found: os.stat_result) -> None:
+    """Whoever owns a key's file or folder, or may write to the folder, chooses the key that signs here."""
+    # Under sudo, as in the workflows, the project belongs to whom sudo was called by.
+    ours = {0, os.geteuid(), *([int(os.environ.get("SUDO_UID", "0"))] if os.geteuid() == 0 else [])}
+    if found.st_uid not in ours:
+        raise KeyFileError(
+            f"{path} belongs to another user (uid {found.st_uid})",
+            hint=f"`chown {os.geteuid()} {path}`, when it is yours.",
+        )
+    mode = stat.S_IMODE(found.st_mode)
+    if stat.S_ISDIR(found.st_mode) and mode & 0o022:
+        raise KeyFileError(
+            f"{path} may be written by others (mode {mode:04o}), who could replace the key in it",
+            hint=f"`chmod go-w {path}`.",
+        )
 
 
 def _write_once(path: Path, data: bytes, mode: int) -> None:

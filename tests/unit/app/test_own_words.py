@@ -16,11 +16,13 @@ from imagekit.app.trusted import keys_of, trust_of
 from imagekit.base.errors import RefusedError
 from imagekit.config.load import Project, load_project
 from imagekit.config.model import Settings
-from imagekit.oci.reference import Reference
+from imagekit.oci.reference import Digest, Reference
 from imagekit.release.channel.promote import promote
 from imagekit.release.channel.rollback import rollback
 from imagekit.release.channel.yank import yank
 from imagekit.release.ledger.chain import read_chain
+from imagekit.trust.evidence.statement import Statement, signature_statement
+from imagekit.trust.sign.checked import CheckedSigner
 from imagekit.trust.sign.interface import SignatureError
 from imagekit.trust.sign.keys import KeyStore
 from imagekit.trust.sign.trustedit import write_trust
@@ -95,7 +97,7 @@ def _hand(house: House) -> Hand:
 
 DECISIONS = {"promote": _promote, "yank": _yank, "approve": _approve, "waive": _waive}
 NOW = datetime.now(UTC).replace(microsecond=0)
-KEYS = {
+KEYS: dict[str, tuple[dict[str, object], str]] = {
     "not trusted": ({"pem": trusted("eve", Purpose.BUILD).pem}, "a key that is not trusted"),
     "expired": ({"not_after": NOW - DAY}, "after key own expired"),
     "not yet valid": ({"not_before": NOW + DAY}, "before key own is valid"),
@@ -109,7 +111,8 @@ KEYS = {
 def test_a_key_whose_word_does_not_count_changes_nothing(house: House, decision: str, state: str) -> None:
     """D35, D33: yank said `denied` and nobody honoured it; promote left a ledger that no command could read."""
     fields, says = KEYS[state]
-    house.trust(**{"purposes": tuple(Purpose), "person": ADA, **fields})
+    everything: dict[str, object] = {"purposes": tuple(Purpose), "person": ADA}
+    house.trust(**everything | fields)
     before = house.state()
     with pytest.raises(RefusedError, match=says):
         DECISIONS[decision](house)
@@ -174,20 +177,16 @@ def test_a_denial_file_that_is_none_is_not_attached_in_the_name_of_a_yank(house:
 
 def test_what_is_signed_must_read_back_as_what_was_said(house: House) -> None:
     """D33, variant: a signer that signs something else, such as another cosign first in PATH."""
-    from imagekit.trust.evidence.statement import signature_statement
-    from imagekit.trust.sign.checked import CheckedSigner
-
     house.trust()
     own = KeyStore(house.project.work / "keys").open()
-    digest = house.reference.digest
-    assert digest is not None
+    image = Digest.of(b"image")
 
     class Liar:
         label = "liar"
 
-        def sign(self, statement: object) -> bytes:
-            return own.sign(signature_statement(digest, {"said": "something else"}))
+        def sign(self, statement: Statement) -> bytes:
+            return own.sign(signature_statement(image, {"said": "something else"}))
 
     signer = CheckedSigner(Liar(), trust_of(house.project).verifier(Purpose.BUILD))
     with pytest.raises(SignatureError, match="reads back as something else"):
-        signer.sign(signature_statement(digest))
+        signer.sign(signature_statement(image))

@@ -31,6 +31,9 @@ from imagekit.release.channel.promote import promote
 from imagekit.release.channel.yank import yank
 from imagekit.scenarios.options import ScenarioOptions
 from imagekit.trust.evidence.decisions import YANK_TYPE, yank_statement
+from imagekit.trust.sign.keys import KeyStore
+from imagekit.trust.sign.trustedit import write_trust
+from imagekit.trust.sign.trustfile import Purpose, TrustedKey, TrustFile
 from tests.support.images import write_image
 from tests.support.project import git, make_project
 from tests.support.registry import RegistrySimulator, simulated_registry
@@ -206,6 +209,35 @@ def test_verify_and_gate_say_so_and_end_with_1(released: Withdrawn) -> None:
         done = released.run(*arguments)
         assert done.returncode == 1, done.stdout + done.stderr
         assert re.search(f"unsatisfied +yank +{TOLD}", done.stdout), done.stdout
+
+
+@pytest.mark.parametrize("state", [_as_it_is, _lost_by_the_registry])
+def test_verify_by_one_key_refuses_what_others_deny(released: Withdrawn, tmp_path: Path, state: Act) -> None:
+    """D34: `verify --key BUILD.pub` said yes to a digest that the promoter had yanked."""
+    root = released.project.root
+    pem = KeyStore(tmp_path / "promoter", environ={})
+    pem.ensure()
+    keys = [
+        TrustedKey(id="build", pem=keys_of(released.project).public_path.read_text(), purposes=(Purpose.BUILD,)),
+        TrustedKey(id="promoter", pem=pem.public_path.read_text(), purposes=(Purpose.PROMOTE,)),
+    ]
+    write_trust(root, TrustFile(version=1, keys=tuple(keys)))
+    build = str(keys_of(released.project).public_path)
+    good = released.run("verify", str(released.reference), "--key", build)
+    assert good.returncode == 0, good.stdout + good.stderr
+    digest = released.reference.digest
+    assert digest is not None
+    said = yank_statement(digest, person="Bob", reason="CVE-2026-1").stamped(datetime.now(UTC))
+    bundle = pem.open().sign(said)
+    (root / "yanks").mkdir()
+    (root / "yanks" / f"{digest.hex}.json").write_bytes(bundle)
+    with released.world.client() as client:
+        subject = client.manifest(REPOSITORY, digest).descriptor
+        attach_bundle(client, REPOSITORY, subject, bundle, predicate_type=said.predicate_type)
+    state(released)
+    done = released.run("verify", str(released.reference), "--key", build)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert re.search(f"unsatisfied +yank +{TOLD}", done.stdout), done.stdout
 
 
 @pytest.mark.parametrize("use", [USES[name] for name in ("disk REF", "conformance REF", "gate", "promote")])

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,10 +19,14 @@ from imagekit.registry.transfer import copy_image, push_image
 from imagekit.trust.evidence.decisions import yank_statement
 from imagekit.trust.evidence.statement import Statement, signature_statement
 from imagekit.trust.evidence.testresult import result_statement
+from imagekit.trust.gate.collect import decide
+from imagekit.trust.gate.policy import Policy, Provenance, Requirements
 from imagekit.trust.proof import read_proof
+from imagekit.trust.sign.trustfile import Purpose
 from imagekit.trust.verify import Verification, verify_content, verify_image
 from tests.support.images import BOOT, LayoutImage, check, evidence_of, signer, suite, verifier, write_image
 from tests.support.registry import RegistrySimulator, simulated_registry
+from tests.support.release import provenance, sealed, trust, trusted
 
 pytestmark = pytest.mark.attack
 
@@ -230,3 +236,116 @@ def test_copy_to_another_registry(image: LayoutImage, client: Registry, referrer
         copied = copy_image(source, image.digest, mirror, client, other, attached=attached)
         assert verify_image(copied.reference, other, verifier()).passed
         assert there.tags.get("mirror/node", {}).keys() <= {fallback_tag(image.digest)}
+
+
+def entitle(client: Registry, digest: Digest, *statements: Statement, by: str = "ours") -> None:
+    """Attach these statements to what is there."""
+    subject = client.manifest(REPOSITORY, digest).descriptor
+    for statement in statements:
+        bundle = signer(by).sign(statement)
+        attach_bundle(client, REPOSITORY, subject, bundle, predicate_type=statement.predicate_type)
+
+
+def test_an_index_counts_only_with_evidence_of_each_image(image: LayoutImage, client: Registry, tmp_path: Path) -> None:
+    """Weak point without a row: untested images in a signed index passed."""
+    other = write_image(tmp_path / "other", (b"arm",))
+    for each in (image, other):
+        put(client, each)
+    index = index_of(client, *(client.manifest(REPOSITORY, each.digest).descriptor for each in (image, other)))
+    reference = Reference(client.address, REPOSITORY, None, index.digest)
+    entitle(client, index.digest, *evidence_of(index.digest), signature_statement(index.digest))
+    entitle(client, image.digest, *whole(image))
+    found = verify_image(reference, client, verifier())
+    assert unsatisfied(found) == [f"{other.digest.short}/{name}" for name in ("signature", "tests", "sbom")]
+    entitle(client, other.digest, *whole(other))
+    assert verify_image(reference, client, verifier()).passed
+    entitle(client, other.digest, yank_statement(other.digest, person="Ada", reason="leaks"))
+    assert unsatisfied(verify_image(reference, client, verifier())) == [f"{other.digest.short}/yank"]
+
+
+def test_images_of_a_nested_index_need_evidence_too(image: LayoutImage, client: Registry) -> None:
+    """The same, variant: an index in the index."""
+    put(client, image)
+    inner = index_of(client, client.manifest(REPOSITORY, image.digest).descriptor)
+    outer = index_of(client, inner.descriptor)
+    entitle(client, outer.digest, *evidence_of(outer.digest), signature_statement(outer.digest))
+    found = verify_image(Reference(client.address, REPOSITORY, None, outer.digest), client, verifier())
+    assert unsatisfied(found) == [f"{image.digest.short}/{name}" for name in ("signature", "tests", "sbom")]
+
+
+def test_an_index_of_too_many_images_is_refused(image: LayoutImage, client: Registry, tmp_path: Path) -> None:
+    """The same, variant: each image costs reads, so their number is bounded."""
+    images = [write_image(tmp_path / str(n), (f"{n}".encode(),)) for n in range(17)]
+    for each in images:
+        put(client, each)
+    index = index_of(client, *(client.manifest(REPOSITORY, each.digest).descriptor for each in images))
+    found = verify_image(Reference(client.address, REPOSITORY, None, index.digest), client, verifier())
+    assert "an index of more than 16 images" in {item.name: item.reason for item in found.unsatisfied}["images"]
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        lambda said: said.replace(b'"predicate":{', b'"predicate":["x",{').replace(
+            b'},"predicateType"', b'}],"predicateType"'
+        ),
+        lambda said: said.replace(b"yank:v1", b"yank:v9"),
+        lambda said: said[:-1],
+    ],
+    ids=["predicate of another shape", "later version", "cut off"],
+)
+def test_a_denial_that_is_not_in_order_closes_verify_as_it_closes_the_gate(
+    image: LayoutImage, client: Registry, odd: Callable[[bytes], bytes]
+) -> None:
+    """D11: the gate's table of them is in gate/test_attacks.py; the function is the same."""
+    reference = put(client, image, *whole(image))
+    subject = client.manifest(REPOSITORY, image.digest).descriptor
+    said = odd(yank_statement(image.digest, person="Ada", reason="x").to_bytes())
+    attach_bundle(client, REPOSITORY, subject, sealed("eve", said), predicate_type="x")
+    assert verify_image(reference, client, verifier()).passed, "a stranger closes nothing"
+    attach_bundle(client, REPOSITORY, subject, sealed("ours", said), predicate_type="x")
+    found = verify_image(reference, client, verifier())
+    assert unsatisfied(found) == ["yank"]
+    assert "in a form that cannot be read" in found.unsatisfied[0].reason
+
+
+def test_evidence_of_another_image_is_refused(image: LayoutImage, client: Registry) -> None:
+    """D3: copied with its digest into this repository, whose name is another."""
+    reference = put(client, image, *whole(image), provenance(image.digest, image="rocky9-k0s-node"))
+    found = verify_image(reference, client, verifier())
+    assert unsatisfied(found) == ["identity"]
+    assert "is about image rocky9-k0s-node, not node" in found.unsatisfied[0].reason
+
+
+@pytest.mark.parametrize(
+    "predicate",
+    [
+        {"result": "FAILED"},
+        {"result": "PASSED"},
+        {"result": "PASSED", "checks": []},
+        {"result": "PASSED", "checks": "all"},
+        {"result": "PASSED", "checks": [{"id": "a", "outcome": "passed", "required": False}]},
+        {"result": "FAILED", "checks": [{"id": "a", "outcome": "passed"}]},
+        {"result": "PASSED", "checks": [{"id": "a", "outcome": "passed"}, {"id": "a", "outcome": "failed"}]},
+        {"result": "PASSED", "checks": [{"id": "a", "outcome": "passed"}, 7]},
+        {"result": "PASSED", "checks": [{"id": "a", "outcome": "passed"}], "failedTests": ["b"]},
+        {"result": "PASSED", "checks": [{"id": "a", "outcome": "passed"}], "scenarios": {"install": "passed"}},
+        {"result": ["PASSED"], "checks": [{"id": "a", "outcome": "passed"}]},
+        {},
+    ],
+)
+def test_gate_and_verify_judge_a_second_result_alike(
+    image: LayoutImage, client: Registry, predicate: dict[str, Any]
+) -> None:
+    """D12: one function reads a result; what one of the two refused both refuse."""
+    put(client, image, *whole(image))
+    bad = replace(evidence_of(image.digest)[0], predicate=predicate)
+    reference = put(client, image, bad)
+    assert unsatisfied(verify_image(reference, client, verifier())) == ["tests"]
+    relaxed = Requirements(sbom=(), provenance=Provenance(required=False), embedded=True)
+    rules = Policy(version=1, publish=relaxed, channels={"dev": relaxed})
+    store = trust([trusted("ours", Purpose.BUILD)])
+    suites = {"node": "5u17e"}
+    decision = decide(client, reference, "dev", rules, store, suites=suites)
+    assert {item.name.partition("/")[0] for item in decision.unsatisfied} - {"identity"} <= {"tests", "check"}
+    assert {item.name.partition("/")[0] for item in decision.unsatisfied} - {"identity"}

@@ -751,7 +751,7 @@ def looks_like_a_denial(name: str, change: Callable[[bytes, Scene], bytes]) -> N
         scene.add("yank", "promoter", yank(scene))
         scene.resign["yank"] = lambda said: change(said, scene)
 
-    attack(f"denial {name}", "yank", "denied by a trusted key, in a form that cannot be read|yanked by Bob")(act)
+    attack(f"denial {name}", "yank", "denied, in a form that cannot be read|yanked by Bob")(act)
 
 
 looks_like_a_denial(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import stat
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -127,3 +128,40 @@ def test_unencrypted_key_is_refused() -> None:
     )
     with pytest.raises(KeyFileError, match="no encrypted private key"):
         decrypted_key(pem, b"pass", "k")
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize("opened", [0o770, 0o702, 0o777])
+def test_a_folder_that_others_may_write_to_is_refused(tmp_path: Path, opened: int) -> None:
+    """Weak point without a row: whoever may write to the folder chooses the key that signs."""
+    store = KeyStore(tmp_path / "keys", environ={})
+    store.signer()
+    store.folder.chmod(opened)
+    with pytest.raises(KeyFileError, match="may be written by others"):
+        store.signer()
+    (tmp_path / "link").symlink_to(store.folder)
+    with pytest.raises(KeyFileError, match="may be written by others"):
+        KeyStore(tmp_path / "link", environ={}).signer()
+    store.folder.chmod(0o755)
+    assert store.signer()
+
+
+@pytest.mark.attack
+def test_a_key_of_another_user_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Weak point without a row; under sudo the files of whom sudo was called by are one's own."""
+    store = KeyStore(tmp_path / "keys", environ={})
+    store.signer()
+    owner = store.private_path.stat().st_uid
+    if owner == 0:
+        owner = 1234
+        for path in (store.folder, *store.folder.iterdir()):
+            os.chown(path, owner, -1)
+    monkeypatch.delenv("SUDO_UID", raising=False)
+    monkeypatch.setattr(os, "geteuid", lambda: owner + 1)
+    with pytest.raises(KeyFileError, match=f"belongs to another user .uid {owner}"):
+        store.signer()
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    with pytest.raises(KeyFileError, match="belongs to another user"):
+        store.signer()
+    monkeypatch.setenv("SUDO_UID", str(owner))
+    assert store.signer()
