@@ -21,6 +21,7 @@ from imagekit.oci.reference import Digest, Reference
 from imagekit.plan.resolve import make_plan
 
 if TYPE_CHECKING:
+    from imagekit.registry.client import Registry
     from imagekit.trust.sign.interface import Verifier
 
 
@@ -101,24 +102,31 @@ def _write_ova(disk: InstalledDisk, source: DiskSource, fresh: Path) -> None:
     )
 
 
-def _pulled(project: Project, reference: Reference, verifier: Verifier | None) -> DiskSource:
+def demand_verified(project: Project, client: Registry, reference: Reference, verifier: Verifier) -> Digest:
+    """The digest that a reference names now, proven by signature and not withdrawn; blobs are left unread."""
     from imagekit.registry.errors import VerificationError
-    from imagekit.registry.pull import pull_image
     from imagekit.trust.verify import verify_image
 
+    with step(f"Verifying {reference}"):
+        fixed = reference.at(demand_not_yanked(project, client, reference))
+        found = verify_image(fixed, client, verifier, content=False)
+    if not found.passed or found.digest is None:
+        reasons = "; ".join(f"{item.name}: {item.reason}" for item in found.unsatisfied)
+        raise VerificationError(f"{reference} does not verify, so no disk is made of it: {reasons}")
+    return found.digest
+
+
+def _pulled(project: Project, reference: Reference, verifier: Verifier | None) -> DiskSource:
+    from imagekit.registry.pull import pull_image
+
     with registry_client(project, reference.registry) as client:
-        with step(f"Verifying {reference}"):
-            fixed = reference.at(demand_not_yanked(project, client, reference))
-            found = verify_image(fixed, client, verifier or trust_of(project).verifier(), content=False)
-        if not found.passed or found.digest is None:
-            reasons = "; ".join(f"{item.name}: {item.reason}" for item in found.unsatisfied)
-            raise VerificationError(f"{reference} does not verify, so no disk is made of it: {reasons}")
-        layout = project.work / "pulled" / found.digest.hex
-        pull_image(client, reference.repository, found.digest, layout)
+        digest = demand_verified(project, client, reference, verifier or trust_of(project).verifier())
+        layout = project.work / "pulled" / digest.hex
+        pull_image(client, reference.repository, digest, layout)
     return DiskSource(
         name=reference.repository.rpartition("/")[2],
-        version=reference.tag or found.digest.short,
+        version=reference.tag or digest.short,
         layout=layout,
-        manifest=found.digest,
-        published=reference.at(found.digest),
+        manifest=digest,
+        published=reference.at(digest),
     )

@@ -11,6 +11,7 @@ import click
 from imagekit.cli.app import App
 
 if TYPE_CHECKING:
+    from imagekit.artifact.formats import DiskFormat
     from imagekit.trust.sign.interface import Verifier
 
 _FORMATS = ("iso", "raw", "qcow2", "vmdk", "ova")
@@ -54,6 +55,7 @@ def _verifier(key: Path | None) -> Verifier | None:
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
     help="Public key (PEM) for a REF.  [default: trust.yaml, else the project's own]",
 )
+@click.option("--pull", is_flag=True, help="Take the disk that was pushed beside REF, when its signature is good.")
 @click.option("--push", is_flag=True, help="Push the file as an OCI artifact that refers to the image.")
 @click.pass_obj
 def command(
@@ -64,6 +66,7 @@ def command(
     size: int | None,
     config: Path | None,
     key: Path | None,
+    pull: bool,
     push: bool,
 ) -> None:
     """Write IMAGE, or a published REF, as a disk.
@@ -79,6 +82,9 @@ def command(
         raise click.UsageError("an ISO has no --size")
     if config is not None and form != "iso":
         raise click.UsageError("--config is for an ISO; an installed node takes a cidata disk")
+    if pull:
+        _pull(app, image, DiskFormat(form), output, key, alone=not (size or config or push))
+        return
     source = source_of(app.project, image, verifier=_verifier(key))
     target = output or Path(f"{source.name}-{source.version}.{form}")
     click.echo(str(write_disk_file(app.project, source, DiskFormat(form), target, size=size, config=config)))
@@ -86,3 +92,15 @@ def command(
         from imagekit.app.diskpush import push_disk
 
         click.echo(str(push_disk(app.project, source, DiskFormat(form), target)))
+
+
+def _pull(app: App, image: str, form: DiskFormat, output: Path | None, key: Path | None, *, alone: bool) -> None:
+    from imagekit.app.diskpull import pull_disk
+    from imagekit.oci.reference import Reference
+
+    if "/" not in image or not alone:
+        raise click.UsageError("--pull takes a REF, and a disk as it was pushed: without --size, --config and --push")
+    reference = Reference.parse(image)
+    version = reference.tag or (reference.digest.short if reference.digest else "latest")
+    target = output or Path(f"{reference.repository.rpartition('/')[2]}-{version}.{form}")
+    click.echo(str(pull_disk(app.project, reference, form, target, verifier=_verifier(key))))

@@ -23,17 +23,17 @@ from imagekit.trust.evidence.statement import SIGNATURE_TYPE, signature_statemen
 from imagekit.trust.proof import read_proof
 from imagekit.trust.sign.interface import Signer, Verifier
 
-ARTIFACT_TYPE = "application/vnd.imagekit.artifact.v1"
+ARTIFACT_TYPE = "application/vnd.imagekit.disk.v1"
 TITLE = "org.opencontainers.image.title"  # the name that oras gives the file
-IMAGE = "dev.imagekit.artifact.image"
-FORMAT = "dev.imagekit.artifact.format"
-SHA256 = "dev.imagekit.artifact.sha256"
+IMAGE = "dev.imagekit.disk.image"
+FORMAT = "dev.imagekit.disk.format"
+SHA256 = "dev.imagekit.disk.sha256"
 MEDIA_TYPES = {
-    "raw": "application/vnd.imagekit.artifact.raw+zstd",
-    "qcow2": "application/vnd.imagekit.artifact.qcow2",
-    "vmdk": "application/vnd.imagekit.artifact.vmdk",
-    "ova": "application/vnd.imagekit.artifact.ova",
-    "iso": "application/vnd.imagekit.artifact.iso",
+    "raw": "application/vnd.imagekit.disk.raw+zstd",
+    "qcow2": "application/vnd.imagekit.disk.qcow2",
+    "vmdk": "application/vnd.imagekit.disk.vmdk",
+    "ova": "application/vnd.imagekit.disk.ova",
+    "iso": "application/vnd.imagekit.disk.iso",
 }
 
 _MANIFEST = 64 << 10

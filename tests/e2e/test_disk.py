@@ -49,7 +49,7 @@ def test_a_pushed_disk_is_found_beside_its_image(clone: Clone, published: Refere
     with embedded_registry(clone.work, clone.registry), Registry(clone.registry) as client:
         listed = list_referrers(client, published.repository, published.digest)
         disks = [client.manifest(published.repository, entry.digest) for entry in listed]
-    (found,) = [one for one in disks if one.blobs[-1].media_type == f"application/vnd.imagekit.artifact.{form}"]
+    (found,) = [one for one in disks if one.blobs[-1].media_type == f"application/vnd.imagekit.disk.{form}"]
     assert found.annotations[IMAGE_ANNOTATION] == str(published.digest)
     assert found.blobs[-1].digest == Digest(f"sha256:{digest}")
     verified = clone.imagekit("verify", str(published))

@@ -27,7 +27,7 @@ NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 class Office:
     """Everything around a desk; `closed` names requirements that the gate finds unsatisfied.
 
-    `unsigned` are digests that nobody vouches for.
+    `unsigned` are digests that nobody vouches for, `foreign` those of another image.
     """
 
     root: Path
@@ -36,6 +36,7 @@ class Office:
     asked: list[tuple[str, str]] = field(default_factory=list)
     summaries: list[tuple[str, str]] = field(default_factory=list)
     unsigned: set[Digest] = field(default_factory=set)
+    foreign: set[Digest] = field(default_factory=set)
     minutes: int = 0
 
     def desk(self, *, push: str = "") -> Desk:
@@ -73,13 +74,14 @@ class Office:
     def _gate(self, client: Registry, reference: Reference, channel: str) -> Decision:
         self.asked.append((reference.repository, channel))
         closed = {**self.closed, **({"signature": "nobody vouches"} if reference.digest in self.unsigned else {})}
+        closed |= {"identity": "of another image"} if reference.digest in self.foreign else {}
         findings = [
             Finding(
                 name=name,
                 status=Status.UNSATISFIED if name in closed else Status.SATISFIED,
                 reason=closed.get(name, "good"),
             )
-            for name in ("yank", "signature", "tests", "soak")
+            for name in ("yank", "signature", "identity", "tests", "soak")
         ]
         return Decision(
             reference=str(reference),

@@ -61,9 +61,10 @@ class Desk:
         return chain
 
     def vouched(self, client: Registry, target: Reference) -> bool:
-        """Whether a trusted key signed a digest, as the gate of the first channel sees it."""
+        """Whether a trusted key signed a digest as this image, as the gate of the first channel sees it."""
         findings = self.gate(client, target, next(iter(self.repositories))).findings
-        return any(item.name == "signature" and item.status is Status.SATISFIED for item in findings)
+        asked = {item.name: item.status for item in findings if item.name in ("signature", "identity")}
+        return "signature" in asked and all(status is Status.SATISFIED for status in asked.values())
 
     def channel(self, name: str) -> ChannelFile:
         """A channel's file as it is committed; an empty one when there is none yet."""

@@ -151,6 +151,15 @@ def test_an_emptied_list_makes_nothing_removable(office: Office, publish: Publis
     assert "not known to be ours" in fates["v5"].why
 
 
+def test_images_of_another_name_push_none_out(office: Office, publish: Publish) -> None:
+    """D36 with D3, variant: a pusher copies newer images of another name, with their evidence, into the repository."""
+    good, *others = (publish(f"v{number}") for number in range(1, 5))
+    office.foreign = set(others)
+    fates = apply(office, last=2)
+    assert there(office, good)
+    assert all(fate.keep for fate in fates.values())
+
+
 def test_a_tag_that_cannot_be_read_stops_nothing_and_stays(office: Office, publish: Publish) -> None:
     """D36, variant: malformed manifests, an image without a date, a stranger's image and an index under tags."""
     old, newest = publish("v1"), publish("v2")
