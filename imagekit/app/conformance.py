@@ -90,7 +90,7 @@ def conformance(project: Project, subject: Subject, trips: Sequence[Trip]) -> Co
     found = record(project, subject, trips, run_id, folder)
     write_facts(found, folder / FACTS)
     return judge(
-        project.root / "tests" / "conformance", folder, f"{subject.name} {subject.digest}", trips, folder / FACTS
+        project.located("tests/conformance"), folder, f"{subject.name} {subject.digest}", trips, folder / FACTS
     )
 
 
@@ -118,7 +118,7 @@ def _walk(project: Project, subject: Subject, trip: Trip, run_id: str, folder: P
     """One trip; that of the installed road passes the live system, so its facts come with it."""
     place = Place(
         artifacts=_artifacts(project, subject),
-        harness=project.root / "vm-harness",
+        harness=project.harness,
         work=machines_folder(project.work),
         folder=folder,
         run_id=run_id,
@@ -138,7 +138,7 @@ def _walk(project: Project, subject: Subject, trip: Trip, run_id: str, folder: P
 
 
 def _artifacts(project: Project, subject: Subject) -> LiveArtifacts:
-    harness = project.root / "vm-harness"
+    harness = project.harness
     return live_artifacts(subject.layout, subject.digest, project.work / "disks", harness=harness)
 
 

@@ -45,8 +45,8 @@ class Subject:
 
     @property
     def harness(self) -> Path:
-        """The project's vm-harness folder."""
-        return self.project.root / "vm-harness"
+        """What its machines are started and checked with."""
+        return self.project.harness
 
     @property
     def shape(self) -> VmShape:

@@ -17,18 +17,17 @@ from typing import TypeVar
 
 from imagekit import __version__
 from imagekit.app.interface import RoadResult
+from imagekit.base.tree import folder_hash
 from imagekit.checks.scenario import ScenarioResult
 from imagekit.checks.suitehash import suite_hash
 from imagekit.config.load import Project
 from imagekit.machine.interface import Road
 from imagekit.oci.reference import Digest
 from imagekit.plan.model import inputs_id
-from imagekit.plan.tree import folder_hash
 from imagekit.report.result import write_whole
 from imagekit.scenarios.model import Scenario
 from imagekit.scenarios.options import ScenarioOptions
 
-HARNESS = Path("vm-harness")
 _FORMAT = 1
 _OWN = ("machine", "checks", "scenarios", "artifact")  # the packages that decide how a machine is made and judged
 
@@ -69,12 +68,12 @@ def harness_version() -> str:
 
 def dependencies(project: Project, image_name: str, digest: Digest) -> dict[str, str]:
     """All that a result of any road depends on: digest, checks, harness, machine, cloud-config."""
-    image = project.image(image_name)
+    image, harness = project.image(image_name), project.harness
     seeds = [sha256((project.root / path).read_bytes()).hexdigest() for path in image.cloud_config]
     return {
         "digest": str(digest),
-        "suites": suite_hash(image.layers, project.root / HARNESS / "checks"),
-        "harness": folder_hash(project.root / HARNESS),
+        "suites": suite_hash(image.layers, harness / "checks"),
+        "harness": folder_hash(harness),
         "version": harness_version(),
         "machine": image.vm.model_dump_json(),
         "cloud-config": " ".join(seeds),

@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imagekit.app.kept import HARNESS
 from imagekit.base.errors import ConfigError
 from imagekit.checks.suitehash import suite_hash
 from imagekit.config.load import Project
@@ -100,7 +99,7 @@ def _usable(project: Project, purpose: Purpose) -> str | None:
 
 def current_suites(project: Project) -> dict[str, str]:
     """The hash of the checks as they stand now, for each image of the project."""
-    checks = project.root / HARNESS / "checks"
+    checks = project.harness / "checks"
     return {name: suite_hash(image.layers, checks) for name, image in project.images.items()}
 
 

@@ -47,7 +47,7 @@ def prove_present(project: Project, image_name: str, inventory: Inventory, *, ar
     count = 0
     for name in image.layers:
         layer = project.layers[name]
-        expected = list(_expected(layer, image.family, arch, project.root / "images" / name, inventory))
+        expected = list(_expected(layer, image.family, arch, project.located(f"images/{name}"), inventory))
         count += len(expected)
         absent += [Absence(name, kind, what) for kind, what, found in expected if not found]
     if absent:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from imagekit.config.engine import located
 from imagekit.plan.model import Plan, Stage, StageKind
 
 FINAL = "stamp"
@@ -107,7 +108,7 @@ def _output(destination: Path) -> str:
 
 
 def _target(graph: Graph, plan: Plan, stage: Stage) -> dict[str, Any]:
-    folder = graph.root / stage.context
+    folder = located(graph.root, stage.context)
     return {
         "context": str(graph.distros.get(stage.id, folder)),
         "dockerfile": str(folder / "Dockerfile"),
@@ -118,7 +119,7 @@ def _target(graph: Graph, plan: Plan, stage: Stage) -> dict[str, Any]:
 
 
 def _contexts(graph: Graph, plan: Plan, stage: Stage) -> Mapping[str, str]:
-    scripts = {"scripts": str(graph.root / "images/scripts")}
+    scripts = {"scripts": str(located(graph.root, "images/scripts"))}
     contexts = scripts if stage.kind in (StageKind.LAYER, StageKind.STAMP) else {}
     for need in stage.needs:
         below = plan.stage(need)

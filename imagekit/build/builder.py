@@ -20,6 +20,7 @@ from imagekit.base.strictjson import MANIFEST_FIELDS, read_object
 from imagekit.build import bake
 from imagekit.build.distro import distro_context
 from imagekit.build.progress import LayerProgress, Progress
+from imagekit.config.engine import located
 from imagekit.config.load import Project
 from imagekit.oci.reference import Digest
 from imagekit.plan.lock import require_buildable
@@ -161,7 +162,7 @@ def _result(graph: bake.Graph, plan: Plan, progress: Progress, partial: Path, fo
 
 def _bake(graph: bake.Graph, engine: Mapping[str, str], partials: Mapping[str, Path]) -> Progress:
     stages = {name: stage for name, (_, stage) in graph.stages().items()}
-    dockerfiles = {name: graph.root / stage.context / "Dockerfile" for name, stage in stages.items()}
+    dockerfiles = {name: located(graph.root, stage.context) / "Dockerfile" for name, stage in stages.items()}
     progress = Progress(
         {name: path.read_text(encoding="utf-8") for name, path in dockerfiles.items()},
         {name: stage.name for name, stage in stages.items()},

@@ -23,7 +23,7 @@ def distro_context(project: Project, plan: Plan) -> Path:
     if (folder / "rootfs.tar").exists():
         return folder
     folder.mkdir(parents=True, exist_ok=True)
-    source = project.root / stage.context
+    source = project.located(stage.context)
     with step(f"Base: {stage.args['DISTRO']} by mmdebstrap") as current:
         partial = folder / f".rootfs.{os.getpid()}.tar"
         try:

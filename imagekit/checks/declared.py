@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imagekit.checks.session import SESSION_VARIABLE, Session
+from imagekit.config.engine import located
 from imagekit.config.yamlfile import read_yaml
 
 if TYPE_CHECKING:
@@ -22,8 +23,8 @@ def session() -> Session:
 
 
 def layer_folder(name: str) -> Path:
-    """The folder of a layer below images/."""
-    return Path(session().images_root) / name
+    """The folder of a layer: the project's below images/, or imagekit's."""
+    return located(Path(session().images_root).parent, f"images/{name}")
 
 
 @cache

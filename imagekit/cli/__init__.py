@@ -14,6 +14,7 @@ from imagekit.cli.app import App
 # name -> one line of help. The module imagekit/cli/<name>.py holds the command of the same name; the lines stand here
 # so that `imagekit --help` imports none of them (a test holds them to the commands' own help).
 COMMANDS = {
+    "init": "Start a project in FOLDER: an image, a layer with its check, cloud-config, policy, CI.",
     "run": "Build, boot, test, sign and publish IMAGE, and show the report.",
     "plan": "Show what would be built, with the id of every layer.",
     "lock": "Write the digests that IMAGE, or every image, is built from into images.lock.",
@@ -39,9 +40,16 @@ COMMANDS = {
     "disk": "Write IMAGE, or a published REF, as a disk.",
     "services": "Start, stop or show the build engine, libvirt and registry.",
     "clean": "Remove what killed runs left behind; caches on request.",
-    "config": "Check the configuration; print its JSON Schemas.",
+    "layer": "Make a layer with its check.",
+    "check": "Make a check of a layer.",
+    "config": "Check and show the configuration; print its JSON Schemas.",
     "bench": "Measure the pipeline against its goals; print ratios of one run.",
 }
+
+
+def _here(name: str) -> bool:
+    """Whether a command is part of this installation: bench measures a checkout and is not in the wheel."""
+    return name != "bench" or (Path(__file__).parents[1] / "bench").is_dir()
 
 
 class LazyGroup(click.Group):
@@ -49,11 +57,11 @@ class LazyGroup(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Names in the order of the pipeline."""
-        return list(COMMANDS)
+        return [name for name in COMMANDS if _here(name)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import one command."""
-        if cmd_name not in COMMANDS:
+        if cmd_name not in COMMANDS or not _here(cmd_name):
             return None
         module = importlib.import_module(f"imagekit.cli.{cmd_name}")
         command: click.Command = module.command
@@ -62,7 +70,7 @@ class LazyGroup(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands from the table, importing nothing."""
         with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+            formatter.write_dl([(name, COMMANDS[name]) for name in self.list_commands(ctx)])
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

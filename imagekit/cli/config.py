@@ -9,7 +9,7 @@ from imagekit.cli.app import App
 
 @click.group("config")
 def command() -> None:
-    """Check the configuration; print its JSON Schemas."""
+    """Check and show the configuration; print its JSON Schemas."""
 
 
 @command.command("check")
@@ -26,6 +26,19 @@ def check(app: App) -> None:
     for name in app.project.images:
         make_plan(app.project, name)
     click.echo(f"good: {len(app.project.images)} images, {len(app.project.layers)} layers")
+
+
+@command.command("show")
+@click.option("--origin", is_flag=True, help="Every file, with whose it is; otherwise only the project's own.")
+@click.pass_obj
+def show(app: App, origin: bool) -> None:
+    """List what images are built and tested with beyond what the project declares, and which of it is the project's."""
+    from imagekit import __version__
+    from imagekit.config.engine import pieces
+
+    for piece in pieces(app.root, tuple(app.project.layers)):
+        if origin or piece.own:
+            click.echo(f"{'project' if piece.own else f'imagekit {__version__}':<16} {piece.name}")
 
 
 @command.command("schema")

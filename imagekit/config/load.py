@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from imagekit.base.errors import ConfigError
+from imagekit.config.engine import HARNESS, engine_root, located
 from imagekit.config.model import Firmware, ImagesFile, ImageSpec, LayerSpec, LockFile, Settings
 from imagekit.config.yamlfile import Key, YamlFile, parse_yaml, read_yaml
 
@@ -34,6 +35,15 @@ class Project:
     def work(self) -> Path:
         """The folder that holds everything imagekit makes."""
         return self.root / ".imagekit"
+
+    @property
+    def harness(self) -> Path:
+        """What machines are started and checked with."""
+        return located(self.root, HARNESS)
+
+    def located(self, relative: str) -> Path:
+        """The folder of this name, see `imagekit.config.engine.located`."""
+        return located(self.root, relative)
 
     def image(self, name: str) -> ImageSpec:
         """The image of that name; raise `ConfigError` with the known names."""
@@ -80,13 +90,14 @@ def parse_text(model: type[M], text: str, path: Path) -> M:
 
 
 def _load_layer(root: Path, name: str, named_at: str) -> LayerSpec:
-    folder = root / "images" / name
+    folder = located(root, f"images/{name}")
     path = folder / "layer.yaml"
     if not path.exists():
-        there = sorted(file.parent.name for file in (root / "images").glob("*/layer.yaml"))
+        bases = {root / "images", engine_root() / "images"}
+        there = sorted({file.parent.name for base in bases for file in base.glob("*/layer.yaml")})
         raise ConfigError(
-            f"{named_at}: layer {name!r} has no {path.relative_to(root)}",
-            hint=_suggest(name, there) or f"Layers here: {', '.join(there)}.",
+            f"{named_at}: layer {name!r} has no images/{name}/layer.yaml",
+            hint=_suggest(name, there) or f"Layers here and in imagekit: {', '.join(there)}.",
         )
     source = read_yaml(path)
     spec = _parse(LayerSpec, source)

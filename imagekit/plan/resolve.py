@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 from graphlib import CycleError, TopologicalSorter
 
 from imagekit.base.errors import ConfigError
-from imagekit.config.load import Project
+from imagekit.base.tree import folder_hash
+from imagekit.config.load import IMAGES_FILE, Project
 from imagekit.config.model import Arch, DistroBase, ImageBase, ImageInit, ImageSpec, StandinInit
 from imagekit.plan.lock import Locked, download_address
 from imagekit.plan.model import Plan, Source, Stage, StageKind, inputs_id
 from imagekit.plan.revision import read_source
-from imagekit.plan.tree import folder_hash
 
 SCRIPTS = "images/scripts"
 STAMP = "images/stamp"
@@ -87,7 +87,9 @@ def _source(project: Project, image: ImageSpec) -> Source:
         bottom.append(DISTRO)
     if isinstance(image.kairos_init, StandinInit):
         bottom.append(image.kairos_init.standin)
-    return read_source(project.root, bottom=bottom, everything=["images", "cloud-config"])
+    # What imagekit brings has no history here; it is in the ids by its content.
+    own = [path for path in bottom if (project.root / path).exists()] or [str(IMAGES_FILE)]
+    return read_source(project.root, bottom=own, everything=["images", "cloud-config"])
 
 
 def _bottom(project: Project, image: ImageSpec, arch: Arch) -> list[Stage]:
@@ -95,7 +97,7 @@ def _bottom(project: Project, image: ImageSpec, arch: Arch) -> list[Stage]:
     stages: list[Stage] = []
     common = {"recipe": RECIPE, "arch": arch.value}
     if isinstance(image.base, DistroBase):
-        inputs = {**common, "folder": folder_hash(project.root / DISTRO), "distro": image.base.distro}
+        inputs = {**common, "folder": folder_hash(project.located(DISTRO)), "distro": image.base.distro}
         stages.append(
             Stage(
                 name="distro",
@@ -109,7 +111,7 @@ def _bottom(project: Project, image: ImageSpec, arch: Arch) -> list[Stage]:
     if isinstance(image.kairos_init, StandinInit):
         folder = image.kairos_init.standin
         below = {stage.name: stage.id for stage in stages}
-        inputs = {**common, **below, "folder": folder_hash(project.root / folder)}
+        inputs = {**common, **below, "folder": folder_hash(project.located(folder))}
         stages.append(
             Stage(
                 name="kairos-init",
@@ -142,8 +144,8 @@ def _layer(of: _Layering, name: str, stages: list[Stage]) -> Stage:
     inputs = {
         "recipe": RECIPE,
         "arch": of.arch.value,
-        "folder": folder_hash(of.project.root / "images" / name),
-        "scripts": folder_hash(of.project.root / SCRIPTS),
+        "folder": folder_hash(of.project.located(f"images/{name}")),
+        "scripts": folder_hash(of.project.located(SCRIPTS)),
         **{f"arg {key}": value for key, value in args.items()},
         **{f"stage {stage.name}": stage.id for stage in needed},
     }
@@ -187,8 +189,8 @@ def _stamp(project: Project, image_name: str, source: Source, stages: list[Stage
         args["LOCK"] = inputs_id(locked.used)
     inputs = {
         "recipe": RECIPE,
-        "folder": folder_hash(project.root / STAMP),
-        "scripts": folder_hash(project.root / SCRIPTS),
+        "folder": folder_hash(project.located(STAMP)),
+        "scripts": folder_hash(project.located(SCRIPTS)),
         "revision": source.revision,
         "date": str(source.date),
         "epoch": str(source.epoch),

@@ -16,6 +16,9 @@ drop() {
     done
 }
 
+# Made here and not among files/: a link does not survive a wheel.
+mkdir -p /etc/default && ln -sf ../locale.conf /etc/default/locale
+
 systemctl -q set-default multi-user.target
 systemctl -q enable NetworkManager.service "$ssh" "$clock" imagekit-boot-good.service
 # Masked, not only disabled: two managers of one interface take turns at breaking it.

@@ -1,0 +1,25 @@
+"""imagekit check"""
+
+from __future__ import annotations
+
+import click
+
+from imagekit.cli.app import App
+
+
+@click.group("check")
+def command() -> None:
+    """Make a check of a layer."""
+
+
+@command.command("new")
+@click.argument("layer")
+@click.argument("name")
+@click.pass_obj
+def new(app: App, layer: str, name: str) -> None:
+    """Write a check NAME of LAYER, for you to fill in."""
+    from imagekit.app.starter import new_check
+
+    path = new_check(app.root, layer, name)
+    click.echo(path)
+    click.echo(f"\nNext: write what it asks in {path}; its docstring is the sentence that reports show.", err=True)

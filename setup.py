@@ -1,0 +1,42 @@
+"""The wheel carries imagekit's own data, which lies in folders of this repository, as imagekit/data."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from setuptools import setup
+from setuptools.command.build_py import build_py
+
+# What projects are built and tested with; imagekit/config/engine.py finds it there, or here in a checkout.
+DATA = (
+    "images/scripts",
+    "images/stamp",
+    "images/distro",
+    "images/kairos-init-standin",
+    "images/base",
+    "images/k0s",
+    "images/sssd",
+    "images/ca-trust",
+    "vm-harness",
+    "tests/conformance",
+    "docs/runbook",
+)
+# The demo authorities are this repository's own: whoever builds on the wheel puts theirs into images/ca-trust/files/.
+LEFT_OUT = shutil.ignore_patterns("__pycache__", "rootfs.tar", "page.py", "imagekit-demo-*.pem")
+
+
+class BuildWithData(build_py):
+    """build_py, and the data beside the code; an editable install finds it in the checkout."""
+
+    def run(self) -> None:
+        super().run()
+        if self.editable_mode:
+            return
+        target = Path(self.build_lib) / "imagekit" / "data"
+        shutil.rmtree(target, ignore_errors=True)
+        for name in DATA:
+            shutil.copytree(Path(__file__).parent / name, target / name, ignore=LEFT_OUT)
+
+
+setup(cmdclass={"build_py": BuildWithData})
