@@ -123,10 +123,10 @@ def _server(program: Path, folder: Path) -> Iterator[str]:
 
 
 def _answers(address: str) -> bool:
-    from imagekit.registry.wire import Patience
+    from imagekit.registry.timeouts import Timeouts
 
     try:
-        with Registry(address, patience=Patience(attempts=1, silence=2.0)) as client:
+        with Registry(address, timeouts=Timeouts(attempts=1, silence=2.0)) as client:
             client.ping()
     except ImagekitError:
         return False

@@ -1,42 +1,80 @@
-"""Reading the small answers of a registry: never more than they may have, never longer than one waits for them."""
+"""One answer of a registry: never longer than it may be, never waited for too long, shown without secrets."""
 
 from __future__ import annotations
 
-import http.client
+import re
+import ssl
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from urllib.parse import quote
+
+import urllib3
+from urllib3.exceptions import HTTPError
 
 from imagekit.registry.errors import RegistryError, TooLargeError, TransientError
-
-if TYPE_CHECKING:
-    from imagekit.registry.wire import Patience
+from imagekit.registry.timeouts import Timeouts
 
 CHUNK = 1 << 20
 _SMALL_LIMIT = 1 << 20
+# What follows these words in an error page is a secret, whosever it is.
+_SECRET = re.compile(r"(?i)\b(basic|bearer)([ :=]+|%20)[A-Za-z0-9+/=._~-]{6,}")
+_SHORTEST = 4  # a password of fewer characters would black out ordinary words
 
 
-def read_small(
-    answer: http.client.HTTPResponse, patience: Patience, *, limit: int = _SMALL_LIMIT, what: str = "an answer"
-) -> bytes:
-    """Read an answer of at most `limit` bytes, within the time for small answers; raises `TooLargeError`.
+class Answer:
+    """Status and headers of an answer, and its body, which can be read once."""
 
-    An answer that says to be longer is not read at all. `what` names it in errors.
-    """
-    _demand_small(answer.length or 0, limit, what)
-    ends, parts, size = time.monotonic() + patience.answer, [], 0
-    while chunk := answer.read1(CHUNK):
-        parts.append(chunk)
-        size += len(chunk)
-        _demand_small(size, limit, what)
-        if time.monotonic() > ends:
-            raise TransientError(f"the answer was not complete after {patience.answer:.0f} s")
-    if answer.length:
-        raise TransientError(f"the answer broke off, {answer.length} bytes before its end")
-    answer.read()  # lets the connection know that the answer is over
-    return b"".join(parts)
+    def __init__(self, response: urllib3.BaseHTTPResponse, timeouts: Timeouts, secrets: Iterable[str] = ()) -> None:
+        self._response, self._timeouts, self._secrets = response, timeouts, tuple(secrets)
+        self.status = response.status
+        self.headers = response.headers
+
+    @property
+    def length(self) -> int | None:
+        """How many bytes the body still has to have; None when the answer does not say so."""
+        return self._response.length_remaining
+
+    def read(self, most: int) -> bytes:
+        """What has come of the body, at most `most` bytes; nothing at its end. Raises `TransientError`."""
+        try:
+            return self._response.read1(most, decode_content=False)
+        except (HTTPError, OSError) as error:
+            raise TransientError(f"the answer broke off ({words(error)})") from error
+
+    def small(self, *, limit: int = _SMALL_LIMIT, what: str = "an answer") -> bytes:
+        """The whole body of at most `limit` bytes, within the time for small answers; raises `TooLargeError`.
+
+        An answer that says to be longer is not read at all. `what` names it in errors.
+        """
+        _require_small(self.length or 0, limit, what)
+        ends, parts, size = time.monotonic() + self._timeouts.answer, [], 0
+        while chunk := self.read(CHUNK):
+            parts.append(chunk)
+            size += len(chunk)
+            _require_small(size, limit, what)
+            if time.monotonic() > ends:
+                raise TransientError(f"the answer was not complete after {self._timeouts.answer:.0f} s")
+        return b"".join(parts)
+
+    def said(self) -> str:
+        """What an error answer says, in one line of printable characters, without what was sent as a secret."""
+        try:
+            text = self.small().decode("utf-8", "replace")
+        except (RegistryError, TooLargeError):
+            text = ""
+        line = "".join(char if char.isprintable() else " " for char in text).strip()
+        return f"status {self.status} {without(line, self._secrets)[:300]}".strip()
+
+    def end(self) -> None:
+        """Keep the connection when the body was read, close it otherwise."""
+        if self.length == 0:
+            self._response.drain_conn()
+        else:
+            self._response.close()
+        self._response.release_conn()
 
 
-def _demand_small(size: int, limit: int, what: str) -> None:
+def _require_small(size: int, limit: int, what: str) -> None:
     if size > limit:
         raise TooLargeError(
             f"{what}: the answer is larger than the {limit} bytes that it may have, so it was not read",
@@ -44,11 +82,32 @@ def _demand_small(size: int, limit: int, what: str) -> None:
         )
 
 
-def said(answer: http.client.HTTPResponse, patience: Patience) -> str:
-    """What an error answer says, in one line of printable characters."""
-    try:
-        text = read_small(answer, patience).decode("utf-8", "replace")
-    except (OSError, http.client.HTTPException, RegistryError, TooLargeError):
-        text = ""
-    line = "".join(char if char.isprintable() else " " for char in text).strip()[:300]
-    return f"status {answer.status} {line}".strip()
+def without(text: str, secrets: Iterable[str]) -> str:
+    """A text of a registry in which no secret stands, as it is or quoted for an address."""
+    for secret in sorted(secrets, key=len, reverse=True):
+        for form in {secret, quote(secret, safe="")} if len(secret) >= _SHORTEST else ():
+            text = text.replace(form, "***")
+    return _SECRET.sub(r"\1 ***", text)
+
+
+def words(error: BaseException) -> str:
+    """What an error of the connection says at its root, without urllib3's wrapping."""
+    inner = [each for each in error.args if isinstance(each, BaseException)]
+    if inner:
+        return words(inner[-1])
+    text = str(error).rpartition("): ")[2] or str(error)
+    return text or type(error).__name__
+
+
+def certificate_problem(error: BaseException | None) -> ssl.SSLCertVerificationError | None:
+    """The refusal of a certificate below an error, if that is what it is."""
+    seen: list[BaseException] = []
+    waiting = [error]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, ssl.SSLCertVerificationError):
+            return each
+        if isinstance(each, BaseException) and each not in seen:
+            seen.append(each)
+            waiting += [*(arg for arg in each.args if isinstance(arg, BaseException)), each.__cause__, each.__context__]
+    return None

@@ -5,7 +5,6 @@ https://github.com/opencontainers/distribution-spec/blob/main/spec.md
 
 from __future__ import annotations
 
-import http.client
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Self
@@ -16,14 +15,15 @@ from imagekit.oci.errors import MalformedError
 from imagekit.oci.manifest import MANIFEST_LIMIT, MANIFEST_TYPES, Descriptor, Manifest, parse_manifest
 from imagekit.oci.reference import Digest, Reference
 from imagekit.registry.address import Target
-from imagekit.registry.answer import read_small, said
+from imagekit.registry.answer import Answer
 from imagekit.registry.blobs import BlobSource
 from imagekit.registry.credentials import Credentials, find_credentials
 from imagekit.registry.download import fetched
 from imagekit.registry.errors import DigestMismatchError, MissingObjectError, RegistryError, TooLargeError
 from imagekit.registry.listing import ReferrerList, referrers_of, tags_of
+from imagekit.registry.timeouts import Timeouts
+from imagekit.registry.transport import Body, Transport
 from imagekit.registry.upload import uploaded
-from imagekit.registry.wire import Body, Patience, Wire
 
 
 class Registry:
@@ -38,17 +38,17 @@ class Registry:
         *,
         credentials: Credentials | None = None,
         tls: bool | None = None,
-        patience: Patience | None = None,
+        timeouts: Timeouts | None = None,
         observe: Callable[[str, str], None] | None = None,
     ) -> None:
         self.address = address
         self._without_referrers: dict[str, ReferrerList] = {}
         self._written: set[str] = set()
-        self.wire = Wire(
+        self.transport = Transport(
             address,
             credentials=credentials or find_credentials(address),
             tls=tls,
-            patience=patience,
+            timeouts=timeouts,
             observe=observe,
         )
 
@@ -62,12 +62,12 @@ class Registry:
         """Raise unless a registry answers here and lets us in."""
 
         def work() -> None:
-            with self.wire.exchange("GET", self.wire.target("/v2/"), scope="") as answer:
-                read_small(answer, self.wire.patience)
+            with self.transport.exchange("GET", self.transport.target("/v2/"), scope="") as answer:
+                answer.small()
                 if answer.status != 200:
                     raise RegistryError(f"{self.address} is no registry: /v2/ gives status {answer.status}")
 
-        self.wire.retrying("ping", work)
+        self.transport.retrying("ping", work)
 
     def resolve(self, reference: Reference) -> Digest | None:
         """The digest that a reference names now; None when there is no such tag or manifest."""
@@ -123,13 +123,13 @@ class Registry:
         (https://github.com/sigstore/sigstore-js/pull/1183).
         """
         name = tag or str(manifest.digest)
-        target = self.wire.target(f"/v2/{repository}/manifests/{name}")
+        target = self.transport.target(f"/v2/{repository}/manifests/{name}")
         if repository not in self._written:
             self._written.add(repository)  # until now it may have had no list because it did not exist
             self._without_referrers.pop(repository, None)
 
         def work() -> None:
-            with self.wire.exchange(
+            with self.transport.exchange(
                 "PUT",
                 target,
                 scope=repository,
@@ -137,28 +137,26 @@ class Registry:
                 body=Body.of(manifest.raw),
             ) as answer:
                 if answer.status not in (200, 201, 202):
-                    raise RegistryError(
-                        f"registry {self.address}: PUT {target.path}: {said(answer, self.wire.patience)}"
-                    )
-                read_small(answer, self.wire.patience)
+                    raise RegistryError(f"registry {self.address}: PUT {target.path}: {answer.said()}")
+                answer.small()
                 stored = answer.headers.get("Docker-Content-Digest", str(manifest.digest))
                 if stored != str(manifest.digest):
                     raise DigestMismatchError(
                         f"registry {self.address} stored manifest {manifest.digest} as {stored[:80]!a}"
                     )
 
-        self.wire.retrying(f"writing manifest {name} of {repository}", work)
+        self.transport.retrying(f"writing manifest {name} of {repository}", work)
 
     def delete_manifest(self, repository: str, digest: Digest) -> bool:
         """Delete a manifest and its tags; False when the registry does not offer that (405 or 400)."""
-        target = self.wire.target(f"/v2/{repository}/manifests/{digest}")
+        target = self.transport.target(f"/v2/{repository}/manifests/{digest}")
 
         def work() -> bool:
-            with self.wire.exchange("DELETE", target, scope=repository) as answer:
-                read_small(answer, self.wire.patience)
+            with self.transport.exchange("DELETE", target, scope=repository) as answer:
+                answer.small()
                 return answer.status in (200, 202, 404)
 
-        return self.wire.retrying(f"deleting manifest {digest.short} of {repository}", work)
+        return self.transport.retrying(f"deleting manifest {digest.short} of {repository}", work)
 
     def tags(self, repository: str) -> tuple[str, ...]:
         """All tags of a repository; none when the repository does not exist."""
@@ -169,36 +167,36 @@ class Registry:
 
         Without a Date header, which RFC 9110 wants of every server with a clock, the clock of this host is taken.
         """
-        return tags_of(self.wire, repository)
+        return tags_of(self.transport, repository)
 
     def listed_referrers(self, repository: str, digest: Digest) -> ReferrerList:
         """What the referrers API lists for a digest; a repository without that API is asked once."""
         known = self._without_referrers.get(repository)
         if known is not None:
             return known
-        found = referrers_of(self.wire, repository, digest)
+        found = referrers_of(self.transport, repository, digest)
         if found.manner:
             self._without_referrers[repository] = found
         return found
 
     def has_blob(self, repository: str, digest: Digest) -> bool:
         """Whether the repository says that it has a blob (its content is not looked at)."""
-        target = self.wire.target(f"/v2/{repository}/blobs/{digest}")
+        target = self.transport.target(f"/v2/{repository}/blobs/{digest}")
 
         def work() -> bool:
-            with self.wire.exchange("HEAD", target, scope=repository) as answer:
+            with self.transport.exchange("HEAD", target, scope=repository) as answer:
                 if answer.status not in (200, 404):
                     raise RegistryError(f"registry {self.address}: HEAD {target.path}: status {answer.status}")
                 return answer.status == 200
 
-        return self.wire.retrying(f"looking for blob {digest.short} of {repository}", work)
+        return self.transport.retrying(f"looking for blob {digest.short} of {repository}", work)
 
     def blob(self, repository: str, descriptor: Descriptor) -> Iterator[bytes]:
         """Stream a blob in chunks of at most 1 MiB; hash and size are checked at its end.
 
         Goes on where a connection broke. Raises `MissingObjectError`, `DigestMismatchError`, `TooLargeError`.
         """
-        return fetched(self.wire, repository, descriptor)
+        return fetched(self.transport, repository, descriptor)
 
     def read_blob(self, repository: str, descriptor: Descriptor, *, limit: int) -> bytes:
         """A blob whole in memory; raises `TooLargeError` when it says to be larger than `limit` bytes."""
@@ -217,35 +215,35 @@ class Registry:
             return 0
         if mount_from is not None and self.mount(repository, source.digest, mount_from):
             return 0
-        return uploaded(self.wire, repository, source)
+        return uploaded(self.transport, repository, source)
 
     def mount(self, repository: str, digest: Digest, mount_from: str) -> bool:
         """Share a blob with another repository of this registry; False when the registry declined."""
         query = urlencode({"mount": str(digest), "from": mount_from})
-        target = self.wire.target(f"/v2/{repository}/blobs/uploads/?{query}")
+        target = self.transport.target(f"/v2/{repository}/blobs/uploads/?{query}")
 
         def work() -> bool:
-            with self.wire.exchange("POST", target, scope=repository) as answer:
-                read_small(answer, self.wire.patience)
+            with self.transport.exchange("POST", target, scope=repository) as answer:
+                answer.small()
                 return answer.status == 201
 
-        return self.wire.retrying(f"mounting blob {digest.short} from {mount_from} to {repository}", work)
+        return self.transport.retrying(f"mounting blob {digest.short} from {mount_from} to {repository}", work)
 
     def close(self) -> None:
         """Close the connections."""
-        self.wire.close()
+        self.transport.close()
 
     def _read(self, path: str, repository: str, what: str, *, limit: int, accept: str) -> bytes | None:
-        target = self.wire.target(path)
+        target = self.transport.target(path)
 
         def work() -> bytes | None:
-            with self.wire.exchange("GET", target, scope=repository, headers={"Accept": accept}) as answer:
+            with self.transport.exchange("GET", target, scope=repository, headers={"Accept": accept}) as answer:
                 self._demand_found(answer, target)
-                raw = read_small(answer, self.wire.patience, limit=limit, what=what)
+                raw = answer.small(limit=limit, what=what)
                 return raw if answer.status == 200 else None
 
-        return self.wire.retrying(f"reading {what}", work)
+        return self.transport.retrying(f"reading {what}", work)
 
-    def _demand_found(self, answer: http.client.HTTPResponse, target: Target) -> None:
+    def _demand_found(self, answer: Answer, target: Target) -> None:
         if answer.status not in (200, 404):
-            raise RegistryError(f"registry {self.address}: GET {target.path}: {said(answer, self.wire.patience)}")
+            raise RegistryError(f"registry {self.address}: GET {target.path}: {answer.said()}")

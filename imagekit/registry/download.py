@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from imagekit.oci.manifest import Descriptor
-from imagekit.registry.answer import CHUNK, said
+from imagekit.registry.answer import CHUNK, Answer
 from imagekit.registry.errors import (
     DigestMismatchError,
     MissingObjectError,
@@ -14,17 +16,18 @@ from imagekit.registry.errors import (
     RegistryUnavailableError,
     TransientError,
 )
-from imagekit.registry.wire import UNAVAILABLE, Wire
+from imagekit.registry.transport import UNAVAILABLE, Transport
 
 
-def fetched(wire: Wire, repository: str, descriptor: Descriptor) -> Iterator[bytes]:
+def fetched(transport: Transport, repository: str, descriptor: Descriptor) -> Iterator[bytes]:
     """Stream a blob; see `Registry.blob`."""
-    where = f"blob {descriptor.digest} of {wire.address}/{repository}"
+    where = f"blob {descriptor.digest} of {transport.address}/{repository}"
     state, offset, failures = hashlib.sha256(), 0, 0
+    budget = _Budget(transport.timeouts.blob(descriptor.size), f"registry {transport.address}: {where}")
     while offset < descriptor.size or offset == 0:
         begun = offset
         try:
-            for chunk in _rest(wire, repository, descriptor, offset, where):
+            for chunk in _rest(transport, repository, descriptor, offset, where, budget):
                 state.update(chunk)
                 offset += len(chunk)
                 yield chunk
@@ -32,28 +35,47 @@ def fetched(wire: Wire, repository: str, descriptor: Descriptor) -> Iterator[byt
         except TransientError as error:
             # A connection that brings a few bytes each time is no progress: it would keep us for ever.
             failures = failures + 1 if offset - begun < CHUNK else 1
-            if failures >= wire.patience.attempts:
+            if failures >= transport.timeouts.attempts:
+                done = f"after {offset} of {descriptor.size} bytes"
                 raise RegistryUnavailableError(
-                    f"registry {wire.address}: reading {where}: {error}, after {offset} of {descriptor.size} bytes",
+                    f"registry {transport.address}: reading {where}: {error}, {done}",
                     hint=UNAVAILABLE,
                 ) from error
-            wire.pause(failures)
+            transport.pause(failures)
     if offset != descriptor.size or "sha256:" + state.hexdigest() != str(descriptor.digest):
         raise DigestMismatchError(f"{where} was altered: {offset} bytes that hash to sha256:{state.hexdigest()}")
 
 
-def _rest(wire: Wire, repository: str, descriptor: Descriptor, offset: int, where: str) -> Iterator[bytes]:
+@dataclass(slots=True)
+class _Budget:
+    """Seconds that may be spent on waiting for a blob, over all tries; what its receiver takes does not count."""
+
+    left: float
+    where: str
+
+    def read(self, answer: Answer, most: int) -> bytes:
+        begun = time.monotonic()
+        chunk = answer.read(most)
+        self.left -= time.monotonic() - begun
+        if self.left < 0:
+            raise RegistryUnavailableError(f"{self.where}: it comes too slowly, so it was given up", hint=UNAVAILABLE)
+        return chunk
+
+
+def _rest(
+    transport: Transport, repository: str, descriptor: Descriptor, offset: int, where: str, budget: _Budget
+) -> Iterator[bytes]:
     """One try: what follows `offset`, at most up to the declared size and one byte more."""
-    target = wire.target(f"/v2/{repository}/blobs/{descriptor.digest}")
+    target = transport.target(f"/v2/{repository}/blobs/{descriptor.digest}")
     headers = {"Range": f"bytes={offset}-"} if offset else {}
-    with wire.exchange("GET", target, scope=repository, headers=headers) as answer:
+    with transport.exchange("GET", target, scope=repository, headers=headers) as answer:
         if answer.status == 404:
             raise MissingObjectError(f"{where} is not there")
         if answer.status not in (200, 206):
-            raise RegistryError(f"registry {wire.address}: GET {target.path}: {said(answer, wire.patience)}")
+            raise RegistryError(f"registry {transport.address}: GET {target.path}: {answer.said()}")
         skip = offset if answer.status == 200 else 0
         left = descriptor.size - offset + skip
-        while chunk := answer.read1(min(CHUNK, left + 1)):
+        while chunk := budget.read(answer, min(CHUNK, left + 1)):
             left -= len(chunk)
             if left < 0:
                 raise DigestMismatchError(f"{where} was altered: longer than its {descriptor.size} bytes")

@@ -19,9 +19,8 @@ from imagekit.oci.errors import MalformedError
 from imagekit.oci.manifest import Descriptor
 from imagekit.oci.reference import MEDIA_TYPE_INDEX, Digest
 from imagekit.registry.address import Lead, Target, led_to, shown
-from imagekit.registry.answer import read_small
 from imagekit.registry.errors import RegistryError, TooLargeError
-from imagekit.registry.wire import Wire
+from imagekit.registry.transport import Transport
 
 PAGE_LIMIT = 4 << 20
 # All pages of a listing, which stay in memory: half a million tags of 60 characters, ten an hour for five years.
@@ -58,13 +57,13 @@ class _Page:
 class _Pages:
     """The pages of one listing, as far as its Link headers lead on this registry, within the limits."""
 
-    wire: Wire
+    transport: Transport
     repository: str
     what: str
     left: int = field(default_factory=lambda: LISTING_LIMIT)
 
     def all(self, path: str, accept: str) -> Iterator[_Page]:
-        target: Target | None = self.wire.target(path)
+        target: Target | None = self.transport.target(path)
         for _ in range(PAGES):
             if target is None:
                 return
@@ -78,30 +77,30 @@ class _Pages:
 
     def _page(self, target: Target, accept: str) -> _Page:
         def work() -> _Page:
-            with self.wire.exchange(
+            with self.transport.exchange(
                 "GET", target, scope=self.repository, headers={"Accept": accept}, leave=False
             ) as answer:
-                limit = f"{self.what} at {self.wire.address}"
+                limit = f"{self.what} at {self.transport.address}"
                 found = answer.status == HTTPStatus.OK
                 return _Page(
                     status=answer.status,
                     media_type=answer.headers.get("Content-Type", "").partition(";")[0].strip().lower(),
-                    raw=read_small(answer, self.wire.patience, limit=PAGE_LIMIT, what=limit) if found else b"",
+                    raw=answer.small(limit=PAGE_LIMIT, what=limit) if found else b"",
                     date=answer.headers.get("Date", ""),
                     moved="" if found else answer.headers.get("Location", ""),
                     following=self._following(answer.headers.get("Link", ""), target) if found else None,
                 )
 
-        return self.wire.retrying(f"listing {self.what}", work)
+        return self.transport.retrying(f"listing {self.what}", work)
 
     def _following(self, link: str, target: Target) -> Target | None:
         leads = next_page(link)
         if leads is None:
             return None
-        return led_to(leads, target, self.wire.place, Lead.PAGE)
+        return led_to(leads, target, self.transport.place, Lead.PAGE)
 
     def _named(self) -> str:
-        return f"registry {self.wire.address}: {self.what}"
+        return f"registry {self.transport.address}: {self.what}"
 
 
 def next_page(link: str) -> str | None:
@@ -115,25 +114,25 @@ def next_page(link: str) -> str | None:
     return None
 
 
-def tags_of(wire: Wire, repository: str) -> tuple[tuple[str, ...], datetime]:
+def tags_of(transport: Transport, repository: str) -> tuple[tuple[str, ...], datetime]:
     """All tags of a repository, none when it does not exist, and the registry's clock at the first page."""
     found: list[str] = []
     dates: list[datetime] = []
     what = f"tags of {repository}"
-    for page in _Pages(wire, repository, what).all(f"/v2/{repository}/tags/list", "application/json"):
+    for page in _Pages(transport, repository, what).all(f"/v2/{repository}/tags/list", "application/json"):
         dates += _date(page.date)
         if page.status == HTTPStatus.NOT_FOUND:
             break
         if page.status != HTTPStatus.OK:
-            raise RegistryError(f"registry {wire.address}: GET {what}: status {page.status}")
-        tags = _fields(page.raw, f"registry {wire.address}: the listing of {what}").get("tags") or []
+            raise RegistryError(f"registry {transport.address}: GET {what}: status {page.status}")
+        tags = _fields(page.raw, f"registry {transport.address}: the listing of {what}").get("tags") or []
         if not isinstance(tags, list):
-            raise MalformedError(f"registry {wire.address}: the tag list of {repository} is no list")
+            raise MalformedError(f"registry {transport.address}: the tag list of {repository} is no list")
         found += [str(tag) for tag in tags]
     return tuple(found), dates[0] if dates else datetime.now(UTC)
 
 
-def referrers_of(wire: Wire, repository: str, digest: Digest) -> ReferrerList:
+def referrers_of(transport: Transport, repository: str, digest: Digest) -> ReferrerList:
     """What the referrers API lists for a digest, or what this registry answers in place of a list.
 
     An index that cannot be read is an error (`MalformedError`) and so is a refusal (401, 403): a registry that keeps
@@ -143,10 +142,11 @@ def referrers_of(wire: Wire, repository: str, digest: Digest) -> ReferrerList:
     where = f"referrers of {digest.short} in {repository}"
     entries: list[Descriptor] = []
     try:
-        for number, page in enumerate(_Pages(wire, repository, where).all(_path(repository, digest), MEDIA_TYPE_INDEX)):
-            manner = _manner(page, wire)
+        pages = _Pages(transport, repository, where).all(_path(repository, digest), MEDIA_TYPE_INDEX)
+        for number, page in enumerate(pages):
+            manner = _manner(page, transport)
             if manner and number:
-                raise RegistryError(f"registry {wire.address}: page {number + 1} of the {where}: {manner}")
+                raise RegistryError(f"registry {transport.address}: page {number + 1} of the {where}: {manner}")
             if manner:
                 return ReferrerList(manner=manner)
             entries += entries_of(page.raw, where)
@@ -178,7 +178,7 @@ def _path(repository: str, digest: Digest) -> str:
     return f"/v2/{repository}/referrers/{digest}"
 
 
-def _manner(page: _Page, wire: Wire) -> str:
+def _manner(page: _Page, transport: Transport) -> str:
     """What an answer is, if not an image index; known are 404, 405, 406, redirects to a web page, HTML with 200."""
     if page.moved:
         return f"status {page.status}, a redirect to {shown(page.moved)}"
@@ -186,7 +186,7 @@ def _manner(page: _Page, wire: Wire) -> str:
         return f"status {page.status}"
     kind = page.media_type
     try:
-        fields = _fields(page.raw, f"registry {wire.address}: a list of referrers")
+        fields = _fields(page.raw, f"registry {transport.address}: a list of referrers")
     except MalformedError:
         if kind == MEDIA_TYPE_INDEX:
             raise

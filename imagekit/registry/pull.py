@@ -27,7 +27,8 @@ def pull_image(client: Registry, repository: str, digest: Digest, layout: Path) 
     if manifest.children:
         raise MalformedError(f"{digest.short} is an index of {len(manifest.children)} images; name one of them")
     with step(f"Pulling {digest.short} of {client.address}/{repository}") as told:
-        missing = [blob for blob in manifest.blobs if not _there(blob, blobs)]
+        wanted = {blob.digest: blob for blob in manifest.blobs}  # what is named twice is fetched once
+        missing = [blob for blob in wanted.values() if not _there(blob, blobs)]
         with room_for(f"image {digest.short}", layout, sum(blob.size for blob in missing)):
             blobs.mkdir(parents=True, exist_ok=True)
             fetched = sum(_fetch(client, repository, blob, blobs) for blob in missing)
@@ -37,14 +38,13 @@ def pull_image(client: Registry, repository: str, digest: Digest, layout: Path) 
 
 
 def _there(blob: Descriptor, blobs: Path) -> bool:
+    """Whether a blob of an earlier pull is whole: hashed, as its size alone would keep a damaged one for ever."""
     path = blobs / blob.digest.hex
-    return path.exists() and path.stat().st_size == blob.size
+    return path.is_file() and path.stat().st_size == blob.size and Digest.of_file(path) == blob.digest
 
 
 def _fetch(client: Registry, repository: str, blob: Descriptor, blobs: Path) -> int:
     path = blobs / blob.digest.hex
-    if _there(blob, blobs):  # named twice, and fetched a moment ago
-        return 0
     meter = Meter(f"blob {blob.digest.short}", blob.size)
     with NamedTemporaryFile(dir=blobs, prefix=".part-", delete=False) as stream:
         try:
@@ -52,7 +52,7 @@ def _fetch(client: Registry, repository: str, blob: Descriptor, blobs: Path) -> 
                 stream.write(chunk)
                 meter.add(len(chunk))
             stream.flush()
-            # Not forced to the disk: whoever reads a layout hashes what it reads, so a crash of the host is noticed.
+            # Not forced to the disk: whoever reads a layout hashes what it reads, and so does the next pull.
             Path(stream.name).replace(path)
         finally:
             with suppress(FileNotFoundError):

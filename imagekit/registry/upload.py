@@ -13,21 +13,20 @@ from urllib.parse import quote
 
 from imagekit.base.errors import ImagekitError
 from imagekit.registry.address import Lead, Target, led_to
-from imagekit.registry.answer import read_small, said
 from imagekit.registry.blobs import BlobSource, Meter, Outflow
 from imagekit.registry.errors import RegistryError, StorageFullError, TransientError
-from imagekit.registry.wire import Body, Wire
+from imagekit.registry.transport import Body, Transport
 
 # What a resumed upload may lose; memory does not depend on it, as a piece is streamed in chunks of 1 MiB.
 PIECE = 64 << 20
 _RANGE = re.compile(r"(?:bytes=)?0-(\d+)")
 
 
-def uploaded(wire: Wire, repository: str, source: BlobSource) -> int:
+def uploaded(transport: Transport, repository: str, source: BlobSource) -> int:
     """Send a blob and return the bytes sent (more than its size when pieces had to be sent again)."""
-    upload = _Upload(wire, repository, source)
+    upload = _Upload(transport, repository, source)
     try:
-        wire.retrying(f"sending blob {source.digest.short} to {repository}", upload.run)
+        transport.retrying(f"sending blob {source.digest.short} to {repository}", upload.run)
     except StorageFullError as error:
         upload.cancel()
         raise StorageFullError(
@@ -42,9 +41,9 @@ def uploaded(wire: Wire, repository: str, source: BlobSource) -> int:
 class _Upload:
     """One upload session; `run` may be called again after it failed in passing."""
 
-    def __init__(self, wire: Wire, repository: str, source: BlobSource) -> None:
+    def __init__(self, transport: Transport, repository: str, source: BlobSource) -> None:
         self.sent = 0
-        self._wire = wire
+        self._transport = transport
         self._repository = repository
         self._source = source
         self._outflow = Outflow(source)
@@ -69,8 +68,8 @@ class _Upload:
         if self._session is not None:
             with suppress(ImagekitError):
                 self._known()  # a piece that broke off has made the session's address out of date
-                with self._wire.exchange("DELETE", self._session, scope=self._repository) as answer:
-                    read_small(answer, self._wire.patience)
+                with self._transport.exchange("DELETE", self._session, scope=self._repository) as answer:
+                    answer.small()
         self._session = None
 
     def _resume(self) -> int:
@@ -85,8 +84,8 @@ class _Upload:
     def _known(self) -> int | None:
         """How many bytes the registry says to have of this session; None when it has forgotten it."""
         assert self._session is not None
-        with self._wire.exchange("GET", self._session, scope=self._repository) as answer:
-            read_small(answer, self._wire.patience)
+        with self._transport.exchange("GET", self._session, scope=self._repository) as answer:
+            answer.small()
             if answer.status != 204:
                 return None
             self._follow(answer.headers.get("Location"))
@@ -95,11 +94,11 @@ class _Upload:
             return int(known[1]) + 1 if known and known[1] != "0" else 0
 
     def _open(self) -> int:
-        target = self._wire.target(f"/v2/{self._repository}/blobs/uploads/")
-        with self._wire.exchange("POST", target, scope=self._repository) as answer:
+        target = self._transport.target(f"/v2/{self._repository}/blobs/uploads/")
+        with self._transport.exchange("POST", target, scope=self._repository) as answer:
             if answer.status != 202:
-                raise self._unexpected("POST", target, said(answer, self._wire.patience))
-            read_small(answer, self._wire.patience)
+                raise self._unexpected("POST", target, answer.said())
+            answer.small()
             self._session = target
             self._follow(answer.headers.get("Location"))
         return 0
@@ -111,12 +110,14 @@ class _Upload:
             "Content-Range": f"{offset}-{offset + length - 1}",
         }
         body = Body(length, lambda: self._counted(offset, length))
-        with self._wire.exchange("PATCH", self._session, scope=self._repository, headers=headers, body=body) as answer:
+        with self._transport.exchange(
+            "PATCH", self._session, scope=self._repository, headers=headers, body=body
+        ) as answer:
             if answer.status in (404, 416):
                 self._lost(answer.status)
             if answer.status not in (202, 204):
-                raise self._unexpected("PATCH", self._session, said(answer, self._wire.patience))
-            read_small(answer, self._wire.patience)
+                raise self._unexpected("PATCH", self._session, answer.said())
+            answer.small()
             self._follow(answer.headers.get("Location"))
 
     def _counted(self, offset: int, length: int) -> Iterator[bytes]:
@@ -131,16 +132,16 @@ class _Upload:
         joint = "&" if "?" in self._session.path else "?"
         path = f"{self._session.path}{joint}digest={quote(str(self._source.digest))}"
         target = Target(self._session.place, path)
-        with self._wire.exchange("PUT", target, scope=self._repository) as answer:
+        with self._transport.exchange("PUT", target, scope=self._repository) as answer:
             if answer.status == 404:
                 self._lost(answer.status)
             if answer.status not in (201, 204):
-                raise self._unexpected("PUT", self._session, said(answer, self._wire.patience))
-            read_small(answer, self._wire.patience)
+                raise self._unexpected("PUT", self._session, answer.said())
+            answer.small()
 
     def _follow(self, location: str | None) -> None:
         if location and self._session is not None:
-            self._session = led_to(location, self._session, self._wire.place, Lead.UPLOAD)
+            self._session = led_to(location, self._session, self._transport.place, Lead.UPLOAD)
 
     def _lost(self, status: int) -> None:
         self._session = None
@@ -148,6 +149,6 @@ class _Upload:
 
     def _unexpected(self, method: str, target: Target, words: str) -> RegistryError:
         return RegistryError(
-            f"registry {self._wire.address}: {method} {target.path.partition('?')[0]} for blob "
+            f"registry {self._transport.address}: {method} {target.path.partition('?')[0]} for blob "
             f"{self._source.digest} of {self._repository}: {words}"
         )

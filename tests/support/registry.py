@@ -19,9 +19,9 @@ from urllib.parse import parse_qs, urlsplit
 from imagekit.oci.manifest import parse_manifest
 from imagekit.oci.reference import MEDIA_TYPE_INDEX, Digest
 from imagekit.registry.client import Registry
-from imagekit.registry.wire import Patience
+from imagekit.registry.timeouts import Timeouts
 
-QUICK = Patience(attempts=4, first_pause=0.001, longest_pause=0.005, silence=5.0, answer=5.0)
+QUICK = Timeouts(attempts=4, first_pause=0.001, longest_pause=0.005, silence=5.0, answer=5.0)
 Reply = tuple[int, dict[str, str], bytes]
 
 
@@ -37,6 +37,7 @@ class Fault:
     cut_request: int | None = None
     cut_answer: int | None = None
     drip: float = 0.0  # seconds before each byte of the answer
+    drip_head: float = 0.0  # seconds before each byte of the head of the answer
     alter: Callable[[bytes], bytes] | None = None
     endless: bool = False  # after the answer comes more of it, until the client hangs up
     headers: dict[str, str] = field(default_factory=dict)
@@ -72,11 +73,12 @@ class RegistrySimulator:
     requests: list[str] = field(default_factory=list)
     authorizations: list[str] = field(default_factory=list)
     received: int = 0
+    connections: int = 0
     guard: threading.RLock = field(default_factory=threading.RLock)
 
     def client(self, **options: Any) -> Registry:
-        """A client with little patience."""
-        return Registry(self.address, patience=QUICK, **options)
+        """A client that gives up soon."""
+        return Registry(self.address, timeouts=QUICK, **options)
 
     def fail(self, match: str, **how: Any) -> None:
         """Make the next matching requests go wrong."""
@@ -252,6 +254,12 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     world: RegistrySimulator
+    _headers_buffer: list[bytes]  # of the base class
+
+    def setup(self) -> None:
+        super().setup()
+        with self.world.guard:
+            self.world.connections += 1
 
     def log_message(self, format: str, *args: Any) -> None:
         """The simulator keeps its own list."""
@@ -282,7 +290,8 @@ class _Handler(BaseHTTPRequestHandler):
             world.keep_part(self.path, body)
             return self._hang_up()
         if fault is not None and fault.status:
-            return self._reply((fault.status, fault.headers, b'{"errors":[{"message":"simulated"}]}'), None)
+            said = b'{"errors":[{"message":"simulated"}]}'
+            return self._reply((fault.status, fault.headers, fault.alter(said) if fault.alter else said), None)
         with world.guard:
             world.received += len(body) if "/blobs/" in self.path else 0
             allowed = self._allowed()
@@ -314,6 +323,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         endless = fault is not None and fault.endless
         self.send_header(*(("Connection", "close") if endless else ("Content-Length", str(len(body)))))
+        if fault is not None and fault.drip_head:
+            self._drip_head(fault.drip_head)
         self.end_headers()
         if endless:
             return self._never_end(body or b" ")
@@ -327,6 +338,15 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(body[position : position + 1])
         if fault is None or not fault.drip:
             self.wfile.write(body)
+
+    def _drip_head(self, pause: float) -> None:
+        """All of the head but its end, byte by byte."""
+        head = b"".join(self._headers_buffer)
+        self._headers_buffer.clear()
+        with suppress(OSError):
+            for position in range(len(head)):
+                time.sleep(pause)
+                self.wfile.write(head[position : position + 1])
 
     def _never_end(self, body: bytes) -> None:
         with suppress(OSError):

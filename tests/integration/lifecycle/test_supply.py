@@ -75,7 +75,7 @@ def test_a_damaged_one_is_signed_and_not_whole(served: tuple[VariantSupply, Forw
 
 
 def read_all(forward: Forward, digest: Digest) -> None:
-    with Registry(f"127.0.0.1:{forward.host_port}", patience=QUICK) as client:
+    with Registry(f"127.0.0.1:{forward.host_port}", timeouts=QUICK) as client:
         for blob in client.manifest(REPOSITORY, digest).blobs:
             assert sum(map(len, client.blob(REPOSITORY, blob))) == blob.size
 

@@ -12,7 +12,7 @@ import pytest
 from imagekit.oci.reference import Reference
 from imagekit.registry.client import Registry
 from imagekit.registry.errors import RegistryUnavailableError
-from imagekit.registry.wire import Patience
+from imagekit.registry.timeouts import Timeouts
 from imagekit.release.publish import Published, publish_image
 from imagekit.trust.verify import verify_image
 from tests.support.dockerregistry import PROGRAMS, DockerRegistry
@@ -21,15 +21,15 @@ from tests.support.images import evidence_of, signer, verifier, write_image
 pytestmark = [pytest.mark.registry, pytest.mark.attack]
 REPOSITORY = "imagekit/node"
 # An answer that was never given is waited for by the request; what is asked anew finds the registry within a second.
-PATIENT = Patience(attempts=8, first_pause=0.05, longest_pause=0.5)
-QUICK = Patience(attempts=2, first_pause=0.01)
+PATIENT = Timeouts(attempts=8, first_pause=0.05, longest_pause=0.5)
+QUICK = Timeouts(attempts=2, first_pause=0.01)
 
 
 def publish(
-    server: DockerRegistry, folder: Path, tag: str, patience: Patience, observe: Callable[[], None]
+    server: DockerRegistry, folder: Path, tag: str, timeouts: Timeouts, observe: Callable[[], None]
 ) -> Published:
     image = write_image(folder / tag, (b"base" * 1000, tag.encode() * 1000))
-    with Registry(server.address, patience=patience, observe=lambda *_: observe()) as client:
+    with Registry(server.address, timeouts=timeouts, observe=lambda *_: observe()) as client:
         return publish_image(
             image.layout,
             image.digest,

@@ -205,7 +205,7 @@ def test_a_password_does_not_go_to_another_port_of_the_host(world: RegistrySimul
     with simulated_registry() as thief:
         world.bearer_realm = f"{scheme}://{thief.address}/token"
         with (
-            Registry(world.address, credentials=Credentials("me", "secret"), patience=QUICK) as client,
+            Registry(world.address, credentials=Credentials("me", "secret"), timeouts=QUICK) as client,
             pytest.raises((InsecureAddressError, AccessDeniedError), match=thief.address),
         ):
             client.ping()

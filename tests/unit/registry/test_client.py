@@ -23,7 +23,7 @@ from imagekit.registry.errors import (
     RegistryUnavailableError,
     TooLargeError,
 )
-from imagekit.registry.wire import Patience
+from imagekit.registry.timeouts import Timeouts
 from tests.support.registry import RegistrySimulator, simulated_registry
 
 pytestmark = pytest.mark.attack
@@ -171,8 +171,8 @@ def test_altered_manifest_is_refused(world: RegistrySimulator, client: Registry)
 
 def test_a_manifest_that_comes_drop_by_drop_is_given_up(world: RegistrySimulator) -> None:
     """Each byte comes in time, so that no silence is noticed; the answer as a whole has a limit."""
-    patience = Patience(attempts=1, silence=5.0, answer=0.3)
-    with Registry(world.address, patience=patience) as client:
+    timeouts = Timeouts(attempts=1, silence=5.0, answer=0.3)
+    with Registry(world.address, timeouts=timeouts) as client:
         manifest = image_manifest(config=BLOB, layers=(), artifact_type="a/b", annotations={})
         world.manifests.setdefault("x", {})[str(manifest.digest)] = (manifest.media_type, manifest.raw)
         world.fail("GET /v2/x/manifests", drip=0.02)
@@ -275,9 +275,9 @@ def test_redirect_in_clear_to_another_machine_is_refused(world: RegistrySimulato
 def test_plain_http_is_for_loopback_only() -> None:
     with pytest.raises(InsecureAddressError):
         Registry("registry.example.com", tls=False)
-    assert Registry("registry.example.com").wire.place.scheme == "https"
-    assert Registry("localhost:5000").wire.place.scheme == "http"
-    assert Registry("127.0.0.1:5000", tls=True).wire.place.scheme == "https"
+    assert Registry("registry.example.com").transport.place.scheme == "https"
+    assert Registry("localhost:5000").transport.place.scheme == "http"
+    assert Registry("127.0.0.1:5000", tls=True).transport.place.scheme == "https"
 
 
 def test_tag_list_follows_pages_on_this_registry_only(world: RegistrySimulator, client: Registry) -> None:
