@@ -10,7 +10,7 @@ import subprocess  # noqa: TID251 - this module is the door
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -85,7 +85,8 @@ def run(
             except BrokenPipeError:
                 pass  # the program ended early; its status and stderr say why
             finally:
-                child.stdin.close()
+                with suppress(BrokenPipeError):  # what was still in the buffer
+                    child.stdin.close()
         try:
             code = child.wait(timeout)
         except subprocess.TimeoutExpired:

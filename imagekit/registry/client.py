@@ -42,8 +42,7 @@ class Registry:
         observe: Callable[[str, str], None] | None = None,
     ) -> None:
         self.address = address
-        self._without_referrers: dict[str, ReferrerList] = {}
-        self._written: set[str] = set()
+        self._without_referrers: dict[tuple[str, Digest], ReferrerList] = {}
         self.transport = Transport(
             address,
             credentials=credentials or find_credentials(address),
@@ -124,9 +123,7 @@ class Registry:
         """
         name = tag or str(manifest.digest)
         target = self.transport.target(f"/v2/{repository}/manifests/{name}")
-        if repository not in self._written:
-            self._written.add(repository)  # until now it may have had no list because it did not exist
-            self._without_referrers.pop(repository, None)
+        self._without_referrers.clear()
 
         def work() -> None:
             with self.transport.exchange(
@@ -170,13 +167,17 @@ class Registry:
         return tags_of(self.transport, repository)
 
     def listed_referrers(self, repository: str, digest: Digest) -> ReferrerList:
-        """What the referrers API lists for a digest; a repository without that API is asked once."""
-        known = self._without_referrers.get(repository)
+        """What the referrers API lists for a digest.
+
+        An answer that is no list holds for this digest alone, until something is written: Quay says 404 and Harbor `{}`
+        of a digest that is not there, and list well for those that are.
+        """
+        known = self._without_referrers.get((repository, digest))
         if known is not None:
             return known
         found = referrers_of(self.transport, repository, digest)
         if found.manner:
-            self._without_referrers[repository] = found
+            self._without_referrers[repository, digest] = found
         return found
 
     def has_blob(self, repository: str, digest: Digest) -> bool:

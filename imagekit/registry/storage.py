@@ -19,7 +19,7 @@ def demand_writable(address: str, status: int, detail: str) -> None:
         )
     if status == 405 or any(word in detail for word in _READ_ONLY):
         raise ReadOnlyError(
-            f"registry {address} is read-only: it takes no uploads now",
+            f"registry {address} is read-only: it takes no uploads now ({detail})",
             hint="Nothing was tagged. Is it in maintenance (storage.maintenance.readonly), a mirror, or is its disk "
             "mounted read-only? Run the same command again when it takes writes.",
         )

@@ -76,6 +76,7 @@ class Transport:
         self._credentials = credentials
         self._observe = observe
         self._environ = environ
+        self.whole_blobs = False  # learnt: this registry loses pieces of a blob, see `upload`
         self._grants: dict[str, str] = {}
         self._pools: dict[Place, urllib3.HTTPConnectionPool] = {}
         self._guard = threading.Lock()

@@ -1,7 +1,9 @@
 """Sending a blob: one session, pieces streamed from the source, resumed at the byte the registry has.
 
 docker-registry 2.8.3 gives an upload up when a piece breaks off in its middle (its session token holds the offset of
-the last whole piece); there the blob is sent anew, as the distribution specification allows.
+the last whole piece); there the blob is sent anew, as the distribution specification allows. Amazon ECR answers a piece
+with 201 in place of 202 and drops every piece after the first (https://github.com/aws/containers-roadmap/issues/2831);
+there each blob is sent as one piece, as docker does.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import suppress
+from http import HTTPStatus
 from urllib.parse import quote
 
 from imagekit.base.errors import ImagekitError
@@ -55,8 +58,9 @@ class _Upload:
         """Send what the registry does not have yet, then name the whole by its digest."""
         offset = self._resume()
         self._broken = True
+        piece = self._source.size if self._transport.whole_blobs else PIECE
         while offset < self._source.size:
-            length = min(PIECE, self._source.size - offset)
+            length = min(piece, self._source.size - offset)
             self._send_piece(offset, length)
             offset += length
         self._outflow.check()
@@ -115,10 +119,14 @@ class _Upload:
         ) as answer:
             if answer.status in (404, 416):
                 self._lost(answer.status)
-            if answer.status not in (202, 204):
+            if answer.status not in (201, 202, 204):
                 raise self._unexpected("PATCH", self._session, answer.said())
             answer.small()
             self._follow(answer.headers.get("Location"))
+            self._transport.whole_blobs |= answer.status == HTTPStatus.CREATED
+        if self._transport.whole_blobs and length < self._source.size:
+            self._session = None
+            raise TransientError("the registry keeps the first piece alone; the blob is sent as a whole")
 
     def _counted(self, offset: int, length: int) -> Iterator[bytes]:
         self._outflow.seek(offset)

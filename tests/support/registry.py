@@ -106,6 +106,19 @@ class RegistrySimulator:
                 return fault
         return None
 
+    def allowed(self, method: str, target: str, body: bytes, headers: dict[str, str]) -> Reply | None:
+        """A refusal of who may not do this, or the answer of the token server; None to go on."""
+        given = headers.get("authorization", "")
+        if target.startswith("/token"):
+            self.forms += [body] if body else []
+            return 200, {}, b'{"token": "granted"}'
+        if self.bearer_realm is not None and given != "Bearer granted":
+            challenge = f'Bearer realm="{self.bearer_realm}",service="sim",scope="repository:x:pull,push"'
+            return 401, {"WWW-Authenticate": challenge}, b"{}"
+        if self.password is not None and given != self.password:
+            return 401, {"WWW-Authenticate": 'Basic realm="sim"'}, b'{"errors":[{"code":"UNAUTHORIZED"}]}'
+        return None
+
     def answer(self, method: str, target: str, body: bytes, headers: dict[str, str]) -> Reply:
         """What a registry without faults answers."""
         parts = urlsplit(target)
@@ -225,6 +238,13 @@ def simulated_registry(**switches: Any) -> Iterator[RegistrySimulator]:
     """Serve a simulator on a free port of 127.0.0.1 until the block ends; `tls` is a server context."""
     tls: ssl.SSLContext | None = switches.pop("tls", None)
     simulator = RegistrySimulator(**switches)
+    with serving(simulator, tls):
+        yield simulator
+
+
+@contextmanager
+def serving(simulator: RegistrySimulator, tls: ssl.SSLContext | None = None) -> Iterator[None]:
+    """Give a simulator an address, and answer there until the block ends."""
 
     class Handler(_Handler):
         world = simulator
@@ -236,7 +256,7 @@ def simulated_registry(**switches: Any) -> Iterator[RegistrySimulator]:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
         thread.start()
         try:
-            yield simulator
+            yield
         finally:
             server.shutdown()
             thread.join()
@@ -294,25 +314,13 @@ class _Handler(BaseHTTPRequestHandler):
             return self._reply((fault.status, fault.headers, fault.alter(said) if fault.alter else said), None)
         with world.guard:
             world.received += len(body) if "/blobs/" in self.path else 0
-            allowed = self._allowed()
             headers = {key.lower(): value for key, value in self.headers.items()}
-            if self.path.startswith("/token") and body:
-                world.forms.append(body)
-            reply = allowed or world.answer(self.command, self.path, body, headers)
+            reply = world.allowed(self.command, self.path, body, headers) or world.answer(
+                self.command, self.path, body, headers
+            )
         self._reply(reply, fault)
 
     do_GET = do_HEAD = do_PUT = do_POST = do_PATCH = do_DELETE = _serve  # noqa: N815 - names of the base class
-
-    def _allowed(self) -> Reply | None:
-        world = self.world
-        if self.path.startswith("/token"):
-            return 200, {}, b'{"token": "granted"}'
-        if world.bearer_realm is not None and self.headers.get("Authorization") != "Bearer granted":
-            challenge = f'Bearer realm="{world.bearer_realm}",service="sim",scope="repository:x:pull,push"'
-            return 401, {"WWW-Authenticate": challenge}, b"{}"
-        if world.password is not None and self.headers.get("Authorization") != world.password:
-            return 401, {"WWW-Authenticate": 'Basic realm="sim"'}, b'{"errors":[{"code":"UNAUTHORIZED"}]}'
-        return None
 
     def _reply(self, reply: Reply, fault: Fault | None) -> None:
         status, headers, body = reply
@@ -320,7 +328,8 @@ class _Handler(BaseHTTPRequestHandler):
             body = fault.alter(body)
         self.send_response(status)
         for name, value in headers.items():
-            self.send_header(name, value)
+            for line in value.split("\n"):  # a header that stands several times
+                self.send_header(name, line)
         endless = fault is not None and fault.endless
         self.send_header(*(("Connection", "close") if endless else ("Content-Length", str(len(body)))))
         if fault is not None and fault.drip_head:

@@ -120,6 +120,20 @@ def test_a_repository_that_did_not_exist_is_not_one_without_a_list() -> None:
         assert not world.tags.get("x")
 
 
+@pytest.mark.parametrize("reply", [MANNERS["404"], (200, INDEX, b"{}\n")], ids=["Quay", "Harbor"])
+def test_a_digest_that_is_not_there_does_not_hide_what_is_said_of_others(reply: Reply) -> None:
+    """Variant: a reader who first asks for an absent digest still sees the evidence, and the denial, of the next."""
+    with simulated_registry(referrers_api=True) as world:
+        with world.client() as client:
+            image, [made] = attached(client, b"denial")
+        absent = Digest.of(b"absent")
+        full = {"Content-Type": MEDIA_TYPE_INDEX}
+        world.referrers_manner = lambda name, listed: reply if name == str(absent) else (200, full, listed)
+        with world.client() as reader:
+            assert list_referrers(reader, "x", absent) == ()
+            assert [each.digest for each in list_referrers(reader, "x", image.digest)] == [made.digest]
+
+
 @pytest.mark.parametrize("api", [True, False])
 def test_entries_of_the_fallback_list_are_those_of_the_api(api: bool) -> None:
     """W14: artifactType and annotations of the manifest, as the API lists them."""
