@@ -22,7 +22,7 @@ from imagekit.registry.download import fetched
 from imagekit.registry.errors import DigestMismatchError, MissingObjectError, RegistryError, TooLargeError
 from imagekit.registry.listing import ReferrerList, referrers_of, tags_of
 from imagekit.registry.timeouts import Timeouts
-from imagekit.registry.transport import Body, Transport
+from imagekit.registry.transport import REDIRECT_STATUSES, Body, Transport
 from imagekit.registry.upload import uploaded
 
 
@@ -181,11 +181,17 @@ class Registry:
         return found
 
     def has_blob(self, repository: str, digest: Digest) -> bool:
-        """Whether the repository says that it has a blob (its content is not looked at)."""
+        """Whether the repository says that it has a blob (its content is not looked at).
+
+        A redirect to storage says so too. It is not followed: an address that is signed for GET answers HEAD with 403
+        (https://github.com/containerd/stargz-snapshotter/pull/167).
+        """
         target = self.transport.target(f"/v2/{repository}/blobs/{digest}")
 
         def work() -> bool:
-            with self.transport.exchange("HEAD", target, scope=repository) as answer:
+            with self.transport.exchange("HEAD", target, scope=repository, leave=False) as answer:
+                if answer.status in REDIRECT_STATUSES:
+                    return True
                 if answer.status not in (200, 404):
                     raise RegistryError(f"registry {self.address}: HEAD {target.path}: status {answer.status}")
                 return answer.status == 200

@@ -32,7 +32,7 @@ from imagekit.registry.timeouts import Timeouts
 
 T = TypeVar("T")
 _REDIRECTS = 5
-_REDIRECT_STATUSES = (301, 302, 303, 307, 308)
+REDIRECT_STATUSES = (301, 302, 303, 307, 308)
 _PASSING_STATUSES = (408, 425, 429, 500, 502, 503, 504)
 
 
@@ -144,7 +144,7 @@ class Transport:
         asked = target
         for _ in range(_REDIRECTS):
             answer = self._authorized(method, asked, scope, headers, body)
-            if answer.status not in _REDIRECT_STATUSES or method not in ("GET", "HEAD"):
+            if answer.status not in REDIRECT_STATUSES or method not in ("GET", "HEAD"):
                 return answer
             location = answer.headers.get("Location", "")
             if not leave and not self._at_home(location, asked):

@@ -152,7 +152,9 @@ class _Upload:
             self._session = led_to(location, self._session, self._transport.place, Lead.UPLOAD)
 
     def _lost(self, status: int) -> None:
+        """The session is gone. One that took pieces may be so each time; the next try sends the blob as one piece."""
         self._session = None
+        self._transport.whole_blobs |= self._source.size > PIECE
         raise TransientError(f"the registry forgot the upload (status {status})")
 
     def _unexpected(self, method: str, target: Target, words: str) -> RegistryError:

@@ -69,10 +69,14 @@ class Vendor(RegistrySimulator):
         found = re.fullmatch(r"/v2/(.+)/manifests/(v[^:]*)", path)
         if method == "PUT" and found and self.taken and found[2] in self.tags.get(found[1], {}):
             return refusal(*self.taken)
-        if method == "GET" and "/blobs/sha256:" in path and self.storage is not None:
+        if "/blobs/sha256:" in path and self.storage is not None and self._has(path):
             place = f"http://{self.storage.address}{path}?X-Amz-Signature=0123456789abcdef"
             return 307, {"Location": place}, b""
         return RegistrySimulator.answer(self, method, target, body, headers)
+
+    def _has(self, path: str) -> bool:
+        repository, _, digest = path.removeprefix("/v2/").partition("/blobs/")
+        return digest in self.blobs.get(repository, {})
 
 
 @dataclass(slots=True)
@@ -261,7 +265,11 @@ class _Elsewhere(RegistrySimulator):
             return self.vendor.token(method, target, body, given)
         if given:
             self.vendor.wrong.append(f"credentials were sent to {self.address}")
-        return None
+        return (
+            None
+            if method == "GET"
+            else (403, {"Content-Type": "application/xml"}, b"<Error>SignatureDoesNotMatch</Error>")
+        )
 
 
 @contextmanager

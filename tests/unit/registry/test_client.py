@@ -86,6 +86,19 @@ def test_upload_begins_anew_when_the_registry_forgot_it(world: RegistrySimulator
     assert world.blobs["x"][str(BLOB.digest)] == DATA
 
 
+@pytest.mark.parametrize("request_", ["PATCH", "PUT .*digest"])
+def test_a_registry_that_loses_every_session_of_pieces_gets_the_blob_whole(
+    world: RegistrySimulator, client: Registry, monkeypatch: pytest.MonkeyPatch, request_: str
+) -> None:
+    """GHCR answered the end of such an upload with 404 (dotnet/sdk-container-builds#292)."""
+    monkeypatch.setattr(upload, "PIECE", 1000)
+    world.fail(request_, skip=3 if request_ == "PATCH" else 0, status=404)
+    _put(client)
+    assert world.blobs["x"][str(BLOB.digest)] == DATA
+    sent = [request for request in world.requests if request.startswith("PATCH")]
+    assert len(sent) == (4 if request_ == "PATCH" else 11) + 1
+
+
 @pytest.mark.parametrize("method", ["HEAD", "POST", "PATCH", "PUT"])
 @pytest.mark.parametrize("how", [{"status": 503}, {"status": 500}, {"status": 429}, {"reset": True}])
 def test_passing_failures_are_tried_again(
