@@ -32,10 +32,11 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def open_desk(project: Project, *, actor: str = "") -> Iterator[Desk]:
+def open_desk(project: Project, *, actor: str = "", channel: str = "") -> Iterator[Desk]:
     """The desk of a project; the embedded registry starts with the first question to it, and stays for the block.
 
-    `actor` is who decides, by default git's user. Raises `ConfigError`, `KeyFileError`.
+    `actor` is who decides, by default git's user; of several keys one that serves `channel` signs.
+    Raises `ConfigError`, `KeyFileError`.
     """
     from imagekit.app.trusted import gate_of, signer_of, trust_of
     from imagekit.trust.sign.checked import CheckedSigner
@@ -44,7 +45,8 @@ def open_desk(project: Project, *, actor: str = "") -> Iterator[Desk]:
     settings = project.settings
     store = LedgerStore(_ledger_folder(project), push=settings.ledger_remote)
     prefix = f"{settings.registry}/{settings.repository}"
-    key = signer_of(project, Purpose.PROMOTE)  # first: it makes the project's key, which the trust below reads
+    # First: it makes the project's key, which the trust below reads.
+    key = signer_of(project, Purpose.PROMOTE, channels=[channel] if channel else [])
     verifier = trust_of(project).verifier(Purpose.PROMOTE)
     signer = CheckedSigner(key, verifier)
     with ExitStack() as held:

@@ -36,9 +36,11 @@ class Hand:
     key: str | None = None
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
 
-    def sign(self, purpose: Purpose, say: Callable[[str], Statement]) -> tuple[Statement, bytes]:
+    def sign(
+        self, purpose: Purpose, say: Callable[[str], Statement], channels: Sequence[str]
+    ) -> tuple[Statement, bytes]:
         """Let `say` speak for the person and sign it; raises `SignatureError` when it would not count."""
-        signer = signer_of(self.project, purpose, key=self.key, environ=self.environ)
+        signer = signer_of(self.project, purpose, key=self.key, channels=channels, environ=self.environ)
         trust = trust_of(self.project)
         said = say(self.person or _holder(trust, signer))
         bundle = CheckedSigner(signer, trust.verifier(purpose)).sign(said.stamped(datetime.now(UTC)))
@@ -70,7 +72,7 @@ def waive(
             Waiver(digest=digest, check=check, person=person, reason=reason, expires=expires, channels=tuple(channels))
         )
 
-    _, bundle = hand.sign(Purpose.WAIVE, say)
+    _, bundle = hand.sign(Purpose.WAIVE, say, channels)
     folder = hand.project.root / WAIVERS
     folder.mkdir(exist_ok=True)
     mark = sha256(bundle).hexdigest()[:8]
@@ -81,7 +83,9 @@ def approve(hand: Hand, client: Registry, reference: Reference, *, channel: str,
     """Attach a signed approval to what the reference names now; returns its digest."""
     digest = digest_of(client, reference)
     said, bundle = hand.sign(
-        Purpose.APPROVE, lambda person: approval_statement(digest, channel=channel, person=person, reason=reason)
+        Purpose.APPROVE,
+        lambda person: approval_statement(digest, channel=channel, person=person, reason=reason),
+        [channel],
     )
     attach(hand.project, client, reference.at(digest), bundle, said.predicate_type)
     return digest

@@ -108,7 +108,7 @@ def publish(project: Project, plan: Plan, image: Build, result: RunResult, packa
     from imagekit.trust.gate.policy import PUBLISH
     from imagekit.trust.sign.trustfile import Purpose
 
-    signer = signer_of(project, Purpose.BUILD)
+    signer = signer_of(project, Purpose.BUILD, channels=[PUBLISH])
     target = reference_of(project, plan.image, plan.version)
     with registry_client(project, target.registry) as client:
         done = publish_image(

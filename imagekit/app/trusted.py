@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -61,19 +61,20 @@ def signer_of(
     purpose: Purpose,
     *,
     key: str | None = None,
+    channels: Sequence[str] = (),
     environ: Mapping[str, str] = os.environ,
 ) -> Signer:
     """Who signs here for a purpose: `key`, else `signing_key` of imagekit.yaml, else a key of this clone.
 
     A key is a file, a URI for the cosign program, or ``keyless``. Of the clone's own keys that one is taken which
-    trust.yaml trusts for the purpose today. Raises `ConfigError`, `KeyFileError`.
+    trust.yaml trusts for the purpose and the channels today. Raises `ConfigError`, `KeyFileError`.
     """
     from imagekit.trust.sign.cosign import KEYLESS, CosignSigner, is_uri
     from imagekit.trust.sign.keys import KeyStore
 
     chosen = key or project.settings.signing_key
     if chosen is None:
-        name = _usable(project, purpose)
+        name = _usable(project, purpose, channels)
         return KeyStore(key_folder(project), name=name, environ=environ).open() if name else keys_of(project).signer()
     if chosen == KEYLESS or is_uri(chosen):
         return CosignSigner(chosen, environ=environ)
@@ -83,7 +84,7 @@ def signer_of(
     return KeyStore(path.parent, name=path.stem, environ=environ).open()
 
 
-def _usable(project: Project, purpose: Purpose) -> str | None:
+def _usable(project: Project, purpose: Purpose, channels: Sequence[str]) -> str | None:
     """The id of the trusted key whose private part is in this clone and that counts now."""
     from imagekit.trust.sign.trust import standing
     from imagekit.trust.sign.trustedit import read_trust
@@ -92,7 +93,8 @@ def _usable(project: Project, purpose: Purpose) -> str | None:
     now = datetime.now(UTC)
     for key in reversed(file.keys if file is not None else ()):
         there = (key_folder(project) / f"{key.id}.key").exists()
-        if there and purpose in key.purposes and standing(key, now)[0] is None:
+        serves = purpose in key.purposes and all(key.serves(channel) for channel in channels)
+        if there and serves and standing(key, now)[0] is None:
             return key.id
     return None
 

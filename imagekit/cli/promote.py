@@ -32,7 +32,7 @@ def command(
     from imagekit.cli.decision import tell_move
     from imagekit.release.channel.promote import promote
 
-    with open_desk(app.project, actor=actor) as desk:
+    with open_desk(app.project, actor=actor, channel=channel) as desk:
         image, source = subject_of(app.project, desk, reference)
         moved = promote(desk, source, channel, image=image, reason=reason, release=release)
     tell_move(moved, pull_request)

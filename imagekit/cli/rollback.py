@@ -32,6 +32,6 @@ def command(
     from imagekit.release.channel.rollback import rollback
 
     name = app.image_name(image)
-    with open_desk(app.project, actor=actor) as desk:
+    with open_desk(app.project, actor=actor, channel=channel) as desk:
         moved = rollback(desk, channel, image=name, to=earlier_of(desk, channel, name, to), reason=reason)
     tell_move(moved, pull_request)

@@ -6,7 +6,7 @@ https://github.com/in-toto/attestation/blob/main/spec/v1/statement.md
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -29,7 +29,8 @@ SIGNATURE_TYPE = "https://sigstore.dev/cosign/sign/v1"
 # Annotation of the subject in what is signed here: when the signer says that it signed (ISO 8601, UTC).
 SIGNED_ANNOTATION = "imagekit.signed"
 STATEMENT_LIMIT = 48 << 20  # bytes; base64 of it fills a bundle
-_FIELDS = ("_type", "subject", "predicateType", "predicate", "digest", "sha256")
+_FIELDS = ("_type", "subject", "predicateType", "predicate")
+_SUBJECT_FIELDS = ("name", "uri", "digest", "annotations")
 _NAMES = MAPS | {"arguments"}  # build arguments, named by whoever wrote the Dockerfile
 
 
@@ -85,10 +86,13 @@ def parse_statement(data: bytes) -> Statement:
     What two readers could take differently (a key twice, or in two letter cases; not UTF-8) is no statement.
     """
     try:
-        fields = read_object(data, "statement", fields=_FIELDS, maps=_NAMES, limit=STATEMENT_LIMIT)
+        fields = read_object(data, "statement", maps=_NAMES, limit=STATEMENT_LIMIT)
+        _demand_spelled(fields, _FIELDS)
         if fields["_type"] not in (STATEMENT_TYPE, _OLDER_TYPE):
             raise MalformedStatementError(f"not an in-toto statement but {str(fields['_type'])[:80]!r}")
         [subject] = fields["subject"]
+        _demand_spelled(subject, _SUBJECT_FIELDS)
+        _demand_spelled(subject["digest"], ("sha256",))
         predicate = fields.get("predicate")
         predicate = {} if predicate is None else predicate
         if not isinstance(predicate, dict) or not isinstance(fields["predicateType"], str):
@@ -103,6 +107,14 @@ def parse_statement(data: bytes) -> Statement:
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, ConfigError) as error:
         why = str(error) if isinstance(error, RefusedError) else repr(error)
         raise MalformedStatementError(f"not an in-toto statement about one sha256 subject: {why}"[:300]) from None
+
+
+def _demand_spelled(fields: Mapping[str, Any], known: Iterable[str]) -> None:
+    """Refuse a key that Go's reader would take for one of the known ones: it looks at no letter case."""
+    folded = {name.casefold(): name for name in known}
+    for key in fields:
+        if folded.get(key.casefold(), key) != key:
+            raise MalformedStatementError(f"the key {key[:80]!r} differs by letter case alone from one of a statement")
 
 
 def signature_statement(image: Digest, annotations: Mapping[str, str] | None = None) -> Statement:

@@ -10,8 +10,7 @@ from imagekit.trust.gate.people import approvals, soak, waive, yank
 from imagekit.trust.gate.policy import Policy
 from imagekit.trust.gate.results import tests
 from imagekit.trust.gate.view import View
-
-SKEW = timedelta(minutes=5)
+from imagekit.trust.sign.trust import SKEW
 
 
 def evaluate(

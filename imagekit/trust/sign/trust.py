@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 
 from imagekit.base.errors import RefusedError
 from imagekit.config.load import parse_file
-from imagekit.trust.evidence.decisions import channels_of
+from imagekit.trust.evidence.decisions import RECORD_TYPE, channels_of
 from imagekit.trust.evidence.denial import Denial, denial_in
 from imagekit.trust.evidence.statement import Statement, parse_statement
 from imagekit.trust.sign.envelope import Sealed, open_envelope, open_loosely
@@ -23,6 +23,7 @@ from imagekit.trust.sign.interface import KeyFileError, SignatureError, Verifier
 from imagekit.trust.sign.trustfile import Purpose, TrustedKey, TrustFile
 
 TRUST_FILE = Path("trust.yaml")
+SKEW = timedelta(minutes=5)  # how far clocks may differ
 _STRANGERS_LIMIT = 16 << 20  # what nobody vouches for is read only to be named; an SBOM by another key has 10 MB
 
 
@@ -74,10 +75,16 @@ class TrustStore:
 
     def __init__(self, holders: Sequence[Holder]) -> None:
         self.holders = tuple(holders)
+        self._last: tuple[bytes, Reading] | None = None
         _demand_distinct(self.holders)
 
     def read(self, bundle: bytes) -> Reading:
         """Who signed a bundle and whether the signature counts by the key's window."""
+        if self._last is None or self._last[0] is not bundle:  # asked twice in a row: what counts, and what is denied
+            self._last = (bundle, self._read(bundle))
+        return self._last[1]
+
+    def _read(self, bundle: bytes) -> Reading:
         try:
             sealed = open_envelope(bundle)
         except SignatureError as error:
@@ -139,6 +146,7 @@ class _PurposeVerifier:
             channels = (self.channel,) if self.channel is not None else channels_of(reading.statement)
             for channel in channels or (None,):
                 problem, reason = (problem, reason) if problem else misused(reading.key, self.purpose, channel)
+            problem, reason = (problem, reason) if problem else _premature(reading)
         if problem is not None or reading.statement is None:
             raise SignatureError(reason)
         return reading.statement
@@ -146,6 +154,14 @@ class _PurposeVerifier:
     def denial(self, bundle: bytes) -> Denial | None:
         """A denial counts by any trusted key: where somebody trusted says no, purpose and window do not matter."""
         return self.store.read(bundle).denial
+
+
+def _premature(reading: Reading) -> tuple[Problem | None, str]:
+    """What is dated later than clocks differ is not believed, but for records: their order is that of the ledger."""
+    at, said = reading.signed_at, reading.statement
+    if at is None or said is None or said.predicate_type == RECORD_TYPE or at <= datetime.now(UTC) + SKEW:
+        return None, ""
+    return Problem.FROM_THE_FUTURE, f"dated {day(at)}, which is in the future"
 
 
 def standing(key: TrustedKey, signed: datetime | None) -> tuple[Problem | None, str]:

@@ -12,7 +12,7 @@ import pytest
 
 from imagekit.app.desk import open_desk
 from imagekit.app.people import Hand, approve, waive
-from imagekit.app.trusted import keys_of, trust_of
+from imagekit.app.trusted import keys_of, signer_of, trust_of
 from imagekit.base.errors import RefusedError
 from imagekit.config.load import Project, load_project
 from imagekit.config.model import Settings
@@ -24,7 +24,7 @@ from imagekit.release.ledger.chain import read_chain
 from imagekit.trust.evidence.statement import Statement, signature_statement
 from imagekit.trust.sign.checked import CheckedSigner
 from imagekit.trust.sign.interface import SignatureError
-from imagekit.trust.sign.keys import KeyStore
+from imagekit.trust.sign.keys import PASSWORD_VARIABLE, KeyStore
 from imagekit.trust.sign.trustedit import write_trust
 from imagekit.trust.sign.trustfile import Purpose, TrustedKey, TrustFile
 from tests.support.images import write_image
@@ -147,6 +147,23 @@ def test_a_good_key_decides(house: House, decision: str) -> None:
     before = house.state()
     DECISIONS[decision](house)
     assert house.state()[:2] != before[:2]
+
+
+def test_of_two_keys_the_one_that_serves_the_channel_signs(house: House) -> None:
+    """D4, variant: a clone with a key for each channel."""
+    environ = {PASSWORD_VARIABLE: "correct horse"}
+    keys = []
+    for name, channels in (("dev-key", ("dev", "publish")), ("prod-key", ("prod",))):
+        store = KeyStore(house.project.work / "keys", name=name, environ=environ)
+        store.ensure()
+        pem = store.public_path.read_text()
+        keys.append(TrustedKey(id=name, pem=pem, purposes=(Purpose.BUILD, Purpose.PROMOTE), channels=channels))
+    write_trust(house.project.root, TrustFile(version=1, keys=tuple(keys)))
+    labels = {
+        channel: signer_of(house.project, Purpose.PROMOTE, channels=[channel], environ=environ).label
+        for channel in ("dev", "prod")
+    }
+    assert [labels["dev"], labels["prod"]] == [holder.material for holder in trust_of(house.project).holders]
 
 
 def test_a_rollback_by_a_key_that_expired_since_commits_nothing(house: House) -> None:

@@ -6,6 +6,7 @@ import base64
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from sigstore.dsse import Envelope
 from sigstore.errors import Error as SigstoreError
 
 from imagekit.oci.reference import Digest
-from imagekit.trust.evidence.statement import signature_statement
+from imagekit.trust.evidence.statement import MalformedStatementError, parse_statement, signature_statement
 from imagekit.trust.sign.envelope import Sealed, open_envelope, open_loosely
 from imagekit.trust.sign.interface import SignatureError
 from imagekit.trust.sign.native import NativeVerifier
@@ -107,3 +108,12 @@ def test_text_of_another_kind_by_a_trusted_key_is_no_denial() -> None:
     made = bundle()
     made["dsseEnvelope"] |= {"payloadType": "text/plain", "payload": base64.b64encode(b"good morning").decode()}
     assert open_loosely(json.dumps(made).encode()) == ()
+
+
+def test_names_of_build_arguments_are_free() -> None:
+    """Only the fields of a statement have one spelling; an argument may be called SHA256 or Digest."""
+    said = replace(SIGNED, predicate={"arguments": {"base": {"SHA256": "x", "Digest": "y"}}, "SUBJECT": 1})
+    assert parse_statement(said.to_bytes()) == said
+    for one, other in ((b'"subject":', b'"Subject":'), (b'"digest":', b'"Digest":'), (b'"sha256":', b'"SHA256":')):
+        with pytest.raises(MalformedStatementError):
+            parse_statement(said.to_bytes().replace(one, other, 1))

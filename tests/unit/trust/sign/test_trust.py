@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -141,3 +141,24 @@ def test_ids_are_used_once(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no key 'nobody'"):
         rotated(file, "nobody", new="x", pem=PEM, now=NOW, until=NOW)
     assert read_trust(tmp_path) is None
+
+
+@pytest.mark.attack
+def test_what_is_dated_ahead_counts_for_verify_as_little_as_for_the_gate() -> None:
+    """D12, variant: the gate refused a signature of the future, verify took it."""
+    store, now = trust([trusted("ours", Purpose.BUILD)]), datetime.now(UTC)
+    assert store.verifier().verify(bundle("ours", SIGNED, at=now + timedelta(minutes=4)))
+    with pytest.raises(SignatureError, match="in the future"):
+        store.verifier().verify(bundle("ours", SIGNED, at=now + timedelta(minutes=6)))
+
+
+@pytest.mark.attack
+def test_a_key_counts_for_version_tags_only_where_it_serves_them() -> None:
+    """Weak point without a row: channels of keys were ignored at publish."""
+    for channels, good in (((), True), (("dev", "publish"), True), (("dev",), False)):
+        store = trust([trusted("ours", Purpose.BUILD, channels=channels)])
+        if good:
+            assert store.verifier(Purpose.BUILD, "publish").verify(bundle("ours", SIGNED))
+        else:
+            with pytest.raises(SignatureError, match="not trusted for channel publish"):
+                store.verifier(Purpose.BUILD, "publish").verify(bundle("ours", SIGNED))
