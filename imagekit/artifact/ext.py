@@ -1,6 +1,6 @@
 """File systems of the ext family written into a disk file at an offset, without root, loop device or mount.
 
-mke2fs(8) fills them from a tar (since e2fsprogs 1.47.1), and SOURCE_DATE_EPOCH dates them.
+mke2fs(8) fills them from a tar (since e2fsprogs 1.47.1), and E2FSPROGS_FAKE_TIME dates them.
 """
 
 from __future__ import annotations
@@ -115,7 +115,8 @@ def _mke2fs(
     argv += ["-E", ",".join(f"{key}={value}" for key, value in settings.items())]
     # libext2fs takes what follows a "?" in a device's name for options, so it is named from its own folder.
     argv += ["-L", label, "-U", str(uuid), "-d", root.resolve(), target.name, f"{size // 1024}k"]
-    env = {"SOURCE_DATE_EPOCH": str(epoch), "MKE2FS_CONFIG": str(_CONFIG)}
+    # SOURCE_DATE_EPOCH would take the time of each file that is younger, which squashfs keeps.
+    env = {"E2FSPROGS_FAKE_TIME": str(epoch), "MKE2FS_CONFIG": str(_CONFIG)}
     done = process.run(argv, timeout=_TIMEOUT, env=env, cwd=target.parent)
     if odd := [line for line in done.stderr.splitlines() if line.strip()]:
         raise ToolError(f"mke2fs did not write {label} as it should", hint="\n".join(odd[:10]))

@@ -20,6 +20,7 @@ WHITEOUT = ".wh."
 _OPAQUE = ".wh..wh..opq"
 _MARK = ".wh..wh."  # with another end AUFS's bookkeeping
 _MAX_LINKS = 40  # as the kernel's own limit, path_resolution(7)
+_LATEST = (1 << 31) - 1  # in 2038; mke2fs writes no later time, so no road keeps one
 _MOST_ATTRIBUTES = 4000  # bytes at one file; ext2 has one block of 4096 for them
 _ATTRIBUTE = re.compile(r"[!#-~]{1,200}")
 _KEPT_XATTRS = ("user.", "security.")
@@ -188,6 +189,7 @@ class Tree:
         old = parent.children.get(name)
         inode = self._linked(entry) if entry.kind == HARD_LINK else Inode(entry, Where(self._layer, number))
         self._keep_attributes(inode, entry)
+        inode.entry.mtime = min(inode.entry.mtime, _LATEST)
         if old is not None and old.is_folder and entry.is_directory:
             old.inode, old.named = inode, self._layer
             return
