@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import IO
 
 from imagekit.base.errors import ToolError
+from imagekit.base.reason import summary
 
 logger = logging.getLogger(__name__)
 _KEPT = ("PATH", "HOME", "TMPDIR", "USER", "XDG_RUNTIME_DIR", "SSL_CERT_FILE", "DOCKER_HOST", "DOCKER_CONFIG")
 _SUDO = ("SUDO_UID",)  # git run by sudo asks it who owns the clone
 _PROXIES = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
-_TAIL_LINES = 15
 _GRACE = 5.0
 
 
@@ -92,7 +92,7 @@ def run(
         except subprocess.TimeoutExpired:
             _kill_group(child)
             raise ProcessTimeoutError(
-                f"no end after {timeout:.0f} s: {shlex.join(command)}", hint=_tail(err.text() or out.text())
+                f"no end after {timeout:.0f} s: {shlex.join(command)}", hint=summary(err.text() or out.text())
             ) from None
         stdout, stderr = out.text(), err.text()
     if code not in ok:
@@ -101,7 +101,7 @@ def run(
             returncode=code,
             stdout=stdout,
             stderr=stderr,
-            hint=_tail(stderr or stdout),
+            hint=summary(stderr or stdout),
         )
     return Completed(command, code, stdout, stderr)
 
@@ -171,7 +171,7 @@ def pipe(
             returncode=code,
             stdout=stdout,
             stderr=stderr,
-            hint=_tail(stderr or stdout),
+            hint=summary(stderr or stdout),
         )
     return Completed(command, code, stdout, stderr)
 
@@ -254,10 +254,6 @@ class _Drain:
         # A grandchild may hold the pipe open after the child ended; its later words are not ours.
         self._thread.join(timeout=2.0)
         return "".join(self._lines)
-
-
-def _tail(text: str) -> str:
-    return "\n".join(text.strip().splitlines()[-_TAIL_LINES:])
 
 
 def alive(pid: int, *, started: float | None = None) -> bool:

@@ -16,10 +16,12 @@ from datetime import datetime
 from typing import Any
 
 from imagekit.base.log import bar
+from imagekit.base.text import stripped
 
 _VERTEX = re.compile(r"\[(?P<names>\S+(?: \S+)*) +(?P<step>\d+)/(?P<steps>\d+)\] (?P<what>.*)", re.S)
 _CONTINUED = re.compile(r"\\\s*\n")
 _LOG_LINES = 40
+_LONGEST_REST = 1 << 16  # bytes of a line without an end, before it counts as one
 
 
 @dataclass(slots=True)
@@ -58,6 +60,7 @@ class Progress:
         self.exporting = False
         self._vertices: dict[str, tuple[str, int]] = {}
         self._logs: dict[str, list[str]] = {}
+        self._rest: dict[tuple[str, int], bytes] = {}  # by step and stream: a line that has no end yet
         self._failed: list[str] = []
         self._plain: list[str] = []
         self._open: list[str] = []
@@ -91,7 +94,7 @@ class Progress:
         for layer in self.layers.values():
             if layer.error:
                 failed = [key for key in self._failed if self._vertices[key][0] == layer.name]
-                return layer.name, "\n".join([*self._logs.get(failed[0], [])[-15:], layer.error])
+                return layer.name, "\n".join([*self._said(failed[0])[-15:], stripped(layer.error)])
         return "", "\n".join([*self.other_errors[:1], *self._plain[-15:]])
 
     def _vertex(self, vertex: dict[str, Any]) -> None:
@@ -130,19 +133,36 @@ class Progress:
             bar("image", 0, 1, "writing the OCI layout")
 
     def _log(self, log: dict[str, Any]) -> None:
-        lines = self._logs.setdefault(log.get("vertex", ""), [])
-        for line in b64decode(log.get("data", "")).decode("utf-8", "replace").splitlines():
-            if line.strip():
-                lines.append(line.rstrip()[:400])
+        """A piece of what a step writes: it may end anywhere, in a line or in a character."""
+        vertex, stream = str(log.get("vertex", "")), int(log.get("stream") or 0)
+        data = self._rest.pop((vertex, stream), b"") + b64decode(log.get("data") or "")
+        *whole, rest = data.split(b"\n")
+        if len(rest) > _LONGEST_REST:
+            whole, rest = [*whole, rest], b""
+        if rest:
+            self._rest[vertex, stream] = rest
+        lines = self._logs.setdefault(vertex, [])
+        lines += [line for raw in whole if (line := _line(raw))]
         del lines[:-_LOG_LINES]
-        found = self._vertices.get(log.get("vertex", ""))
-        if found and lines:
+        found = self._vertices.get(vertex)
+        if found and whole and lines:
             layer = self.layers[found[0]]
             layer.doing = lines[-1].strip()
             self._tell(layer)
 
+    def _said(self, vertex: str) -> list[str]:
+        """What a step wrote, a last line without its end included."""
+        rest = [line for (name, _), raw in self._rest.items() if name == vertex and (line := _line(raw))]
+        return [*self._logs.get(vertex, []), *rest]
+
     def _tell(self, layer: LayerProgress) -> None:
         bar(layer.name, len(layer.done), layer.steps, layer.doing)
+
+
+def _line(raw: bytes) -> str:
+    """A line of a program without its colours; of what it overwrote with carriage returns the last."""
+    text = raw.decode("utf-8", "replace").rstrip("\r").rpartition("\r")[2]
+    return stripped(text).rstrip()[:400]
 
 
 def _instructions(dockerfile: str) -> list[str]:

@@ -19,11 +19,11 @@ import pytest
 import testinfra
 from testinfra.host import Host
 
+from imagekit.base.text import clean, one_line
 from imagekit.checks.children import end_children
 from imagekit.checks.facts import Facts, collect_facts
 from imagekit.checks.outcome import Outcome
 from imagekit.checks.session import SESSION_VARIABLE, CheckMeta, Event, Session, append
-from imagekit.checks.text import clean, one_line
 from imagekit.checks.tlspeer import Peers, TlsPeer
 
 _MARKS = (

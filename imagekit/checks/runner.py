@@ -19,10 +19,11 @@ from urllib.parse import urlencode
 from imagekit.base.errors import ConfigError, ToolError
 from imagekit.base.log import progress, step
 from imagekit.base.process import ProcessTimeoutError, now, run
+from imagekit.base.reason import reasons, summary
+from imagekit.base.text import one_line
 from imagekit.checks.outcome import CheckResult, Outcome, SuiteResult
 from imagekit.checks.session import SESSION_VARIABLE, CheckMeta, Event, Session, read_events
 from imagekit.checks.suitehash import suite_hash
-from imagekit.checks.text import one_line
 from imagekit.checks.tlspeer import Peers
 from imagekit.machine.interface import Machine, Road
 
@@ -168,7 +169,12 @@ def _pytest(session: Session, suites: Suites, extra: Sequence[str], seconds: flo
     )
     (out / "pytest.log").write_text(done.stdout + done.stderr)
     if done.returncode in _PYTEST_BROKE or done.returncode > 128:
-        raise SuiteError(f"pytest broke (exit status {done.returncode})", hint=(done.stdout + done.stderr)[-2000:])
+        output = done.stdout + done.stderr
+        why = next(iter(reasons(output)), "")
+        raise SuiteError(
+            f"the checks did not run: {one_line(why, 400)}" if why else f"pytest broke (exit status {done.returncode})",
+            hint=f"{summary(output)}\nAll that pytest wrote: {out / 'pytest.log'}",
+        )
 
 
 def _tell(line: str) -> None:

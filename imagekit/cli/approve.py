@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from imagekit.cli.app import App
+from imagekit.cli.screen import say
 
 
 @click.command("approve")
@@ -29,4 +30,4 @@ def command(app: App, reference: str, channel: str, reason: str, key: str | None
     hand = Hand(project=app.project, person=person, key=key, environ=key_environment())
     with registry_client(app.project, target.registry) as client:
         digest = approve(hand, client, target, channel=channel, reason=reason)
-    click.echo(f"{target.name}@{digest} approved for {channel}")
+    say(f"{target.name}@{digest} approved for {channel}")

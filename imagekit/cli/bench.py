@@ -10,6 +10,7 @@ import click
 
 from imagekit.bench.catalog import BENCHMARKS, chosen
 from imagekit.cli.app import App
+from imagekit.cli.screen import say
 
 # \b keeps click from folding the lines into one paragraph.
 _NAMES = "\b\nBenchmarks:\n" + "\n".join(f"  {name:<10} {text}" for name, text in BENCHMARKS.items())
@@ -39,8 +40,8 @@ def command(ctx: click.Context, names: tuple[str, ...], image: str | None, as_js
     kept = keep_report(report, app.work / "bench")
     if out is not None:
         write_whole(out, table.as_markdown(report))
-    click.echo(table.as_json(report) if as_json else table.as_text(report), nl=False)
-    click.echo(f"kept in {kept} and {kept.with_suffix('.md').name}", err=True)
+    say(table.as_json(report) if as_json else table.as_text(report), nl=False)
+    say(f"kept in {kept} and {kept.with_suffix('.md').name}", err=True)
     if report.errors:
         ctx.exit(3)
     ctx.exit(1 if report.missed else 0)

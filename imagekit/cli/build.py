@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from imagekit.cli.app import App
+from imagekit.cli.screen import say
 
 if TYPE_CHECKING:
     from imagekit.build.builder import Build
@@ -36,7 +37,7 @@ def command(app: App, image: str | None, every: bool, arch: str | None, as_json:
         _build_every(app, chosen, as_json)
     else:
         built = _build(app, (make_plan(app.project, app.image_name(image), arch=chosen),))[0]
-        click.echo(_json(built) if as_json else str(built.digest))
+        say(_json(built) if as_json else str(built.digest))
 
 
 def _build_every(app: App, arch: Arch | None, as_json: bool) -> None:
@@ -46,7 +47,7 @@ def _build_every(app: App, arch: Arch | None, as_json: bool) -> None:
     plans = make_plans(app.project, arch=arch or here())
     ready = tuple(plan for plan in plans if not plan.unlocked)
     for built in _build(app, ready):
-        click.echo(_json(built) if as_json else f"{built.image} {built.digest}")
+        say(_json(built) if as_json else f"{built.image} {built.digest}")
     for plan in plans:
         if plan.unlocked:
             require_buildable(plan)

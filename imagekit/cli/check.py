@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from imagekit.cli.app import App
+from imagekit.cli.screen import say
 
 
 @click.group("check")
@@ -21,5 +22,5 @@ def new(app: App, layer: str, name: str) -> None:
     from imagekit.app.starter import new_check
 
     path = new_check(app.root, layer, name)
-    click.echo(path)
-    click.echo(f"\nNext: write what it asks in {path}; its docstring is the sentence that reports show.", err=True)
+    say(path)
+    say(f"\nNext: write what it asks in {path}; its docstring is the sentence that reports show.", err=True)

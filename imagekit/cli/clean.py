@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from imagekit.cli.app import App
+from imagekit.cli.screen import say
 
 
 @click.command("clean")
@@ -21,6 +22,6 @@ def command(app: App, cache: bool, runs: bool) -> None:
 
     removed = clean(app.project, cache=cache, runs=runs)
     for what in removed:
-        click.echo(f"removed {what}")
+        say(f"removed {what}")
     if not removed:
-        click.echo("nothing to remove")
+        say("nothing to remove")

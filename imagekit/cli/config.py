@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from imagekit.cli.app import App
+from imagekit.cli.screen import say
 
 
 @click.group("config")
@@ -25,7 +26,7 @@ def check(app: App) -> None:
         load_trust(app.root)
     for name in app.project.images:
         make_plan(app.project, name)
-    click.echo(f"good: {len(app.project.images)} images, {len(app.project.layers)} layers")
+    say(f"good: {len(app.project.images)} images, {len(app.project.layers)} layers")
 
 
 @command.command("show")
@@ -38,7 +39,7 @@ def show(app: App, origin: bool) -> None:
 
     for piece in pieces(app.root, tuple(app.project.layers)):
         if origin or piece.own:
-            click.echo(f"{'project' if piece.own else f'imagekit {__version__}':<16} {piece.name}")
+            say(f"{'project' if piece.own else f'imagekit {__version__}':<16} {piece.name}")
 
 
 @command.command("schema")
@@ -52,4 +53,4 @@ def schema(kind: str) -> None:
     from imagekit.trust.sign.trustfile import TrustFile
 
     later: dict[str, type[Policy] | type[TrustFile]] = {"policy": Policy, "trust": TrustFile}
-    click.echo(json.dumps(schema_of(kind, later.get(kind)), indent=2))
+    say(json.dumps(schema_of(kind, later.get(kind)), indent=2))

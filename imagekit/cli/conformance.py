@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from imagekit.cli.app import App
+from imagekit.cli.screen import say
 
 _ROADS = ("image", "live", "installed", "disk", "all")
 
@@ -52,5 +53,5 @@ def command(
     app: App = ctx.obj
     name = image if image and "/" in image else app.image_name(image)
     found = conformance(app.project, subject_of(app.project, name), trips_of(road, firmware, short=short))
-    click.echo({"text": as_text, "markdown": as_markdown, "json": as_json}[form](found), nl=False)
+    say({"text": as_text, "markdown": as_markdown, "json": as_json}[form](found), nl=False)
     ctx.exit(0 if found.passed else 1)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from imagekit.cli.app import App
+from imagekit.cli.screen import say
 
 _QUIET_SECONDS = 60.0
 
@@ -13,7 +16,7 @@ _QUIET_SECONDS = 60.0
 @click.argument("run_id", required=False, metavar="[RUN]")
 @click.option("--road", type=click.Choice(["fast", "live"]), help="Of the machine on this road.")
 @click.option("--follow", "-f", is_flag=True, help="Go on until the console is silent for a minute.")
-@click.option("--raw", is_flag=True, help="Leave the terminal's control sequences in.")
+@click.option("--raw", is_flag=True, help="The bytes as they came, control sequences included.")
 @click.pass_obj
 def command(app: App, run_id: str | None, road: str | None, follow: bool, raw: bool) -> None:
     """Show or follow the console of the last machine.
@@ -25,12 +28,17 @@ def command(app: App, run_id: str | None, road: str | None, follow: bool, raw: b
     from imagekit.machine.console import clean
 
     log = find_console(app.work, run_id, road)
-    click.echo(f"{log}:", err=True)
+    say(f"{log}:", err=True)
+    chunks = followed(log, seconds=_QUIET_SECONDS if follow else 0.0)
+    if raw:
+        for chunk in chunks:
+            sys.stdout.buffer.write(chunk)
+            sys.stdout.buffer.flush()
+        return
     pending = b""
-    for chunk in followed(log, seconds=_QUIET_SECONDS if follow else 0.0):
+    for chunk in chunks:
         *lines, pending = (pending + chunk).split(b"\n")
         for line in lines:
-            text = line.decode("utf-8", "replace")
-            click.echo(text if raw else clean(text))
+            say(clean(line.decode("utf-8", "replace")))
     if pending:
-        click.echo(pending.decode("utf-8", "replace") if raw else clean(pending.decode("utf-8", "replace")))
+        say(clean(pending.decode("utf-8", "replace")))

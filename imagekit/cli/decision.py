@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
+from imagekit.cli.screen import say
 
 if TYPE_CHECKING:
     from imagekit.release.channel.point import Moved
@@ -17,11 +17,11 @@ def tell_move(moved: Moved, pull_request: Path | None) -> None:
 
     pointer = moved.pointer
     if moved.signed is None:
-        click.echo(f"{moved.channel} points at {moved.image} {pointer.version} already (record {pointer.record})")
+        say(f"{moved.channel} points at {moved.image} {pointer.version} already (record {pointer.record})")
     else:
         before = f", before: {moved.before.version}" if moved.before else ""
-        click.echo(f"{moved.channel} points at {moved.image} {pointer.version}{before}")
-        click.echo(f"record   ledger/{moved.signed.record.file_name}, commit {moved.commit[:12]}")
+        say(f"{moved.channel} points at {moved.image} {pointer.version}{before}")
+        say(f"record   ledger/{moved.signed.record.file_name}, commit {moved.commit[:12]}")
         if pull_request is not None:
             pull_request.write_text(message_of(moved.signed.record, moved.before))
-    click.echo(pointer.reference)
+    say(pointer.reference)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from imagekit.cli.app import App
+from imagekit.cli.screen import say
 
 if TYPE_CHECKING:
     from imagekit.artifact.formats import DiskFormat
@@ -87,11 +88,11 @@ def command(
         return
     source = source_of(app.project, image, verifier=_verifier(key))
     target = output or Path(f"{source.name}-{source.version}.{form}")
-    click.echo(str(write_disk_file(app.project, source, DiskFormat(form), target, size=size, config=config)))
+    say(str(write_disk_file(app.project, source, DiskFormat(form), target, size=size, config=config)))
     if push:
         from imagekit.app.diskpush import push_disk
 
-        click.echo(str(push_disk(app.project, source, DiskFormat(form), target)))
+        say(str(push_disk(app.project, source, DiskFormat(form), target)))
 
 
 def _pull(app: App, image: str, form: DiskFormat, output: Path | None, key: Path | None, *, alone: bool) -> None:
@@ -103,4 +104,4 @@ def _pull(app: App, image: str, form: DiskFormat, output: Path | None, key: Path
     reference = Reference.parse(image)
     version = reference.tag or (reference.digest.short if reference.digest else "latest")
     target = output or Path(f"{reference.repository.rpartition('/')[2]}-{version}.{form}")
-    click.echo(str(pull_disk(app.project, reference, form, target, verifier=_verifier(key))))
+    say(str(pull_disk(app.project, reference, form, target, verifier=_verifier(key))))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from imagekit.cli.app import App
+from imagekit.cli.screen import say
 
 _COLOURS = {"ok": "green", "warn": "yellow", "missing": "red", "broken": "red"}
 
@@ -27,12 +28,12 @@ def command(ctx: click.Context, as_json: bool) -> None:
     if as_json:
         import json
 
-        click.echo(json.dumps(to_json(findings), indent=2))
+        say(json.dumps(to_json(findings), indent=2))
     else:
         for finding in findings:
             click.secho(f"{finding.state:<8}", fg=_COLOURS[finding.state], nl=False)
-            click.echo(f"{finding.need:<15} {finding.found}  (wanted: {finding.wanted})")
+            say(f"{finding.need:<15} {finding.found}  (wanted: {finding.wanted})")
         if lines := remedies(findings):
-            click.echo(f"\nTo get what is missing:\n{lines}")
+            say(f"\nTo get what is missing:\n{lines}")
     lacking = [finding for finding in findings if not finding.enough and finding.need not in OPTIONAL]
     ctx.exit(3 if lacking else 0)

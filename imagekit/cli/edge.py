@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import signal
@@ -12,6 +13,8 @@ from types import FrameType
 import click
 
 from imagekit.base.errors import ImagekitError
+from imagekit.base.text import redacted
+from imagekit.cli.screen import say
 
 INTERRUPTED = 130
 FAULT = 3
@@ -28,7 +31,9 @@ def run_cli(group: click.Group) -> int:
         return code if isinstance(code, int) else 0
     except click.ClickException as error:
         _quiet_end(handler)
-        error.show()
+        words = io.StringIO()
+        error.show(file=words)
+        say(words.getvalue(), err=True, nl=False)
         return error.exit_code
     except ImagekitError as error:
         _quiet_end(handler)
@@ -36,7 +41,7 @@ def run_cli(group: click.Group) -> int:
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
         _quiet_end(handler)
-        click.echo("Interrupted; what was started has been stopped and removed.", err=True)
+        say("Interrupted; what was started has been stopped and removed.", err=True)
         return INTERRUPTED
     except BrokenPipeError:
         # The reader of our output went away (`imagekit ... | head`); nothing is left to tell it.
@@ -52,8 +57,8 @@ def run_cli(group: click.Group) -> int:
         _quiet_end(handler)
         import traceback
 
-        traceback.print_exc()
-        click.echo("This is a mistake in imagekit, not in your input; please report it with the lines above.", err=True)
+        say(traceback.format_exc(), err=True, nl=False)
+        say("This is a mistake in imagekit, not in your input; please report it with the lines above.", err=True)
         return FAULT
     finally:
         _quiet_end(handler)
@@ -62,9 +67,9 @@ def run_cli(group: click.Group) -> int:
 def tell_error(error: ImagekitError) -> None:
     """What happened, and what to do next, on stderr."""
     click.secho("error: ", fg="red", bold=True, nl=False, err=True)
-    click.echo(str(error), err=True)
-    for line in error.hint.splitlines():
-        click.echo(f"  {line}", err=True)
+    say(redacted(str(error)), err=True)
+    for line in redacted(error.hint).splitlines():
+        say(f"  {line}", err=True)
 
 
 def _interrupt_on_termination() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from imagekit.cli.app import App
+from imagekit.cli.screen import say
 
 
 @click.command("gate")
@@ -32,9 +33,9 @@ def command(ctx: click.Context, reference: str, channel: str, form: str) -> None
         decision = gate_of(app.project, client, target, channel)
     match form:
         case "json":
-            click.echo(show.as_json(decision))
+            say(show.as_json(decision))
         case "markdown":
-            click.echo(show.as_markdown(decision))
+            say(show.as_markdown(decision))
         case _:
             _tell(show.as_text(decision))
     ctx.exit(0 if decision.passed else 1)
@@ -47,6 +48,6 @@ def _tell(text: str) -> None:
         word = line.partition(" ")[0]
         if word in colours:
             click.secho(word, fg=colours[word], nl=False)
-            click.echo(line.removeprefix(word))
+            say(line.removeprefix(word))
         else:
-            click.echo(line)
+            say(line)

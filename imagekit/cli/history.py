@@ -7,6 +7,7 @@ from datetime import datetime
 import click
 
 from imagekit.cli.app import App
+from imagekit.cli.screen import say
 
 
 @click.command("history")
@@ -37,15 +38,13 @@ def command(app: App, image: str | None, channel: str | None, at: datetime | Non
     if as_json:
         import json
 
-        click.echo(
-            json.dumps([{**item.statement().predicate, "digest": str(item.digest)} for item in records], indent=2)
-        )
+        say(json.dumps([{**item.statement().predicate, "digest": str(item.digest)} for item in records], indent=2))
         return
     for item in records:
         where = f" {item.channel}" if item.channel else ""
-        click.echo(f"{item.sequence:>4}  {item.at:%Y-%m-%d %H:%M}  {item.action}{where}  {item.image} {item.version}")
-        click.echo(f"      {item.digest}")
-        click.echo(f"      by {item.actor}: {item.reason or '(no reason given)'}")
+        say(f"{item.sequence:>4}  {item.at:%Y-%m-%d %H:%M}  {item.action}{where}  {item.image} {item.version}")
+        say(f"      {item.digest}")
+        say(f"      by {item.actor}: {item.reason or '(no reason given)'}")
         for name, outcome in item.decision if gate else ():
-            click.echo(f"      - {name}: {outcome}")
-    click.echo(f"{len(records)} decisions, every signature and link good")
+            say(f"      - {name}: {outcome}")
+    say(f"{len(records)} decisions, every signature and link good")

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from imagekit.cli.screen import say
+
 
 @click.command("init")
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
@@ -35,6 +37,6 @@ def command(folder: Path, origin: str, forge: str, layer: str) -> None:
 
     new = NewProject(root=folder.resolve(), origin=Origin(origin), forge=Forge(forge), layer=layer)
     for name in start_project(new):
-        click.echo(name)
+        say(name)
     first = "" if origin == "debian" else " && imagekit lock"
-    click.echo(f"\nNext: cd {folder}{first} && imagekit run {new.image}", err=True)
+    say(f"\nNext: cd {folder}{first} && imagekit run {new.image}", err=True)

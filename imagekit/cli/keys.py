@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from imagekit.cli.app import App
+from imagekit.cli.screen import say
 
 if TYPE_CHECKING:
     from imagekit.trust.sign.trustfile import TrustedKey
@@ -37,8 +38,8 @@ def list_(app: App) -> None:
         where = "private part here" if row.private else ""
         channels = ",".join(key.channels) or "all channels"
         about = (", ".join(key.purposes), channels, key.person or "", window if key.dated else "", where)
-        click.echo(f"{key.id:<20} {row.state}")
-        click.echo("  " + "; ".join(part for part in about if part))
+        say(f"{key.id:<20} {row.state}")
+        say("  " + "; ".join(part for part in about if part))
 
 
 @command.command("create")
@@ -67,7 +68,7 @@ def create(
     key = _entry(name, "pending", purposes, channels, person, not_after)
     public = create_key(app.project, name, environ=key_environment(confirm=True))
     path = trust_key(app.project, key.model_copy(update={"pem": public_pem(public)}))
-    click.echo(f"{public}\n{path}")
+    say(f"{public}\n{path}")
 
 
 @command.command("trust")
@@ -91,7 +92,7 @@ def trust(
     from imagekit.app.keyring import public_pem, trust_key
 
     key = _entry(name, public_pem(public_key), purposes, channels, person, not_after)
-    click.echo(str(trust_key(app.project, key)))
+    say(str(trust_key(app.project, key)))
 
 
 @command.command("rotate")
@@ -111,7 +112,7 @@ def rotate(app: App, name: str, new: str | None, overlap: int) -> None:
     from imagekit.cli.password import key_environment
 
     environ = key_environment(confirm=True)
-    click.echo(rotate_key(app.project, name, new=new, overlap=timedelta(days=overlap), environ=environ))
+    say(rotate_key(app.project, name, new=new, overlap=timedelta(days=overlap), environ=environ))
 
 
 def _entry(

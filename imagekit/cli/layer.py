@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from imagekit.cli.app import App
+from imagekit.cli.screen import say
 
 
 @click.group("layer")
@@ -20,8 +21,8 @@ def new(app: App, name: str) -> None:
     from imagekit.app.starter import new_layer
 
     for path in new_layer(app.root, name):
-        click.echo(path)
-    click.echo(
+        say(path)
+    say(
         f"\nNext: name the packages in images/{name}/layer.yaml, put files below images/{name}/files/, and add"
         f" {name} to the layers of an image in images/images.yaml.",
         err=True,

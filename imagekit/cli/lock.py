@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from imagekit.cli.app import App
+from imagekit.cli.screen import say
 
 
 @click.command("lock")
@@ -22,6 +23,6 @@ def command(app: App, image: str | None, update: bool) -> None:
     names = [app.image_name(image)] if image else list(app.project.images)
     changes = refresh(app.project, names, update=update).entries
     for name, value in changes.items():
-        click.echo(f"{name} {value}")
+        say(f"{name} {value}")
     if not changes:
-        click.echo("nothing to change")
+        say("nothing to change")

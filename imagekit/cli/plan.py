@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from imagekit.cli.app import App
+from imagekit.cli.screen import say
 
 if TYPE_CHECKING:
     from imagekit.plan.model import Plan
@@ -33,7 +34,7 @@ def command(app: App, image: str | None, every: bool, arch: str | None, matrix: 
     else:
         from imagekit.plan import show
 
-        click.echo("\n\n".join(show.as_text(plan) for plan in plans))
+        say("\n\n".join(show.as_text(plan) for plan in plans))
 
 
 def _plans(app: App, image: str | None, every: bool, arch: str | None) -> tuple[Plan, ...]:
@@ -58,7 +59,7 @@ def _print_matrix(plans: tuple[Plan, ...]) -> None:
     for plan in plans:
         if plan.unlocked:
             progress(f"{plan.image} {plan.arch}: not in the matrix, not locked: {', '.join(plan.unlocked)}")
-    click.echo(json.dumps(as_matrix(plans), separators=(",", ":")))
+    say(json.dumps(as_matrix(plans), separators=(",", ":")))
 
 
 def _print_json(plans: tuple[Plan, ...], every: bool) -> None:
@@ -67,4 +68,4 @@ def _print_json(plans: tuple[Plan, ...], every: bool) -> None:
     from imagekit.plan import show
 
     found = [show.as_data(plan) for plan in plans]
-    click.echo(json.dumps(found if every else found[0], indent=2))
+    say(json.dumps(found if every else found[0], indent=2))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from imagekit.cli.app import App
+from imagekit.cli.screen import say
 
 
 @click.command("publish")
@@ -23,4 +24,4 @@ def command(app: App, image: str | None) -> None:
     with step("Publishing") as current:
         row = publish_tested(app.project, app.image_name(image), DISKLESS)
         current.note = "nothing to do, the tag is there" if row.already_there else row.reference
-    click.echo(f"{row.reference}@{row.digest}")
+    say(f"{row.reference}@{row.digest}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from imagekit.cli.app import App
+from imagekit.cli.screen import say
 
 
 @click.command("releases")
@@ -29,10 +30,10 @@ def command(app: App, image: str | None, as_json: bool) -> None:
         import json
         from dataclasses import asdict
 
-        click.echo(json.dumps([asdict(row) for row in rows], default=str, indent=2))
+        say(json.dumps([asdict(row) for row in rows], default=str, indent=2))
         return
     if not rows:
-        click.echo(f"no version of {name} is published")
+        say(f"no version of {name} is published")
         return
     now = datetime.now(UTC)
     lines = [("version", "digest", "channels", "age", "evidence", "run by")]
@@ -42,4 +43,4 @@ def command(app: App, image: str | None, as_json: bool) -> None:
         lines.append((row.version, row.digest.short, ", ".join(row.channels) or "-", age, row.evidence, nodes or "-"))
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     for line in lines:
-        click.echo("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip())
+        say("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip())

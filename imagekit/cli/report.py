@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from imagekit.cli.app import App
-from imagekit.cli.screen import show_result
+from imagekit.cli.screen import say, show_result
 
 
 @click.command("report")
@@ -29,7 +29,7 @@ def command(ctx: click.Context, run_id: str | None, open_page: bool, list_runs: 
     if list_runs:
         for folder in kept_runs(app.work):
             result = read_result(folder)
-            click.echo(f"{result.run_id}  {result.verdict:<6}  {result.image} {result.version}")
+            say(f"{result.run_id}  {result.verdict:<6}  {result.image} {result.version}")
         return
     folder = find_run(app.work, run_id)
     result = read_result(folder)
@@ -37,9 +37,9 @@ def command(ctx: click.Context, run_id: str | None, open_page: bool, list_runs: 
     if form == "markdown":
         from imagekit.report.markdown import render_markdown
 
-        click.echo(render_markdown(result), nl=False)
+        say(render_markdown(result), nl=False)
     else:
         show_result(result, page)
     if open_page and click.launch(page.as_uri()) != 0:
-        click.echo(f"no browser could be started; the page is {page}", err=True)
+        say(f"no browser could be started; the page is {page}", err=True)
     ctx.exit(0 if result.verdict is Verdict.PASSED else 1)

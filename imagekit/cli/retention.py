@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from imagekit.cli.app import App
+from imagekit.cli.screen import say
 
 if TYPE_CHECKING:
     from imagekit.release.channel.retention import Fate
@@ -36,10 +37,10 @@ def command(app: App, image: str | None, only_plan: bool, last: int, actor: str)
         homes = homes_of(app.project, desk, name)
         if only_plan:
             for fate in plan_retention(versions(desk, homes), last=last, needed=needed(desk, desk.chain())):
-                click.echo(told(fate))
+                say(told(fate))
             return
-        done = retire(desk, name, homes, last=last, tell=lambda fate: click.echo(told(fate)))
-    click.echo(f"{len(done)} removed; the registry frees their blobs at its next garbage collection")
+        done = retire(desk, name, homes, last=last, tell=lambda fate: say(told(fate)))
+    say(f"{len(done)} removed; the registry frees their blobs at its next garbage collection")
 
 
 def told(fate: Fate) -> str:

@@ -10,10 +10,16 @@ from typing import TYPE_CHECKING
 import click
 
 from imagekit.base.errors import ImagekitError
+from imagekit.base.text import printable
 
 if TYPE_CHECKING:
     from imagekit.app.run import Finished
     from imagekit.report.result import RunResult
+
+
+def say(text: object, *, err: bool = False, nl: bool = True) -> None:
+    """Print a text that may hold what others wrote: whatever a terminal would obey is shown and not done."""
+    click.echo(printable(str(text)), err=err, nl=nl)  # noqa: TID251 - this is the one place
 
 
 def show_result(result: RunResult, page: Path) -> None:
@@ -22,7 +28,7 @@ def show_result(result: RunResult, page: Path) -> None:
 
     width = max(60, min(120, shutil.get_terminal_size().columns))
     text = render_terminal(result, width=width, color=sys.stdout.isatty(), page=str(page))
-    click.echo(text, nl=not text.endswith("\n"))
+    click.echo(text, nl=not text.endswith("\n"))  # noqa: TID251 - its colours are ours, its words are cleaned
 
 
 def finish(finished: Finished) -> int:
@@ -30,7 +36,7 @@ def finish(finished: Finished) -> int:
     from imagekit.report.result import Verdict
 
     if finished.unchanged:
-        click.echo(f"Nothing changed since {finished.result.started}: this is the verdict of then.")
+        say(f"Nothing changed since {finished.result.started}: this is the verdict of then.")
     show_result(finished.result, finished.page)
     match finished.error:
         case None:

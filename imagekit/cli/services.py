@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from imagekit.cli.app import App
+from imagekit.cli.screen import say
 
 if TYPE_CHECKING:
     from imagekit.services.model import ServiceStatus
@@ -52,4 +53,4 @@ def _show(services: list[ServiceStatus]) -> None:
     for service in services:
         state = "running" if service.running else "stopped"
         kept = ", kept until `services down`" if service.kept else ""
-        click.echo(f"{service.name:<9} {state:<8} {service.address}  {service.detail}{kept}")
+        say(f"{service.name:<9} {state:<8} {service.address}  {service.detail}{kept}")

@@ -10,7 +10,7 @@ import click
 from imagekit.cli.app import App
 from imagekit.cli.lifecycle import LifecycleWords, lifecycle_options, scenario_options
 from imagekit.cli.machine import firmware_option, fresh_option
-from imagekit.cli.screen import finish
+from imagekit.cli.screen import finish, say
 
 
 @click.command("test")
@@ -44,7 +44,7 @@ def command(
     if words["list_scenarios"]:
         from imagekit.scenarios.table import listing
 
-        click.echo(listing())
+        say(listing())
         return
     from imagekit.app.run import Options, run_image
     from imagekit.machine.interface import DISKLESS, Road
@@ -66,8 +66,8 @@ def command(
 
 
 def _hold(login: str) -> None:
-    click.echo(f"The machine is kept. Log in from another terminal:\n  {login}\nEnter or Ctrl-C ends it.", err=True)
+    say(f"The machine is kept. Log in from another terminal:\n  {login}\nEnter or Ctrl-C ends it.", err=True)
     try:
         sys.stdin.readline()
     except KeyboardInterrupt:
-        click.echo("", err=True)
+        say("", err=True)

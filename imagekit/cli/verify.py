@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from imagekit.cli.app import App
+from imagekit.cli.screen import say
 
 if TYPE_CHECKING:
     from imagekit.config.load import Project
@@ -124,7 +125,7 @@ def _print_json(found: Verification, items: tuple[Item, ...]) -> None:
         }
         for item in items
     ]
-    click.echo(json.dumps(asdict(found) | {"passed": found.passed, "evidence": evidence}, default=str, indent=2))
+    say(json.dumps(asdict(found) | {"passed": found.passed, "evidence": evidence}, default=str, indent=2))
 
 
 def _print_text(found: Verification, items: tuple[Item, ...], reference: str) -> None:
@@ -135,12 +136,12 @@ def _print_text(found: Verification, items: tuple[Item, ...], reference: str) ->
     for item in found.requirements:
         word = "satisfied    " if item.satisfied else "unsatisfied  "
         click.secho(word, nl=False, fg="green" if item.satisfied else "red")
-        click.echo(plain(f"{item.name:<10} {item.reason}"))
+        say(plain(f"{item.name:<10} {item.reason}"))
     for each in items:
         reading = each.reading
         kind = reading.statement.predicate_type if reading.statement else "unreadable"
         by = f"by {reading.key.id}" if reading.key else "by nobody trusted"
         when = f", {day(reading.signed_at)}" if reading.signed_at else ""
         why = f": {reading.reason}" if reading.reason else ""
-        click.echo(plain(f"found        {named(each.source)} {kind} {by}{when}{why}"))
-    click.echo(f"{'verified' if found.passed else 'NOT verified'}: {found.digest or reference}")
+        say(plain(f"found        {named(each.source)} {kind} {by}{when}{why}"))
+    say(f"{'verified' if found.passed else 'NOT verified'}: {found.digest or reference}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from imagekit.cli.app import App
+from imagekit.cli.screen import say
 
 
 @click.command("waive")
@@ -40,4 +41,4 @@ def command(
     hand = Hand(project=app.project, person=person, key=key, environ=key_environment())
     with registry_client(app.project, target.registry) as client:
         path = waive(hand, client, target, check=check_id, channels=channels, reason=reason, days=days)
-    click.echo(str(path.relative_to(app.root)))
+    say(str(path.relative_to(app.root)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from imagekit.cli.app import App
+from imagekit.cli.screen import say
 
 
 @click.command("yank")
@@ -26,9 +27,9 @@ def command(ctx: click.Context, reference: str, reason: str, actor: str) -> None
     with open_desk(app.project, actor=actor) as desk:
         image, target = subject_of(app.project, desk, reference)
         done = yank(desk, target, image=image, reason=reason, homes=homes_of(app.project, desk, image))
-    click.echo(f"yanked {image} {done.version} {done.digest}" + ("" if done.signed else " (it was already)"))
+    say(f"yanked {image} {done.version} {done.digest}" + ("" if done.signed else " (it was already)"))
     for place in done.attached:
-        click.echo(f"denied   {place}")
+        say(f"denied   {place}")
     for channel, _ in done.pointing:
-        click.echo(f"WARNING  {channel} still points at it: imagekit rollback {channel} --image {image} --reason ...")
+        say(f"WARNING  {channel} still points at it: imagekit rollback {channel} --image {image} --reason ...")
     ctx.exit(1 if done.pointing else 0)

@@ -10,11 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from imagekit.base.errors import ConfigError
+from imagekit.base.text import stripped
 
-# CSI and OSC sequences, other escapes, and control bytes except tab and newline
-_ESCAPES = re.compile(
-    r"\x1b\[[0-9;?!]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[@-_]|[\x00-\x08\x0b-\x1f\x7f]"
-)
 _LONGEST_LINE = 2000
 _LARGEST_LOG = 64 << 20
 _MOST_MATCHES = 500
@@ -64,7 +61,7 @@ def load_patterns(path: Path) -> tuple[Pattern, ...]:
 
 def clean(text: str) -> str:
     """The text without escape codes and control characters, at most 2000 characters."""
-    return _ESCAPES.sub("", text)[:_LONGEST_LINE].rstrip()
+    return stripped(text)[:_LONGEST_LINE].rstrip()
 
 
 class Console:

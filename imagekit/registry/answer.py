@@ -11,6 +11,7 @@ from urllib.parse import quote
 import urllib3
 from urllib3.exceptions import HTTPError
 
+from imagekit.base.text import answered
 from imagekit.registry.errors import RegistryError, TooLargeError, TransientError
 from imagekit.registry.timeouts import Timeouts
 
@@ -87,7 +88,7 @@ def without(text: str, secrets: Iterable[str]) -> str:
     for secret in sorted(secrets, key=len, reverse=True):
         for form in {secret, quote(secret, safe="")} if len(secret) >= _SHORTEST else ():
             text = text.replace(form, "***")
-    return _SECRET.sub(r"\1 ***", text)
+    return answered(_SECRET.sub(r"\1 ***", text))
 
 
 def words(error: BaseException) -> str:

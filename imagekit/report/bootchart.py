@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from imagekit.base.errors import ToolError
-from imagekit.checks.text import one_line
+from imagekit.base.text import one_line
 from imagekit.machine.interface import Machine
 from imagekit.report.result import BootChart, BootUnit
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from imagekit.checks.text import one_line
+from imagekit.base.text import one_line
 from imagekit.report.result import ConsoleExcerpt, ConsoleLine
 
 _AROUND = 2

@@ -8,6 +8,7 @@ from typing import Any
 
 from imagekit.checks.outcome import CheckResult, Outcome
 from imagekit.report.chart import draw
+from imagekit.report.cleaned import cleaned
 from imagekit.report.result import RunResult, StageRow, write_whole
 
 _TEMPLATE = "page.html.j2"
@@ -35,7 +36,7 @@ def render_html(result: RunResult) -> str:
         lstrip_blocks=True,
     )
     environment.filters.update(duration=duration, size=size, short=short)
-    return environment.get_template(_TEMPLATE).render(**_words(result))
+    return environment.get_template(_TEMPLATE).render(**_words(cleaned(result)))
 
 
 def write_html(result: RunResult, path: Path) -> Path:

@@ -10,11 +10,13 @@ from junitparser.junitparser import FinalResult
 
 from imagekit.checks.outcome import CheckResult, Outcome
 from imagekit.checks.scenario import ScenarioResult
+from imagekit.report.cleaned import cleaned
 from imagekit.report.result import RunResult, StageStatus, write_whole
 
 
 def render_junit(result: RunResult) -> str:
     """The result as JUnit XML; missing checks are errors, so that no reader takes them for passed."""
+    result = cleaned(result)
     document = JUnitXml(name=f"imagekit {result.image}")
     document.add_testsuite(_stages(result))
     checks = result.suites.checks if result.suites else ()

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from imagekit.base.text import one_line
 from imagekit.checks.outcome import CheckResult, Outcome
-from imagekit.checks.text import one_line
+from imagekit.report.cleaned import cleaned
 from imagekit.report.result import LayerRow, RunResult, Verdict
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#|~&!@:-])")
@@ -15,6 +16,7 @@ _CHECKS_SHOWN = 20
 
 def render_markdown(result: RunResult) -> str:
     """Verdict, failure, stages, layers, checks that did not pass, scenarios and what was published."""
+    result = cleaned(result)
     blocks = [
         _headline(result),
         *_failure(result),

@@ -15,6 +15,7 @@ from imagekit.base.errors import ConfigError
 from imagekit.checks.outcome import SuiteResult
 from imagekit.checks.scenario import ScenarioResult
 from imagekit.machine.interface import BootRecord
+from imagekit.report.cleaned import cleaned
 
 FORMAT = 1
 FILE_NAME = "result.json"
@@ -188,7 +189,7 @@ def write_result(result: RunResult, folder: Path) -> Path:
     """Write ``result.json`` into a folder, whole or not at all, and return its path."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / FILE_NAME
-    return write_whole(path, json.dumps(asdict(result), indent=1, ensure_ascii=False) + "\n")
+    return write_whole(path, json.dumps(asdict(cleaned(result)), indent=1, ensure_ascii=False) + "\n")
 
 
 def write_whole(path: Path, text: str) -> Path:

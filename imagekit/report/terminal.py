@@ -5,9 +5,10 @@ from __future__ import annotations
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
+from imagekit.base.text import clean, one_line
 from imagekit.checks.outcome import CheckResult, Outcome, SuiteResult
 from imagekit.checks.scenario import ScenarioResult
-from imagekit.checks.text import clean, one_line
+from imagekit.report.cleaned import cleaned
 from imagekit.report.result import Failure, RunResult, StageRow, StageStatus, Verdict
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def render_terminal(result: RunResult, *, width: int = 80, color: bool = False, 
 
 def show_terminal(result: RunResult, console: Console, *, page: str = "") -> None:
     """Print the summary on a rich console."""
-    for line in _lines(result, page, max(40, console.width)):
+    for line in _lines(cleaned(result), page, max(40, console.width)):
         if line.overflow != "ignore":
             line.truncate(console.width, overflow="ellipsis")
         console.print(line, soft_wrap=True)

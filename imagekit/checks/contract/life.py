@@ -8,12 +8,12 @@ from pathlib import Path
 
 from imagekit.base.errors import ImagekitError
 from imagekit.base.log import step
+from imagekit.base.text import one_line
 from imagekit.checks.contract import questions
 from imagekit.checks.contract.config import probe_config
 from imagekit.checks.contract.facts import NodeFacts
 from imagekit.checks.contract.model import Moment, Road, Trip, TripFacts
 from imagekit.checks.contract.node import DEVICE, Place, ask, live_facts, live_node, take_facts
-from imagekit.checks.text import one_line
 from imagekit.config.model import Firmware
 from imagekit.machine.disks import DiskSource, create_disk
 from imagekit.machine.folder import owned_folder

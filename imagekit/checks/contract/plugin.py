@@ -16,11 +16,11 @@ from pathlib import Path
 
 import pytest
 
+from imagekit.base.text import clean, one_line
 from imagekit.checks.contract.facts import ImageFacts, NodeFacts
 from imagekit.checks.contract.model import Check, Moment, Road, Trip, TripFacts, needed, read_facts, roads_of
 from imagekit.checks.outcome import Outcome
 from imagekit.checks.session import Event, append
-from imagekit.checks.text import clean, one_line
 from imagekit.config.model import Firmware
 
 SESSION_VARIABLE = "IMAGEKIT_CONFORMANCE_SESSION"

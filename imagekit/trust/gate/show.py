@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from imagekit.base.text import printable
 from imagekit.trust.gate.model import Decision, Finding, Status
 from imagekit.trust.gate.view import named
 from imagekit.trust.sign.trust import day
@@ -60,7 +61,7 @@ def _row(item: Finding) -> str:
 
 def plain(text: str) -> str:
     """One line of text, whatever was in it: nothing that a terminal would obey."""
-    return "".join(letter if letter.isprintable() else " " for letter in text)
+    return " ".join(printable(text).split("\n"))
 
 
 def _cell(text: str) -> str:

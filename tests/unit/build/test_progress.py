@@ -11,8 +11,9 @@ def vertex(digest: str, name: str, **more: Any) -> dict[str, Any]:
     return {"vertexes": [{"digest": digest, "name": name, **more}]}
 
 
-def log(digest: str, text: str) -> dict[str, Any]:
-    return {"logs": [{"vertex": digest, "data": b64encode(text.encode()).decode()}]}
+def log(digest: str, text: str | bytes, stream: int = 1) -> dict[str, Any]:
+    data = text.encode() if isinstance(text, str) else text
+    return {"logs": [{"vertex": digest, "stream": stream, "data": b64encode(data).decode()}]}
 
 
 def told(*events: dict[str, Any], indent: int | None = None) -> Progress:
@@ -89,3 +90,32 @@ def test_two_targets_of_one_stage_are_told_apart() -> None:
     assert progress.layers["base-1"].done == set()
     assert progress.layers["base-2"].done == {1}
     assert progress.failure()[0] == "base-2"
+
+
+def failed(*logs: dict[str, Any]) -> list[str]:
+    """The lines of a step that failed."""
+    step = "[stamp k0s 2/3] RUN false"
+    return told(vertex("a", step), *logs, vertex("a", step, error="exit code: 1", **TIMES)).failure()[1].splitlines()
+
+
+def test_pieces_of_lines_are_joined_by_step_and_stream() -> None:
+    """W32: an unbuffered program writes a character at a time, and another step between them."""
+    pieces = [log("a", letter) for letter in "one\ntwo"]
+    between = [log("b", "other\n"), log("a", "error ", stream=2), log("a", "text\n", stream=2)]
+    assert failed(*pieces[:2], *between, *pieces[2:]) == ["error text", "one", "two", "exit code: 1"]
+
+
+def test_a_character_may_be_cut_between_pieces() -> None:
+    whole = "größe\n".encode()
+    assert failed(*(log("a", whole[at : at + 1]) for at in range(len(whole)))) == ["größe", "exit code: 1"]
+
+
+def test_a_line_without_an_end_is_not_kept_for_ever() -> None:
+    lines = failed(*(log("a", "x" * 50_000) for _ in range(10)))
+    assert {len(line) for line in lines[:-1]} == {400}
+
+
+def test_colours_and_what_is_written_over_are_left_out() -> None:
+    """K18: kairos-init writes in colours; curl writes over its own line."""
+    text = "\x1b[36mINFO\x1b[0m \x1b[1mhello\x1b]0;title\x07\n 10%\r 50%\r100% done\r\n"
+    assert failed(log("a", text)) == ["INFO hello", "100% done", "exit code: 1"]

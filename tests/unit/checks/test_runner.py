@@ -204,6 +204,17 @@ def test_a_check_without_its_metadata_never_passes(suites: Suites, body: str) ->
         collect_checks(["base"], suites, road=Road.FAST)
 
 
+def test_the_check_without_its_mark_is_named_first(suites: Suites) -> None:
+    """W31: the end of what pytest wrote is the middle of a tree of files."""
+    many = "".join(f'def test_{number}():\n    """Number {number}."""\n' for number in range(60))
+    write(suites, "base", f'pytestmark = []\ndef test_it():\n    """No page."""\n{many}')
+    with pytest.raises(
+        SuiteError, match=r"test_it\.py::test_it: a check needs a docstring .* and a runbook mark"
+    ) as caught:
+        collect_checks(["base"], suites, road=Road.FAST)
+    assert "pytest.log" in caught.value.hint
+
+
 def test_collecting_tells_needs(suites: Suites) -> None:
     write(suites, "base", '@pytest.mark.needs(memory_mib=2048)\ndef test_it():\n    """Is hungry."""\n')
     (check,) = collect_checks(["base"], suites, road=Road.FAST)

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import re
+import unicodedata
+from collections.abc import Callable
 from dataclasses import replace
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 from junitparser import JUnitXml
@@ -10,7 +13,8 @@ from junitparser import JUnitXml
 from imagekit.checks.outcome import Outcome
 from imagekit.report.html import duration, render_html, size
 from imagekit.report.junit import render_junit
-from imagekit.report.result import RunResult, Verdict
+from imagekit.report.markdown import render_markdown
+from imagekit.report.result import Failure, RunResult, Verdict, read_result, write_result
 from imagekit.report.terminal import render_terminal
 from tests.unit.report.sample import DIGEST, HOSTILE, bad, good, stories
 
@@ -183,3 +187,25 @@ def test_a_broken_scenario_is_named_with_its_reason() -> None:
     lifecycle = suites["debian-node/lifecycle"]
     assert (lifecycle.tests, lifecycle.failures, lifecycle.errors) == (4, 1, 2)
     assert "story-2 failed" in render_terminal(told)
+
+
+CONTROLS = "a\x1b[31mb\x1b]0;t\x07c\x9bd\u202ee\u200bf\ud800g\x00h\ufffei"
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize("render", [render_junit, render_html, render_markdown, render_terminal])
+def test_no_view_holds_what_a_terminal_obeys(render: Callable[[RunResult], str]) -> None:
+    """D38 D42: an ESC in an error made `report` crash, for XML has none."""
+    failure = Failure(stage="test", error=CONTROLS, hint=CONTROLS, again=CONTROLS)
+    found = bad().suites
+    assert found is not None
+    shouting = [replace(each, message=CONTROLS, details=CONTROLS, title=CONTROLS) for each in found.checks]
+    checks = replace(found, checks=tuple(shouting))
+    text = render(replace(bad(), failure=failure, version=CONTROLS, changes=(CONTROLS,), suites=checks))
+    assert "abcdefghi" in text.replace("\\", "")
+    assert [each for each in text if unicodedata.category(each) in ("Cc", "Cf", "Cs") and each not in "\n\t"] == []
+
+
+def test_a_result_with_half_a_character_is_kept(tmp_path: Path) -> None:
+    path = write_result(replace(bad(), version=CONTROLS), tmp_path)
+    assert read_result(path).version == "abcdefghi"

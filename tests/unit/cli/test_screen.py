@@ -1,0 +1,111 @@
+"""Whatever others wrote is shown and not obeyed: errors, the story, results, the console (D10 D38 D39 D42)."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from imagekit.base.errors import ToolError
+from imagekit.base.log import bar, progress, step
+from imagekit.cli import cli
+from imagekit.cli.edge import run_cli, tell_error
+from imagekit.cli.screen import say
+from imagekit.cli.story import StoryHandler
+from tests.support.project import make_project
+
+NAME = "host\x1b[2J\x1b]0;owned\x07\x9b31m\u202eevil\u200b\ud800"
+SHOWN = "host\ufffd[2J\ufffd]0;owned\ufffd\ufffd31m\ufffdevil\ufffd\ufffd"
+pytestmark = pytest.mark.attack
+
+
+def obeyed(text: str) -> list[str]:
+    """Characters that a terminal obeys or hides."""
+    return [each for each in text if not each.isprintable() and each not in "\n\t"]
+
+
+def test_an_error_and_its_hint(capsys: pytest.CaptureFixture[str]) -> None:
+    tell_error(ToolError(f"claim of {NAME}", hint=f"ask {NAME}\nor nobody"))
+    assert capsys.readouterr().err == f"error: claim of {SHOWN}\n  ask {SHOWN}\n  or nobody\n"
+
+
+def test_a_result(capsys: pytest.CaptureFixture[str]) -> None:
+    say(f"version {NAME}")
+    assert capsys.readouterr().out == f"version {SHOWN}\n"
+
+
+def test_a_header_of_ours_in_an_error(capsys: pytest.CaptureFixture[str]) -> None:
+    """D39: also where the words of a registry did not come by way of its answer's body."""
+    tell_error(ToolError("GET /v2/: Authorization: Basic cm9vdDpzZWNyZXQ=", hint="Bearer eyJhbGciOi.eyJzdWIi.c2ln"))
+    told = capsys.readouterr().err
+    assert "cm9vdDpzZWNyZXQ" not in told
+    assert "eyJzdWIi" not in told
+
+
+@pytest.fixture
+def story(capsys: pytest.CaptureFixture[str]) -> StoryHandler:
+    """The handler of a terminal that is none."""
+    return StoryHandler()
+
+
+def test_the_story(story: StoryHandler, capsys: pytest.CaptureFixture[str]) -> None:
+    logger = logging.getLogger("imagekit")
+    logger.addHandler(story)
+    logger.setLevel(logging.INFO)
+    try:
+        with step(f"Pulling {NAME}") as told:
+            progress(f"waiting for {NAME}")
+            bar(NAME, 1, 2, f"RUN {NAME}\n✓ Verified")
+            told.note = f"from {NAME}\n✓ Signature good"
+            logging.getLogger("imagekit.x").warning("Location %s", NAME)
+    finally:
+        logger.removeHandler(story)
+        story.close()
+    lines = capsys.readouterr().err.splitlines()
+    assert obeyed("".join(lines)) == []
+    assert f"warning: Location {SHOWN}" in "".join(lines)
+    assert not any(line.strip().startswith("✓ Signature") for line in lines), "a line of the story was forged"
+
+
+def test_a_wrong_word_of_the_command_line(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    @click.command()
+    def command() -> None:
+        raise click.UsageError(f"no such image {NAME}")
+
+    monkeypatch.setattr("imagekit.cli.edge._interrupt_on_termination", lambda: None)
+    monkeypatch.setattr("sys.argv", ["imagekit"])
+    assert run_cli(command) == 2  # type: ignore[arg-type]  # a command is enough here
+    told = capsys.readouterr().err
+    assert "no such image host" in told
+    assert obeyed(told) == []
+
+
+def test_a_mistake_of_ours(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    @click.command()
+    def command() -> None:
+        raise AssertionError(NAME)
+
+    monkeypatch.setattr("imagekit.cli.edge._interrupt_on_termination", lambda: None)
+    monkeypatch.setattr("sys.argv", ["imagekit"])
+    assert run_cli(command) == 3  # type: ignore[arg-type]  # a command is enough here
+    assert obeyed(capsys.readouterr().err) == []
+
+
+@pytest.fixture
+def console(tmp_path: Path) -> Path:
+    """A console log of a run in a project."""
+    log = make_project(tmp_path) / ".imagekit/runs/r1/fast/console.log"
+    log.parent.mkdir(parents=True)
+    log.write_bytes(b"\x1b[32mgreen\x1b[0m \x9b\xc2\x9b31m \xe2\x80\xaeevil\xe2\x80\x8b\r\n\xff last")
+    return log
+
+
+def test_the_console_is_shown_clean_and_kept_raw(tmp_path: Path, console: Path) -> None:
+    before = console.read_bytes()
+    shown = CliRunner().invoke(cli, ["--project", str(tmp_path), "console"], catch_exceptions=False)
+    assert shown.stdout == "green \ufffd31m evil\n\ufffd last\n"
+    raw = CliRunner().invoke(cli, ["--project", str(tmp_path), "console", "--raw"], catch_exceptions=False)
+    assert raw.stdout_bytes == before == console.read_bytes()
