@@ -33,6 +33,9 @@ def attributes_size(attributes: Mapping[str, bytes]) -> int:
     return sum(16 + len(name) + 3 + len(value) + 3 for name, value in attributes.items())
 
 
+_PLAIN = (0o755, 0, 0)
+
+
 class Where(NamedTuple):
     """Where the data of a file stands: the layer, lowest first, and its entry."""
 
@@ -50,11 +53,16 @@ class Inode:
 
 @dataclass(slots=True, eq=False)
 class Node:
-    """A place in the tree; `named` is the last layer that put something here or below, `fresh` the one that made it."""
+    """A place in the tree.
+
+    `fresh` is the layer that made it, `put` the last one with an entry for it, `named` the last one with an entry for
+    it or for what is below. A folder that no layer has an entry for was `put` by none, -1.
+    """
 
     inode: Inode
     named: int
     fresh: int
+    put: int = -1
     children: dict[str, Node] = field(default_factory=dict)
 
     @property
@@ -70,10 +78,18 @@ class Tree:
         self.root = Node(_made_folder(0), 0, 0)
         self.acls = 0
         self._layer = 0
+        self._opaque: set[Node] = set()  # folders that this layer has made opaque
+        # Folders that this layer has taken away, by folder and name: mode and owner, None where a whiteout did it;
+        self._gone: dict[tuple[Node, str], tuple[int, int, int] | None] = {}
+        # and its whiteouts, each of which is a file until an entry takes its place.
+        self._whiteouts: set[tuple[Node, str]] = set()
 
     def begin(self, layer: int) -> None:
         """What follows is of this layer."""
         self._layer = layer
+        self._opaque.clear()
+        self._gone.clear()
+        self._whiteouts.clear()
 
     def apply(self, entry: Entry, number: int) -> None:
         """Apply one entry of the current layer, its `number`th."""
@@ -160,14 +176,24 @@ class Tree:
     def _new_folder(self, parent: Node, name: str, path: str, *, make: bool) -> Node:
         if not make:
             raise ImageContentError(f"a layer links to {path[:200]!a}, which is not in its layer")
+        if self._gone.get((parent, name), _PLAIN) != _PLAIN or (parent, name) in self._whiteouts:
+            raise _ambiguous(path)
         parent.children[name] = made = Node(_made_folder(0o755), self._layer, self._layer)
         return made
 
     def _hide_lower(self, folder: Node) -> None:
         """An opaque folder keeps what this layer put into it, before or after."""
+        if folder in self._opaque:
+            return
+        self._opaque.add(folder)
         for name, child in list(folder.children.items()):
             if child.named < self._layer:
                 del folder.children[name]
+                if child.is_folder:
+                    entry = child.inode.entry
+                    self._gone[folder, name] = (entry.mode, entry.uid, entry.gid)
+            elif child.is_folder and child.put < self._layer:
+                raise _ambiguous(name)
             else:
                 self._hide_lower(child)
 
@@ -176,14 +202,19 @@ class Tree:
         if name in ("", ".", ".."):
             raise ImageContentError(f"a layer holds {path[:200]!a}, which removes nothing that has a name")
         found = parent.children.get(name)
-        if found is None or name.startswith(WHITEOUT):
+        twice = (parent, name) in self._whiteouts
+        self._whiteouts.add((parent, name))
+        if not twice and (found is None or name.startswith(WHITEOUT)):
             return
-        if found.named == self._layer:
+        if found is None or found.named == self._layer:
             # The specification lets it stay, an unpacking into one folder removes it, overlayfs fails.
             raise ImageContentError(
-                f"a layer removes what it holds itself: {path[:200]!a}", hint="Do not use this image; build it again."
+                f"a layer removes what it holds itself, or twice: {path[:200]!a}",
+                hint="Do not use this image; build it again.",
             )
         del parent.children[name]
+        if found.is_folder:
+            self._gone[parent, name] = None
 
     def _put(self, parent: Node, name: str, entry: Entry, number: int) -> None:
         old = parent.children.get(name)
@@ -191,20 +222,28 @@ class Tree:
         self._keep_attributes(inode, entry)
         inode.entry.mtime = min(inode.entry.mtime, _LATEST)
         if old is not None and old.is_folder and entry.is_directory:
-            old.inode, old.named = inode, self._layer
+            old.inode, old.named, old.put = inode, self._layer, self._layer
             return
+        if entry.is_directory and self._gone.get((parent, name), _PLAIN) is None:
+            raise _ambiguous(entry.path)
+        if old is not None and _has_folder_of(old, self._layer):
+            raise ImageContentError(
+                f"a layer puts {entry.path[:200]!a} in the place of a folder of its own",
+                hint="containerd refuses this image, too; build it again.",
+            )
         if old is not None and old.fresh == self._layer and entry.is_directory:
             raise ImageContentError(
                 f"a layer holds the path {entry.path[:200]!a} twice, as a folder after something else",
                 hint="Builders that unpack it end with different folders; build the image again.",
             )
-        parent.children[name] = Node(inode, self._layer, self._layer)
+        self._whiteouts.discard((parent, name))
+        parent.children[name] = Node(inode, self._layer, self._layer, self._layer)
 
     def _linked(self, entry: Entry) -> Inode:
         """The inode of a hard link, which takes what the link's own entry says of it, as where it is unpacked."""
         *folders, name = entry.link.split("/")
         target = self._folder(folders, entry.link, make=False).children.get(name)
-        if target is None or target.fresh != self._layer or target.is_folder:
+        if target is None or target.fresh != self._layer or target.is_folder or entry.link == entry.path:
             raise ImageContentError(
                 f"hard link {entry.path[:200]!a} names {entry.link[:200]!a}, not in its layer before it",
                 hint="containerd refuses this image, too; build it again.",
@@ -230,6 +269,20 @@ class Tree:
                 f"{entry.path[:200]!a} has extended attributes that no disk can keep: {named}",
                 hint=f"ext2 holds {_MOST_ATTRIBUTES} bytes of them at one file. Take them off in the image.",
             )
+
+
+def _ambiguous(path: str) -> ImageContentError:
+    return ImageContentError(
+        f"a layer takes away {path[:200]!a} and makes it again in a way that ends differently with each snapshotter",
+        hint="Build the image again, with an entry for each folder, or with layers squashed.",
+    )
+
+
+def _has_folder_of(node: Node, layer: int) -> bool:
+    """Whether a layer has an entry for this folder or one below."""
+    if not node.is_folder or node.named < layer:
+        return False
+    return node.put == layer or any(_has_folder_of(child, layer) for child in node.children.values())
 
 
 def _named(trail: list[Node], last: str) -> str:

@@ -11,7 +11,7 @@ from urllib.parse import quote
 import urllib3
 from urllib3.exceptions import HTTPError
 
-from imagekit.base.text import answered
+from imagekit.base.text import answered, one_line
 from imagekit.registry.errors import RegistryError, TooLargeError, TransientError
 from imagekit.registry.timeouts import Timeouts
 
@@ -63,8 +63,7 @@ class Answer:
             text = self.small().decode("utf-8", "replace")
         except (RegistryError, TooLargeError):
             text = ""
-        line = "".join(char if char.isprintable() else " " for char in text).strip()
-        return f"status {self.status} {without(line, self._secrets)[:300]}".strip()
+        return f"status {self.status} {one_line(without(text, self._secrets), 300)}".strip()
 
     def end(self) -> None:
         """Keep the connection when the body was read, close it otherwise."""

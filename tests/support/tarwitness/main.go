@@ -1,7 +1,8 @@
 // Command tarwitness reads tar archives as Go's archive/tar and containerd do, for tests that hold imagekit against them.
 //
-//	tarwitness list     archives on stdin, each after its length in 8 bytes big-endian; a line of JSON for each on stdout
-//	tarwitness apply D  layers on stdin in the same form, applied by containerd to the empty folder D, lowest first
+//	tarwitness list       archives on stdin, each after its length in 8 bytes big-endian; a line of JSON for each on stdout
+//	tarwitness apply D    layers on stdin in the same form, applied by containerd to the empty folder D, lowest first
+//	tarwitness overlay D  the same, each into a folder of its own below D (0, 1, ...) as its overlayfs snapshotter does
 package main
 
 import (
@@ -18,6 +19,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/containerd/containerd/v2/pkg/archive"
@@ -77,6 +80,37 @@ func list(data []byte) (found answer) {
 	}
 }
 
+// marked does as archive.OverlayConvertWhiteout, which needs rights that few containers give: for a device 0/0 a file
+// whose content is a NUL, for an attribute of the opaque folder its path as a line of a file beside the layer's folder.
+func marked(folder string) archive.ConvertWhiteout {
+	return func(_ *tar.Header, path string) (bool, error) {
+		directory, base := filepath.Split(path)
+		if base == ".wh..wh..opq" {
+			if _, err := os.Lstat(directory); err != nil {
+				return false, err
+			}
+			list, err := os.OpenFile(folder+".opaque", os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+			if err != nil {
+				return false, err
+			}
+			defer list.Close()
+			_, err = fmt.Fprintln(list, filepath.Clean(directory))
+			return false, err
+		}
+		name, ok := strings.CutPrefix(base, ".wh.")
+		if !ok {
+			return true, nil
+		}
+		mark, err := os.OpenFile(filepath.Join(directory, name), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+		if err != nil {
+			return false, err
+		}
+		defer mark.Close()
+		_, err = mark.Write([]byte{0})
+		return false, err
+	}
+}
+
 func next(in *bufio.Reader) ([]byte, error) {
 	var length uint64
 	if err := binary.Read(in, binary.BigEndian, &length); err != nil {
@@ -90,7 +124,7 @@ func next(in *bufio.Reader) ([]byte, error) {
 func run(arguments []string) error {
 	in, out := bufio.NewReader(os.Stdin), bufio.NewWriter(os.Stdout)
 	defer out.Flush()
-	for {
+	for parents := []string{}; ; {
 		data, err := next(in)
 		if errors.Is(err, io.EOF) {
 			return nil
@@ -98,8 +132,17 @@ func run(arguments []string) error {
 		if err != nil {
 			return err
 		}
-		if arguments[0] == "apply" {
-			if _, err := archive.Apply(context.Background(), arguments[1], bytes.NewReader(data)); err != nil {
+		if arguments[0] != "list" {
+			folder, options := arguments[1], []archive.ApplyOpt{}
+			if arguments[0] == "overlay" {
+				folder = filepath.Join(folder, strconv.Itoa(len(parents)))
+				options = append(options, archive.WithConvertWhiteout(marked(folder)), archive.WithParents(parents))
+				if err := os.Mkdir(folder, 0o755); err != nil {
+					return err
+				}
+				parents = append([]string{folder}, parents...)
+			}
+			if _, err := archive.Apply(context.Background(), folder, bytes.NewReader(data), options...); err != nil {
 				return err
 			}
 			continue
@@ -114,8 +157,8 @@ func run(arguments []string) error {
 }
 
 func main() {
-	if len(os.Args) < 2 || (os.Args[1] == "apply") != (len(os.Args) == 3) {
-		fmt.Fprintln(os.Stderr, "usage: tarwitness list | tarwitness apply FOLDER")
+	if len(os.Args) < 2 || (os.Args[1] == "list") != (len(os.Args) == 2) {
+		fmt.Fprintln(os.Stderr, "usage: tarwitness list | tarwitness apply|overlay FOLDER")
 		os.Exit(2)
 	}
 	if err := run(os.Args[1:]); err != nil {

@@ -68,8 +68,14 @@ def test_a_folder_twice_has_the_last_mode_and_all_that_is_in_it(tmp_path: Path) 
     assert (list(found), found["d"].mode) == (["d", "d/a", "d/b"], 0o755)
 
 
-def test_a_folder_that_becomes_a_link_takes_what_is_in_it_along(tmp_path: Path) -> None:
-    assert list(root(tmp_path, [directory("d"), member("d/a"), symlink("d", "elsewhere")])) == ["d"]
+def test_a_link_in_the_place_of_a_folder_takes_along_what_is_in_it(tmp_path: Path) -> None:
+    assert list(root(tmp_path, [directory("d"), member("d/a")], [member("d/b"), symlink("d", "elsewhere")])) == ["d"]
+
+
+def test_a_link_in_the_place_of_a_folder_of_its_own_layer_is_refused(tmp_path: Path) -> None:
+    """containerd sets the times of folders last, and does not find this one any more."""
+    with pytest.raises(ImageContentError, match="in the place of a folder of its own"):
+        root(tmp_path, [directory("d/e"), member("d/a"), symlink("d", "elsewhere")])
 
 
 def test_a_folder_after_a_file_of_its_name_is_refused(tmp_path: Path) -> None:
@@ -80,9 +86,27 @@ def test_a_folder_after_a_file_of_its_name_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("order", [1, -1], ids=["before", "after"])
 def test_an_opaque_folder_keeps_what_its_layer_adds_before_and_after(tmp_path: Path, order: int) -> None:
-    mine = [member("d/.wh..wh..opq"), directory("d/sub"), member("d/sub/new"), member("d/made/new")][::order]
-    found = root(tmp_path, [directory("d"), directory("d/sub"), member("d/sub/old"), member("d/old")], mine)
-    assert set(found) == {"d", "d/sub", "d/sub/new", "d/made", "d/made/new"}
+    mine = [directory("d/sub"), member("d/sub/new"), member("d/new")]
+    opaque = [member("d/.wh..wh..opq")]
+    lower = [directory("d"), directory("d/sub", 0o700), member("d/sub/old"), member("d/old")]
+    found = root(tmp_path, lower, opaque + mine if order > 0 else mine + opaque)
+    assert (set(found), found["d/sub"].mode) == ({"d", "d/sub", "d/sub/new", "d/new"}, 0o755)
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        [member("d/sub/new"), member("d/.wh..wh..opq")],
+        [member("d/.wh..wh..opq"), member("d/sub/new")],
+        [member("d/.wh.sub"), directory("d/sub")],
+        [member("d/.wh.sub"), member("d/sub/new")],
+    ],
+    ids=["opaque-after", "opaque-before", "removed", "removed-without-entry"],
+)
+def test_what_each_snapshotter_ends_differently_is_refused(tmp_path: Path, members: list[Member]) -> None:
+    """Unpacked into one folder `d/sub` is empty or 0755; with overlayfs what is below, or its mode, shows through."""
+    with pytest.raises(ImageContentError, match="ends differently with each snapshotter"):
+        root(tmp_path, [directory("d"), directory("d/sub", 0o700), member("d/sub/old")], members)
 
 
 def test_an_opaque_root_hides_all_that_is_below(tmp_path: Path) -> None:
@@ -90,8 +114,12 @@ def test_an_opaque_root_hides_all_that_is_below(tmp_path: Path) -> None:
 
 
 def test_a_removal_before_what_takes_its_place(tmp_path: Path) -> None:
-    found = root(tmp_path, [directory("d"), member("d/old")], [member(".wh.d"), directory("d"), member("d/new")])
-    assert list(found) == ["d", "d/new"]
+    found = root(
+        tmp_path,
+        [directory("d"), member("d/old"), member("f")],
+        [member(".wh.d"), member("d"), member(".wh.f"), directory("f")],
+    )
+    assert [(each.name, each.isdir()) for each in found.values()] == [("f", True), ("d", False)]
 
 
 def test_a_removal_of_what_the_layer_holds_itself_is_refused(tmp_path: Path) -> None:
@@ -139,8 +167,9 @@ def test_a_circle_of_links_is_refused(tmp_path: Path) -> None:
         [[directory("x"), hard_link("h", "x")]],
         [[hard_link("h", "d/x")]],
         [[hard_link("h", "")]],
+        [[member("x", b"1"), hard_link("x", "x")]],
     ],
-    ids=["before", "lower-layer", "folder", "nowhere", "root"],
+    ids=["before", "lower-layer", "folder", "nowhere", "root", "itself"],
 )
 def test_hard_links_that_containerd_refuses_are_refused(tmp_path: Path, members: list[list[Member]]) -> None:
     with pytest.raises(ImageContentError, match="not in its layer"):
