@@ -52,9 +52,9 @@ def embedded_at(project: Project, address: str) -> Iterator[None]:
     """The project's embedded registry running for the block, when the address is its; any other is let be."""
     from contextlib import nullcontext
 
-    from imagekit.registry.address import is_loopback
+    from imagekit.registry.address import is_loopback, registry_place
 
-    ours = address == project.settings.registry and is_loopback(address.rpartition(":")[0])
+    ours = address == project.settings.registry and is_loopback(registry_place(address).host)
     with embedded_registry(project.work, address) if ours else nullcontext():
         yield
 

@@ -70,7 +70,7 @@ def find_credentials(host: str, environ: Mapping[str, str] = os.environ) -> Cred
     config = _docker_config(environ)
     helpers = [value for _, value in _entries_of(_section(config, "credHelpers"), host)]
     helper = helpers[0] if helpers else config.get("credsStore")
-    found = _from_helper(helper, host) if isinstance(helper, str) and helper else None
+    found = _from_helper(helper, host, environ) if isinstance(helper, str) and helper else None
     return found or _from_entries(_section(config, "auths"), host)
 
 
@@ -147,12 +147,17 @@ def _decoded(text: str, host: str) -> Credentials:
     return Credentials(username, password.rstrip("\0"))  # old versions of docker padded it
 
 
-def _from_helper(helper: str, host: str) -> Credentials | None:
-    """Ask a docker credential helper; its protocol: host on stdin, JSON on stdout, status 1 for "not found"."""
+def _from_helper(helper: str, host: str, environ: Mapping[str, str]) -> Credentials | None:
+    """Ask a docker credential helper; its protocol: host on stdin, JSON on stdout, status 1 for "not found".
+
+    It gets the whole environment, as from docker: that of Amazon finds its own credentials in AWS_ variables.
+    """
     program = f"docker-credential-{helper}"
     asked = _HUB_KEY if host in _HUB else host
     try:
-        answer = process.run([program, "get"], stdin=asked.encode(), timeout=_HELPER_SECONDS, ok=range(256))
+        answer = process.run(
+            [program, "get"], stdin=asked.encode(), timeout=_HELPER_SECONDS, ok=range(256), env=environ
+        )
     except process.ProgramMissingError:
         logger.warning("docker's config.json names %s, which is not installed; its own entries are looked at", program)
         return None

@@ -51,7 +51,7 @@ def split(address: str) -> tuple[str, int]:
     """``host:port`` in its parts. Raises `ConfigError` for anything that is not a loopback address with a port."""
     host, _, port = address.rpartition(":")
     host = host.strip("[]")
-    if host not in _LOOPBACK or not port.isdigit() or not 0 < int(port) < 65536:
+    if host not in _LOOPBACK or not (port.isascii() and port.isdigit()) or not 0 < int(port) < 65536:
         raise ConfigError(
             f"not a loopback address with a port: {address!r}",
             hint="The embedded registry takes HOST:PORT with HOST one of " + ", ".join(_LOOPBACK) + ".",

@@ -39,6 +39,14 @@ def test_bad_configuration_is_2_and_names_the_line(project: Path) -> None:
     assert done.stdout == ""
 
 
+@pytest.mark.parametrize("host", ["r.example:99999", "[::1", "127.1:5000", "r.example:\u00b2"])
+def test_what_is_no_registry_is_2_and_no_traceback(project: Path, host: str) -> None:
+    """D20, on the command line."""
+    done = imagekit(project, "verify", f"{host}/node:v1")
+    assert (done.returncode, "Traceback" in done.stderr) == (2, False)
+    assert "not a " in done.stderr
+
+
 def test_an_unknown_command_is_2_and_gets_a_suggestion(project: Path) -> None:
     done = imagekit(project, "plam")
     assert done.returncode == 2

@@ -11,6 +11,7 @@ import pytest
 from imagekit.base.errors import ConfigError
 from imagekit.registry.credentials import Credentials, find_credentials
 
+pytestmark = pytest.mark.attack
 AUTH = base64.b64encode(b"me:pass:word").decode()
 
 
@@ -202,6 +203,16 @@ def test_a_helper_without_an_answer_leaves_the_entry(helper: Path, host: str, na
 
 def test_docker_hub_is_asked_of_a_helper_by_its_key(helper: Path) -> None:
     assert find_credentials("docker.io", config(helper, {"credsStore": "fake"})) == Credentials("hub", "s")
+
+
+def test_a_helper_gets_the_environment(helper: Path) -> None:
+    """Variant: that of Amazon ECR on a CI runner knows its account by AWS_ variables alone."""
+    (helper / "docker-credential-cloud").write_text(
+        '#!/bin/sh\necho "{\\"Username\\":\\"AWS\\",\\"Secret\\":\\"$AWS_KEY\\"}"\n'
+    )
+    (helper / "docker-credential-cloud").chmod(0o755)
+    environ = {**config(helper, {"credsStore": "cloud"}), "AWS_KEY": "from-the-runner"}
+    assert find_credentials("r.example", environ) == Credentials("AWS", "from-the-runner")
 
 
 def test_what_a_helper_says_is_not_shown(helper: Path, caplog: pytest.LogCaptureFixture) -> None:

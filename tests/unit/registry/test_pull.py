@@ -14,6 +14,8 @@ from imagekit.registry.transfer import push_image
 from tests.support.images import LayoutImage
 from tests.support.registry import RegistrySimulator
 
+pytestmark = pytest.mark.attack
+
 
 def flip(data: bytes) -> bytes:
     return data[:7] + bytes([data[7] ^ 1]) + data[8:]

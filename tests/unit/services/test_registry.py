@@ -24,7 +24,17 @@ def test_loopback_addresses_are_taken(address: str, parts: tuple[str, int]) -> N
 
 
 @pytest.mark.parametrize(
-    "address", ["127.0.0.1", "127.0.0.1:", "127.0.0.1:0", "127.0.0.1:65536", "0.0.0.0:5000", "example.org:443", ""]
+    "address",
+    [
+        "127.0.0.1",
+        "127.0.0.1:",
+        "127.0.0.1:0",
+        "127.0.0.1:65536",
+        "0.0.0.0:5000",
+        "example.org:443",
+        "",
+        "127.0.0.1:\u00b2",
+    ],
 )
 def test_other_addresses_are_refused(address: str) -> None:
     with pytest.raises(ConfigError, match="not a loopback address"):
