@@ -16,11 +16,12 @@ from datetime import datetime
 from typing import Any
 
 from imagekit.base.log import bar
+from imagekit.base.reason import summary
 from imagekit.base.text import stripped
 
 _VERTEX = re.compile(r"\[(?P<names>\S+(?: \S+)*) +(?P<step>\d+)/(?P<steps>\d+)\] (?P<what>.*)", re.S)
 _CONTINUED = re.compile(r"\\\s*\n")
-_LOG_LINES = 40
+_LOG_LINES = 400
 _LONGEST_REST = 1 << 16  # bytes of a line without an end, before it counts as one
 
 
@@ -94,8 +95,8 @@ class Progress:
         for layer in self.layers.values():
             if layer.error:
                 failed = [key for key in self._failed if self._vertices[key][0] == layer.name]
-                return layer.name, "\n".join([*self._said(failed[0])[-15:], stripped(layer.error)])
-        return "", "\n".join([*self.other_errors[:1], *self._plain[-15:]])
+                return layer.name, "\n".join([summary("\n".join(self._said(failed[0]))), stripped(layer.error)]).strip()
+        return "", stripped("\n".join([*self.other_errors[:1], summary("\n".join(self._plain))])).strip()
 
     def _vertex(self, vertex: dict[str, Any]) -> None:
         found = _VERTEX.match(vertex.get("name", ""))

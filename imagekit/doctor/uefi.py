@@ -5,11 +5,10 @@ https://gitlab.com/qemu-project/qemu/-/blob/master/docs/interop/firmware.json
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
+from imagekit.base.strictjson import read_object
 from imagekit.doctor.distribution import remedy
 from imagekit.doctor.model import Finding, Host, Need, State
 
@@ -39,7 +38,7 @@ def _features(folders: Sequence[Path]) -> Iterator[set[str]]:
     """The features of every UEFI firmware for this project's machines."""
     for path in sorted(path for folder in folders for path in folder.glob("*.json")):
         try:
-            text: dict[str, Any] = json.loads(path.read_text())
+            text = read_object(path.read_bytes(), str(path))
         except (OSError, ValueError):
             continue  # a broken description is none; libvirt skips it as well
         targets = [target.get("architecture") for target in text.get("targets", [])]

@@ -22,6 +22,7 @@ from imagekit.artifact.live import LiveArtifacts
 from imagekit.base import process
 from imagekit.base.errors import RefusedError
 from imagekit.base.log import step
+from imagekit.base.reason import summary
 from imagekit.machine.boot import BootRequest, boot
 from imagekit.machine.disks import create_disk
 from imagekit.machine.domain import Disk, Forward
@@ -149,7 +150,7 @@ def _install(machine: NodeMachine, request: InstallRequest, keys: NodeKeys) -> f
     seconds = process.now() - begun
     if done.returncode != 0:
         raise InstallFailedError(
-            f"kairos-agent did not install {request.name} (exit status {done.returncode})", hint=done.stdout[-2000:]
+            f"kairos-agent did not install {request.name} (exit status {done.returncode})", hint=summary(done.stdout)
         )
     _refuse_half_made(machine, done.stdout)
     return seconds
@@ -161,7 +162,7 @@ def _refuse_half_made(machine: NodeMachine, words: str) -> None:
     missing = [label for label in _LABELS if label not in shown]
     if missing:
         raise InstallFailedError(
-            f"kairos-agent said that it had installed, but {DEVICE} has no {', '.join(missing)}", hint=words[-2000:]
+            f"kairos-agent said that it had installed, but {DEVICE} has no {', '.join(missing)}", hint=summary(words)
         )
 
 

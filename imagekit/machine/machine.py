@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from imagekit.base.process import Completed
+from imagekit.base.reason import summary
 from imagekit.base.waiting import Deadline
 from imagekit.machine import ssh
 from imagekit.machine.console import Console, ConsoleMatch
@@ -81,7 +82,7 @@ class NodeMachine:
         except ConnectionLostError:
             return  # the node was quicker than its answer; what it does is seen on the console
         if done.returncode != 0:
-            raise BootFailedError(f"{self.name} did not take the order: {command}", hint=done.stderr.strip()[-500:])
+            raise BootFailedError(f"{self.name} did not take the order: {command}", hint=summary(done.stderr))
 
     def console_matches(self) -> list[ConsoleMatch]:
         """Every line of the console so far that the pattern table knows."""

@@ -17,6 +17,7 @@ from pathlib import Path
 from imagekit.base import process
 from imagekit.base.errors import ToolError
 from imagekit.base.process import Completed
+from imagekit.base.reason import summary
 from imagekit.base.waiting import Deadline, Limit, wait_until
 from imagekit.machine.errors import ConnectionLostError
 from imagekit.machine.interface import SshTarget
@@ -117,7 +118,7 @@ def run_as_root(target: SshTarget, command: str, *, timeout: float, stdin: bytes
     done = process.run(argv, timeout=timeout, stdin=stdin, ok=range(256))
     if done.returncode == _SSH_FAILED and not connected(target):
         raise ConnectionLostError(
-            f"the connection to the node broke during: {command[:200]}", hint=done.stderr.strip()[-500:]
+            f"the connection to the node broke during: {command[:200]}", hint=summary(done.stderr)
         )
     return done
 
@@ -136,7 +137,7 @@ def copy_file(target: SshTarget, remote: str, local: Path, *, limit: int) -> Non
     done = run_as_root(target, f"head -c {limit + 1} -- {shlex.quote(remote)} | base64 -w0", timeout=300.0)
     data = base64.b64decode(done.stdout) if done.returncode == 0 else b""
     if done.returncode != 0 or done.stderr.strip():
-        raise ToolError(f"cannot read {remote} on the node", hint=done.stderr.strip()[-500:])
+        raise ToolError(f"cannot read {remote} on the node", hint=summary(done.stderr))
     if len(data) > limit:
         raise ToolError(f"{remote} on the node is larger than {limit} bytes")
     with tempfile.NamedTemporaryFile(dir=local.parent, prefix=f".{local.name}-", delete=False) as file:

@@ -20,11 +20,11 @@ WHITEOUT = ".wh."
 _OPAQUE = ".wh..wh..opq"
 _MARK = ".wh..wh."  # with another end AUFS's bookkeeping
 _MAX_LINKS = 40  # as the kernel's own limit, path_resolution(7)
-_LATEST = (1 << 31) - 1  # in 2038; mke2fs writes no later time, so no road keeps one
+_LATEST = (1 << 31) - 1  # in 2038; mke2fs writes no later time, so no boot path keeps one
 _MOST_ATTRIBUTES = 4000  # bytes at one file; ext2 has one block of 4096 for them
 _ATTRIBUTE = re.compile(r"[!#-~]{1,200}")
 _KEPT_XATTRS = ("user.", "security.")
-# containerd skips these as an unpacking host would; POSIX ACLs no squashfs can hold, so no road to a node keeps them.
+# containerd skips these as an unpacking host would; POSIX ACLs no squashfs can hold, so no boot path keeps them.
 _ACLS = "system.posix_acl_"
 
 
@@ -256,7 +256,7 @@ class Tree:
         return inode
 
     def _keep_attributes(self, inode: Inode, entry: Entry) -> None:
-        """Extended attributes that each road to a node can keep; the others are dropped here, for all of them alike."""
+        """Extended attributes that each boot path can keep; the others are dropped here, for all of them alike."""
         self.acls += any(name.startswith(_ACLS) for name in entry.xattrs)
         kept = {name: value for name, value in entry.xattrs.items() if name.startswith(_KEPT_XATTRS)}
         # Only files and folders can have attributes of users, xattr(7).

@@ -12,6 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from imagekit.base.errors import ConfigError
+from imagekit.base.strictjson import read_object
 from imagekit.checks.outcome import SuiteResult
 from imagekit.checks.scenario import ScenarioResult
 from imagekit.machine.interface import BootRecord
@@ -214,8 +215,8 @@ def read_result(path: Path) -> RunResult:
     try:
         if path.stat().st_size > _MAX_BYTES:
             raise ResultError(f"{path}: larger than any result file")
-        data = json.loads(path.read_bytes())
-        if not isinstance(data, dict) or data.get("format") != FORMAT:
+        data = read_object(path.read_bytes(), str(path), limit=_MAX_BYTES)
+        if data.get("format") != FORMAT:
             raise ResultError(f"{path}: not a result file of format {FORMAT}", hint="Run the image again.")
         return TypeAdapter(RunResult).validate_python(data)
     except FileNotFoundError:

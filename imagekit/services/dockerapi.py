@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import json
 import os
 import socket
 from dataclasses import dataclass
@@ -13,6 +12,8 @@ from typing import Any
 
 from imagekit.base.errors import ToolError
 from imagekit.base.process import ProcessError, ProcessTimeoutError, ProgramMissingError, run
+from imagekit.base.strictjson import LIMIT as _LIMIT
+from imagekit.base.strictjson import read_json
 
 _SECONDS = 10.0
 
@@ -53,7 +54,9 @@ def _over_socket(path: str, timeout: float) -> Any:
     try:
         connection.request("GET", "/info")
         answer = connection.getresponse()
-        return json.loads(answer.read()) if answer.status == http.client.OK else None
+        return (
+            read_json(answer.read(_LIMIT + 1), "docker info", limit=_LIMIT) if answer.status == http.client.OK else None
+        )
     except (OSError, http.client.HTTPException, ValueError):
         return None
     finally:
@@ -63,7 +66,7 @@ def _over_socket(path: str, timeout: float) -> Any:
 def _over_cli(host: str, timeout: float) -> Any:
     try:
         done = run([docker_program(), "info", "--format", "{{json .}}"], timeout=timeout, env={"DOCKER_HOST": host})
-        return json.loads(done.stdout)
+        return read_json(done.stdout, "docker info", limit=_LIMIT)
     except (ProcessError, ProcessTimeoutError, ValueError):
         return None
 

@@ -13,6 +13,7 @@ from typing import Any
 from imagekit.base.errors import ConfigError, ToolError
 from imagekit.base.log import step
 from imagekit.base.process import run
+from imagekit.base.reason import summary
 from imagekit.checks.contract.model import Check, Conformance, Road, Trip, Verdict
 from imagekit.checks.outcome import Outcome
 from imagekit.checks.session import Event, read_events
@@ -97,7 +98,7 @@ def _run(checks: Path, out: Path, trips: Sequence[Trip], facts: Path | None, ext
     (work / "pytest.log").write_text(done.stdout + done.stderr)
     account = _read(session.events)
     if done.returncode in _BROKE or done.returncode > 128 or account.broken:
-        words = account.broken[0] if account.broken else (done.stdout + done.stderr)[-2000:]
+        words = account.broken[0] if account.broken else summary(done.stdout + done.stderr)
         raise ConformanceSuiteError("the conformance checks cannot be run", hint=words)
     return account
 

@@ -119,3 +119,10 @@ def test_colours_and_what_is_written_over_are_left_out() -> None:
     """K18: kairos-init writes in colours; curl writes over its own line."""
     text = "\x1b[36mINFO\x1b[0m \x1b[1mhello\x1b]0;title\x07\n 10%\r 50%\r100% done\r\n"
     assert failed(log("a", text)) == ["INFO hello", "100% done", "exit code: 1"]
+
+
+def test_the_reason_is_told_though_much_came_after_it() -> None:
+    """W31"""
+    lines = failed(log("a", "E: Unable to locate package nope\n" + "removing what was begun\n" * 60))
+    assert lines[0] == "E: Unable to locate package nope"
+    assert lines[-1] == "exit code: 1"

@@ -194,7 +194,7 @@ def test_hard_links_to_an_empty_file_stay_links(tmp_path: Path) -> None:
     assert [(each.name, each.linkname) for each in found.values()] == [("a", ""), ("b", "a"), ("c", "a")]
 
 
-def test_attributes_that_a_road_loses_are_dropped_on_all(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_attributes_that_a_boot_path_loses_are_dropped_on_all(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """W21: ACLs no squashfs holds, trusted ones containerd does not set; what is dropped is said."""
     names = ("user.k", "security.selinux", "system.posix_acl_access", "trusted.t", "odd")
     with caplog.at_level(logging.WARNING):

@@ -14,7 +14,7 @@ from imagekit.checks.outcome import Outcome
 from imagekit.report.html import duration, render_html, size
 from imagekit.report.junit import render_junit
 from imagekit.report.markdown import render_markdown
-from imagekit.report.result import Failure, RunResult, Verdict, read_result, write_result
+from imagekit.report.result import Failure, ResultError, RunResult, Verdict, read_result, write_result
 from imagekit.report.terminal import render_terminal
 from tests.unit.report.sample import DIGEST, HOSTILE, bad, good, stories
 
@@ -209,3 +209,10 @@ def test_no_view_holds_what_a_terminal_obeys(render: Callable[[RunResult], str])
 def test_a_result_with_half_a_character_is_kept(tmp_path: Path) -> None:
     path = write_result(replace(bad(), version=CONTROLS), tmp_path)
     assert read_result(path).version == "abcdefghi"
+
+
+@pytest.mark.parametrize("data", [b"[" * 100_000, b'{"format": NaN}', b'{"format": 1, "format": 1}', b"\xff", b"[]"])
+def test_a_result_that_is_none_is_told_as_damaged(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "result.json").write_bytes(data)
+    with pytest.raises(ResultError, match="damaged"):
+        read_result(tmp_path)

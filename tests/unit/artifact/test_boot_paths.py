@@ -1,4 +1,4 @@
-"""What is kept of an inode is the same on every road: squashfs, live and on the medium, and ext2 of disks (W21)."""
+"""What is kept of an inode is the same on every boot path: squashfs, live and on the medium, ext2 of disks (W21)."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def _stat(text: str) -> Kept:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="unpacks devices and owners: only root can")
-def test_every_road_keeps_the_same(tmp_path: Path) -> None:
+def test_every_boot_path_keeps_the_same(tmp_path: Path) -> None:
     digest = layout(tmp_path, (layer(*MEMBERS),))
     live._rootfs(tmp_path, digest, tmp_path / "live.squashfs")
     root = flat_root(tmp_path, digest, tmp_path / "rootfs.tar")
