@@ -24,9 +24,10 @@ from imagekit.scenarios.machines import Rig, RigMachines
 from imagekit.scenarios.model import World
 from imagekit.scenarios.options import ScenarioOptions
 from imagekit.scenarios.runner import Told, lanes, run_scenarios
-from imagekit.scenarios.start import Start, itself, pointers, pulled
+from imagekit.scenarios.start import Pointer, Start, itself, pointers, pulled
 from imagekit.scenarios.supply import supply
 from imagekit.services.libvirtd import libvirt
+from imagekit.trust.gate.policy import load_policy
 
 
 def climb(subject: Subject, start: Start, options: ScenarioOptions) -> Iterator[Told]:
@@ -95,7 +96,7 @@ def start_of(subject: Subject, options: ScenarioOptions) -> Start:
     """
     if options.upgrade_from:
         return _pulled(subject, Reference.parse(options.upgrade_from), "asked for")
-    for pointer in pointers(subject.project.root / "channels", subject.name):
+    for pointer in _pointers(subject):
         if pointer.reference.digest != subject.image.digest:
             return _pulled(subject, pointer.reference, f"channel {pointer.channel}")
     return itself(subject.image.layout, subject.image.digest, subject.image.version)
@@ -108,7 +109,7 @@ def origin_digest(subject: Subject, options: ScenarioOptions) -> Digest | None:
     """
     if options.upgrade_from:
         return Reference.parse(options.upgrade_from).digest
-    others = (pointer.reference.digest for pointer in pointers(subject.project.root / "channels", subject.name))
+    others = (pointer.reference.digest for pointer in _pointers(subject))
     return next((digest for digest in others if digest != subject.image.digest), subject.image.digest)
 
 
@@ -123,6 +124,13 @@ def free_mib() -> int:
 
     lines = Path("/proc/meminfo").read_text().splitlines()
     return int(next(line.split()[1] for line in lines if line.startswith("MemAvailable:"))) >> 10
+
+
+def _pointers(subject: Subject) -> Iterator[Pointer]:
+    """What the channels of the policy point at, the last (nearest to production) first, where the ledger is kept."""
+    project = subject.project
+    channels = tuple(load_policy(project.root).channels)[::-1]
+    return pointers(project.root / project.settings.ledger / "channels", subject.name, channels)
 
 
 def _pulled(subject: Subject, reference: Reference, said: str) -> Start:

@@ -50,7 +50,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collectreport(report: pytest.CollectReport) -> None:
-    """_Wrapped for a check file that cannot be loaded."""
+    """Tell of a check file that cannot be loaded."""
     if report.failed and (path := os.environ.get(SESSION_VARIABLE)):
         where = report.nodeid or "."
         append(Path(Session.read(Path(path)).events), Event.BROKEN, id=where, message=clean(report.longreprtext))
@@ -150,7 +150,7 @@ class _limited:  # noqa: N801 - reads as a word where it is used
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> _Wrapped:
-    """_Wrapped for the end of a check: its call phase, or the set-up that kept it from being called."""
+    """Tell of the end of a check: its call phase, or the set-up that kept it from being called."""
     report = yield
     if report.when == "call" or report.outcome != "passed":
         append(

@@ -104,6 +104,9 @@ def cli(ctx: click.Context, project: Path, verbose: bool, quiet: bool) -> None:
     Exit codes: 0 done; 1 the answer is no (a check failed, a tag is taken, a signature is bad);
     2 usage or configuration; 3 a tool or this machine failed; 130 interrupted.
     """
+    from imagekit.cli.edge import set_loudness
+
+    set_loudness(verbose=verbose, quiet=quiet)
     ctx.obj = App(root=project.resolve(), verbose=verbose, quiet=quiet)
 
 

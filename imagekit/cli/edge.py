@@ -86,12 +86,22 @@ def _interrupt_on_termination() -> None:
 def _handler() -> logging.Handler:
     from imagekit.cli.story import StoryHandler
 
-    handler = StoryHandler(quiet={"-q", "--quiet"} & set(sys.argv[1:]) != set())
+    handler = StoryHandler()
     logger = logging.getLogger("imagekit")
-    verbose = {"-v", "--verbose"} & set(sys.argv[1:]) != set()
-    logger.setLevel(logging.DEBUG if verbose else logging.INFO)
+    logger.setLevel(logging.INFO)
     logger.addHandler(handler)
     return handler
+
+
+def set_loudness(*, verbose: bool, quiet: bool) -> None:
+    """How much is told on stderr, as the options before the command's name say; `-q` of a command's own is not ours."""
+    from imagekit.cli.story import StoryHandler
+
+    logger = logging.getLogger("imagekit")
+    logger.setLevel(logging.DEBUG if verbose else logging.INFO)
+    for handler in logger.handlers:
+        if quiet and isinstance(handler, StoryHandler):
+            handler.be_quiet()
 
 
 def _quiet_end(handler: logging.Handler) -> None:

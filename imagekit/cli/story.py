@@ -19,10 +19,10 @@ _PROGRESS_EVERY = 2.0
 class StoryHandler(logging.Handler):
     """Prints steps. On a terminal the last line is alive; elsewhere every line stands."""
 
-    def __init__(self, *, quiet: bool = False) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._quiet = quiet
-        self._alive = sys.stderr.isatty() and not quiet
+        self._quiet = False
+        self._alive = sys.stderr.isatty()
         self._spoke = self._bars_at = time.monotonic()
         self._open: list[tuple[str, float]] = []
         self._bars: dict[str, tuple[int, int, str]] = {}
@@ -31,6 +31,10 @@ class StoryHandler(logging.Handler):
         self._drawn = 0
         self._end = threading.Event()
         self._thread: threading.Thread | None = None
+
+    def be_quiet(self) -> None:
+        """Show warnings and errors alone from now on."""
+        self._quiet, self._alive = True, False
 
     def emit(self, record: logging.LogRecord) -> None:
         """Show one record."""

@@ -10,6 +10,7 @@ import base64
 import hashlib
 import json
 import os
+import shlex
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -141,7 +142,7 @@ def _install(machine: NodeMachine, request: InstallRequest, keys: NodeKeys) -> f
     """Run the agent to its end; returns its wall seconds."""
     text = base64.b64encode(agent_config(keys, request.name, request.cloud_config).encode()).decode()
     machine.run(f"umask 077; echo {text} | base64 -d > {_CONFIG}")
-    source = f"--source {request.source} " if request.source else ""
+    source = f"--source {shlex.quote(request.source)} " if request.source else ""
     begun = process.now()
     done = machine.run(
         f"kairos-agent manual-install --device {DEVICE} {source}{_CONFIG} 2>&1",

@@ -26,6 +26,7 @@ def read_source(root: Path, *, bottom: Sequence[str], everything: Sequence[str])
         _, epoch = _last_commit(root, bottom)
         status = run(["git", *_TRUST, "status", "--porcelain", "--", *everything], timeout=20, cwd=root).stdout
     except (ProcessError, ProgramMissingError):
+        _refuse_unborn(root)
         return _from_environment(root)
     return Source(revision=revision + ("-dirty" if status.strip() else ""), date=date, epoch=epoch)
 
@@ -37,6 +38,17 @@ def _last_commit(root: Path, paths: Sequence[str]) -> tuple[str, int]:
             _refuse_boundary(root, found[0], scope)
             return found[0], int(found[1])
     raise ConfigError(f"{root}: the git repository has no commit yet", hint="Commit once, then plan again.")
+
+
+def _refuse_unborn(root: Path) -> None:
+    """Name a git checkout that has no commit, where git itself only fails."""
+    try:
+        inside = run(["git", *_TRUST, "rev-parse", "--is-inside-work-tree"], timeout=20, cwd=root, ok=(0, 128))
+        born = run(["git", *_TRUST, "rev-parse", "-q", "--verify", "HEAD"], timeout=20, cwd=root, ok=(0, 1, 128))
+    except (ProcessError, ProgramMissingError):
+        return
+    if inside.returncode == 0 and born.returncode != 0:
+        raise ConfigError(f"{root}: the git repository has no commit yet", hint="Commit once, then plan again.")
 
 
 def _refuse_boundary(root: Path, commit: str, scope: Sequence[str]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,8 +16,6 @@ from imagekit.release.channel.model import ChannelFile
 from imagekit.scenarios.variants import RELEASE, version_in
 from imagekit.trust.sign.interface import Verifier
 from imagekit.trust.verify import verify_image
-
-CHANNELS = ("prod", "staging", "dev")  # the first that points at another digest is where nodes come from
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,9 +41,9 @@ def itself(layout: Path, digest: Digest, version: str) -> Start:
     return Start(layout=layout, digest=digest, version=version, said="the image itself; no channel points at another")
 
 
-def pointers(folder: Path, image: str) -> Iterator[Pointer]:
-    """What the channel files below `folder` say of an image, nearest to production first; raises `ConfigError`."""
-    for channel in CHANNELS:
+def pointers(folder: Path, image: str, channels: Sequence[str]) -> Iterator[Pointer]:
+    """What the files of these channels below `folder` say of an image, in their order; raises `ConfigError`."""
+    for channel in channels:
         path = folder / f"{channel}.yaml"
         found = parse_file(ChannelFile, path).images.get(image) if path.exists() else None
         if found is not None:

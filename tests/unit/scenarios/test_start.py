@@ -52,15 +52,15 @@ def write(folder: Path, channel: str, text: str | None = None) -> None:
 def test_channels_come_nearest_to_production_first(tmp_path: Path) -> None:
     for channel in ("dev", "prod"):
         write(tmp_path / "channels", channel)
-    found = list(pointers(tmp_path / "channels", "debian-node"))
+    found = list(pointers(tmp_path / "channels", "debian-node", ("prod", "staging", "dev")))
     assert [pointer.channel for pointer in found] == ["prod", "dev"]
     assert str(found[0].reference) == "127.0.0.1:5055/imagekit/prod@sha256:" + "a" * 64
 
 
 def test_a_channel_of_another_image_is_not_ours(tmp_path: Path) -> None:
     write(tmp_path / "channels", "prod")
-    assert list(pointers(tmp_path / "channels", "other-node")) == []
-    assert list(pointers(tmp_path / "nothing", "debian-node")) == []
+    assert list(pointers(tmp_path / "channels", "other-node", ("prod", "staging", "dev"))) == []
+    assert list(pointers(tmp_path / "nothing", "debian-node", ("prod", "staging", "dev"))) == []
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_a_channel_of_another_image_is_not_ours(tmp_path: Path) -> None:
 def test_a_damaged_channel_file_is_an_error(tmp_path: Path, text: str) -> None:
     write(tmp_path / "channels", "prod", text)
     with pytest.raises(ConfigError):
-        list(pointers(tmp_path / "channels", "debian-node"))
+        list(pointers(tmp_path / "channels", "debian-node", ("prod", "staging", "dev")))
 
 
 def test_without_any_channel_the_report_says_so(tmp_path: Path) -> None:
