@@ -11,6 +11,7 @@ from imagekit.artifact.packagelist import Package
 from imagekit.artifact.packages import installed_packages
 from imagekit.artifact.presence import prove_present
 from imagekit.base.errors import RefusedError
+from imagekit.build.authorities import authorities_of
 from imagekit.build.builder import Build, build_all, earlier_build
 from imagekit.config.load import Project
 from imagekit.config.model import Arch
@@ -34,6 +35,7 @@ def built_all(project: Project, plans: Sequence[Plan]) -> tuple[Build, ...]:
     missing = [plan for plan in plans if earlier_build(project.work, plan) is None]
     if not missing:
         return build_all(project, plans, {})
+    authorities_of(project, sorted({layer for plan in missing for layer in project.image(plan.image).layers}))
     for plan in missing:
         require_buildable(plan)  # before anything is started for it
     with engine(project.work) as running:

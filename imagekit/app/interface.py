@@ -56,8 +56,13 @@ class Subject:
 
     @property
     def cloud_config(self) -> dict[str, Any]:
-        """The image's own cloud-config."""
-        return merged_cloud_config([self.project.root / path for path in self.spec.cloud_config])
+        """The image's own cloud-config, merged."""
+        return merged_cloud_config(self.profile)
+
+    @property
+    def profile(self) -> tuple[Path, ...]:
+        """The files of the image's own cloud-config."""
+        return tuple(self.project.root / path for path in self.spec.cloud_config)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -85,6 +85,7 @@ def ladder_world(subject: Subject, start: Start, options: ScenarioOptions) -> It
             installed_version=start.version,
             seed=options.seed or 0,
             cuts=options.cuts,
+            state=project.state_of(subject.spec),
         )
 
 

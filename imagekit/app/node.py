@@ -41,6 +41,7 @@ def suites_of(subject: Subject, road: Road) -> Suites:
         images_root=subject.project.root / "images",
         out=subject.folder / road.value,
         family=subject.spec.family.value,
+        profile=subject.profile,
     )
 
 

@@ -18,6 +18,7 @@ _KEPT = re.compile(
     r"var/lib/dpkg/status|(usr/)?lib/sysimage/rpm/rpmdb\.sqlite|var/lib/rpm/rpmdb\.sqlite"
     r"|etc/(kairos-release|os-release|cos/bootargs\.cfg)|usr/lib/os-release"
     r"|etc/ssl/certs/ca-certificates\.crt|etc/pki/ca-trust/extracted/pem/tls-ca-bundle\.pem"
+    r"|system/oem/36_imagekit_state\.yaml"
     r"|(usr/)?lib/modules/[^/]+/modules\.(dep|builtin)"
 )
 _KINDS = {b"0": "f", b"1": "f", b"2": "l", b"3": "c", b"4": "b", b"5": "d", b"6": "p"}
@@ -64,10 +65,13 @@ class Inventory:
             done = ""
         return done if done in self.nodes else None
 
+    def data(self, path: str) -> bytes:
+        """The kept content of a file; empty when the image has no such file."""
+        return self.contents.get(self.resolve(path) or "", b"")
+
     def text(self, path: str) -> str:
         """The kept content of a file as text; empty when the image has no such file."""
-        found = self.resolve(path)
-        return self.contents.get(found or "", b"").decode("utf-8", "replace")
+        return self.data(path).decode("utf-8", "replace")
 
     def matching(self, pattern: str) -> Iterator[tuple[str, str]]:
         """Kept files whose path matches a regular expression, with their text."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,7 @@ _BUNDLES = {
     Family.DEBIAN: "/etc/ssl/certs/ca-certificates.crt",
     Family.RHEL: "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
 }
-_PEM = re.compile(r"-----BEGIN CERTIFICATE-----(.*?)-----END CERTIFICATE-----", re.S)
+STATE_FILE = "/system/oem/36_imagekit_state.yaml"  # images/scripts/declare-state.sh
 
 
 class AbsentError(RefusedError):
@@ -72,9 +71,11 @@ def _expected(
     modules = _modules(inventory) if layer.present.modules else set()
     for module in layer.present.modules:
         yield "kernel module", module, module.replace("-", "_") in modules
-    bundle = set(_bodies(inventory.text(_BUNDLES[family]))) if layer.present.certificates else set()
-    for name, body in _declared_certificates(layer, folder):
-        yield "certificate", name, body in bundle
+    yield from _certificates(layer, folder, inventory.data(_BUNDLES[family]))
+    kept = inventory.text(STATE_FILE).replace('"', " ").split()
+    for path in layer.state:
+        node = inventory.nodes.get(inventory.resolve(path) or "")
+        yield "state", path, node is not None and node.kind == "d" and path in kept
     arguments = inventory.text("/etc/cos/bootargs.cfg").replace('"', " ").split()
     for argument in layer.present.kernel_args:
         yield "kernel argument", argument, argument in arguments
@@ -94,15 +95,13 @@ def _modules(inventory: Inventory) -> set[str]:
     return names
 
 
-def _declared_certificates(layer: LayerSpec, folder: Path) -> Iterable[tuple[str, str]]:
-    for pattern in layer.present.certificates:
-        files = sorted(folder.glob(pattern))
-        if not files:
-            yield f"{pattern} (no such file in the layer)", ""
-        for file in files:
-            for number, body in enumerate(_bodies(file.read_text()), 1):
-                yield f"{file.name} #{number}", body
+def _certificates(layer: LayerSpec, folder: Path, bundle: bytes) -> Iterable[tuple[str, str, bool]]:
+    """Looked up byte for byte in the bundle that the programs of the node read."""
+    if not layer.present.certificates:
+        return
+    from imagekit.config.authorities import read_authorities
+    from imagekit.config.certfile import bundle_certificates
 
-
-def _bodies(text: str) -> list[str]:
-    return ["".join(found.split()) for found in _PEM.findall(text)]
+    held = bundle_certificates(bundle)
+    for authority in read_authorities(folder, layer.present.certificates):
+        yield "certificate", str(authority), authority.der in held

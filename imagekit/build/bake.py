@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +23,15 @@ FINAL = "stamp"
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """Plans that are built together; `distros` has the context of each distro stage by the stage's id."""
+    """Plans that are built together; `distros` has the context of each distro stage by the stage's id.
+
+    `authorities` has the folder of checked certificates of each layer that declares some.
+    """
 
     plans: tuple[Plan, ...]
     root: Path
     distros: Mapping[str, Path]
+    authorities: Mapping[str, Path] = field(default_factory=dict)
 
     def target(self, stage: Stage) -> str:
         """The target of a stage: its name, and with several plans a part of its id too."""
@@ -121,6 +125,8 @@ def _target(graph: Graph, plan: Plan, stage: Stage) -> dict[str, Any]:
 def _contexts(graph: Graph, plan: Plan, stage: Stage) -> Mapping[str, str]:
     scripts = {"scripts": str(located(graph.root, "images/scripts"))}
     contexts = scripts if stage.kind in (StageKind.LAYER, StageKind.STAMP) else {}
+    if stage.kind is StageKind.LAYER and stage.name in graph.authorities:
+        contexts["authorities"] = str(graph.authorities[stage.name])
     for need in stage.needs:
         below = plan.stage(need)
         name = "parent" if below.kind is StageKind.LAYER else below.name

@@ -18,6 +18,7 @@ from imagekit.base.log import step
 from imagekit.base.process import ProcessError, run
 from imagekit.base.strictjson import MANIFEST_FIELDS, read_object
 from imagekit.build import bake
+from imagekit.build.authorities import authority_folders
 from imagekit.build.distro import distro_context
 from imagekit.build.progress import LayerProgress, Progress
 from imagekit.config.engine import located
@@ -112,7 +113,7 @@ def _build_new(project: Project, plans: Sequence[Plan], engine: Mapping[str, str
     folders = {plan.id: folder_of(project.work, plan) for plan in plans}
     (project.work / "builds").mkdir(parents=True, exist_ok=True)
     _need_room(project.work / "builds")
-    graph = bake.Graph(tuple(plans), project.root, _distros(project, plans))
+    graph = bake.Graph(tuple(plans), project.root, _distros(project, plans), authority_folders(project, plans))
     title = ", ".join(f"{plan.image} {plan.version}" for plan in plans)
     with step(f"Image {title}") as current, ExitStack() as stack:
         stack.enter_context(alone(project.work / "locks"))

@@ -13,6 +13,8 @@ from imagekit.config.engine import located
 from imagekit.config.yamlfile import read_yaml
 
 if TYPE_CHECKING:
+    from imagekit.checks.profile import Question
+    from imagekit.config.authorities import Authority
     from imagekit.config.model import LayerSpec
 
 
@@ -42,10 +44,27 @@ def packages(name: str) -> tuple[str, ...]:
     return layer(name).expected_packages(Family(session().family))
 
 
-def certificates(name: str) -> tuple[Path, ...]:
-    """The PEM files a layer declares as authorities of the node."""
-    folder = layer_folder(name)
-    return tuple(sorted(path for glob in layer(name).present.certificates for path in folder.glob(glob)))
+def authorities(name: str) -> tuple[Authority, ...]:
+    """The certificates a layer declares as authorities of the node, by the rule of `imagekit.config.authorities`."""
+    from imagekit.config.authorities import read_authorities
+
+    return read_authorities(layer_folder(name), layer(name).present.certificates)
+
+
+@cache
+def profile() -> tuple[Question, ...]:
+    """What the image's own cloud-config promises of the node; raises `imagekit.base.errors.ConfigError`."""
+    from imagekit.checks.profile import questions
+    from imagekit.config.cloudstep import Document
+    from imagekit.config.merge import merged_cloud_config
+
+    data = merged_cloud_config(Path(name) for name in session().profile)
+    return questions(Document.model_validate(data), data)
+
+
+def state(name: str) -> tuple[str, ...]:
+    """The directories that a layer declares to last over reboots and upgrades."""
+    return layer(name).state
 
 
 def sysctl_files(name: str) -> tuple[Path, ...]:

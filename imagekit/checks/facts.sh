@@ -45,7 +45,7 @@ unshare -m sh -c '
   if [ -e $d/etc/os-release ]; then
     printf "found\t$type\n"
     find $d/etc/ssh $d/etc/machine-id $d/etc/hostname $d/var/lib/dbus $d/root $d/home $d/.dockerenv $d/run $d/etc/systemd/system \
-      $d/var/lib/systemd $d/var/lib/NetworkManager $d/etc/sssd $d/etc/krb5.keytab $d/boot \
+      $d/var/lib/systemd $d/var/lib/NetworkManager $d/etc/sssd $d/etc/krb5 $d/etc/krb5.keytab $d/boot \
       -maxdepth 2 -printf "%m\t%u\t%g\t%y\t%s\t%T@\t/%P\t%l\t%H\n" 2>/dev/null
   fi
   umount $d 2>/dev/null; rmdir $d 2>/dev/null; true'

@@ -44,12 +44,13 @@ class SuiteError(ToolError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suites:
-    """Where the parts are: the harness's checks, the images' folder, and a folder for what a run leaves."""
+    """Where the parts are: checks, the images' folder, a folder for what a run leaves, the cloud-config files."""
 
     checks_root: Path
     images_root: Path
     out: Path
     family: str = "debian"
+    profile: tuple[Path, ...] = ()
 
 
 @dataclass(slots=True)
@@ -148,6 +149,7 @@ def _session(
         check_seconds=check_seconds,
         today=(today or datetime.now(UTC).date()).isoformat(),
         peers=peers,
+        profile=tuple(os.fspath(path.resolve()) for path in suites.profile),
     )
 
 

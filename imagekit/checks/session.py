@@ -35,7 +35,8 @@ class Session:
     """One run of the suites: which layers, against which host, with what at hand.
 
     `host` is a testinfra URL, `check_seconds` the longest a single check may take, `today` decides which warn-only
-    marks have expired, `peers` are the harness's TLS servers, which run already.
+    marks have expired, `peers` are the harness's TLS servers, which run already, `profile` names the cloud-config files
+    that the node was booted with.
     """
 
     host: str
@@ -49,6 +50,7 @@ class Session:
     check_seconds: float
     today: str
     peers: Peers | None = None
+    profile: tuple[str, ...] = ()
 
     def write(self, path: Path) -> None:
         """Write the session file, whole or not at all."""
@@ -61,7 +63,7 @@ class Session:
         """Read what `write` wrote."""
         data = json.loads(path.read_text())
         peers = data["peers"] and Peers(*(TlsPeer(**data["peers"][name]) for name in ("house", "strange")))
-        return cls(**{**data, "layers": tuple(data["layers"]), "peers": peers})
+        return cls(**{**data, "layers": tuple(data["layers"]), "profile": tuple(data["profile"]), "peers": peers})
 
     @property
     def day(self) -> date:

@@ -17,6 +17,7 @@ def command() -> None:
 @click.pass_obj
 def check(app: App) -> None:
     """Read every configuration file and say what is wrong with the first bad one."""
+    from imagekit.build.authorities import authorities_of
     from imagekit.plan.resolve import make_plan
     from imagekit.trust.gate.policy import load_policy
     from imagekit.trust.sign.trust import TRUST_FILE, load_trust
@@ -26,6 +27,7 @@ def check(app: App) -> None:
         load_trust(app.root)
     for name in app.project.images:
         make_plan(app.project, name)
+    authorities_of(app.project, sorted(app.project.layers))
     say(f"good: {len(app.project.images)} images, {len(app.project.layers)} layers")
 
 

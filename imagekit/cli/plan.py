@@ -23,10 +23,13 @@ if TYPE_CHECKING:
 def command(app: App, image: str | None, every: bool, arch: str | None, matrix: bool, as_json: bool) -> None:
     """Show what would be built, with the id of every layer.
 
-    Reads only the project's files and git: no network, no daemon, no clock. What images.lock has no digest for is
-    named; such an image can be planned and not built, and is left out of the matrix.
+    Reads only the project's files and git: no network, no daemon; the clock only for authorities that expired. What
+    images.lock has no digest for is named; such an image can be planned and not built, and is left out of the matrix.
     """
+    from imagekit.build.authorities import authorities_of
+
     plans = _plans(app, image, every or matrix, arch)
+    authorities_of(app.project, sorted({layer for plan in plans for layer in app.project.image(plan.image).layers}))
     if matrix:
         _print_matrix(plans)
     elif as_json:

@@ -80,6 +80,7 @@ RESERVED_ARGS = frozenset(
     {
         *("BASE_IMAGE", "KAIROS_INIT", "PARENT", "FAMILY", "PACKAGES", "VERSION", "SOURCE_DATE_EPOCH", "LAYER_EPOCH"),
         *("TITLE", "DESCRIPTION", "REVISION", "CREATED", "SOURCE", "BASE_NAME", "BASE_DIGEST", "PLAN", "LOCK"),
+        "STATE",
     }
 )
 
@@ -101,7 +102,7 @@ class Present(Frozen):
     modules: tuple[Module, ...] = Field((), description="kernel modules that must be there, built in or loadable")
     certificates: tuple[ProjectPath, ...] = Field(
         (),
-        description="globs in the layer's folder; each PEM certificate must be in the system's trust store",
+        description="globs in the layer's folder; each certificate in these files must be in the system's trust store",
     )
     kernel_args: tuple[KernelArg, ...] = Field((), description="words that must be on the installed command line")
 
@@ -127,6 +128,9 @@ class LayerSpec(Frozen):
     args: dict[ArgName, ArgValue] = Field(default_factory=dict, description="build arguments with their defaults")
     downloads: dict[ArgName, Download] = Field(
         default_factory=dict, description="files that the real framework fetches, by the argument with their checksum"
+    )
+    state: tuple[NodePath, ...] = Field(
+        (), description="directories of the node whose content lasts over reboots and upgrades; the image has them"
     )
     present: Present = Present()
 

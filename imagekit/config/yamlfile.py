@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 from imagekit.base.errors import ConfigError
+from imagekit.config.goyaml import Text
 
 MAX_BYTES = 1_000_000  # Kairos ignores larger cloud-configs, and nothing here is near it
 MAX_DEPTH = 24
@@ -41,12 +42,15 @@ class YamlFile:
 
 def read_yaml(path: Path) -> YamlFile:
     """Parse one file; raise `ConfigError` with file and line when it cannot be trusted or read."""
-    return parse_yaml(_text(path), path)
+    return parse_yaml(file_text(path), path)
 
 
-def parse_yaml(text: str, path: Path) -> YamlFile:
-    """Parse text that came from `path`; raise `ConfigError` with file and line."""
-    builder = _Builder(path)
+def parse_yaml(text: str, path: Path, *, as_written: bool = False) -> YamlFile:
+    """Parse text that came from `path`; raise `ConfigError` with file and line.
+
+    `as_written` keeps every key and scalar as a `Text`, for files that another reader gives their meaning.
+    """
+    builder = _Builder(path, as_written)
     try:
         for event in yaml.parse(text, Loader=_Loader):
             builder.take(event)
@@ -58,7 +62,8 @@ def parse_yaml(text: str, path: Path) -> YamlFile:
     return YamlFile(path, builder.result, builder.lines)
 
 
-def _text(path: Path) -> str:
+def file_text(path: Path) -> str:
+    """What a file says; raise `ConfigError` when it is missing, too large or not UTF-8."""
     try:
         if path.stat().st_size > MAX_BYTES:
             raise ConfigError(f"{path}: larger than {MAX_BYTES} bytes", hint="Split the file.")
@@ -87,6 +92,7 @@ class _Open:
 @dataclass(slots=True)
 class _Builder:
     path: Path
+    as_written: bool
     result: Any = None
     lines: dict[Key, int] = field(default_factory=dict)
     stack: list[_Open] = field(default_factory=list)
@@ -122,10 +128,10 @@ class _Builder:
         if top is not None and isinstance(top.value, dict) and top.pending is None:
             if event.value in top.value:
                 raise _problem(self.path, line, f"duplicate key {event.value!r}", "Keep one of the two.")
-            top.pending = event.value
+            top.pending = _written(event) if self.as_written else event.value
             self.lines[(*top.key, event.value)] = line
             return
-        self._place(_typed(event), line)
+        self._place(_written(event) if self.as_written else _typed(event), line)
 
     def _open(self, value: Any, line: int) -> None:
         if len(self.stack) >= MAX_DEPTH:
@@ -156,3 +162,7 @@ def _typed(event: yaml.ScalarEvent) -> str | int | bool | None:
     if event.value in _WORDS:
         return _WORDS[event.value]
     return int(event.value) if _INTEGER.fullmatch(event.value) else str(event.value)
+
+
+def _written(event: yaml.ScalarEvent) -> Text:
+    return Text(event.value, event.style or "")

@@ -24,6 +24,7 @@ from imagekit.base import process
 from imagekit.base.errors import RefusedError
 from imagekit.base.log import step
 from imagekit.base.reason import summary
+from imagekit.config.merge import cloud_config_text
 from imagekit.machine.boot import BootRequest, boot
 from imagekit.machine.disks import create_disk
 from imagekit.machine.domain import Disk, Forward
@@ -107,7 +108,7 @@ def _content_key(request: InstallRequest) -> str:
         "manifest": str(request.artifacts.manifest),
         "firmware": profile_name(request.shape),
         "disk_mib": request.disk_mib,
-        "cloud_config": dict(request.cloud_config),
+        "cloud_config": cloud_config_text(request.cloud_config),
         "source": request.source,
         "name": request.name,
     }

@@ -148,6 +148,7 @@ def _layer(of: _Layering, name: str, stages: list[Stage]) -> Stage:
         "scripts": folder_hash(of.project.located(SCRIPTS)),
         **{f"arg {key}": value for key, value in args.items()},
         **{f"stage {stage.name}": stage.id for stage in needed},
+        **_authorities(of.project, name),
     }
     return Stage(
         name=name,
@@ -158,6 +159,16 @@ def _layer(of: _Layering, name: str, stages: list[Stage]) -> Stage:
         args=args,
         inputs=inputs,
     )
+
+
+def _authorities(project: Project, layer: str) -> dict[str, str]:
+    """What the layer's certificates are once they are written anew; raises `ConfigError` for one that is not taken."""
+    patterns = project.layers[layer].present.certificates
+    if not patterns:
+        return {}
+    from imagekit.config.authorities import content_id, read_authorities
+
+    return {"authorities": content_id(read_authorities(project.root / "images" / layer, patterns))}
 
 
 def _layer_args(of: _Layering, name: str, first: bool) -> dict[str, str]:
@@ -184,6 +195,7 @@ def _stamp(project: Project, image_name: str, source: Source, stages: list[Stage
         **_base_labels(image, stages),
         "TITLE": image_name,
         "DESCRIPTION": image.description,
+        "STATE": " ".join(project.state_of(image)),
     }
     if locked.used:
         args["LOCK"] = inputs_id(locked.used)

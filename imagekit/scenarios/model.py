@@ -148,13 +148,17 @@ class Machines(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
-    """What a story has at hand: nodes, images, the version that is installed, and the seed of everything random."""
+    """What a story has at hand: nodes, images, the version that is installed, and the seed of everything random.
+
+    `state` are the directories that the image's layers declare to last.
+    """
 
     machines: Machines
     supply: Supply
     installed_version: str
     seed: int
     cuts: int = 10
+    state: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)

@@ -15,3 +15,4 @@ done
 /usr/bin/k0s version >/dev/null
 # Join tokens and configuration come here; not for other eyes.
 install -d -m 0700 /etc/k0s
+install -d -m 0755 /var/lib/k0s

@@ -20,6 +20,18 @@ wire_rhel() {
     systemctl -q enable oddjobd.service
 }
 
+# The keytab in a directory that lasts (layer.yaml, `state`); a single file in /etc cannot.
+keep_keytab() {
+    # The others are the packages' own, with owners and modes of theirs.
+    install -d -m 0755 /etc/krb5
+    ln -sfn krb5/krb5.keytab /etc/krb5.keytab
+    grep -q '^includedir /etc/krb5.conf.d' /etc/krb5.conf 2>/dev/null || {
+        printf 'includedir /etc/krb5.conf.d\n' >/run/krb5.conf
+        [ ! -e /etc/krb5.conf ] || cat /etc/krb5.conf >>/run/krb5.conf
+        install -m 0644 /run/krb5.conf /etc/krb5.conf
+    }
+}
+
 wired() {
     grep -Eq '^passwd:.*\bsss\b' /etc/nsswitch.conf || return 1
     grep -rq pam_sss.so /etc/pam.d
@@ -30,6 +42,7 @@ case $family in
     rhel) wire_rhel ;;
     *) exit 2 ;;
 esac
+keep_keytab
 wired || { echo "imagekit: error: SSSD is not wired into PAM and NSS" >&2; exit 1; }
 
 # Enabled but silent: the unit starts only when a configuration is there.

@@ -17,6 +17,7 @@ from imagekit.scenarios.model import Entry, Kind, Mode, Target, World
 from imagekit.scenarios.variants import HANG_SAYS
 
 FIRST = "v1.0.0"
+STATE = "/etc/sssd"  # what a layer of the simulated image declares to last
 _BROKEN = (Kind.PANIC, Kind.HANG, Kind.FAIL)
 _REFUSED = (Kind.UNSIGNED, Kind.FORGED)
 _MOST_BOOTS = 6
@@ -29,6 +30,7 @@ class Flaw(StrEnum):
     SENTINEL_MISSING = "sentinel missing"
     WRONG_STATE = "agent calls the boot by another name"
     NOT_PERSISTENT = "state not persistent"
+    STATE_FORGOTTEN = "declared state not persistent"
     FALLBACK_DISABLED = "fallback disabled"
     PASSIVE_NOT_KEPT = "passive not kept"
     PASSIVE_LOST = "passive overwritten from passive"
@@ -189,6 +191,8 @@ class SimNode:
         self._image, self._unsynced = image, []
         if self._mode is Mode.ACTIVE and self._flaw is not Flaw.STALE:
             self.disk.armed = self.disk.tentative = False
+        if self._flaw is Flaw.STATE_FORGOTTEN:
+            self.disk.files = {path: text for path, text in self.disk.files.items() if not path.startswith(STATE)}
         if self._flaw is Flaw.NOT_PERSISTENT:
             self.disk.files = {path: text for path, text in self.disk.files.items() if path.startswith("/oem")}
         configs = [text for path, text in self.disk.files.items() if path.endswith("lifecycle.yaml")]
@@ -362,7 +366,9 @@ class SimMachines:
 def sim_world(flaw: Flaw | None = None, *, seed: int = 7, cuts: int = 10) -> World:
     """A world of simulated nodes."""
     supply = SimSupply()
-    return World(machines=SimMachines(supply, flaw), supply=supply, installed_version=FIRST, seed=seed, cuts=cuts)
+    return World(
+        machines=SimMachines(supply, flaw), supply=supply, installed_version=FIRST, seed=seed, cuts=cuts, state=(STATE,)
+    )
 
 
 assert HANG_SAYS  # the words by which `reboot_until` is told that a hang is meant

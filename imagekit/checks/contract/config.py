@@ -22,9 +22,10 @@ def trace(stage: str, name: str) -> dict[str, Any]:
     return {"name": f"{stage} of {name}", "commands": [f"mkdir -p {FOLDER} && echo {stage} {name} >> {FOLDER}/order"]}
 
 
-def probe_config() -> dict[str, Any]:
+def probe_config(hostname: str) -> dict[str, Any]:
     """Keys of cloud-init, stages, and a key that nobody knows; the login is added by whoever boots the node."""
     return {
+        "hostname": hostname,
         "users": [
             {
                 "name": USER,

@@ -57,7 +57,7 @@ def disk_trip(place: Place, trip: Trip, disk: Path) -> TripFacts:
     """The life of a node whose disk was built; its first user data come from a NoCloud disk."""
     found, keys = TripFacts(), fresh_keys()
     with owned_folder(place.run_id) as folder:
-        seed = seed_disk(keys, NAME, folder, probe_config())
+        seed = seed_disk(keys, NAME, folder, probe_config(NAME))
         _live_on(place, trip, DiskSource(backing=disk), (seed,), keys, found)
     return found
 
@@ -68,7 +68,7 @@ def _install(place: Place, trip: Trip, keys: NodeKeys, disk: Path, live: TripFac
         if Moment.INSTALL not in trip.moments:
             return
         with step("Installing by kairos-agent manual-install"):
-            script = questions.install_config(agent_config(keys, NAME, probe_config()), DEVICE)
+            script = questions.install_config(agent_config(keys, NAME, probe_config(NAME)), DEVICE)
             found.moments[Moment.INSTALL] = NodeFacts(ask(machine, script, timeout=_LONG))
 
 

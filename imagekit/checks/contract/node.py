@@ -18,6 +18,7 @@ from imagekit.machine.domain import Disk
 from imagekit.machine.interface import Machine, Road, VmShape
 from imagekit.machine.machine import NodeMachine
 
+LIVE_NAME = "conformance-live"
 DEVICE = "/dev/vda"  # the machine's own disk comes before its media
 _PATIENCE = 240  # seconds from the login to the end of the boot, on a machine that is busy with other things
 _SECONDS = 900.0
@@ -53,14 +54,14 @@ def take_facts(machine: Machine, *more: dict[str, str]) -> NodeFacts:
 def live_node(place: Place, firmware: Firmware, disk: Path) -> Iterator[NodeMachine]:
     """A machine that booted from the live medium beside an empty disk, probed with a cloud-config of its own."""
     request = BootRequest(
-        name="conformance-live",
+        name=LIVE_NAME,
         run_id=place.run_id,
         artifacts=place.artifacts,
         folder=place.folder / f"live-{firmware}",
         harness=place.harness,
         road=Road.LIVE,
         shape=VmShape(memory_mib=place.memory_mib, firmware=firmware),
-        cloud_config=probe_config(),
+        cloud_config=probe_config(LIVE_NAME),
         disks=(Disk(path=disk, serial="system", readonly=False, format="qcow2"),),
         uri=place.uri,
     )

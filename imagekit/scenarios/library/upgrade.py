@@ -20,7 +20,7 @@ def upgrade(world: World, tally: Tally) -> None:
     with world.machines.installed("upgrade") as node:
         tally.nodes.append(node)
         ask.stands_on(node, Mode.ACTIVE, world.installed_version)
-        _write_data(node)
+        _write_data(node, world)
         keys = ask.answer(node, _HOST_KEYS)
         target = world.supply.target(Kind.NEXT)
         ask.upgrade(node, target, tally)
@@ -29,7 +29,7 @@ def upgrade(world: World, tally: Tally) -> None:
         ask.stands_on(node, Mode.ACTIVE, target.version)
         ask.healthy(node)
         _demand_clean(node)
-        _demand_data(node)
+        _demand_data(node, world)
         ask.demand(
             ask.answer(node, "cat /etc/ssh/ssh_host_*.pub") == keys, "the node shows other host keys than before"
         )
@@ -39,17 +39,17 @@ def rollback(world: World, tally: Tally) -> None:
     """After an upgrade choose the old image: it boots once, then the new one again, which the next upgrade keeps."""
     with world.machines.installed("rollback") as node:
         tally.nodes.append(node)
-        _write_data(node)
+        _write_data(node, world)
         target = world.supply.target(Kind.NEXT)
         ask.upgrade(node, target, tally)
         # A choice made before the first boot of the new image counts like any other: this saves a boot.
         ask.select(node, Entry.PASSIVE)
         node.reboot()
         ask.stands_on(node, Mode.PASSIVE, world.installed_version)
-        _demand_data(node)
+        _demand_data(node, world)
         node.reboot()
         ask.stands_on(node, Mode.ACTIVE, target.version)
-        _demand_data(node)
+        _demand_data(node, world)
         ask.upgrade(node, world.supply.target(Kind.LATER), tally)
         kept = ask.image_version(node, "passive.img")
         ask.demand(kept == target.version, f"after an upgrade passive.img holds {kept!r}, not {target.version!r}")
@@ -90,13 +90,18 @@ def _stage(word: str) -> str:
     return f'#cloud-config\nstages:\n  boot:\n    - name: lifecycle\n      commands: ["echo {word} > {_SAYS}"]\n'
 
 
-def _write_data(node: Node) -> None:
-    for path, text in _DATA.items():
+def _data(world: World) -> dict[str, str]:
+    """What is written before an upgrade: what lasts on every node, and in each directory that a layer declares."""
+    return _DATA | {f"{path}/imagekit-lifecycle": f"in {path}\n" for path in world.state}
+
+
+def _write_data(node: Node, world: World) -> None:
+    for path, text in _data(world).items():
         ask.write(node, path, text)
 
 
-def _demand_data(node: Node) -> None:
-    for path, text in _DATA.items():
+def _demand_data(node: Node, world: World) -> None:
+    for path, text in _data(world).items():
         ask.reads(node, path, text)
 
 

@@ -3,16 +3,18 @@
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from imagekit.artifact.inventory import Inventory, take_inventory
 from imagekit.artifact.packages import installed_packages
 from imagekit.artifact.presence import AbsentError, prove_present
 from imagekit.config.load import Project, load_project
 from imagekit.oci.errors import ImageContentError
+from tests.support.authorities import Authority, certificate
 from tests.support.layout import directory, layer, layout, member, symlink
 from tests.support.project import make_project
 
-PEM = "-----BEGIN CERTIFICATE-----\nQUJD\nREVG\n-----END CERTIFICATE-----\n"
+PEM = certificate(Authority(name="corp"), ec.generate_private_key(ec.SECP256R1()))
 STATUS = "\n".join(
     f"Package: {name}\nStatus: install ok installed\nArchitecture: amd64\nVersion: 1\n"
     for name in ("less", "nano", "tree")
@@ -24,14 +26,18 @@ present:
   modules: [ip_vs, overlay]
   certificates: ["files/*.pem"]
   kernel_args: [panic=5]
+state: [/etc/there.d]
 """
+STATE = b'        CUSTOM_BIND_MOUNTS: "/etc/other /etc/there.d"\n'
 ROOT = {
     "etc/there": b"",
     "usr/bin/tool": b"",
     "usr/lib/systemd/system/tool.service": b"",
     "usr/lib/modules/6.1/modules.dep": b"kernel/net/ip_vs.ko.xz: kernel/lib/x.ko.xz\n",
     "usr/lib/modules/6.1/modules.builtin": b"kernel/fs/overlay.ko\n",
-    "etc/ssl/certs/ca-certificates.crt": b"# one\n-----BEGIN CERTIFICATE-----\nQUJDREVG\n-----END CERTIFICATE-----\n",
+    "etc/ssl/certs/ca-certificates.crt": b"# Z\xfcrich\n" + PEM.replace("\n", "\r\n").encode(),
+    "etc/there.d/file": b"",
+    "system/oem/36_imagekit_state.yaml": STATE,
     "etc/cos/bootargs.cfg": b'set kernelcmd="console=ttyS0 panic=5"\n',
     "var/lib/dpkg/status": STATUS.encode(),
     "usr/lib/os-release": b'ID=debian\nVERSION_ID="13"\n',
@@ -39,7 +45,8 @@ ROOT = {
 
 
 def inventory_of(folder: Path, files: dict[str, bytes]) -> Inventory:
-    members = [directory("usr"), symlink("bin", "usr/bin"), symlink("etc/os-release", "../usr/lib/os-release")]
+    members = [directory("usr"), directory("etc/there.d"), symlink("bin", "usr/bin")]
+    members.append(symlink("etc/os-release", "../usr/lib/os-release"))
     digest = layout(folder, [layer(*members, *(member(name, data) for name, data in files.items()))])
     return take_inventory(folder, digest)
 
@@ -56,7 +63,7 @@ def project(tmp_path: Path) -> Project:
 
 def test_all_of_it_is_found(tmp_path: Path, project: Project) -> None:
     inventory = inventory_of(tmp_path / "oci", ROOT)
-    assert prove_present(project, "small-node", inventory) == 2 + 2 + 1 + 2 + 1 + 1 + 1
+    assert prove_present(project, "small-node", inventory) == 2 + 2 + 1 + 2 + 1 + 1 + 1 + 1
     packages = installed_packages(inventory, project.image("small-node").family)
     assert [(package.name, package.distro) for package in packages] == [
         ("less", "debian-13"),
@@ -72,7 +79,13 @@ MISSING = {
     "unit": ("usr/lib/systemd/system/tool.service", None, "base: unit tool.service"),
     "loadable module": ("usr/lib/modules/6.1/modules.dep", b"", "base: kernel module ip_vs"),
     "built-in module": ("usr/lib/modules/6.1/modules.builtin", b"", "base: kernel module overlay"),
-    "certificate": ("etc/ssl/certs/ca-certificates.crt", b"", "base: certificate corp.pem #1"),
+    "certificate": ("etc/ssl/certs/ca-certificates.crt", b"", "base: certificate corp.pem, certificate 1 (CN=corp)"),
+    "another certificate": (
+        "etc/ssl/certs/ca-certificates.crt",
+        certificate(Authority(name="corp"), ec.generate_private_key(ec.SECP256R1())).encode(),
+        "base: certificate corp.pem",
+    ),
+    "state": ("system/oem/36_imagekit_state.yaml", STATE.replace(b"there.d", b"there"), "base: state /etc/there.d"),
     "kernel argument": ("etc/cos/bootargs.cfg", b"panic=50", "base: kernel argument panic=5"),
 }
 

@@ -9,12 +9,12 @@ import yaml
 
 from imagekit.artifact import cpio
 from imagekit.artifact.initrd import fast_initrd, init_script
-from imagekit.artifact.seed import NodeIdentity, cloud_config, fast_overlay
+from imagekit.artifact.seed import NodeIdentity, cidata, cloud_config, fast_overlay
 
 HARNESS = Path(__file__).parents[3] / "vm-harness"
 IDENTITY = NodeIdentity(
     hostname="n1",
-    user="kairos",
+    user="imagekit-test",
     authorized_key="ssh-ed25519 AAA",
     host_key="PRIVATE\n",
     host_key_public="ssh-ed25519 BBB",
@@ -69,12 +69,33 @@ def test_user_and_keys_come_before_sshd() -> None:
     assert text.startswith("#cloud-config\n")
     document = yaml.safe_load(text)
     (step,) = document["stages"]["initramfs"]
-    assert step["authorized_keys"] == {"kairos": ["ssh-ed25519 AAA"]}
+    assert step["authorized_keys"] == {"imagekit-test": ["ssh-ed25519 AAA"]}
     assert {file["path"]: file["permissions"] for file in step["files"]}["/etc/ssh/ssh_host_ed25519_key"] == 0o600
     assert "users" not in document
 
 
 def test_the_images_own_configuration_stays() -> None:
-    document = yaml.safe_load(cloud_config(IDENTITY, {"install": {"auto": False}, "hostname": "other"}))
+    """operator.md: the harness's host name and account stood in for the profile's."""
+    profile = {
+        "install": {"auto": False},
+        "hostname": "other",
+        "stages": {"initramfs": [{"users": {"kairos": {}}}], "boot": [{"commands": ["true"]}], "after-install": []},
+    }
+    document = yaml.safe_load(cloud_config(IDENTITY, profile))
     assert document["install"] == {"auto": False}
-    assert document["hostname"] == "n1"
+    assert document["hostname"] == "other"
+    own, ours, mark = document["stages"]["initramfs"]
+    assert own == {"users": {"kairos": {}}}
+    assert "hostname" not in ours
+    assert [step for step in document["stages"]["boot"] if "imagekit" in step.get("name", "")]
+    assert mark["commands"] == ["mkdir -p /run/imagekit/stages && touch /run/imagekit/stages/initramfs"]
+    assert document["stages"]["after-install"] == []
+
+
+def test_without_a_profile_nobody_names_the_node() -> None:
+    assert "hostname" not in cloud_config(IDENTITY)
+
+
+def test_the_disk_of_user_data_names_no_host(tmp_path: Path) -> None:
+    cidata("#cloud-config\n", "n1", tmp_path)
+    assert (tmp_path / "cidata/meta-data").read_text() == "instance-id: n1\n"

@@ -29,4 +29,5 @@ def test_starts_without_heavy_imports(arguments: list[str]) -> None:
         f"print([name for name in {HEAVY!r} if name in sys.modules])"
     )
     done = run([sys.executable, "-c", code, *arguments], timeout=30)
-    assert done.stdout.splitlines()[-1] == "[]"
+    # A plan judges the authorities of its layers, before anything is built; it takes 0.1 s.
+    assert done.stdout.splitlines()[-1] == ("['cryptography']" if "plan" in arguments else "[]")

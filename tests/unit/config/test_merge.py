@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from imagekit.config.merge import merge, merged_cloud_config
+from imagekit.config.goyaml import as_whole
+from imagekit.config.merge import cloud_config_text, merge, merged_cloud_config
 
 
 def test_later_wins_mappings_deeply_lists_of_mappings_joined_lists_of_scalars_united() -> None:
@@ -22,4 +23,6 @@ def test_permissions_stay_octal_numbers(tmp_path: Path) -> None:
     path = tmp_path / "a.yaml"
     path.write_text("#cloud-config\nstages:\n  boot:\n    - files:\n        - {path: /a, permissions: 0644}\n")
     merged = merged_cloud_config([path])
-    assert merged["stages"]["boot"][0]["files"][0]["permissions"] == 0o644
+    (file,) = merged["stages"]["boot"][0]["files"]
+    assert as_whole(file["permissions"]) == 0o644
+    assert "permissions: 0644\n" in cloud_config_text(merged)

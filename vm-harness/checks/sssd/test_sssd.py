@@ -11,6 +11,7 @@ from imagekit.checks import declared
 from imagekit.checks.facts import Facts
 
 pytestmark = pytest.mark.runbook("sssd")
+KEYTAB = "/etc/krb5/krb5.keytab"
 TEMPLATE = "/usr/share/imagekit/sssd/sssd.conf.template"
 # sssctl reads only files that belong to root alone, and wants a conf.d beside them.
 CHECK = (
@@ -96,7 +97,22 @@ def test_no_configuration_in_the_image(facts: Facts) -> None:
 def test_no_keytab_in_the_image(facts: Facts) -> None:
     """The image holds no keytab: a computer account is the node's."""
     assert facts.image_files is not None
-    assert "/etc/krb5.keytab" not in facts.image_files
+    held = [facts.image_files[path] for path in ("/etc/krb5.keytab", KEYTAB) if path in facts.image_files]
+    assert [file for file in held if file.kind != "l"] == []
+
+
+def test_the_keytab_lies_where_it_lasts(host: Host) -> None:
+    """Kerberos keeps the keytab in a directory that lasts, and /etc/krb5.keytab leads there."""
+    assert host.run("readlink -m /etc/krb5.keytab").stdout.strip() == KEYTAB
+    # klist asks the library for the default keytab, which is not there before a domain is joined.
+    assert KEYTAB in host.run("klist -k 2>&1").stdout
+
+
+@pytest.mark.road("installed")
+@pytest.mark.parametrize("path", declared.state("sssd"))
+def test_the_state_of_a_domain_lasts(facts: Facts, path: str) -> None:
+    """A directory with the state of a joined domain is on the persistent partition."""
+    assert not facts.mount_of(path).volatile
 
 
 def test_configuration_folder_is_closed(facts: Facts) -> None:

@@ -3,11 +3,6 @@ package cloudconfig
 import (
 	"fmt"
 	"strconv"
-	"strings"
-
-	"gopkg.in/yaml.v3"
-
-	"standin/brand"
 )
 
 // Legacy are the keys that cloud-init knows too and Kairos turns into stages.
@@ -17,7 +12,13 @@ type Legacy struct {
 	WriteFiles        []WriteFile `yaml:"write_files"`
 	Hostname          string      `yaml:"hostname"`
 	RunCmd            []string    `yaml:"runcmd"`
-	Growpart          yaml.Node   `yaml:"growpart"`
+	Growpart          Growpart    `yaml:"growpart"`
+}
+
+// Growpart names disks whose last partition takes the room behind it.
+type Growpart struct {
+	Mode    string   `yaml:"mode"`
+	Devices []string `yaml:"devices"`
 }
 
 // WriteFile is cloud-init's form of a file: permissions are an octal string.
@@ -31,7 +32,7 @@ type WriteFile struct {
 
 // addLegacy puts the keys into the stages where Kairos has them: hostname in
 // initramfs, all else in boot, that is after sshd and at every boot.
-func (d *Document) addLegacy(keys Legacy) {
+func (d *Document) addLegacy(keys Legacy) error {
 	if keys.Hostname != "" {
 		d.add("initramfs", Step{Name: "hostname", Hostname: keys.Hostname})
 	}
@@ -42,14 +43,21 @@ func (d *Document) addLegacy(keys Legacy) {
 		d.add("boot", Step{Name: "ssh_authorized_keys", AuthorizedKeys: keys.keysByUser()})
 	}
 	if len(keys.WriteFiles) > 0 {
-		d.add("boot", d.writeFiles(keys.WriteFiles))
+		step, err := writeFiles(keys.WriteFiles)
+		if err != nil {
+			return err
+		}
+		d.add("boot", step)
 	}
 	if len(keys.RunCmd) > 0 {
 		d.add("boot", Step{Name: "runcmd", Commands: keys.RunCmd})
 	}
-	if !keys.Growpart.IsZero() {
-		d.Warnings = append(d.Warnings, brand.NotYet("growpart; skipped").Error())
+	for _, device := range keys.Growpart.Devices {
+		step := Step{Name: "growpart " + device}
+		step.Layout.Device.Path, step.Layout.Expand = device, &Expand{}
+		d.add("boot", step)
 	}
+	return nil
 }
 
 func (d *Document) add(stage string, step Step) {
@@ -67,25 +75,26 @@ func (keys Legacy) keysByUser() map[string][]string {
 	return byUser
 }
 
-func (d *Document) writeFiles(files []WriteFile) Step {
+// writeFiles fails for permissions that are not octal, and with it the whole file, as yip does.
+func writeFiles(files []WriteFile) (Step, error) {
 	step := Step{Name: "write_files"}
 	for _, file := range files {
 		mode, err := parseMode(file.Permissions)
 		if err != nil {
-			step.Warnings = append(step.Warnings, fmt.Sprintf("write_files %s: %v; 0644 taken", file.Path, err))
+			return step, fmt.Errorf("write_files %s: %w", file.Path, err)
 		}
 		step.Files = append(step.Files, File{
 			Path: file.Path, Content: file.Content, Permissions: mode, OwnerString: file.Owner, Encoding: file.Encoding,
 		})
 	}
-	return step
+	return step, nil
 }
 
 func parseMode(text string) (uint32, error) {
 	if text == "" {
 		return 0o644, nil
 	}
-	mode, err := strconv.ParseUint(strings.TrimPrefix(text, "0o"), 8, 32)
+	mode, err := strconv.ParseUint(text, 8, 32)
 	if err != nil {
 		return 0o644, fmt.Errorf("permissions %q are not octal", text)
 	}

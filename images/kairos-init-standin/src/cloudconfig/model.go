@@ -1,6 +1,8 @@
 // Package cloudconfig reads Kairos cloud-config files into stages and steps.
 package cloudconfig
 
+import "gopkg.in/yaml.v3"
+
 // Document is one cloud-config file, parsed.
 type Document struct {
 	Path     string
@@ -24,6 +26,7 @@ type Step struct {
 	Environment     map[string]string   `yaml:"environment"`
 	EnvironmentFile string              `yaml:"environment_file"`
 	Datasource      Datasource          `yaml:"datasource"`
+	Layout          Layout              `yaml:"layout"`
 
 	// Warnings tell of step keys that will not be run.
 	Warnings []string `yaml:"-"`
@@ -37,13 +40,13 @@ type Directory struct {
 	Group       int    `yaml:"group"`
 }
 
-// File is written whole. OwnerString ("user:group") wins over the numbers.
+// File is written whole. yip's README calls its key owner_string, its reader knows ownerstring alone. OwnerString ("user:group") wins over the numbers.
 type File struct {
 	Path        string `yaml:"path"`
 	Permissions uint32 `yaml:"permissions"`
 	Owner       int    `yaml:"owner"`
 	Group       int    `yaml:"group"`
-	OwnerString string `yaml:"owner_string"`
+	OwnerString string `yaml:"ownerstring"`
 	Content     string `yaml:"content"`
 	Encoding    string `yaml:"encoding"`
 }
@@ -86,4 +89,20 @@ type Override struct {
 type Datasource struct {
 	Providers []string `yaml:"providers"`
 	Path      string   `yaml:"path"`
+}
+
+// Layout says how the partitions of a disk change; sizes are MiB, 0 is all that is left.
+type Layout struct {
+	Device struct {
+		Label    string `yaml:"label"`
+		Path     string `yaml:"path"`
+		InitDisk bool   `yaml:"init_disk"`
+	} `yaml:"device"`
+	Expand *Expand     `yaml:"expand_partition"`
+	Parts  []yaml.Node `yaml:"add_partitions"`
+}
+
+// Expand is how large the last partition becomes.
+type Expand struct {
+	Size uint64 `yaml:"size"`
 }

@@ -53,16 +53,31 @@ func Parse(path, text string, system bool) (Document, error) {
 	}
 	var body struct {
 		Stages map[string][]Step `yaml:"stages"`
-		Legacy `yaml:",inline"`
 	}
-	if err := yaml.Unmarshal([]byte(text), &body); err != nil {
-		return document, fmt.Errorf("%s: %w", path, err)
+	failure := yaml.Unmarshal([]byte(text), &body)
+	if failure == nil {
+		for name, steps := range body.Stages {
+			document.Stages[name] = steps
+		}
 	}
-	for name, steps := range body.Stages {
-		document.Stages[name] = steps
+	if header != CloudConfig {
+		return document, within(path, failure)
 	}
-	if header == CloudConfig {
-		document.addLegacy(body.Legacy)
+	var legacy Legacy
+	if err := yaml.Unmarshal([]byte(text), &legacy); err != nil {
+		return document, within(path, err)
 	}
-	return document, nil
+	// yip reads cloud-init's keys first and then hopes for stages: ones that do not fit are lost without a word of its
+	// own. Here the log has it at least.
+	if failure != nil {
+		document.Warnings = append(document.Warnings, fmt.Sprintf("its stages are not run: %v", failure))
+	}
+	return document, within(path, document.addLegacy(legacy))
+}
+
+func within(path string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", path, err)
 }

@@ -98,14 +98,44 @@ func TestBadFilesAreRefused(t *testing.T) {
 		"header":     "users: []\n",
 		"script":     "#!/bin/sh\n",
 		"syntax":     "#cloud-config\nusers: [\n",
-		"step":       "#cloud-config\nstages: {boot: [text]}\n",
+		"step":       "#node-config\nstages: {boot: [text]}\n",
+		"mode":       "#cloud-config\nwrite_files: [{path: /a, permissions: rw}]\n",
+		"user":       "#cloud-config\nusers: [{name: a, lock_passwd: maybe}]\n",
 		"size":       "#cloud-config\n# " + strings.Repeat("x", MaxSize) + "\n",
-		"alias bomb": bomb + "stages: {boot: [{commands: *i}]}\n",
+		"alias bomb": strings.Replace(bomb, "#cloud-config", "#node-config", 1) + "stages: {boot: [{commands: *i}]}\n",
 	}
 	for name, text := range cases {
 		if _, err := Parse("bad.yaml", text, false); err == nil {
 			t.Errorf("%s: accepted", name)
 		}
+	}
+}
+
+// W27: the real reader takes cloud-init's keys and drops the stages, all of them, for one value of a wrong type.
+func TestStagesOfAWrongTypeAreLostAndToldOf(t *testing.T) {
+	for name, stages := range map[string]string{
+		"users as a list": "{initramfs: [{users: [{name: zoe}]}], boot: [{commands: [true]}]}",
+		"text for a list": "{boot: [{commands: reboot}]}",
+		"quoted mode":     `{boot: [{files: [{path: /a, permissions: "0644"}]}]}`,
+	} {
+		document := parse(t, "#cloud-config\nhostname: n\nstages: "+stages+"\n")
+		if len(document.Stages) != 1 || len(document.Warnings) != 1 {
+			t.Errorf("%s: %v, %v", name, document.Stages, document.Warnings)
+		}
+	}
+}
+
+func TestGrowpartIsALayout(t *testing.T) {
+	step := parse(t, "#cloud-config\ngrowpart: {devices: [/dev/vda]}\n").Stages["boot"][0]
+	if step.Layout.Device.Path != "/dev/vda" || step.Layout.Expand == nil {
+		t.Errorf("%+v", step.Layout)
+	}
+}
+
+func TestOwnersHaveTheNameThatTheReaderKnows(t *testing.T) {
+	files := parse(t, "#cloud-config\nstages: {boot: [{files: [{path: /a, ownerstring: 'a:b'}, {path: /b, owner_string: c}]}]}\n").Stages["boot"][0].Files
+	if files[0].OwnerString != "a:b" || files[1].OwnerString != "" {
+		t.Errorf("%+v", files)
 	}
 }
 

@@ -11,11 +11,11 @@ import (
 )
 
 var runKeys = words("name if directories files commands hostname sysctl users authorized_keys modules systemctl " +
-	"environment environment_file datasource <<")
+	"environment environment_file datasource layout <<")
 
 // kairosKeys are known to Kairos and not run here.
 var kairosKeys = words("downloads ensure_entities delete_entities dns node packages package_pins unpack_images after " +
-	"layout systemd_firstboot timesyncd git only_os only_os_version only_arch only_service_manager if_files")
+	"systemd_firstboot timesyncd git only_os only_os_version only_arch only_service_manager if_files")
 
 func words(list string) map[string]bool {
 	set := map[string]bool{}
@@ -53,14 +53,11 @@ func keyWarnings(node *yaml.Node) []string {
 	return warnings
 }
 
-// Users is a list of accounts; in `stages` YAML has it as a map by name.
+// Users are the accounts of a step, a map by name; the list of cloud-init is for the top level only, as with yip.
 type Users []User
 
-// UnmarshalYAML reads the map form, sorted by name, and the list form.
+// UnmarshalYAML reads the map, sorted by name.
 func (u *Users) UnmarshalYAML(node *yaml.Node) error {
-	if node.Kind == yaml.SequenceNode {
-		return node.Decode((*[]User)(u))
-	}
 	byName := map[string]User{}
 	if err := node.Decode(&byName); err != nil {
 		return err

@@ -29,7 +29,8 @@ func (b *booter) readLayout() error {
 	keys := release.Read(layoutFile)
 	for _, name := range []string{"extra-layout.env", "custom-layout.env"} {
 		for key, value := range release.Read(filepath.Join(sentinels, name)) {
-			if key == "PERSISTENT_STATE_PATHS" || key == "RW_PATHS" {
+			switch key {
+			case "PERSISTENT_STATE_PATHS", "RW_PATHS", "CUSTOM_BIND_MOUNTS", "CUSTOM_EPHEMERAL_MOUNTS":
 				value = strings.TrimSpace(keys[key] + " " + value)
 			}
 			keys[key] = value

@@ -67,6 +67,7 @@ func (r *Runner) step(path, part string, index int, step cloudconfig.Step) error
 func (r *Runner) execute(step cloudconfig.Step) error {
 	return errors.Join(
 		r.datasource(step.Datasource),
+		r.layout(step.Layout),
 		r.directories(step.Directories),
 		r.files(step.Files),
 		r.commands(step.Commands),

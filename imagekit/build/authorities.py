@@ -1,0 +1,53 @@
+"""The certificates of layers, checked and written anew, in folders that the build takes them from."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from imagekit.config.authorities import Authority, content_id, read_authorities
+from imagekit.config.load import Project
+from imagekit.plan.model import Plan
+
+
+def authority_folders(project: Project, plans: Sequence[Plan]) -> dict[str, Path]:
+    """A folder for each layer of the plans that declares certificates, one canonical PEM file for each of them.
+
+    Raises `ConfigError` for a certificate that is not taken, or not in force now.
+    """
+    layers = {layer for plan in plans for layer in project.image(plan.image).layers}
+    return {
+        layer: _written(project.work / "authorities", authorities)
+        for layer, authorities in authorities_of(project, sorted(layers)).items()
+    }
+
+
+def authorities_of(
+    project: Project, layers: Iterable[str], *, now: datetime | None = None
+) -> dict[str, tuple[Authority, ...]]:
+    """The authorities of those layers that declare some, held against the clock; raises `ConfigError`."""
+    moment = now or datetime.now(UTC)
+    declared = {layer: project.layers[layer].present.certificates for layer in layers}
+    return {
+        layer: read_authorities(project.root / "images" / layer, patterns, now=moment)
+        for layer, patterns in declared.items()
+        if patterns
+    }
+
+
+def _written(into: Path, authorities: tuple[Authority, ...]) -> Path:
+    folder = into / content_id(authorities)[:32]
+    if not folder.exists():
+        into.mkdir(parents=True, exist_ok=True)
+        partial = Path(tempfile.mkdtemp(prefix=".part-", dir=into))
+        for each in authorities:
+            (partial / f"{each.name}.pem").write_bytes(each.pem)
+        partial.chmod(0o755)
+        try:
+            partial.rename(folder)
+        except OSError:  # another process was there first, with the same content
+            shutil.rmtree(partial)
+    return folder

@@ -1,0 +1,67 @@
+"""Certificates out of a file as people have it: PEM or DER, one or many, with comments in any encoding around them."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import codecs
+import re
+from contextlib import suppress
+
+# RFC 7468, read as leniently as OpenSSL does: any line ends, any text between the blocks.
+_BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----(.*?)-----END \1-----", re.DOTALL)
+_CERTIFICATES = (b"CERTIFICATE", b"X509 CERTIFICATE")
+_OTHERS = {
+    b"TRUSTED CERTIFICATE": "holds a TRUSTED CERTIFICATE of OpenSSL, whose limits other readers do not know",
+    b"PKCS7": "is a PKCS #7 bundle; take the certificates out with openssl pkcs7 -print_certs",
+    b"CMS": "is a CMS bundle; take the certificates out first",
+    b"CERTIFICATE REQUEST": "holds a request for a certificate, not a certificate",
+    b"NEW CERTIFICATE REQUEST": "holds a request for a certificate, not a certificate",
+}
+
+
+class BadBlockError(ValueError):
+    """A file that holds something else than certificates, or a damaged one; the text says what."""
+
+
+def der_certificates(data: bytes) -> tuple[bytes, ...]:
+    """The DER form of each certificate, in the order of the file; raises `BadBlockError`."""
+    data = _text_of(data)
+    if b"-----BEGIN" not in data:
+        if data[:1] == b"\x30":
+            return (data,)
+        raise BadBlockError("holds no certificate, neither in PEM nor in DER form")
+    if b"PRIVATE KEY-----" in data:
+        raise BadBlockError("holds a private key; keep only the certificate here, and treat the key as lost to others")
+    blocks = _BLOCK.findall(data)
+    if len(blocks) != data.count(b"-----BEGIN "):
+        raise BadBlockError("has a block that does not end: a BEGIN line without its END line")
+    for label, _ in blocks:
+        if label not in _CERTIFICATES:
+            raise BadBlockError(_OTHERS.get(label, f"holds a block of another kind ({label.decode()})"))
+    return tuple(_decoded(body, number) for number, (_, body) in enumerate(blocks, 1))
+
+
+def bundle_certificates(data: bytes) -> frozenset[bytes]:
+    """The DER form of every certificate of a system's bundle; as its readers do, this leaves out what is damaged."""
+    found = []
+    for label, body in _BLOCK.findall(data):
+        if label in _CERTIFICATES:
+            with suppress(binascii.Error):
+                found.append(base64.b64decode(b"".join(body.split()), validate=True))
+    return frozenset(found)
+
+
+def _text_of(data: bytes) -> bytes:
+    """Without the byte order mark of an editor; UTF-16 becomes bytes of ASCII as far as it is."""
+    for mark, encoding in ((codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be")):
+        if data.startswith(mark):
+            return data[len(mark) :].decode(encoding, "replace").encode("ascii", "replace")
+    return data.removeprefix(codecs.BOM_UTF8)
+
+
+def _decoded(body: bytes, number: int) -> bytes:
+    try:
+        return base64.b64decode(b"".join(body.split()), validate=True)
+    except binascii.Error as error:
+        raise BadBlockError(f"certificate {number} is damaged: {error}") from None

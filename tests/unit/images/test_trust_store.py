@@ -1,0 +1,81 @@
+"""The script that fills the trust store, with its paths below a folder: what the distribution has is added once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from imagekit.base.process import Completed, run
+from tests.support.authorities import Authority, certificate
+
+SETUP = Path(__file__).parents[3] / "images/ca-trust/setup.sh"
+
+
+def pem(name: str) -> str:
+    return certificate(Authority(name=name), ec.generate_private_key(ec.SECP256R1()))
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A root as update-ca-certificates(8) finds it, with a program that does what that one does to the bundle."""
+    for name in ("etc/ssl/certs", "usr/share/ca-certificates/mozilla", "run", "in", "bin"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "etc/ca-certificates.conf").write_text("mozilla/public.crt\n")
+    (tmp_path / "usr/share/ca-certificates/mozilla/public.crt").write_text(pem("Public").replace("\n", "\r\n"))
+    bundle = f"{tmp_path}/etc/ssl/certs/ca-certificates.crt"
+    update = f"cd {tmp_path}/usr/share/ca-certificates && cat $(cat {tmp_path}/etc/ca-certificates.conf) >{bundle}\n"
+    (tmp_path / "bin/update-ca-certificates").write_text(f"#!/bin/sh\n{update}")
+    verify = f'for last; do :; done; openssl.real verify -x509_strict -CAfile {bundle} "$last"\n'.replace(
+        "openssl.real", "/usr/bin/openssl"
+    )
+    (tmp_path / "bin/openssl").write_text(f"#!/bin/sh\n{verify}")
+    for program in (tmp_path / "bin").iterdir():
+        program.chmod(0o755)
+    return tmp_path
+
+
+def trusted(root: Path) -> Completed:
+    script = SETUP.read_text()
+    for place in ("/usr/share/ca-certificates", "/etc/ssl", "/etc/ca-certificates.conf", "/run/trusted"):
+        script = script.replace(place, f"{root}{place}")
+    (root / "setup.sh").write_text(script)
+    path = f"{root}/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+    return run(
+        ["sh", str(root / "setup.sh"), "debian", str(root / "in")], timeout=60, env={"PATH": path}, ok=range(256)
+    )
+
+
+def bundle(root: Path) -> str:
+    return (root / "etc/ssl/certs/ca-certificates.crt").read_text()
+
+
+def test_an_authority_is_added_beside_the_public_ones(root: Path) -> None:
+    corp = pem("Corp")
+    (root / "in/corp.pem").write_text(corp)
+    done = trusted(root)
+    assert done.returncode == 0, done.stderr
+    assert corp in bundle(root)
+    assert bundle(root).count("BEGIN CERTIFICATE") == 2
+    assert "imagekit/corp.crt" in (root / "etc/ca-certificates.conf").read_text().splitlines()
+
+
+def test_one_that_the_distribution_has_stands_in_the_store_once(root: Path) -> None:
+    public = (root / "usr/share/ca-certificates/mozilla/public.crt").read_bytes().replace(b"\r", b"").decode()
+    (root / "in/same.pem").write_text(public)
+    (root / "in/corp.pem").write_text(pem("Corp"))
+    done = trusted(root)
+    assert done.returncode == 0, done.stderr
+    assert "same.pem is an authority of the distribution already" in done.stderr
+    assert bundle(root).count("BEGIN CERTIFICATE") == 2
+
+
+def test_what_openssl_does_not_trust_afterwards_ends_the_build(root: Path) -> None:
+    """The rule keeps this from happening; the build asks all the same, and shows what OpenSSL said."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    (root / "in/sub.pem").write_text(certificate(Authority(name="Sub", issuer=("Nobody", key)), key))
+    done = trusted(root)
+    assert done.returncode == 1
+    assert "sub.pem is not trusted afterwards" in done.stderr
+    assert "unable to get" in done.stderr
