@@ -193,9 +193,10 @@ class RigMachines:
         self.install_config = agent_config(self._keys, rig.name, rig.cloud_config)
 
     @contextmanager
-    def installed(self, name: str) -> Iterator[StoryNode]:
+    def installed(self, name: str, *, more_mib: int = 0) -> Iterator[StoryNode]:
         """A fork of the installed disk, booted; who may log in comes with a seed at this first boot."""
-        with self._seed() as seed, self._started(self._request(name, self._rig.disk, (seed,))) as made:
+        size = (self._rig.disk.stat().st_size >> 20) + more_mib if more_mib else None
+        with self._seed() as seed, self._started(self._request(name, self._rig.disk, (seed,), size)) as made:
             yield made
 
     @contextmanager
@@ -234,7 +235,7 @@ class RigMachines:
             finally:
                 self._on.remove(made)
 
-    def _request(self, name: str, disk: Path, media: tuple[Path, ...]) -> NodeRequest:
+    def _request(self, name: str, disk: Path, media: tuple[Path, ...], size_mib: int | None = None) -> NodeRequest:
         rig = self._rig
         return NodeRequest(
             name=rig.name,
@@ -242,7 +243,7 @@ class RigMachines:
             folder=rig.folder / name,
             work=rig.work,
             harness=rig.harness,
-            disks=(DiskSource(backing=disk),),
+            disks=(DiskSource(backing=disk, size_mib=size_mib),),
             media=media,
             keys=self._keys,
             shape=rig.shape,

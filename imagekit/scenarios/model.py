@@ -132,8 +132,8 @@ class Supply(Protocol):
 class Machines(Protocol):
     """Where nodes come from; each is gone when its block ends."""
 
-    def installed(self, name: str) -> AbstractContextManager[Node]:
-        """A node that has just booted from a fork of the installed disk."""
+    def installed(self, name: str, *, more_mib: int = 0) -> AbstractContextManager[Node]:
+        """A node that has just booted from a fork of the installed disk, made larger by `more_mib` MiB."""
 
     def medium(self, name: str) -> AbstractContextManager[Installer]:
         """A machine that has booted from the installation medium."""

@@ -30,6 +30,8 @@ class Flaw(StrEnum):
     SENTINEL_MISSING = "sentinel missing"
     WRONG_STATE = "agent calls the boot by another name"
     NOT_PERSISTENT = "state not persistent"
+    NOT_GROWN = "persistent partition does not grow"
+    FILE_SYSTEM_NOT_GROWN = "file system does not grow with its partition"
     STATE_FORGOTTEN = "declared state not persistent"
     FALLBACK_DISABLED = "fallback disabled"
     PASSIVE_NOT_KEPT = "passive not kept"
@@ -297,6 +299,12 @@ class SimNode:
     def _state(self, found: re.Match[str]) -> tuple[int, str]:
         return 0, "unknown" if self._flaw is Flaw.WRONG_STATE else f"{self._mode}_boot"
 
+    def _room(self, _: re.Match[str]) -> tuple[int, str]:
+        """Sectors behind the last partition, in it, and in its file system."""
+        if self._flaw is Flaw.NOT_GROWN:
+            return 0, "2099200 2097152 2015232"
+        return 0, f"2048 4194304 {2015232 if self._flaw is Flaw.FILE_SYSTEM_NOT_GROWN else 4030464}"
+
     def _failed(self, found: re.Match[str]) -> tuple[int, str]:
         return 0, "ssh.service" if self._flaw is Flaw.UNIT_FAILED and self._upgraded else ""
 
@@ -326,6 +334,7 @@ SimNode._answers = (
     (r"d=\$\(mktemp -d\).*/(?P<name>\w+\.img) .*", SimNode._peek),
     (r"grep -aE .* /run/initramfs/cos-state/boot_assessment", lambda node, _: (0 if node.disk.armed else 1, "")),
     (r"cd / && md5sum .*", lambda node, _: (0 if node._image.whole else 1, "")),
+    (re.escape(ask.ROOM), SimNode._room),
     (r"sync; cat /sys/class/block/.*", lambda node, _: (0, f"0 0 0 0 0 0 {node.disk.sectors} 0")),
     (r"mount -o remount,rw .*", SimNode._fill),
 )
@@ -353,7 +362,7 @@ class SimMachines:
         self.aborted = True
 
     @contextmanager
-    def installed(self, name: str) -> Iterator[SimNode]:
+    def installed(self, name: str, *, more_mib: int = 0) -> Iterator[SimNode]:
         node = SimNode(self._supply, self._flaw)
         node.start()
         yield node

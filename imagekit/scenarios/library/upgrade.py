@@ -11,15 +11,18 @@ _DATA = {
     "/oem/imagekit-lifecycle": "on the OEM partition\n",
 }
 _HOST_KEYS = "cat /etc/ssh/ssh_host_*.pub"
+_MORE_MIB = 1024
 _CONFIG = "/oem/99_imagekit_lifecycle.yaml"
 _SAYS = "/run/imagekit-lifecycle"
 
 
 def upgrade(world: World, tally: Tally) -> None:
     """Upgrade and boot: the new image is active, nothing of the upgrade is left, all data is there."""
-    with world.machines.installed("upgrade") as node:
+    # On a disk that is larger than what was written to it, as disks are.
+    with world.machines.installed("upgrade", more_mib=_MORE_MIB) as node:
         tally.nodes.append(node)
         ask.stands_on(node, Mode.ACTIVE, world.installed_version)
+        ask.fills_disk(node)
         _write_data(node, world)
         keys = ask.answer(node, _HOST_KEYS)
         target = world.supply.target(Kind.NEXT)
@@ -28,6 +31,7 @@ def upgrade(world: World, tally: Tally) -> None:
         node.reboot()
         ask.stands_on(node, Mode.ACTIVE, target.version)
         ask.healthy(node)
+        ask.fills_disk(node)
         _demand_clean(node)
         _demand_data(node, world)
         ask.demand(
@@ -113,7 +117,7 @@ def _demand_clean(node: Node) -> None:
 SCENARIOS = (
     Scenario(
         name="upgrade",
-        promise="After an upgrade the new image is active, and what users wrote before is there.",
+        promise="After an upgrade the new image is active, what users wrote is there, the disk is used to its end.",
         budget=210.0,
         story=upgrade,
     ),

@@ -17,6 +17,8 @@ FAILS = {
     Flaw.SENTINEL_MISSING: ("upgrade", "rollback", "recovery", "reset"),
     Flaw.WRONG_STATE: ("upgrade", "recovery"),
     Flaw.NOT_PERSISTENT: ("install", "upgrade", "rollback", "recovery"),
+    Flaw.NOT_GROWN: ("upgrade",),  # W29: a disk of 1.8 GiB on a larger one
+    Flaw.FILE_SYSTEM_NOT_GROWN: ("upgrade",),
     Flaw.STATE_FORGOTTEN: ("upgrade", "rollback"),  # W30: a node that joined a domain forgot it
     Flaw.FALLBACK_DISABLED: ("fallback-panic", "fallback-hang", "fallback-unit"),
     Flaw.PASSIVE_NOT_KEPT: ("rollback",),
