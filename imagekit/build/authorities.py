@@ -32,7 +32,7 @@ def authorities_of(
     moment = now or datetime.now(UTC)
     declared = {layer: project.layers[layer].present.certificates for layer in layers}
     return {
-        layer: read_authorities(project.root / "images" / layer, patterns, now=moment)
+        layer: read_authorities(project.located(f"images/{layer}"), patterns, now=moment)
         for layer, patterns in declared.items()
         if patterns
     }

@@ -16,9 +16,10 @@ from typing import Any
 
 from imagekit.artifact.seed import NodeIdentity, cidata, cloud_config
 from imagekit.base.errors import ToolError
+from imagekit.config.cloudconfig import HARNESS_USER
 from imagekit.machine.keys import KeyPair, fresh_pair
 
-USER = "kairos"
+USER = HARNESS_USER  # beside the accounts that a profile declares, never one of them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

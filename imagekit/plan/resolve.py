@@ -168,7 +168,7 @@ def _authorities(project: Project, layer: str) -> dict[str, str]:
         return {}
     from imagekit.config.authorities import content_id, read_authorities
 
-    return {"authorities": content_id(read_authorities(project.root / "images" / layer, patterns))}
+    return {"authorities": content_id(read_authorities(project.located(f"images/{layer}"), patterns))}
 
 
 def _layer_args(of: _Layering, name: str, first: bool) -> dict[str, str]:

@@ -1,0 +1,44 @@
+"""The image's own cloud-config: all that it declares arrived; the harness's account beside it proves nothing of it."""
+
+from __future__ import annotations
+
+import shlex
+
+import pytest
+from testinfra.host import Host
+
+from imagekit.checks import declared
+from imagekit.checks.profile import Question
+
+# On the fast road no cloud-config is applied: that road has no framework's initrd to do it.
+pytestmark = [pytest.mark.runbook("profile"), pytest.mark.road("live", "installed")]
+PROMISES = declared.profile()
+_BREAK = "@imagekit-next@"
+# Written by the stage runner for a file of the user's that it cannot use, and for a step that failed.
+_PLACES = "(/oem/|/usr/local/cloud-config/)"
+_COMPLAINTS = f"(error|ERR|skipping a config).*{_PLACES}|{_PLACES}.*(stages are not run|cannot unmarshal)"
+
+
+@pytest.fixture(scope="session")
+def answers(root: Host) -> dict[str, str]:
+    """What the node says to every question, asked in one go."""
+    script = "".join(f"( {each.command}\n) 2>&1; echo {_BREAK}\n" for each in PROMISES)
+    said = root.run("sh -c %s", script).stdout.split(_BREAK + "\n")
+    return {each.title: text.strip() for each, text in zip(PROMISES, said, strict=False)}
+
+
+@pytest.mark.parametrize("promise", PROMISES, ids=lambda each: each.title.replace(" ", "-"))
+def test_the_profile_arrived(answers: dict[str, str], promise: Question) -> None:
+    """What the cloud-config declares is so on the node."""
+    said = answers.get(promise.title)
+    assert said is not None, f"{promise.title}: the node gave no answer"
+    assert promise.answered_by(said), (
+        f"{promise.title}: no, the node says {said[:200]!r} to {shlex.quote(promise.command)}"
+    )
+
+
+def test_no_step_of_the_profile_failed(root: Host) -> None:
+    """The stage runner could read every file of the profile, and no step of it failed."""
+    logs = "journalctl -b -q --no-pager -o cat -u 'cos-setup-*'; cat /run/immucore/*.log 2>/dev/null"
+    done = root.run(f"( {logs} ) | grep -aE '{_COMPLAINTS}'")
+    assert done.stdout.strip() == ""
