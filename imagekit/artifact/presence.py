@@ -68,6 +68,8 @@ def _expected(
         yield "file", path, inventory.resolve(path) is not None
     for unit in layer.present.units:
         yield "unit", unit, any(_there(inventory, f"{place}/{unit}") for place in _UNIT_FOLDERS)
+    for unit in layer.present.masked:
+        yield "mask of unit", unit, _masked(inventory, unit)
     modules = _modules(inventory) if layer.present.modules else set()
     for module in layer.present.modules:
         yield "kernel module", module, module.replace("-", "_") in modules
@@ -84,6 +86,13 @@ def _expected(
 def _there(inventory: Inventory, path: str) -> bool:
     """A unit may be a link to a name that only exists at run time, so the link itself counts."""
     return path.lstrip("/") in inventory.paths or inventory.resolve(path) is not None
+
+
+def _masked(inventory: Inventory, unit: str) -> bool:
+    """Whether systemd can never start a unit: systemctl(1), mask; or it is not there."""
+    if inventory.links.get(f"{_UNIT_FOLDERS[0]}/{unit}".lstrip("/")) == "/dev/null":
+        return True
+    return not any(_there(inventory, f"{place}/{unit}") for place in _UNIT_FOLDERS)
 
 
 def _modules(inventory: Inventory) -> set[str]:

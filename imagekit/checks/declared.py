@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,9 +14,13 @@ from imagekit.config.engine import located
 from imagekit.config.yamlfile import read_yaml
 
 if TYPE_CHECKING:
+    from imagekit.checks.facts import Listener as Open
     from imagekit.checks.profile import Question
     from imagekit.config.authorities import Authority
     from imagekit.config.model import LayerSpec
+    from imagekit.config.model import Listener as Declared
+
+_LOOPBACK = ("127.", "[::1]", "::1", "[::ffff:127.")
 
 
 @cache
@@ -65,6 +70,24 @@ def profile() -> tuple[Question, ...]:
 def state(name: str) -> tuple[str, ...]:
     """The directories that a layer declares to last over reboots and upgrades."""
     return layer(name).state
+
+
+def listens() -> tuple[Declared, ...]:
+    """What the layers of this image declare as open on this boot path."""
+    here = session()
+    every = (each for name in here.layers for each in layer(name).listens)
+    return tuple(each for each in every if not each.only_on or here.road in each.only_on)
+
+
+def undeclared(opened: Iterable[Open], declared: Iterable[Declared]) -> list[Open]:
+    """Sockets that the network can reach, and that nobody declared: other port, protocol or program."""
+    wanted = [(each.protocol, each.port, f'"{each.program}"') for each in declared]
+    return [
+        entry
+        for entry in opened
+        if not entry.address.startswith(_LOOPBACK)
+        and not any((entry.protocol, entry.port) == (kind, port) and by in entry.holders for kind, port, by in wanted)
+    ]
 
 
 def sysctl_files(name: str) -> tuple[Path, ...]:

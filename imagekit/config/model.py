@@ -105,6 +105,20 @@ class Present(Frozen):
         description="globs in the layer's folder; each certificate in these files must be in the system's trust store",
     )
     kernel_args: tuple[KernelArg, ...] = Field((), description="words that must be on the installed command line")
+    masked: tuple[Unit, ...] = Field((), description="systemd units that must be masked, or not be there at all")
+
+
+class Listener(Frozen):
+    """A port that a node has open to the network, and that is meant to be."""
+
+    port: int = Field(ge=1, le=65535)
+    protocol: Literal["tcp", "udp"] = "tcp"
+    program: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._@+-]{1,15}$")] = Field(
+        description="the process that listens, by the kernel's name for it (15 characters at most)"
+    )
+    only_on: tuple[Literal["fast", "live", "installed"], ...] = Field(
+        (), description="the boot paths on which it is open; default: all of them"
+    )
 
 
 class Download(Frozen):
@@ -131,6 +145,9 @@ class LayerSpec(Frozen):
     )
     state: tuple[NodePath, ...] = Field(
         (), description="directories of the node whose content lasts over reboots and upgrades; the image has them"
+    )
+    listens: tuple[Listener, ...] = Field(
+        (), description="what a node listens on from the network; with those of the other layers, this and nothing else"
     )
     present: Present = Present()
 

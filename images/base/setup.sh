@@ -23,6 +23,9 @@ systemctl -q set-default multi-user.target
 systemctl -q enable NetworkManager.service "$ssh" "$clock" imagekit-boot-good.service
 # Masked, not only disabled: two managers of one interface take turns at breaking it.
 systemctl -q mask systemd-networkd.service systemd-networkd.socket systemd-networkd-wait-online.service
+# kairos-init installs them for all its users. A node needs none: NFS 4 wants no rpcbind, and whoever wants SNMP or LLDP
+# has a layer for it, with a configuration. Masked, so that nothing starts them by the way. See `listens` in layer.yaml.
+systemctl -q mask rpcbind.service rpcbind.socket snmpd.service lldpd.service
 
 # An immutable root updates by image, so nothing here may look for packages or scrub disks on its own.
 # sshd-keygen makes a host key of every kind; ours is made by the framework (files/system/oem/08_ssh.yaml).

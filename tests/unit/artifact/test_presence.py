@@ -26,6 +26,7 @@ present:
   modules: [ip_vs, overlay]
   certificates: ["files/*.pem"]
   kernel_args: [panic=5]
+  masked: [rpcbind.socket, nowhere.service]
 state: [/etc/there.d]
 """
 STATE = b'        CUSTOM_BIND_MOUNTS: "/etc/other /etc/there.d"\n'
@@ -33,6 +34,7 @@ ROOT = {
     "etc/there": b"",
     "usr/bin/tool": b"",
     "usr/lib/systemd/system/tool.service": b"",
+    "usr/lib/systemd/system/rpcbind.socket": b"",
     "usr/lib/modules/6.1/modules.dep": b"kernel/net/ip_vs.ko.xz: kernel/lib/x.ko.xz\n",
     "usr/lib/modules/6.1/modules.builtin": b"kernel/fs/overlay.ko\n",
     "etc/ssl/certs/ca-certificates.crt": b"# Z\xfcrich\n" + PEM.replace("\n", "\r\n").encode(),
@@ -44,9 +46,11 @@ ROOT = {
 }
 
 
-def inventory_of(folder: Path, files: dict[str, bytes]) -> Inventory:
+def inventory_of(folder: Path, files: dict[str, bytes], *, masked: bool = True) -> Inventory:
     members = [directory("usr"), directory("etc/there.d"), symlink("bin", "usr/bin")]
     members.append(symlink("etc/os-release", "../usr/lib/os-release"))
+    if masked:
+        members.append(symlink("etc/systemd/system/rpcbind.socket", "/dev/null"))
     digest = layout(folder, [layer(*members, *(member(name, data) for name, data in files.items()))])
     return take_inventory(folder, digest)
 
@@ -63,13 +67,25 @@ def project(tmp_path: Path) -> Project:
 
 def test_all_of_it_is_found(tmp_path: Path, project: Project) -> None:
     inventory = inventory_of(tmp_path / "oci", ROOT)
-    assert prove_present(project, "small-node", inventory) == 2 + 2 + 1 + 2 + 1 + 1 + 1 + 1
+    assert prove_present(project, "small-node", inventory) == 2 + 2 + 1 + 2 + 1 + 1 + 1 + 1 + 2
     packages = installed_packages(inventory, project.image("small-node").family)
     assert [(package.name, package.distro) for package in packages] == [
         ("less", "debian-13"),
         ("nano", "debian-13"),
         ("tree", "debian-13"),
     ]
+
+
+def test_a_unit_that_is_not_masked_is_told(tmp_path: Path, project: Project) -> None:
+    with pytest.raises(AbsentError, match=r"base: mask of unit rpcbind\.socket"):
+        prove_present(project, "small-node", inventory_of(tmp_path / "oci", ROOT, masked=False))
+
+
+@pytest.mark.parametrize("place", ["etc/systemd/system", "lib/systemd/system"])
+def test_a_unit_of_another_folder_is_not_masked_either(tmp_path: Path, project: Project, place: str) -> None:
+    files = {**ROOT, f"{place}/nowhere.service": b"[Service]"}
+    with pytest.raises(AbsentError, match=r"base: mask of unit nowhere\.service"):
+        prove_present(project, "small-node", inventory_of(tmp_path / "oci", files))
 
 
 MISSING = {

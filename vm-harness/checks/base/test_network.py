@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from testinfra.host import Host
 
+from imagekit.checks import declared
 from imagekit.checks.facts import Facts
 
 pytestmark = pytest.mark.runbook("network")
@@ -46,12 +47,13 @@ def test_the_node_finds_itself(host: Host) -> None:
     assert host.run("getent ahosts localhost").stdout.split()[0] in ("127.0.0.1", "::1")
 
 
-def test_only_ssh_is_open(facts: Facts) -> None:
-    """Nothing but sshd listens for connections from the network."""
-    local = ("127.", "[::1]", "::1")
-    opened = {
-        (entry.port, entry.holders)
-        for entry in facts.listeners
-        if entry.protocol == "tcp" and not entry.address.startswith(local)
-    }
-    assert {port for port, _ in opened} == {22}, opened
+def test_nothing_undeclared_is_open(facts: Facts) -> None:
+    """Nothing listens for the network but what the layers declare under `listens`, by the program named there."""
+    assert facts.listeners, "ss did not answer"
+    assert declared.undeclared(facts.listeners, declared.listens()) == []
+
+
+@pytest.mark.parametrize("unit", declared.layer("base").present.masked)
+def test_what_is_masked_does_not_run(facts: Facts, unit: str) -> None:
+    """The unit that the layer masks is not active."""
+    assert facts.units[unit].active == "inactive" if unit in facts.units else True
