@@ -16,8 +16,12 @@ def command() -> None:
 @command.command("check")
 @click.pass_obj
 def check(app: App) -> None:
-    """Read every configuration file and say what is wrong with the first bad one."""
+    """Read every configuration file and say what is wrong with the first bad one.
+
+    Templates that no node fills are warnings.
+    """
     from imagekit.build.authorities import authorities_of
+    from imagekit.config.templates import unfilled
     from imagekit.plan.resolve import make_plan
     from imagekit.trust.gate.policy import load_policy
     from imagekit.trust.sign.trust import TRUST_FILE, load_trust
@@ -28,6 +32,8 @@ def check(app: App) -> None:
     for name in app.project.images:
         make_plan(app.project, name)
     authorities_of(app.project, sorted(app.project.layers))
+    for warning in unfilled(app.project):
+        say(f"warning: {warning}", err=True)
     say(f"good: {len(app.project.images)} images, {len(app.project.layers)} layers")
 
 
