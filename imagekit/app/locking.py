@@ -12,6 +12,7 @@ import yaml
 
 from imagekit.base.errors import ToolError
 from imagekit.base.log import step
+from imagekit.build.download import mirrored
 from imagekit.config.load import LOCK_FILE, Project
 from imagekit.config.model import ImageBase, ImageInit, ImageSpec, LockFile
 from imagekit.oci.reference import Reference
@@ -79,7 +80,7 @@ def refresh(
             _put(images, name, _digest(name, registry), changes)
     for url, listing in wanted.files.items():
         if update or url not in files:
-            _put(files, url, _checksum(url, listing, read or read_listing), changes)
+            _put(files, url, _checksum(url, mirrored(listing, project.settings.mirrors), read or read_listing), changes)
     if changes.entries:
         write_whole(project.root / LOCK_FILE, as_text(LockFile(images=images, files=files)))
     return changes
@@ -98,7 +99,8 @@ def read_listing(url: str) -> str:
             return str(answer.read(_LISTING_LIMIT).decode("utf-8", "replace"))
     except (URLError, OSError) as error:
         raise LockError(
-            f"{url} could not be read ({error})", hint="Run `imagekit lock` on a machine that reaches it."
+            f"{url} could not be read ({error})",
+            hint="Run `imagekit lock` where it can be reached, or name a mirror in imagekit.yaml (`mirrors`).",
         ) from None
 
 

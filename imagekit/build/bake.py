@@ -26,12 +26,14 @@ class Graph:
     """Plans that are built together; `distros` has the context of each distro stage by the stage's id.
 
     `authorities` has the folder of checked certificates of each layer that declares some.
+    `downloads` has the folder with the files that a layer takes from elsewhere, in the same way.
     """
 
     plans: tuple[Plan, ...]
     root: Path
     distros: Mapping[str, Path]
     authorities: Mapping[str, Path] = field(default_factory=dict)
+    downloads: Mapping[str, Path] = field(default_factory=dict)
 
     def target(self, stage: Stage) -> str:
         """The target of a stage: its name, and with several plans a part of its id too."""
@@ -124,9 +126,11 @@ def _target(graph: Graph, plan: Plan, stage: Stage) -> dict[str, Any]:
 
 def _contexts(graph: Graph, plan: Plan, stage: Stage) -> Mapping[str, str]:
     scripts = {"scripts": str(located(graph.root, "images/scripts"))}
-    contexts = scripts if stage.kind in (StageKind.LAYER, StageKind.STAMP) else {}
+    contexts: dict[str, str] = scripts if stage.kind in (StageKind.LAYER, StageKind.STAMP) else {}
     if stage.kind is StageKind.LAYER and stage.name in graph.authorities:
         contexts["authorities"] = str(graph.authorities[stage.name])
+    if stage.id in graph.downloads:
+        contexts["downloads"] = str(graph.downloads[stage.id])
     for need in stage.needs:
         below = plan.stage(need)
         name = "parent" if below.kind is StageKind.LAYER else below.name

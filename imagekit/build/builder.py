@@ -20,6 +20,7 @@ from imagekit.base.strictjson import MANIFEST_FIELDS, read_object
 from imagekit.build import bake
 from imagekit.build.authorities import authority_folders
 from imagekit.build.distro import distro_context
+from imagekit.build.download import downloads_folder
 from imagekit.build.progress import LayerProgress, Progress
 from imagekit.config.engine import located
 from imagekit.config.load import Project
@@ -113,7 +114,13 @@ def _build_new(project: Project, plans: Sequence[Plan], engine: Mapping[str, str
     folders = {plan.id: folder_of(project.work, plan) for plan in plans}
     (project.work / "builds").mkdir(parents=True, exist_ok=True)
     _need_room(project.work / "builds")
-    graph = bake.Graph(tuple(plans), project.root, _distros(project, plans), authority_folders(project, plans))
+    graph = bake.Graph(
+        tuple(plans),
+        project.root,
+        _distros(project, plans),
+        authority_folders(project, plans),
+        _downloads(project, plans),
+    )
     title = ", ".join(f"{plan.image} {plan.version}" for plan in plans)
     with step(f"Image {title}") as current, ExitStack() as stack:
         stack.enter_context(alone(project.work / "locks"))
@@ -144,6 +151,16 @@ def _distros(project: Project, plans: Sequence[Plan]) -> dict[str, Path]:
     """The context of each distro stage, made on first use."""
     stages = {stage.id: plan for plan in plans for stage in plan.stages if stage.kind is StageKind.DISTRO}
     return {key: distro_context(project, plan) for key, plan in stages.items()}
+
+
+def _downloads(project: Project, plans: Sequence[Plan]) -> dict[str, Path]:
+    """For each layer the folder with what it declares as downloads; with the stand-in it is empty."""
+    return {
+        stage.id: downloads_folder(stage.downloads, project.work, project.settings.mirrors)
+        for plan in plans
+        for stage in plan.stages
+        if stage.kind is StageKind.LAYER
+    }
 
 
 def _result(graph: bake.Graph, plan: Plan, progress: Progress, partial: Path, folder: Path) -> Build:

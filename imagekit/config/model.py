@@ -270,6 +270,14 @@ class Settings(Frozen):
         description="key file of the project, URI for the cosign program (awskms://, pkcs11:, env://NAME ...), or "
         "keyless; default: a key pair made on first use",
     )
+    mirrors: dict[
+        Annotated[str, StringConstraints(pattern=r"^https://[A-Za-z0-9.-]+/[^\s]*$")],
+        Annotated[str, StringConstraints(pattern=r"^(https?://[A-Za-z0-9.-]+(:[0-9]+)?/|file:///)[^\s]*$")],
+    ] = Field(
+        default_factory=dict,
+        description="where else downloads are: the beginning of an address, and what it is replaced by (https:, http:, "
+        "file:///folder/); what comes from there is held to images.lock as always",
+    )
     debian_mirror: Annotated[str, StringConstraints(pattern=r"^https?://[^\s]+$")] | None = Field(
         None, description="Debian archive for the embedded base; default: the one this machine's apt uses"
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from hashlib import sha256
 from json import dumps
@@ -20,7 +20,10 @@ class StageKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """One step of the build; `context` is its folder in the project, `args` its build arguments."""
+    """One step of the build; `context` is its folder in the project, `args` its build arguments.
+
+    `downloads` are the files that it takes from elsewhere: address and SHA-256, which is among the arguments too.
+    """
 
     name: str
     kind: StageKind
@@ -29,6 +32,7 @@ class Stage:
     needs: tuple[str, ...] = ()
     args: Mapping[str, str]
     inputs: Mapping[str, str]
+    downloads: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from graphlib import CycleError, TopologicalSorter
@@ -158,6 +159,7 @@ def _layer(of: _Layering, name: str, stages: list[Stage]) -> Stage:
         needs=tuple(stage.name for stage in needed),
         args=args,
         inputs=inputs,
+        downloads=_downloads(of, name, args),
     )
 
 
@@ -169,6 +171,12 @@ def _authorities(project: Project, layer: str) -> dict[str, str]:
     from imagekit.config.authorities import content_id, read_authorities
 
     return {"authorities": content_id(read_authorities(project.located(f"images/{layer}"), patterns))}
+
+
+def _downloads(of: _Layering, name: str, args: Mapping[str, str]) -> dict[str, str]:
+    """Addresses and checksums; none with the stand-in, which downloads nothing."""
+    wanted = of.project.layers[name].downloads
+    return {download_address(each, args, of.arch): args[key] for key, each in wanted.items() if args.get(key)}
 
 
 def _layer_args(of: _Layering, name: str, first: bool) -> dict[str, str]:

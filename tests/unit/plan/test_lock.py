@@ -100,3 +100,13 @@ def test_a_run_of_an_unlocked_image_ends_with_its_plan(tmp_path: Path) -> None:
     assert finished.result.failure is not None
     assert finished.result.failure.stage == "plan"
     assert isinstance(finished.error, NotLockedError)
+
+
+def test_a_plan_says_what_is_fetched_for_a_layer(tmp_path: Path) -> None:
+    """K2: imagekit fetches it, for the framework knows one address alone; where it comes from changes no plan."""
+    root = make_production(tmp_path)
+    plan = plan_of(root)
+    assert plan.stage("base").downloads == {"https://downloads.example.org/tool/v2/tool-v2-amd64": "c" * 64}
+    assert plan.stage("extra").downloads == {}
+    (root / "imagekit.yaml").write_text("version: 1\nmirrors: {'https://downloads.example.org/': 'file:///srv/'}\n")
+    assert plan_of(root).id == plan.id
