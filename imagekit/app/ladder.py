@@ -74,7 +74,6 @@ def ladder_world(subject: Subject, start: Start, options: ScenarioOptions) -> It
             disk=disk.path,
             artifacts=artifacts,
             shape=ladder_shape(subject.shape, this_machine().accelerator),
-            scaled=this_machine().scaled,
             forwards=(forward,),
             cloud_config=merged_cloud_config([project.root / path for path in subject.spec.cloud_config]),
             uri=uri,

@@ -94,12 +94,13 @@ def run_suites(
     """Run every check of `layers` against `machine` over its one SSH connection.
 
     `peers` are test servers that run already, at the address where the guest finds them.
-    After `deadline_seconds` (wall) the process is killed: the running check is errored, the ones after it missing.
+    Both limits are for the node and the machine of reference. After `deadline_seconds` the process is killed: the
+    running check is errored, the ones after it missing.
     Raises `EmptySuiteError` naming a layer without checks, `SuiteError` when pytest itself breaks.
     """
     host = f"ssh://{machine.ssh.alias}?" + urlencode({"ssh_config": os.fspath(machine.ssh.config)})
-    session = _session(host, True, layers, suites, machine.boot.road, today, check_seconds, peers)
-    return run_session(session, suites, deadline_seconds=deadline_seconds, workers=workers)
+    session = _session(host, True, layers, suites, machine.boot.road, today, machine.boot.scaled(check_seconds), peers)
+    return run_session(session, suites, deadline_seconds=machine.boot.scaled(deadline_seconds), workers=workers)
 
 
 def run_session(session: Session, suites: Suites, *, deadline_seconds: float, workers: int = 0) -> SuiteResult:

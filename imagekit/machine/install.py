@@ -147,7 +147,7 @@ def _install(machine: NodeMachine, request: InstallRequest, keys: NodeKeys) -> f
     begun = process.now()
     done = machine.run(
         f"kairos-agent manual-install --device {DEVICE} {source}{_CONFIG} 2>&1",
-        timeout=machine.boot.scaled(request.limit),
+        timeout=request.limit,
     )
     seconds = process.now() - begun
     if done.returncode != 0:

@@ -15,6 +15,7 @@ from imagekit.machine.interface import BootRecord, SshTarget
 from imagekit.machine.watch import awaited
 
 _JOURNAL_LIMIT = 32 << 20
+_UNMEASURED = 10.0  # times as long, as long as nobody knows what this machine's boot takes
 
 
 class NodeMachine:
@@ -53,13 +54,17 @@ class NodeMachine:
     def run(self, command: str, *, timeout: float = 60.0) -> Completed:
         """Run a shell command on the node as root and return what it wrote, whatever its status.
 
+        `timeout` in seconds with the node and the machine of reference; the pace of the latest boot makes it longer.
         Raises `BootFailedError` when the machine died, `ConnectionLostError` when only the connection broke.
         """
         try:
-            return ssh.run_as_root(self.ssh, command, timeout=timeout)
+            return ssh.run_as_root(self.ssh, command, timeout=self._patient(timeout))
         except ConnectionLostError:
             self._watch()
             raise
+
+    def _patient(self, seconds: float) -> float:
+        return self._record.scaled(seconds) if self._record is not None else seconds * _UNMEASURED
 
     def copy_from(self, remote: str, local: Path, *, limit: int = 64 << 20) -> None:
         """Fetch one file, of at most `limit` bytes; links are not followed on this side."""
@@ -78,7 +83,7 @@ class NodeMachine:
         """
         command = f"systemctl --no-block --check-inhibitors=no {verb}"
         try:
-            done = ssh.run_as_root(self.ssh, command, timeout=60.0)
+            done = ssh.run_as_root(self.ssh, command, timeout=self._patient(60.0))
         except ConnectionLostError:
             return  # the node was quicker than its answer; what it does is seen on the console
         if done.returncode != 0:

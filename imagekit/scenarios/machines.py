@@ -28,15 +28,13 @@ _LOGIN = "login:"
 _UNTIL_SECONDS = 240.0
 _DISK_MIB = 12 << 10
 
-Scale = Callable[[float], float]
-
 
 class StoryNode:
-    """An installed node as stories see it; `scaled` makes this machine's seconds of reference ones."""
+    """An installed node as stories see it."""
 
-    def __init__(self, machine: InstalledNode, scaled: Scale) -> None:
+    def __init__(self, machine: InstalledNode) -> None:
+        self.pace = 1.0
         self._machine = machine
-        self._scaled = scaled
         self._spent = 0.0
 
     @property
@@ -51,7 +49,7 @@ class StoryNode:
 
     def run(self, command: str, *, timeout: float = 60.0) -> Completed:
         """Run a shell command as root."""
-        return self._machine.run(command, timeout=self._scaled(timeout))
+        return self._machine.run(command, timeout=timeout)
 
     def reboot(self) -> None:
         """Ask the node to reboot and wait for the next login; one start is allowed."""
@@ -68,7 +66,7 @@ class StoryNode:
         self._machine.ask_restart()
         self._machine.wait_restart()
         self._machine.expect_restart()
-        self._machine.wait_restart(limit=_UNTIL_SECONDS)
+        self._machine.wait_restart(limit=_UNTIL_SECONDS * self.pace)
         self._machine.wait_boot()
         self._spent += now() - begun
 
@@ -98,7 +96,8 @@ class StoryNode:
     def first_boot(self) -> None:
         """Give power for the first time and wait for the login; one start is allowed."""
         self._machine.start()
-        self._spent += self._machine.wait_boot().seconds_to_ssh
+        first = self._machine.wait_boot()
+        self.pace, self._spent = first.pace, self._spent + first.seconds_to_ssh
 
     def pause(self, seconds: float) -> None:
         """Let the node go on for so long."""
@@ -107,7 +106,7 @@ class StoryNode:
 
     def _until(self, words: str, mark: int, begun: float) -> bool:
         pattern = f"{re.escape(words)}|{_LOGIN}"
-        line = self._machine.wait_console(pattern, limit=_UNTIL_SECONDS, since=mark)
+        line = self._machine.wait_console(pattern, limit=_UNTIL_SECONDS * self.pace, since=mark)
         if words in line:
             self._spent += now() - begun
             return True
@@ -118,9 +117,9 @@ class StoryNode:
 class MediumNode:
     """A machine that runs from the medium until `boot_from_disk`; from then on the installed one."""
 
-    def __init__(self, live: NodeMachine, leave: Callable[[], StoryNode], scaled: Scale) -> None:
+    def __init__(self, live: NodeMachine, leave: Callable[[], StoryNode]) -> None:
         self._live: NodeMachine | None = live
-        self._scaled = scaled
+        self.pace = live.boot.pace
         self._live_seconds = live.boot.seconds_to_ssh
         self._leave = leave
         self._installed: StoryNode | None = None
@@ -139,7 +138,7 @@ class MediumNode:
         """Run a shell command as root."""
         if self._installed is not None:
             return self._installed.run(command, timeout=timeout)
-        return self._medium.run(command, timeout=self._scaled(timeout))
+        return self._medium.run(command, timeout=timeout)
 
     def boot_from_disk(self) -> None:
         """Cut the power, take the medium out, start, and wait for the login."""
@@ -165,7 +164,6 @@ class Rig:
     """What all machines of a ladder share; `disk` is the installed disk, only read, `artifacts` make the medium.
 
     `folder` keeps the consoles, `work` is where disks lie while their machines live; `forwards` lead to the supply.
-    `scaled` makes this machine's seconds of those of the machine of reference.
     """
 
     name: str
@@ -176,7 +174,6 @@ class Rig:
     disk: Path
     artifacts: LiveArtifacts
     shape: VmShape
-    scaled: Scale
     forwards: tuple[Forward, ...] = ()
     cloud_config: Mapping[str, Any] = field(default_factory=dict)
     uri: str | None = None
@@ -214,7 +211,7 @@ class RigMachines:
                 live.close()
                 return stack.enter_context(self._started(self._request(f"{name}-disk", disk, ())))
 
-            yield MediumNode(machine, leave, rig.scaled)
+            yield MediumNode(machine, leave)
 
     def abort(self) -> None:
         """Take the power from every machine and start no other one."""
@@ -227,7 +224,7 @@ class RigMachines:
         if self._aborted:
             raise BootFailedError("no machine is started any more: the run was interrupted")
         with node(request) as machine:
-            made = StoryNode(machine, self._rig.scaled)
+            made = StoryNode(machine)
             self._on.append(made)
             try:
                 made.first_boot()

@@ -76,6 +76,7 @@ def _tell(scenario: Scenario, world: World, budget: float) -> Told:
         except ImagekitError as error:
             outcome, detail = Outcome.ERRORED, _words(error)
         seconds = now() - begun
+        budget = max(budget, scenario.allowance(world.cuts) * _pace(tally))
         if outcome is Outcome.PASSED and seconds > budget:
             outcome, detail = (
                 Outcome.FAILED,
@@ -94,6 +95,11 @@ def _tell(scenario: Scenario, world: World, budget: float) -> Told:
     )
     spent = sum(node.boot_seconds for node in tally.nodes)
     return Told(result=result, boot_seconds=spent, write_seconds=tally.write_seconds, writes=tally.writes)
+
+
+def _pace(tally: Tally) -> float:
+    """By what the story's own nodes took for their first boot, before anything was done to them."""
+    return max((node.pace for node in tally.nodes), default=0.0)
 
 
 def _words(error: ImagekitError) -> str:

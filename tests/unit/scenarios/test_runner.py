@@ -47,6 +47,19 @@ def test_a_promise_kept_too_late_is_broken() -> None:
     assert "its budget is 0 s" in told.result.detail
 
 
+def test_a_budget_follows_what_the_nodes_themselves_took() -> None:
+    """K15: a real node boots in 157 s where the budgets were made with one that takes 30 s."""
+
+    def with_node(world: World, tally: Tally) -> None:
+        with world.machines.installed("one") as node:
+            node.pace = 5.2  # type: ignore[misc]  # a simulated node's own
+            tally.nodes.append(node)
+
+    [told] = run_scenarios([scenario(with_node, budget=100.0)], sim_world(), scaled=lambda seconds: 0.0)
+    assert told.result.outcome is Outcome.PASSED
+    assert told.result.budget == pytest.approx(520.0)
+
+
 def test_one_broken_promise_hides_no_other() -> None:
     def broken(world: World, tally: Tally) -> None:
         raise PromiseBrokenError("no")
