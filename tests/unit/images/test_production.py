@@ -45,7 +45,7 @@ def services(plan: Plan) -> dict[str, Any]:
 
 def differing_args(one: Plan, other: Plan) -> dict[str, set[str]]:
     left, right = services(one), services(other)
-    stages = [*other.layers, "stamp"]
+    stages = [name for name in (*other.layers, "stamp") if name in left]
     args = {name: (left[name]["args"], right[name]["args"]) for name in stages}
     keys = {name: {*a, *b} - {"SOURCE_DATE_EPOCH"} for name, (a, b) in args.items()}
     return {name: {key for key in keys[name] if args[name][0].get(key) != args[name][1].get(key)} for name in stages}
@@ -75,6 +75,19 @@ def test_only_these_build_arguments_differ() -> None:
         assert keys <= FROM_OUTSIDE | FROM_THE_FAMILY | (NAMES if name == "stamp" else set()), name
     assert found["base"] == {"BASE_IMAGE", "KAIROS_INIT", "FAMILY", "PACKAGES"}
     assert found["k0s"] == {"KAIROS_INIT", "K0S_SHA256", "FAMILY", "PACKAGES"}
+
+
+def test_debian_with_real_kairos_differs_in_the_framework_alone_and_has_no_kubernetes() -> None:
+    """An image without a provider is as natural as others: whoever has no RHEL can have real Kairos all the same."""
+    project = project_with()
+    embedded, real = make_plan(project, EMBEDDED), make_plan(project, "debian-kairos-node")
+    assert real.layers == tuple(layer for layer in embedded.layers if layer != "k0s")
+    assert {*services(embedded)} - {*services(real)} == {"kairos-init", "k0s"}
+    found = differing_args(real, embedded)
+    assert found["base"] == {"KAIROS_INIT"}
+    assert not found["ca-trust"] - {"KAIROS_INIT"}
+    assert found["stamp"] <= {"KAIROS_INIT", "K0S_VERSION"} | NAMES
+    assert "K0S_VERSION" not in services(real)["stamp"]["args"]
 
 
 def test_the_embedded_image_with_another_base_and_framework_differs_in_nothing_else() -> None:
