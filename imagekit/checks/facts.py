@@ -47,12 +47,16 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """A mount point: source, file system type, per-mount options and those of the superblock."""
+    """A mount point: source, file system type, per-mount options and those of the superblock.
+
+    `device` is the number of the block device, as ``254:5``: what a mount really holds, whatever name it was made by.
+    """
 
     source: str
     fstype: str
     options: frozenset[str]
     super_options: frozenset[str]
+    device: str = ""
 
     @property
     def volatile(self) -> bool:
@@ -213,7 +217,9 @@ def parse_mounts(lines: Sequence[str]) -> dict[str, Mount]:
         left, right = before.split(), after.split()
         if dash and len(left) >= 6 and len(right) >= 3:
             target = left[4].replace("\\040", " ")
-            found[target] = Mount(right[1], right[0], frozenset(left[5].split(",")), frozenset(right[2].split(",")))
+            found[target] = Mount(
+                right[1], right[0], frozenset(left[5].split(",")), frozenset(right[2].split(",")), left[2]
+            )
     return found
 
 

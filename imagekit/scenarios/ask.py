@@ -146,8 +146,8 @@ def whole(node: Shell) -> None:
     demand(done.returncode == 0, f"the image that runs is damaged: {_last(done)}")
 
 
-def trust_only(node: Shell, public_key: str) -> None:
-    """From now on the node takes only images that the holder of this key signed."""
+def demand_signatures(node: Shell, public_key: str) -> None:
+    """Tell the node to take only images that the holder of this key signed, in Kairos's own words."""
     write(node, _KEY, public_key)
     write(node, _TRUST, f"#cloud-config\ncosign: true\ncosign-key: {_KEY}\n")
 
@@ -155,11 +155,6 @@ def trust_only(node: Shell, public_key: str) -> None:
 def begin(node: Shell, command: str) -> None:
     """Start a command on the node and do not wait for its end."""
     answer(node, f"systemd-run --quiet --collect -- sh -c {shlex.quote(command)}")
-
-
-def sectors_written(node: Shell, label: str) -> int:
-    """Sectors of 512 bytes that were ever written to the partition with a label, since the node started."""
-    return int(answer(node, f"sync; cat /sys/class/block/$(basename $(blkid -L {label}))/stat").split()[6])
 
 
 def _last(done: Completed) -> str:

@@ -44,7 +44,6 @@ class Kind(StrEnum):
     HANG = "hang"
     FAIL = "fail"
     UNSIGNED = "unsigned"
-    FORGED = "forged"
     DAMAGED = "damaged"
 
 
@@ -69,8 +68,12 @@ class Shell(Protocol):
     def boot_seconds(self) -> float:
         """Wall seconds of all boots, to the login or to where they hang."""
 
+    @property
+    def pace(self) -> float:
+        """How many times longer than the node of reference it took for its first boot, at least 1.0."""
+
     def run(self, command: str, *, timeout: float = 60.0) -> Completed:
-        """Run a shell command as root; `timeout` in seconds on the machine of reference."""
+        """Run a shell command as root; `timeout` in seconds with the node and the machine of reference."""
 
 
 class Node(Shell, Protocol):
@@ -180,9 +183,9 @@ Story = Callable[[World, Tally], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """One gated step: `promise` is one line for every report, `budget` in seconds on the machine of reference.
+    """One gated step: `promise` is one line for every report, `budget` in seconds.
 
-    `each_cut` is what one power cut adds to the budget.
+    A budget is for the node and the machine of reference; see `Shell.pace`. `each_cut` is added for a power cut.
     """
 
     name: str

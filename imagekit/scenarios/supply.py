@@ -76,8 +76,6 @@ class VariantSupply:
                 return self._served(kind, variant, signed=self._sign)
             case Kind.UNSIGNED:
                 return self._served(kind, self._variant(kind), signed=None)
-            case Kind.FORGED:
-                return self._served(kind, self._variant(kind), signed=self._sign_as_another)
             case Kind.DAMAGED:
                 variant = self._variant(kind)
                 made = self._served(kind, variant, signed=self._sign)
@@ -111,14 +109,7 @@ class VariantSupply:
         )
 
     def _sign(self, image: Descriptor) -> None:
-        self._attach(image, image.digest)
-
-    def _sign_as_another(self, image: Descriptor) -> None:
-        """Attach to one image the signature of another."""
-        self._attach(image, self._image)
-
-    def _attach(self, image: Descriptor, signed: Digest) -> None:
-        bundle = self._signer.sign(signature_statement(signed))
+        bundle = self._signer.sign(signature_statement(image.digest))
         attach_bundle(self._client, REPOSITORY, image, bundle, predicate_type=SIGNATURE_TYPE)
 
     def _damage(self, variant: Variant) -> None:

@@ -148,7 +148,7 @@ def test_default_cloud_configs(image: ImageFacts) -> None:
     names = image.below("/system/oem")
     configs = [name for name in names if name.endswith((".yaml", ".yml"))]
     assert {"00_datasource.yaml", "00_rootfs.yaml"} <= set(configs)
-    assert [name for name in configs if not re.match(r"\d\d_", name)] == []
+    assert [name for name in configs if not re.match(r"\d\d[_-]", name)] == []
     parsed = {name: yaml.safe_load(image.contents[f"/system/oem/{name}"]) for name in configs}
     assert [name for name, data in parsed.items() if not isinstance(data, dict) or "stages" not in data] == []
 

@@ -7,7 +7,7 @@ import uuid
 
 import pytest
 
-from imagekit.checks.contract.config import EXTRA, ORDER, USER
+from imagekit.checks.contract.config import EXTRA, USER, in_order
 from imagekit.checks.contract.facts import FOLDER, NodeFacts
 
 pytestmark = pytest.mark.contract("4b installed node")
@@ -69,7 +69,8 @@ def test_root_is_the_image_read_only(first: NodeFacts) -> None:
     assert root.fstype in ("ext2", "ext4")
     assert "ro" in root.options | root.super_options
     loops = dict(line.split(None, 1) for line in first.text("loops").splitlines())
-    assert loops[root.source.rpartition("/")[2]].endswith("/cOS/active.img")
+    name = next(one["NAME"] for one in first.devices if one["MAJ:MIN"] == root.device)
+    assert loops[name].endswith("/cOS/active.img")
 
 
 def test_root_refuses_a_write(first: NodeFacts) -> None:
@@ -99,7 +100,7 @@ def test_partition_is_mounted(first: NodeFacts, path: str, label: str, access: s
     """The partition is mounted as ext4 where it belongs, with the access it should have."""
     mount = first.mounts[path]
     part = first.partitions()[label]
-    assert (mount.source.rpartition("/")[2], mount.fstype) == (part["NAME"], "ext4")
+    assert (mount.device, mount.fstype) == (part["MAJ:MIN"], "ext4")
     assert access in (mount.options | mount.super_options if access == "ro" else mount.options & mount.super_options)
 
 
@@ -111,8 +112,8 @@ def test_partition_has_a_fixed_id(first: NodeFacts, label: str) -> None:
 
 def test_recovery_is_not_mounted(first: NodeFacts) -> None:
     """COS_RECOVERY is there and not mounted."""
-    device = first.partitions()["COS_RECOVERY"]["NAME"]
-    assert [path for path, mount in first.mounts.items() if mount.source == f"/dev/{device}"] == []
+    device = first.partitions()["COS_RECOVERY"]["MAJ:MIN"]
+    assert [path for path, mount in first.mounts.items() if mount.device == device] == []
 
 
 def test_oem_is_for_admins_only(first: NodeFacts) -> None:
@@ -125,7 +126,7 @@ def test_oem_is_for_admins_only(first: NodeFacts) -> None:
 @pytest.mark.parametrize("path", BOUND)
 def test_persistent_path_is_bound(first: NodeFacts, path: str) -> None:
     """The path is a mount of its directory in /usr/local/.state."""
-    assert first.mounts[path].source == first.mounts["/usr/local"].source
+    assert first.mounts[path].device == first.mounts["/usr/local"].device
     name = path.strip("/").replace("/", "-")
     assert first.files[f"/usr/local/.state/{name}.bind"].kind == "d"
 
@@ -225,9 +226,17 @@ def test_files_of_the_config_are_written(first: NodeFacts) -> None:
 
 @pytest.mark.contract("3 stages")
 def test_stages_of_the_installed_config_come_in_order(install: NodeFacts, first: NodeFacts) -> None:
-    """All stages of the installed configuration, rootfs.before to network.after, ran once each, in this order."""
+    """All stages of the installed configuration, rootfs.before to network.after, ran once each, in their order."""
     assert install.answer("install").status == 0
-    assert [stage for stage, name in first.order if name == "config" and stage != "runcmd"] == list(ORDER)
+    ran = [stage for stage, name in first.order if name == "config" and stage != "runcmd"]
+    assert in_order(ran), ran
+
+
+@pytest.mark.contract("5 upgrade")
+def test_upgrade_needs_root(first: NodeFacts) -> None:
+    """`upgrade` is refused to whoever is not root."""
+    assert first.answer("as-user").status != 0
+    assert "root" in first.answer("as-user").text
 
 
 def test_machine_id_is_made(first: NodeFacts) -> None:

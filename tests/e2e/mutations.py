@@ -54,7 +54,7 @@ MUTATIONS = (
     Mutation(
         name="signature-not-checked",
         scenario="unsigned",
-        changes=(_go("agent/source.go", "if !config.Cosign {", "if true {"),),
+        changes=(_go("agent/source.go", "if config.Cosign {", "if false {"),),
     ),
     Mutation(
         name="recovery-not-upgraded",

@@ -19,7 +19,6 @@ from imagekit.scenarios.variants import HANG_SAYS
 FIRST = "v1.0.0"
 STATE = "/etc/sssd"  # what a layer of the simulated image declares to last
 _BROKEN = (Kind.PANIC, Kind.HANG, Kind.FAIL)
-_REFUSED = (Kind.UNSIGNED, Kind.FORGED)
 _MOST_BOOTS = 6
 
 
@@ -40,7 +39,6 @@ class Flaw(StrEnum):
     RESET_KEEPS = "reset keeps persistent"
     RESET_WIPES_OEM = "reset wipes OEM"
     UNCHECKED = "signature not checked"
-    CHECKED_LATE = "signature checked after writing"
     STALE = "assessment flag stale"
     RECOVERY_OLD = "recovery not upgraded"
     RECOVERY_BOTH = "recovery upgrade writes active too"
@@ -49,7 +47,6 @@ class Flaw(StrEnum):
     CONFIG_STALE = "cloud-config of before"
     UNIT_FAILED = "failed unit after an upgrade"
     BLOB_UNCHECKED = "layers not hashed"
-    SIGNED_REFUSED = "good signature refused"
     NO_ROOM_UNSEEN = "no room not noticed"
 
 
@@ -74,7 +71,6 @@ class SimDisk:
     armed: bool = False
     tentative: bool = False
     full: bool = False
-    sectors: int = 0
     changes: int = 0
 
 
@@ -100,7 +96,7 @@ class SimNode:
     """One node; `flaw` is how it breaks the contract."""
 
     def __init__(self, supply: SimSupply, flaw: Flaw | None = None, *, seed: int = 1) -> None:
-        self.disk, self.boots, self.boot_seconds = SimDisk(), 0, 0.0
+        self.disk, self.boots, self.boot_seconds, self.pace = SimDisk(), 0, 0.0, 1.0
         self._supply, self._flaw, self._dice = supply, flaw, random.Random(seed)
         self._mode, self._image = Mode.ACTIVE, Image(FIRST)
         self._unsynced: list[Image] = []
@@ -221,16 +217,11 @@ class SimNode:
         target, recovery = self._supply.target(Kind(found["kind"])), bool(found["recovery"])
         disk = self.disk
         self._why = "signature, digest, no space left on device, connection reset"
-        checked = any(path.endswith("trust.yaml") for path in disk.files)
-        if checked and target.kind in _REFUSED and self._flaw is not Flaw.UNCHECKED:
-            disk.sectors += 8 if self._flaw is Flaw.CHECKED_LATE else 0
-            return 1, ""
-        if checked and self._flaw is Flaw.SIGNED_REFUSED and not self._supply.dead:
-            return 1, ""
-        disk.sectors += 1000
+        # As real Kairos: told to check, it takes nothing, for it has no cosign to check with.
+        checked = any(path.endswith("trust.yaml") for path in disk.files) and self._flaw is not Flaw.UNCHECKED
         damaged = target.kind is Kind.DAMAGED and self._flaw is not Flaw.BLOB_UNCHECKED
         full = disk.full and self._flaw is not Flaw.NO_ROOM_UNSEEN
-        if damaged or full or self._supply.dead:
+        if checked or damaged or full or self._supply.dead:
             if self._flaw is Flaw.TRANSITION_LEFT:
                 disk.images["transition.img"] = Image(target.version, whole=False)
             return 1, ""
@@ -335,7 +326,6 @@ SimNode._answers = (
     (r"grep -aE .* /run/initramfs/cos-state/boot_assessment", lambda node, _: (0 if node.disk.armed else 1, "")),
     (r"cd / && md5sum .*", lambda node, _: (0 if node._image.whole else 1, "")),
     (re.escape(ask.ROOM), SimNode._room),
-    (r"sync; cat /sys/class/block/.*", lambda node, _: (0, f"0 0 0 0 0 0 {node.disk.sectors} 0")),
     (r"mount -o remount,rw .*", SimNode._fill),
 )
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from imagekit.checks.contract.facts import FOLDER
 
 STAGES = ("rootfs", "initramfs", "fs", "boot", "network")
+# Run by two units that do not wait for each other; all other stages come one after the other, and before these.
+UNORDERED = ("boot", "network")
 ORDER = tuple(f"{stage}{part}" for stage in STAGES for part in (".before", "", ".after"))
 LOGIN_STAGE = "boot"
 USER = "prober"
@@ -15,6 +17,7 @@ WORD = "kept-as-it-is"
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGltYWdla2l0LWNvbmZvcm1hbmNlLW5vdC1hLWtleSEh conformance"
 BOUND = "/var/lib/conformance"
 EXTRA = "imagekit.conformance=one"
+UNKNOWN = "{{ trunc 4 .MachineID }}"
 
 
 def trace(stage: str, name: str) -> dict[str, Any]:
@@ -49,12 +52,31 @@ def probe_config(hostname: str) -> dict[str, Any]:
 
 def _more() -> dict[str, Any]:
     condition = {"name": "never", "if": "[ -e /nowhere ]", "commands": [f"touch {FOLDER}/never"]}
-    stage_file = {"path": f"{FOLDER}/template", "content": "{{ trunc 4 .MachineID }}\n", "permissions": 0o644}
+    # The first is known everywhere, the second in the template of a host name alone.
+    templates = {"template": "{{ .Values.node.hostname }}", "unknown": UNKNOWN}
+    files = [
+        {"path": f"{FOLDER}/{name}", "content": f"{text}\n", "permissions": 0o644} for name, text in templates.items()
+    ]
+    last = {stage: {"name": "last", "commands": [f"touch {FOLDER}/{stage}-done"]} for stage in UNORDERED}
     return {
         "initramfs": [trace("initramfs", "config"), condition],
-        "boot": [trace("boot", "config"), {"name": "template", "files": [stage_file]}],
-        "network": [trace("network", "config"), {"name": "last", "commands": [f"touch {FOLDER}/ready"]}],
+        "boot": [trace("boot", "config"), {"name": "templates", "files": files}],
+        "boot.after": [trace("boot.after", "config"), last["boot"]],
+        "network.after": [trace("network.after", "config"), last["network"]],
     }
+
+
+def in_order(ran: Sequence[str], *, without: str = "nothing") -> bool:
+    """Whether stages ran once each and as ordered as they are; those whose name begins with `without` do not count."""
+    wanted = [stage for stage in ORDER if not stage.startswith(without)]
+    parts = [[stage for stage in wanted if stage.partition(".")[0] == name] for name in UNORDERED]
+    before = [stage for stage in wanted if stage.partition(".")[0] not in UNORDERED]
+    after = ran[len(before) :]
+    return (
+        list(ran[: len(before)]) == before
+        and sorted(after) == sorted(stage for part in parts for stage in part)
+        and all([stage for stage in after if stage in part] == part for part in parts)
+    )
 
 
 def file_of_stages(name: str) -> str:

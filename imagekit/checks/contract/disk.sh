@@ -3,7 +3,7 @@
 f=/run/imagekit-conformance
 s parts; lsblk -b -P -o NAME,TYPE,SIZE,FSTYPE,LABEL,PARTLABEL,PARTUUID,PKNAME,PTTYPE @DEVICE@
 s starts; for p in /sys/class/block/*/start; do [ -f "$p" ] && echo "$(basename "$(dirname "$p")") $(cat "$p")"; done
-s mounted; grep -E " $(readlink -f @DEVICE@)" /proc/self/mounts
+s mounted; lsblk -n -r -o NAME,MOUNTPOINT @DEVICE@ | grep ' /'
 for label in COS_GRUB COS_OEM COS_RECOVERY COS_STATE COS_PERSISTENT; do
     part=$(blkid -t "LABEL=$label" -o device | grep "^$(readlink -f @DEVICE@)" | head -n 1)
     [ -n "$part" ] || continue

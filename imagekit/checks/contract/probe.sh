@@ -8,8 +8,9 @@ file() { for p in "$@"; do [ -f "$p" ] && { s "file:$p"; head -c 65536 "$p"; }; 
 list() { find "$@" -printf '%m\t%u:%g\t%y\t%s\t%p\t%l\n' 2>/dev/null; }
 get() { for p in "$@"; do s "get:$p"; kairos-agent state get "$p" 2>/dev/null; done; }
 
-# The last step of stage network leaves "ready"; what starts after it may still be on its way.
-i=0; while [ ! -e $f/ready ] && [ $i -lt "${PATIENCE:-60}" ]; do sleep 1; i=$((i + 1)); done
+# The last steps of stages boot and network, which have no order between them, leave these; what starts after them may
+# still be on its way.
+i=0; while { [ ! -e $f/boot-done ] || [ ! -e $f/network-done ]; } && [ $i -lt "${PATIENCE:-60}" ]; do sleep 1; i=$((i + 1)); done
 timeout "${PATIENCE:-60}" systemctl is-system-running --wait >/dev/null 2>&1
 get boot kairos.version oem.mounted state.read_only persistent.found kairos
 s state; kairos-agent state 2>/dev/null
@@ -18,7 +19,7 @@ s mounts; cat /proc/self/mountinfo
 s system; systemctl is-system-running
 s units; systemctl list-units --all --plain --no-legend --full --no-pager | sed 's/^[^A-Za-z0-9-]*//' | cut -c1-160
 s timers; systemctl list-unit-files --plain --no-legend --no-pager 'cos-setup-*' 'kairos-*' 'k0s*'
-s devices; lsblk -b -P -o NAME,TYPE,SIZE,FSTYPE,LABEL,PARTLABEL,PARTUUID,PKNAME,RO
+s devices; lsblk -b -P -o NAME,MAJ:MIN,TYPE,SIZE,FSTYPE,LABEL,PARTLABEL,PARTUUID,PKNAME,RO
 s starts; for p in /sys/class/block/*/start; do [ -f "$p" ] && echo "$(basename "$(dirname "$p")") $(cat "$p")"; done
 s loops; for p in /sys/block/loop*/loop/backing_file; do [ -f "$p" ] && echo "$(basename "$(dirname "$(dirname "$p")")") $(cat "$p")"; done
 s labels; for p in /run/initramfs/cos-state/cOS/*.img; do [ -f "$p" ] && echo "$p $(blkid -p -o value -s LABEL "$p") $(blkid -p -o value -s TYPE "$p")"; done

@@ -38,7 +38,6 @@ def live_questions(device: str) -> str:
         f"a validate-plain kairos-agent validate {FOLDER}/plain.yaml",
         "a upgrade kairos-agent upgrade --source dir:/run/rootfsbase",
         "a reset kairos-agent reset --unattended",
-        "a as-user su prober -c 'kairos-agent upgrade --source dir:/run/rootfsbase'",
         _heredoc(
             f"{FOLDER}/large.yaml", f"#cloud-config\ninstall:\n  partitions:\n    oem: {{size: 9000000}}\n{_USERS}"
         ),
@@ -66,6 +65,7 @@ def plant() -> str:
         "a unknown kairos-agent bootentry --select no-such-entry",
         "a unchanged cat /oem/grubenv",
         "a reset-active kairos-agent reset --unattended",
+        "a as-user su prober -c 'kairos-agent upgrade --source dir:/nowhere'",
         "a select kairos-agent bootentry --select fallback",
         "a selected cat /oem/grubenv",
     ]

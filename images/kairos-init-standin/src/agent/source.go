@@ -2,15 +2,14 @@ package agent
 
 import (
 	"context"
-	"errors"
+	"fmt"
 
 	"standin/nodeconfig"
-	"standin/signature"
 	"standin/source"
+	"standin/sys"
 )
 
-// openSource looks at a source before anything is written. With `cosign: true`
-// in the configuration only what is signed by its key is a source.
+// openSource looks at a source before anything is written.
 func openSource(text string, config nodeconfig.Config, insecure bool) (source.Source, source.Content, error) {
 	from, err := source.Parse(text)
 	if err != nil {
@@ -28,16 +27,24 @@ func openSource(text string, config nodeconfig.Config, insecure bool) (source.So
 	return from, content, err
 }
 
+// openRegistry has an image checked, where the configuration says so, as late and by
+// the same call as Kairos's agent: when its files are about to be written, by a
+// program that is not in the image. So nothing is taken then; see imagekit's docs/lifecycle.md.
 func openRegistry(address string, config nodeconfig.Config, insecure bool) (source.Content, error) {
-	if !config.Cosign {
-		return source.OpenRegistry(context.Background(), address, insecure, nil)
+	var check func() error
+	if config.Cosign {
+		check = func() error { return cosign(config.CosignKey, address) }
 	}
-	if config.CosignKey == "" {
-		return nil, errors.New("cosign is true in the configuration, and cosign-key names no key; nothing is taken without one")
+	return source.OpenRegistry(context.Background(), address, insecure, check)
+}
+
+func cosign(key, address string) error {
+	args := []string{address}
+	if key != "" {
+		args = []string{"-key", key, address}
 	}
-	key, err := signature.ReadKey(config.CosignKey)
-	if err != nil {
-		return nil, err
+	if err := sys.Run("cosign", args...); err != nil {
+		return fmt.Errorf("cosign verification of %s: %w", address, err)
 	}
-	return source.OpenRegistry(context.Background(), address, insecure, key)
+	return nil
 }

@@ -50,12 +50,13 @@ func doUpgrade(args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if err := needRoot("upgrade"); err != nil {
-		return err
-	}
+	// In this order, as the real one: who is not root is told of the medium first.
 	mode := bootmode.FromCommandLine(bootmode.CommandLine())
 	if mode == bootmode.Live || mode == bootmode.Unknown {
 		return errors.New("cannot upgrade from live media/unknown boot state")
+	}
+	if err := needRoot("upgrade"); err != nil {
+		return err
 	}
 	config, err := nodeconfig.Collect("/", nodeconfig.Dirs).Decode()
 	if err != nil {

@@ -100,9 +100,22 @@ func TestGrubeditWords(t *testing.T) {
 	}
 }
 
-func TestCosignNeedsAKey(t *testing.T) {
-	if _, err := openRegistry("h:1/a", nodeconfig.Config{Cosign: true}, true); err == nil || !strings.Contains(err.Error(), "cosign-key") {
+func TestCosignIsAskedAsTheRealAgentAsksIt(t *testing.T) {
+	dir := t.TempDir()
+	script := "#!/bin/sh\necho \"$@\" > " + dir + "/asked\nexit 1\n"
+	if err := os.WriteFile(filepath.Join(dir, "cosign"), []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
+	if err := cosign("/oem/key.pub", "h:1/a@sha256:0"); err == nil || !strings.Contains(err.Error(), "cosign") {
 		t.Error(err)
+	}
+	if asked, _ := os.ReadFile(filepath.Join(dir, "asked")); string(asked) != "-key /oem/key.pub h:1/a@sha256:0\n" {
+		t.Errorf("%q", asked)
+	}
+	t.Setenv("PATH", t.TempDir())
+	if err := cosign("/oem/key.pub", "h:1/a"); err == nil || !strings.Contains(err.Error(), "cosign") {
+		t.Errorf("%v, and there is no such program", err)
 	}
 }
 

@@ -3,6 +3,7 @@
 package immucore
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -84,6 +85,9 @@ func WriteSentinel(dir string, mode bootmode.Mode) error {
 
 // stages runs rootfs here, with the new root's /oem in place, and initramfs in it.
 func stages(root string, log io.Writer) error {
+	if !sys.Exists(filepath.Join(root, "oem")) {
+		return errors.New("the medium's root has no /oem")
+	}
 	if err := bind(filepath.Join(root, "oem"), "/oem"); err != nil {
 		return err
 	}

@@ -214,7 +214,7 @@ func (b *booter) mountState() error {
 		return err
 	}
 	dirty := journalPending(volume.Device)
-	if err := mountOn(volume.Device, stateDir, volume.Type, syscall.MS_RDONLY, ""); err != nil {
+	if err := mountOn(byLabel(volume), stateDir, volume.Type, syscall.MS_RDONLY, ""); err != nil {
 		return err
 	}
 	if dirty {
@@ -273,6 +273,9 @@ func (b *booter) mountImage() error {
 // mountOEM goes on without: a node whose OEM partition is gone should come up and say so.
 func (b *booter) mountOEM() error {
 	target := filepath.Join(newRoot, oemDir)
+	if !sys.Exists(target) {
+		return fmt.Errorf("the image has no %s and is read-only; whoever wrote it left out what Kairos makes in every image", oemDir)
+	}
 	volume, err := b.find(b.oem, b.oemWait)
 	if err == nil {
 		err = b.mountChecked(volume, target, wholly)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"syscall"
 
 	"standin/sys"
@@ -68,7 +69,8 @@ func (b *booter) mountChecked(volume sys.Volume, target string, repair repair) e
 	if err := b.inOrder(volume, repair); err != nil {
 		return err
 	}
-	failure := mountOn(volume.Device, target, volume.Type, 0, "")
+	source := byLabel(volume)
+	failure := mountOn(source, target, volume.Type, 0, "")
 	if failure == nil || volume.Type != "ext4" {
 		return failure
 	}
@@ -76,7 +78,20 @@ func (b *booter) mountChecked(volume sys.Volume, target string, repair repair) e
 	if err := b.check(volume.Device, repair); err != nil {
 		return errors.Join(failure, err)
 	}
-	return mountOn(volume.Device, target, volume.Type, 0, "")
+	return mountOn(source, target, volume.Type, 0, "")
+}
+
+// byLabel is the name that udev will give a volume, made before udev runs: Kairos mounts by it, and the kernel tells it.
+func byLabel(volume sys.Volume) string {
+	dir := "/dev/disk/by-label"
+	link := filepath.Join(dir, volume.Label)
+	if sys.Exists(link) {
+		return link
+	}
+	if os.MkdirAll(dir, 0o755) != nil || os.Symlink(filepath.Join("../..", filepath.Base(volume.Device)), link) != nil {
+		return volume.Device
+	}
+	return link
 }
 
 // repair says how far a check may go.

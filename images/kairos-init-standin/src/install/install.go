@@ -1,7 +1,6 @@
 package install
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -21,9 +20,6 @@ import (
 
 // mountRoot is where the new partitions are while a node is installed.
 const mountRoot = "/run/cos"
-
-// defaultEntry is the name of the menu's entries when the configuration has none.
-const defaultEntry = "Kairos stand-in"
 
 // failSentinel is made by a hook that wants no installation.
 const failSentinel = "/run/cos/fail_installation"
@@ -192,7 +188,12 @@ func (i *Installation) fill(path string) error {
 	if err := imagefile.Create(path, node.ActiveLabel, size, i.Content.Usage().Files); err != nil {
 		return err
 	}
-	return imagefile.WithMounted(path, false, func(root string) error { return i.Content.Fill(root, imagefile.NoCharge) })
+	return imagefile.WithMounted(path, false, func(root string) error {
+		if err := i.Content.Fill(root, imagefile.NoCharge); err != nil {
+			return err
+		}
+		return imagefile.Folders(root)
+	})
 }
 
 // otherImages copies the active image as the recovery and the passive system.
@@ -235,8 +236,12 @@ func (i *Installation) environment() error {
 	if err := block.Save(filepath.Join(i.mount("oem"), node.Environment)); err != nil {
 		return err
 	}
+	// As with Kairos the file is there only with a name in it; without one GRUB says at each boot that it is not.
+	if i.Config.Install.GrubEntryName == "" {
+		return nil
+	}
 	entry := grubenv.New()
-	entry.Set("default_menu_entry", cmp.Or(i.Config.Install.GrubEntryName, defaultEntry))
+	entry.Set("default_menu_entry", i.Config.Install.GrubEntryName)
 	return entry.Save(filepath.Join(i.mount("state"), "grub_oem_env"))
 }
 

@@ -38,14 +38,8 @@ func copyTree(step string) error {
 	})
 }
 
-func cloudconfigs(*Build) error {
-	for _, dir := range []string{"/oem", "/usr/local/cloud-config"} {
-		if err := os.MkdirAll(dir, 0o755); err != nil {
-			return err
-		}
-	}
-	return copyTree("cloudconfigs")
-}
+// cloudconfigs makes no /oem: a real image has none, and whoever writes one for a node makes it (imagefile.Folders).
+func cloudconfigs(*Build) error { return copyTree("cloudconfigs") }
 
 func branding(*Build) error { return copyTree("branding") }
 

@@ -187,23 +187,3 @@ func (c *Client) checkPlatform(ctx context.Context, image Image) error {
 	}
 	return nil
 }
-
-// Referrers lists what speaks of a digest: by the referrers API, or by the
-// fallback tag of a registry that has no such API. None is no error.
-func (c *Client) Referrers(ctx context.Context, reference Reference, subject Digest) ([]Descriptor, error) {
-	path := reference.Repository + "/referrers/" + string(subject)
-	data, err := c.small(ctx, path, ociIndex, "list of what speaks of "+string(subject), ManifestLimit)
-	if err == nil {
-		list, err := parseManifest(data)
-		return list.Manifests, err
-	}
-	var missing NotFoundError
-	if !errors.As(err, &missing) {
-		return nil, err
-	}
-	list, err := c.Manifest(ctx, Reference{Host: reference.Host, Repository: reference.Repository, Tag: "sha256-" + subject.Hex()})
-	if errors.As(err, &missing) {
-		return nil, nil
-	}
-	return list.Manifests, err
-}

@@ -22,20 +22,16 @@ const (
 	unpackedMax = 64 << 30
 )
 
-// Checker decides about an image before any of it is used.
-type Checker interface {
-	Check(ctx context.Context, client *registry.Client, image registry.Image) error
-}
-
 // remote is a Content in a registry, resolved to digests.
 type remote struct {
 	client *registry.Client
 	image  registry.Image
+	check  func() error
 }
 
-// OpenRegistry resolves a reference to digests and asks the checker, when there
-// is one; no layer is fetched yet.
-func OpenRegistry(ctx context.Context, address string, insecure bool, checker Checker) (Content, error) {
+// OpenRegistry resolves a reference to digests; no layer is fetched yet. Before the
+// first one is, check is asked, when there is one.
+func OpenRegistry(ctx context.Context, address string, insecure bool, check func() error) (Content, error) {
 	reference, err := registry.ParseReference(address)
 	if err != nil {
 		return nil, err
@@ -45,12 +41,7 @@ func OpenRegistry(ctx context.Context, address string, insecure bool, checker Ch
 	if err != nil {
 		return nil, err
 	}
-	if checker != nil {
-		if err := checker.Check(ctx, client, image); err != nil {
-			return nil, err
-		}
-	}
-	return remote{client, image}, nil
+	return remote{client, image, check}, nil
 }
 
 // Usage is Kairos's estimate: two and a half times what the layers take packed.
@@ -66,6 +57,11 @@ func (r remote) Image() string { return "" }
 func (r remote) Packed() int64 { return r.image.Size() }
 
 func (r remote) Fill(root string, charge func(int64) error) error {
+	if r.check != nil {
+		if err := r.check(); err != nil {
+			return err
+		}
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	for index, one := range r.image.Manifest.Layers {

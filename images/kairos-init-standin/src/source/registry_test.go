@@ -110,20 +110,17 @@ func flipped(data []byte) []byte {
 	return changed
 }
 
-type refusing struct{ asked bool }
-
-func (r *refusing) Check(context.Context, *registry.Client, registry.Image) error {
-	r.asked = true
-	return errors.New("refused")
-}
-
 func TestNothingIsFetchedOfAnImageThatIsRefused(t *testing.T) {
 	server := registrytest.New(t)
 	layer := server.Blob(zstded(registrytest.Tar("file", "x")), registrytest.Layer)
 	server.Image("v1", layer)
-	checker := &refusing{}
-	if _, err := OpenRegistry(context.Background(), server.Host+"/a/b:v1", true, checker); err == nil || !checker.asked {
-		t.Error("the checker was not asked")
+	refused := errors.New("refused")
+	content, err := OpenRegistry(context.Background(), server.Host+"/a/b:v1", true, func() error { return refused })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := content.Fill(t.TempDir(), free); !errors.Is(err, refused) {
+		t.Errorf("%v, and the check had refused it", err)
 	}
 	for _, path := range server.Asked {
 		if strings.HasSuffix(path, string(layer.Digest)) {

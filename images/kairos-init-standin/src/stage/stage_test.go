@@ -94,6 +94,16 @@ func TestTemplates(t *testing.T) {
 	if got := runner.fill(`{{ trunc 3 "abcdef" }}`); got != "abc" {
 		t.Errorf("got %q", got)
 	}
+	// Known in the template of a host name alone; elsewhere it stays as it is, as with yip.
+	if got := runner.fill("{{ trunc 4 .MachineID }}"); got != "{{ trunc 4 .MachineID }}" {
+		t.Errorf("got %q", got)
+	}
+	if got := runner.fillName("node-{{ trunc 4 .Random }}"); len(got) != len("node-1234") {
+		t.Errorf("got %q", got)
+	}
+	if name, _ := os.Hostname(); runner.fill("{{ .Values.node.hostname }}") != name {
+		t.Errorf("got %q, want %q", runner.fill("{{ .Values.node.hostname }}"), name)
+	}
 	if got := runner.fill("{{ nosuch }}"); got != "{{ nosuch }}" || !strings.Contains(log.String(), "warning") {
 		t.Errorf("got %q, log %q", got, log.String())
 	}

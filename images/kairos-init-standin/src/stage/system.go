@@ -29,7 +29,7 @@ func (r *Runner) hostname(wanted string) error {
 	if wanted == "" {
 		return nil
 	}
-	name := r.fill(wanted)
+	name := r.fillName(wanted)
 	if err := syscall.Sethostname([]byte(name)); err != nil {
 		return fmt.Errorf("hostname %s: %w", name, err)
 	}

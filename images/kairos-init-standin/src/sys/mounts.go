@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 )
 
@@ -33,7 +34,22 @@ func Mounts() ([]Mount, error) {
 		return nil, err
 	}
 	defer file.Close()
-	return ParseMounts(file)
+	mounts, err := ParseMounts(file)
+	for index := range mounts {
+		mounts[index].Source = device(mounts[index].Source)
+	}
+	return mounts, err
+}
+
+// device is where a link of /dev/disk leads: a mount is told by the name that it was made with.
+func device(source string) string {
+	if !strings.HasPrefix(source, "/dev/disk/") {
+		return source
+	}
+	if target, err := filepath.EvalSymlinks(source); err == nil {
+		return target
+	}
+	return source
 }
 
 // ParseMounts reads a mountinfo table (proc(5)).

@@ -117,7 +117,12 @@ func (w Wish) fill(path string, to target, room *room) error {
 	if err := imagefile.Create(path, to.label, int64(size)*imagefile.MiB, usage.Files); err != nil {
 		return err
 	}
-	return imagefile.WithMounted(path, false, func(root string) error { return w.Content.Fill(root, room.charge) })
+	return imagefile.WithMounted(path, false, func(root string) error {
+		if err := w.Content.Fill(root, room.charge); err != nil {
+			return err
+		}
+		return imagefile.Folders(root)
+	})
 }
 
 // complete refuses what GRUB could not start.

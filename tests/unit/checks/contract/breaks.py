@@ -12,6 +12,7 @@ from tests.unit.checks.contract.run import Facts
 from tests.unit.checks.contract.sample import KERNEL
 
 STATE = "/run/initramfs/cos-state"
+LABELS = "/dev/disk/by-label"
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +223,10 @@ def _live() -> Iterator[Break]:
         yield at("sshd", word, "", f"sshd_says[{word}]")
     yield at(order, "fs config\n", "", "stages_come_in_order")
     yield at(order, "boot config\n", "boot.before config\nboot config\n", "stages_come_in_order")
+    yield at(order, "network.after config\n", "", "stages_come_in_order")
+    yield at(
+        order, "fs.after config\nboot.before config\n", "boot.before config\nfs.after config\n", "stages_come_in_order"
+    )
     yield at(order, "runcmd config\n", "", "runcmd_is_run_in_stage_boot")
     yield at("passwd", "/bin/sh", "/bin/bash", "users_are_made")
     yield at("keys", "AAAA", "x", "users_get_their_keys")
@@ -229,8 +234,9 @@ def _live() -> Iterator[Break]:
         check = f"files_are_written[{name}-{name}\n-{mode}-{owner}]"
         yield at(f"file:{FOLDER}/{name}", name, "other", check)
         yield at("files", f"{mode:o}\t{owner}", f"777\t{owner}", check)
-    yield at("hostname", "live", "other", "host_name_is_set")
-    yield at(f"file:{FOLDER}/template", "0123", "{{ trunc 4 .MachineID }}", "templates_are_filled")
+    yield at("hostname", "live", "other", "host_name_is_set", "templates_are_filled")
+    yield at(f"file:{FOLDER}/template", "conformance-live", "{{ .Values.node.hostname }}", "templates_are_filled")
+    yield at(f"file:{FOLDER}/unknown", "{{ trunc 4 .MachineID }}", "0123", "a_template_that_cannot_be_filled_stays")
     yield at("files", "644\troot:root\tf\t5\t", "420\troot:root\tf\t5\t", "permissions_in_stages_are_numbers")
     yield at("files", "", f"644\troot:root\tf\t0\t{FOLDER}/never\t\n", "condition_is_heeded")
     yield at("run:word", "kept", "lost", "unknown_keys_are_kept")
@@ -255,7 +261,6 @@ def _live() -> Iterator[Break]:
     yield at("run:state-boot", "boot: livecd_boot", "", "state_with_another_word_prints_all")
     yield at("rc:upgrade", "1", "0", "upgrade_is_refused")
     yield at("run:upgrade", "cannot upgrade", "will not", "upgrade_is_refused")
-    yield at("rc:as-user", "1", "0", "upgrade_needs_root")
     yield at("run:reset", "recovery", "x", "reset_is_refused")
     yield at("rc:install-nobody", "1", "0", "install/a_config_without_an_admin_is_refused")
     yield at(
@@ -300,14 +305,15 @@ def _install() -> Iterator[Break]:
     ):
         yield at(f"images:{part}", f"{label} ext2", f"{label} ext4", f"system_is_an_image_file[{part}-{name}-{label}]")
     yield at("images:COS_STATE", "", "transition.img COS_ACTIVE ext2 1 1\n", "no_other_image_is_left")
-    yield at("on:COS_STATE/grub_oem_env", "default_menu_entry", "other", "menu_is_on_the_state_partition")
+    yield at("tree:COS_STATE", "\tgrub/grub.cfg\t", "\tgrub/other.cfg\t", "menu_is_on_the_state_partition")
+    yield at("tree:COS_STATE", "\t1024\tgrub_oem_env", "\t9\tgrub_oem_env", "environment_blocks_have_their_size")
     for name in ("grubmenu", "grubcustom", "grub_boot_assessment"):
         yield at("tree:COS_STATE", f"\t{name}\t", "\tother\t", f"hooks_of_the_menu_are_there[{name}]")
     yield at("on:COS_STATE/grubcustom", "assessment", "x", "assessment_is_hooked_in")
     yield at(
         "parts",
-        'NAME="vda1" TYPE="part" SIZE="1048576" FSTYPE="" LABEL=""',
-        'NAME="vda1" TYPE="part" SIZE="67108864" FSTYPE="vfat" LABEL="COS_GRUB"',
+        'NAME="vda1" MAJ:MIN="254:1" TYPE="part" SIZE="1048576" FSTYPE="" LABEL=""',
+        'NAME="vda1" MAJ:MIN="254:1" TYPE="part" SIZE="67108864" FSTYPE="vfat" LABEL="COS_GRUB"',
         "uefi_finds_its_loader",
     )
     yield at("tree:COS_OEM", "640\t", "644\t", "config_is_kept")
@@ -334,21 +340,21 @@ def _first() -> Iterator[Break]:
         yield at("mounts", f" {path} rw - overlay", f" {path} rw - ext4", f"path_is_written_in_memory[{path}]")
     yield at(
         "mounts",
-        " /usr/local rw - ext4 /dev/vda5 rw",
-        " /usr/local ro - ext4 /dev/vda5 rw",
+        " /usr/local rw - ext4 ",
+        " /usr/local ro - ext4 ",
         "partition_is_mounted[/usr/local-COS_PERSISTENT-rw]",
     )
     yield at(
         "mounts",
-        " /oem rw - ext4 /dev/vda2 rw",
-        " /oem rw - ext4 /dev/vda3 rw",
+        "254:2 / /oem rw - ext4 ",
+        "254:3 / /oem rw - ext4 ",
         "partition_is_mounted[/oem-COS_OEM-rw]",
         "recovery_is_not_mounted",
     )
     yield at(
         "mounts",
-        f" {STATE} ro - ext4 /dev/vda4 ro",
-        f" {STATE} rw - ext4 /dev/vda4 rw",
+        f" {STATE} ro - ext4 {LABELS}/COS_STATE ro",
+        f" {STATE} rw - ext4 {LABELS}/COS_STATE rw",
         f"partition_is_mounted[{STATE}-COS_STATE-ro]",
     )
     yield at("files", "770\troot:admin", "755\troot:root", "oem_is_for_admins_only")
@@ -362,7 +368,10 @@ def _first() -> Iterator[Break]:
         )
     for path in _BINDS:
         yield at(
-            "mounts", f" {path} rw - ext4 /dev/vda5", f" {path} rw - tmpfs tmpfs", f"persistent_path_is_bound[{path}]"
+            "mounts",
+            f"254:5 / {path} rw - ext4 {LABELS}/COS_PERSISTENT",
+            f"0:99 / {path} rw - tmpfs tmpfs",
+            f"persistent_path_is_bound[{path}]",
         )
     yield at("file:/run/cos/cos-layout.env", "/home", "/other", "layout_names_what_is_bound")
     for name in ("hostname", "hosts"):
@@ -422,6 +431,8 @@ def _first() -> Iterator[Break]:
     yield at("run:unchanged", "", "x", "unknown_entry_is_refused")
     yield at("run:selected", "fallback", "cos", "known_entry_is_taken")
     yield at("rc:reset-active", "1", "0", "reset_is_refused")
+    yield at("rc:as-user", "1", "0", "upgrade_needs_root")
+    yield at("run:as-user", "root", "other", "upgrade_needs_root")
 
 
 _LINE = (
@@ -483,7 +494,7 @@ def _later() -> Iterator[Break]:
         "recovery",
         "mounts",
         "",
-        "\n36 35 98:0 / /usr/local rw - ext4 /dev/vda5 rw",
+        "\n36 35 254:5 / /mnt rw - ext4 /dev/vda5 rw",
         "boots/recovery_mounts_no_persistent_data",
     )
     yield b(
@@ -509,8 +520,8 @@ def _later() -> Iterator[Break]:
     yield b(
         "upgrade",
         "mounts",
-        f" {STATE} ro - ext4 /dev/vda4 ro",
-        f" {STATE} rw - ext4 /dev/vda4 rw",
+        f" {STATE} ro - ext4 {LABELS}/COS_STATE ro",
+        f" {STATE} rw - ext4 {LABELS}/COS_STATE rw",
         "upgrade/state_is_read_only_again",
     )
     yield b("upgraded", "get:kairos.version", "v9999", "v1", "upgrade/new_version_runs")

@@ -120,9 +120,9 @@ def image() -> ImageFacts:
     return ImageFacts(dict(sorted(files.items())), contents, config)
 
 
-def mount(point: str, fstype: str, source: str, options: str = "rw", more: str = "rw") -> str:
+def mount(point: str, fstype: str, source: str, options: str = "rw", more: str = "rw", device: str = "0:40") -> str:
     """A line of /proc/self/mountinfo."""
-    return f"36 35 98:0 / {point} {options} - {fstype} {source} {more}"
+    return f"36 35 {device} / {point} {options} - {fstype} {source} {more}"
 
 
 def said(name: str, status: int, text: str) -> dict[str, str]:
@@ -161,7 +161,8 @@ def _environment(**variables: str) -> str:
 
 def _order(*, full: bool = True) -> str:
     lines = []
-    for stage in ORDER:
+    # As it was seen: two units, and neither waits for the other.
+    for stage in (*ORDER[:-6], "boot.before", "network.before", "boot", "network", "network.after", "boot.after"):
         if full or not stage.startswith("rootfs"):
             lines.append(f"{stage} config")
         if stage == "boot":
@@ -186,7 +187,7 @@ def _common(boot: str, version: str = VERSION) -> dict[str, str]:
         "sshd": "permitrootlogin no\nmaxauthtries 2\nallowtcpforwarding no\nallowagentforwarding no\n",
         f"file:{FOLDER}/written": "written\n",
         f"file:{FOLDER}/decoded": "decoded\n",
-        f"file:{FOLDER}/template": "0123\n",
+        f"file:{FOLDER}/unknown": "{{ trunc 4 .MachineID }}\n",
         "keys": KEY + "\n",
     }
 
@@ -195,6 +196,7 @@ def live() -> NodeFacts:
     """A good live node."""
     sections = _common("livecd_boot") | {
         "hostname": "conformance-live\n",
+        f"file:{FOLDER}/template": "conformance-live\n",
         "file:/run/cos/live_mode": "1",
         "get:oem.mounted": "false",
         "get:persistent.found": "false",
@@ -224,7 +226,6 @@ def live() -> NodeFacts:
         ("validate-plain", 1, "missing #cloud-config header\n"),
         ("upgrade", 1, "cannot upgrade from live media/unknown boot state\n"),
         ("reset", 1, "reset can only be called from the recovery system\n"),
-        ("as-user", 1, "this command requires root privileges\n"),
         ("blank", 0, "1234 1048576\n"),
         ("still-blank", 0, "1234 1048576\n"),
         ("install-nobody", 1, "no admin user\n"),
@@ -234,15 +235,18 @@ def live() -> NodeFacts:
     return NodeFacts(sections)
 
 
+def _device(name: str, numbers: str, kind: str, size: int, *, fstype: str = "", label: str = "", more: str) -> str:
+    return f'NAME="{name}" MAJ:MIN="{numbers}" TYPE="{kind}" SIZE="{size}" FSTYPE="{fstype}" LABEL="{label}" {more}'
+
+
 def _devices() -> str:
-    rows = ['NAME="vda" TYPE="disk" SIZE="17179869184" FSTYPE="" LABEL="" PARTUUID="" PKNAME="" PTTYPE="gpt"']
+    rows = [_device("vda", "254:0", "disk", 16 << 30, more='PARTUUID="" PKNAME="" PTTYPE="gpt"')]
     for number, label in enumerate(("bios", *LABELS), start=1):
-        guid = uuid.uuid5(uuid.NAMESPACE_URL, label)
+        more = f'PARTUUID="{uuid.uuid5(uuid.NAMESPACE_URL, label)}" PKNAME="vda" PTTYPE="gpt"'
         kind, name = ("", "") if label == "bios" else ("ext4", label)
-        rows.append(
-            f'NAME="vda{number}" TYPE="part" SIZE="{SIZES[label] * MIB}" FSTYPE="{kind}" LABEL="{name}" '
-            f'PARTUUID="{guid}" PKNAME="vda" PTTYPE="gpt"'
-        )
+        size = SIZES[label] * MIB
+        rows.append(_device(f"vda{number}", f"254:{number}", "part", size, fstype=kind, label=name, more=more))
+    rows.append(_device("loop0", "7:0", "loop", 929 * MIB, fstype="ext2", more='PARTUUID="" PKNAME="" PTTYPE=""'))
     return "\n".join(rows)
 
 
@@ -297,13 +301,14 @@ def _mode_line(label: str, image: str, *more: str) -> str:
 def _installed_mounts(*, persistent: bool) -> str:
     overlay = "rw,lowerdir=/sysroot/etc,upperdir=/run/overlay/x/upper,workdir=/run/overlay/x/work"
     lines = [
-        mount("/", "ext2", "/dev/loop0", "ro", "ro"),
-        mount("/oem", "ext4", "/dev/vda2"),
-        mount("/run/initramfs/cos-state", "ext4", "/dev/vda4", "ro", "ro"),
+        mount("/", "ext2", "/dev/disk/by-label/COS_ACTIVE", "ro", "ro", "7:0"),
+        mount("/oem", "ext4", "/dev/disk/by-label/COS_OEM", device="254:2"),
+        mount("/run/initramfs/cos-state", "ext4", "/dev/disk/by-label/COS_STATE", "ro", "ro", "254:4"),
         *(mount(path, "overlay", "overlay", "rw", overlay) for path in ("/etc", "/var", "/srv")),
     ]
     if persistent:
-        lines += [mount(path, "ext4", "/dev/vda5") for path in ("/usr/local", BOUND, *BINDS)]
+        source = "/dev/disk/by-label/COS_PERSISTENT"
+        lines += [mount(path, "ext4", source, device="254:5") for path in ("/usr/local", BOUND, *BINDS)]
     return "\n".join(lines)
 
 
@@ -375,6 +380,7 @@ def first() -> NodeFacts:
         | said("unknown", 1, "no such entry\n")
         | said("unchanged", 0, block)
         | said("reset-active", 1, "reset can only be called from the recovery system\n")
+        | said("as-user", 1, "this command requires root privileges\n")
         | said("select", 0, "Default boot entry set to fallback\n")
         | said("selected", 0, _environment(extra_cmdline="conformance.any=1", next_entry="fallback"))
     )
