@@ -70,6 +70,18 @@ def test_what_grub_goes_on_after_is_no_end(line: str) -> None:
     assert first(line) is None
 
 
+CONSOLES = sorted((Path(__file__).parents[2] / "data/consoles").glob("*.log"))
+
+
+@pytest.mark.parametrize("pattern", PATTERNS, ids=lambda pattern: pattern.id)
+def test_no_line_of_a_good_real_boot_ends_the_wait(pattern: Pattern) -> None:
+    """Every pattern has every line of good boots of real nodes as counter-sample."""
+    assert CONSOLES
+    lines = [line for log in CONSOLES for line in log.read_text().splitlines()]
+    assert len(lines) > 300
+    assert [line for line in lines if pattern.regex.search(line)] == []
+
+
 @pytest.mark.parametrize("line", DEAD)
 def test_what_grub_cannot_start_without_is_the_end(line: str) -> None:
     found = first(line)
