@@ -7,6 +7,7 @@ decision and no other publisher can come between.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 
@@ -25,7 +26,9 @@ from imagekit.release.channel.point import message_of
 from imagekit.release.channel.retention import Fate, Version, plan_retention
 from imagekit.release.channel.table import versions_in
 from imagekit.release.ledger.record import Action
-from imagekit.release.vouched import vouched_referrers
+from imagekit.release.vouched import Referrers, vouched_referrers
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +103,7 @@ class _Repository:
     def _remove(self, fate: Fate, digest: Digest) -> Retired:
         version, needed = fate.version, set(self._needed())
         target = version.reference.at(digest)
-        attached = vouched_referrers(self.client, self.home.repository, digest, self.desk.vouches)
+        attached = self._attached(digest)
         doomed = [digest, *attached.ours]
         if kept := [each for each in doomed if each in needed]:
             raise MalformedError(
@@ -124,6 +127,14 @@ class _Repository:
             bury(Reference(target.registry, target.repository, version.reference.tag, digest), self.client)
             removing.note = f"with {len(attached.ours)} that referred to it; {attached.strangers} by others are left"
         return Retired(version=version, signed=signed, strangers=attached.strangers)
+
+    def _attached(self, digest: Digest) -> Referrers:
+        """What of ours refers to an image; where its list cannot be read nothing is known, and nothing of it goes."""
+        try:
+            return vouched_referrers(self.client, self.home.repository, digest, self.desk.vouches)
+        except RefusedError as error:
+            logger.warning("what refers to %s in %s is left: %s", digest.short, self.home.name, error)
+            return Referrers(image=digest, evidence=(), disks=(), strangers=0)
 
     def _delete(self, digest: Digest, reference: Reference) -> None:
         if not self.client.delete_manifest(self.home.repository, digest):
