@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -16,10 +18,23 @@ if TYPE_CHECKING:
     from imagekit.app.run import Finished
     from imagekit.report.result import RunResult
 
+# https://docs.github.com/en/actions/reference/workflow-commands-for-github-actions; `##[` is the runner's older form.
+_ORDER = re.compile(r"^(\s*:)(?=:)|(##)(?=\[)", re.MULTILINE)
+
+
+def shown(text: str) -> str:
+    """A text that may hold what others wrote, so that neither a terminal nor a CI runner does what it says."""
+    return unordered(printable(text))
+
+
+def unordered(text: str) -> str:
+    """On GitHub's runners: no line is a workflow command, whether it begins so or, in the older form, holds one."""
+    return _ORDER.sub(lambda found: f"{found[0]} ", text) if os.environ.get("GITHUB_ACTIONS") else text
+
 
 def say(text: object, *, err: bool = False, nl: bool = True) -> None:
-    """Print a text that may hold what others wrote: whatever a terminal would obey is shown and not done."""
-    click.echo(printable(str(text)), err=err, nl=nl)  # noqa: TID251 - this is the one place
+    """Print a text as `shown`."""
+    click.echo(shown(str(text)), err=err, nl=nl)  # noqa: TID251 - this is the one place
 
 
 def show_result(result: RunResult, page: Path) -> None:
@@ -28,7 +43,7 @@ def show_result(result: RunResult, page: Path) -> None:
 
     width = max(60, min(120, shutil.get_terminal_size().columns))
     text = render_terminal(result, width=width, color=sys.stdout.isatty(), page=str(page))
-    click.echo(text, nl=not text.endswith("\n"))  # noqa: TID251 - its colours are ours, its words are cleaned
+    click.echo(unordered(text), nl=not text.endswith("\n"))  # noqa: TID251 - its colours are ours, its words are cleaned
 
 
 def finish(finished: Finished) -> int:

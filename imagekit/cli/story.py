@@ -8,7 +8,8 @@ import sys
 import threading
 import time
 
-from imagekit.base.text import printable, redacted
+from imagekit.base.text import redacted
+from imagekit.cli.screen import shown
 
 _SILENCE = 4.0  # seconds after which the current step is named again
 _BARS_EVERY = 2.0
@@ -43,7 +44,7 @@ class StoryHandler(logging.Handler):
         self._start()
         kind = getattr(record, "step", "")
         depth = getattr(record, "depth", len(self._open))
-        text = " ".join(printable(redacted(record.getMessage())).splitlines())
+        text = " ".join(shown(redacted(record.getMessage())).splitlines())
         match kind:
             case "start":
                 self._open.append((text, time.monotonic()))
@@ -53,7 +54,7 @@ class StoryHandler(logging.Handler):
             case "done" | "failed":
                 self._close_step(kind, depth, text, float(getattr(record, "seconds", 0.0)))
             case "bar":
-                self._latest = printable(str(record.__dict__["bar"]))
+                self._latest = shown(str(record.__dict__["bar"]))
                 self._bars[self._latest] = (record.__dict__["done"], record.__dict__["total"], text)
                 self._tell_bars()
             case "progress":

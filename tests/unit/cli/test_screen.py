@@ -109,3 +109,27 @@ def test_the_console_is_shown_clean_and_kept_raw(tmp_path: Path, console: Path) 
     assert shown.stdout == "green \ufffd31m evil\n\ufffd last\n"
     raw = CliRunner().invoke(cli, ["--project", str(tmp_path), "console", "--raw"], catch_exceptions=False)
     assert raw.stdout_bytes == before == console.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("raw", "shown"),
+    [
+        ("::add-mask::x", ": :add-mask::x"),
+        ("a\n  ::error file=x::y", "a\n  : :error file=x::y"),
+        ("said ##[error]x", "said ## [error]x"),
+        ("fe80::1 and a::b", "fe80::1 and a::b"),
+    ],
+)
+def test_a_runner_is_given_no_orders(
+    raw: str, shown: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A hint of two spaces and a registry's `::stop-commands::` is a command for GitHub's runner."""
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    say(raw)
+    tell_error(ToolError("x", hint=raw))
+    told = capsys.readouterr()
+    assert told.out == f"{shown}\n"
+    assert not any(line.lstrip().startswith("::") or "##[" in line for line in told.err.splitlines())
+    monkeypatch.delenv("GITHUB_ACTIONS")
+    say(raw)
+    assert capsys.readouterr().out == f"{raw}\n"
