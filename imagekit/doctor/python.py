@@ -15,7 +15,6 @@ _LIBRARIES = (
     "docker",
     "jinja2",
     "libvirt",
-    "paramiko",
     "pydantic",
     "pytest",
     "yaml",
