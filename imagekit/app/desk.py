@@ -11,13 +11,11 @@ from typing import TYPE_CHECKING
 
 from imagekit import __version__
 from imagekit.app.release import embedded_at, registry_client
-from imagekit.base.errors import ConfigError
 from imagekit.config.load import Project
 from imagekit.oci.reference import Digest, Reference
 from imagekit.registry.referrers import attach_bundle
 from imagekit.release.channel.desk import Desk
 from imagekit.release.channel.errors import MoveRefusedError, digest_of
-from imagekit.release.ledger.store import LedgerStore
 from imagekit.trust.evidence.decisions import YANK_TYPE, summarised_channel
 from imagekit.trust.evidence.statement import SUMMARY_TYPE
 from imagekit.trust.gate.policy import load_policy
@@ -38,12 +36,13 @@ def open_desk(project: Project, *, actor: str = "", channel: str = "") -> Iterat
     `actor` is who decides, by default git's user; of several keys one that serves `channel` signs.
     Raises `ConfigError`, `KeyFileError`.
     """
+    from imagekit.app.decided import basis_of, judge_of, ledger_of
     from imagekit.app.trusted import gate_of, signer_of, trust_of
     from imagekit.trust.sign.checked import CheckedSigner
     from imagekit.trust.sign.trustfile import Purpose
 
     settings = project.settings
-    store = LedgerStore(_ledger_folder(project), push=settings.ledger_remote)
+    store = ledger_of(project)
     prefix = f"{settings.registry}/{settings.repository}"
     # First: it makes the project's key, which the trust below reads.
     key = signer_of(project, Purpose.PROMOTE, channels=[channel] if channel else [])
@@ -65,6 +64,8 @@ def open_desk(project: Project, *, actor: str = "", channel: str = "") -> Iterat
             summarize=partial(_summarize, project.root, signer, verifier),
             vouches=partial(_vouches, trust_of(project)),
             locks=project.work / "locks",
+            judge=judge_of(project),
+            basis=partial(basis_of, project),
         )
 
 
@@ -74,13 +75,6 @@ def _held_client(project: Project, held: ExitStack, address: str) -> Iterator[Re
     held.enter_context(embedded_at(project, address))
     with registry_client(project, address) as client:
         yield client
-
-
-def _ledger_folder(project: Project) -> Path:
-    folder = (project.root / project.settings.ledger).resolve()
-    if not folder.is_dir():
-        raise ConfigError(f"imagekit.yaml: ledger: no folder {folder}", hint="Clone the ledger's repository there.")
-    return folder
 
 
 def _vouches(trust: TrustStore, bundle: bytes, digest: Digest) -> bool:
@@ -161,6 +155,7 @@ def _planned(project: Project, image: str) -> str:
 def _pointed(project: Project, desk: Desk, image: str, channel: str) -> Reference:
     project.image(image)
     desk.home(channel, image)
+    desk.chain()  # a file that the records do not bear out names nothing
     pointer = desk.channel(channel).images.get(image)
     if pointer is None:
         raise MoveRefusedError(f"{channel} points at nothing for {image}", hint="`imagekit releases` shows all.")

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imagekit.base.errors import ConfigError
+from imagekit.base.errors import ConfigError, ImagekitError
 from imagekit.checks.suitehash import suite_hash
 from imagekit.config.load import Project
 from imagekit.oci.reference import Digest, Reference
@@ -16,7 +17,7 @@ from imagekit.oci.reference import Digest, Reference
 if TYPE_CHECKING:
     from imagekit.registry.client import Registry
     from imagekit.release.publish import Gate
-    from imagekit.trust.gate.model import Decision, Evidence, Item
+    from imagekit.trust.gate.model import Decision, Evidence, Item, Stays
     from imagekit.trust.sign.interface import Signer
     from imagekit.trust.sign.keys import KeyStore
     from imagekit.trust.sign.trust import TrustStore
@@ -137,12 +138,26 @@ def files_of(project: Project, trust: TrustStore) -> tuple[Item, ...]:
 def gate_of(project: Project, client: Registry, reference: Reference, channel: str) -> Decision:
     """What the gate of a channel says of a reference, from the registry's evidence and the project's files."""
     from imagekit.trust.gate.collect import decide
+    from imagekit.trust.gate.model import Stays
     from imagekit.trust.gate.policy import demand_known, load_policy
 
     trust, policy = trust_of(project), load_policy(project.root)
     demand_known(policy, trust)
-    files = files_of(project, trust)
-    return decide(client, reference, channel, policy, trust, suites=current_suites(project), files=files)
+    files, suites = files_of(project, trust), current_suites(project)
+    known = partial(_stays, project) if policy.of(channel).soak is not None else lambda _digest: Stays()
+    return decide(client, reference, channel, policy, trust, suites=suites, files=files, stays=known)
+
+
+def _stays(project: Project, digest: Digest) -> Stays:
+    """What the ledger knows of a digest; a ledger that does not verify tells nothing."""
+    from imagekit.app.decided import judge_of, ledger_of
+    from imagekit.release.channel.history import stays
+    from imagekit.trust.gate.model import Stays
+
+    try:
+        return Stays(channels=stays(ledger_of(project).chain(judge_of(project)).records, digest))
+    except ImagekitError as error:
+        return Stays(problem=f"{error}")
 
 
 def demand_not_yanked(project: Project, client: Registry, reference: Reference) -> Digest:

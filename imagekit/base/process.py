@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
@@ -51,6 +51,7 @@ class Completed:
     returncode: int
     stdout: str
     stderr: str
+    raw: bytes = field(default=b"", repr=False)  # stdout as it came, for what must not be decoded
 
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -94,7 +95,7 @@ def run(
             raise ProcessTimeoutError(
                 f"no end after {timeout:.0f} s: {shlex.join(command)}", hint=summary(err.text() or out.text())
             ) from None
-        stdout, stderr = out.text(), err.text()
+        stdout, stderr, raw = out.text(), err.text(), out.raw()
     if code not in ok:
         raise ProcessError(
             f"exit status {code}: {shlex.join(command)}",
@@ -103,7 +104,7 @@ def run(
             stderr=stderr,
             hint=summary(stderr or stdout),
         )
-    return Completed(command, code, stdout, stderr)
+    return Completed(command, code, stdout, stderr, raw)
 
 
 def interactive(argv: Sequence[str | Path]) -> int:
@@ -237,7 +238,7 @@ class _Drain:
     """Reads one stream to its end in a thread, so that a full pipe never blocks the child."""
 
     def __init__(self, stream: IO[bytes] | None, on_line: Callable[[str], None] | None) -> None:
-        self._lines: list[str] = []
+        self._lines: list[bytes] = []
         self._thread = threading.Thread(target=self._read, args=(stream, on_line), daemon=True)
         self._thread.start()
 
@@ -245,15 +246,17 @@ class _Drain:
         if stream is None:
             return
         for raw in stream:
-            line = raw.decode("utf-8", "replace")
-            self._lines.append(line)
+            self._lines.append(raw)
             if on_line is not None:
-                on_line(line.rstrip("\n"))
+                on_line(raw.decode("utf-8", "replace").rstrip("\n"))
 
-    def text(self) -> str:
+    def raw(self) -> bytes:
         # A grandchild may hold the pipe open after the child ended; its later words are not ours.
         self._thread.join(timeout=2.0)
-        return "".join(self._lines)
+        return b"".join(self._lines)
+
+    def text(self) -> str:
+        return self.raw().decode("utf-8", "replace")
 
 
 def alive(pid: int, *, started: float | None = None) -> bool:

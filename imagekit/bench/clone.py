@@ -12,6 +12,7 @@ from typing import Any
 from imagekit.app.runs import find_run
 from imagekit.base import process
 from imagekit.base.errors import ToolError
+from imagekit.base.git import git_argv, git_environment
 from imagekit.base.log import progress
 from imagekit.bench.subject import program
 from imagekit.config.load import SETTINGS_FILE, Project
@@ -34,7 +35,7 @@ class Ran:
 @contextmanager
 def cloned(project: Project, folder: Path) -> Iterator[Path]:
     """A clone of what is committed; whatever was started for it is stopped at the end."""
-    process.run(["git", "-c", "safe.directory=*", "clone", "--quiet", project.root, folder], timeout=300.0)
+    process.run(git_argv("clone", "--quiet", str(project.root), str(folder)), timeout=300.0, env=git_environment())
     with reserved_port() as port:
         address = f"127.0.0.1:{port}"
     _write_settings(project, folder, address)

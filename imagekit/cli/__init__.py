@@ -33,6 +33,7 @@ COMMANDS = {
     "releases": "List versions: digest, channels, age, evidence, who runs it.",
     "retention": "Show or remove versions that nothing needs any more.",
     "history": "Show who decided what, when and why, from the ledger.",
+    "ledger": "Look at the ledger itself, and repair it.",
     "report": "Show the report of the last run, or of one run.",
     "doctor": "Check what this machine has and lacks.",
     "shell": "Boot IMAGE and log in.",

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import click
 
 from imagekit.cli.app import App
 from imagekit.cli.screen import say
+
+if TYPE_CHECKING:
+    from imagekit.release.ledger.record import Record
 
 
 @click.command("history")
@@ -20,18 +24,22 @@ from imagekit.cli.screen import say
 def command(app: App, image: str | None, channel: str | None, at: datetime | None, gate: bool, as_json: bool) -> None:
     """Show who decided what, when and why, from the ledger.
 
-    Every record's signature and place in the chain is checked, and that the channel files say what the records add up
-    to; exit code 1 when anything does not agree.
+    Every record's place in the chain is checked and what vouches for it, that the channel files say in every field what
+    the records add up to, and that nothing was taken away that git or the remote knows; exit code 1 when anything does
+    not agree.
     """
     from datetime import UTC
 
     from imagekit.app.desk import open_desk
-    from imagekit.release.channel.history import standing
+    from imagekit.release.channel.history import standing, until
 
     with open_desk(app.project) as desk:
         records = desk.chain().records
+    perhaps: tuple[Record, ...] = ()
     if at is not None:
-        records = tuple(standing(records, until=at.replace(tzinfo=UTC)).values())
+        moment = until(records, at.replace(tzinfo=UTC))
+        records = tuple(standing(moment.sure).values())
+        perhaps = tuple(set(standing(moment.perhaps).values()) - set(records))
     records = tuple(
         item for item in records if (not image or item.image == image) and (not channel or item.channel == channel)
     )
@@ -47,4 +55,11 @@ def command(app: App, image: str | None, channel: str | None, at: datetime | Non
         say(f"      by {item.actor}: {item.reason or '(no reason given)'}")
         for name, outcome in item.decision if gate else ():
             say(f"      - {name}: {outcome}")
+        for name, digest in item.basis if gate else ():
+            say(f"      decided by {name} {digest}")
+        if item.emergency:
+            say(f"      WARNING made with a ledger that did not verify: {item.emergency}")
+    for item in perhaps:
+        told = f"by its clock ({item.at:%Y-%m-%d %H:%M}) record {item.sequence} may count, too"
+        say(f"WARNING {told}; clocks before it say otherwise")
     say(f"{len(records)} decisions, every signature and link good")

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from imagekit.cli.app import App
+from imagekit.cli.screen import say
 
 
 @click.command("rollback")
@@ -14,24 +15,41 @@ from imagekit.cli.app import App
 @click.option("--image", help="The image.  [default: the only one]")
 @click.option("--to", help="A version or digest that was in the channel.  [default: the one before]")
 @click.option("--reason", required=True, help="Why; it goes into the ledger and holds the bad version back.")
+@click.option("--dry-run", is_flag=True, help="Only say what it would go back to: the last line is its reference.")
+@click.option("--release", is_flag=True, help="Go back to one that is held back since an earlier rollback.")
 @click.option("--by", "actor", default="", help="Who decides.  [default: git's user.email]")
 @click.option(
     "--pull-request", type=click.Path(path_type=Path, dir_okay=False), help="Write the text of a pull request."
 )
 @click.pass_obj
 def command(
-    app: App, channel: str, image: str | None, to: str | None, reason: str, actor: str, pull_request: Path | None
+    app: App,
+    channel: str,
+    image: str | None,
+    to: str | None,
+    reason: str,
+    dry_run: bool,
+    release: bool,
+    actor: str,
+    pull_request: Path | None,
 ) -> None:
     """Let a CHANNEL point at an earlier digest again.
 
     The digest must have been in the channel; its content is hashed and its signature verified again. The one that the
-    channel leaves is held back: `imagekit promote` refuses it there until it is told --release.
+    channel leaves is held back: `imagekit promote` refuses it there until it is told --release. A ledger that does not
+    verify does not stop it; what was wrong is said and recorded.
     """
     from imagekit.app.desk import earlier_of, open_desk
     from imagekit.cli.decision import tell_move
-    from imagekit.release.channel.rollback import rollback
+    from imagekit.release.channel.rollback import rollback, target_of
 
     name = app.image_name(image)
     with open_desk(app.project, actor=actor, channel=channel) as desk:
-        moved = rollback(desk, channel, image=name, to=earlier_of(desk, channel, name, to), reason=reason)
+        earlier = earlier_of(desk, channel, name, to or None)
+        if dry_run:
+            found = target_of(desk, channel, image=name, to=earlier, release=release)
+            say(f"{channel} would go back to {name} {found.version} (record {found.sequence})")
+            say(found.reference)
+            return
+        moved = rollback(desk, channel, image=name, to=earlier, reason=reason, release=release)
     tell_move(moved, pull_request)

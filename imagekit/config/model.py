@@ -290,8 +290,11 @@ class Settings(Frozen):
     ledger: str = Field(
         ".", description="git checkout that holds channels/ and ledger/, seen from the project's folder"
     )
-    ledger_remote: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._/-]*$")] = Field(
+    ledger_remote: Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9][A-Za-z0-9._/-]*)?$")] = Field(
         "", description="git remote that must take each decision before it counts; empty: this checkout alone"
+    )
+    ledger_branch: Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9][A-Za-z0-9._/-]*)?$")] = Field(
+        "", description="the one branch of ledger_remote that decisions go to; default: the remote's default branch"
     )
     libvirt_uri: Annotated[str, StringConstraints(pattern=r"^[a-z0-9+]+://[^\s]*$")] | None = Field(
         None, description="libvirt connection; default qemu:///system for root, else qemu:///session"

@@ -7,11 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from imagekit.base.errors import ConfigError
-from imagekit.base.process import ProcessError, ProgramMissingError, run
+from imagekit.base.git import git_argv, git_environment
+from imagekit.base.process import Completed, ProcessError, ProgramMissingError, run
 from imagekit.plan.model import Source
-
-# Under sudo the checkout belongs to somebody else, and git would refuse to read it; it is only read here.
-_TRUST = ("-c", "safe.directory=*")
 
 
 def read_source(root: Path, *, bottom: Sequence[str], everything: Sequence[str]) -> Source:
@@ -24,16 +22,24 @@ def read_source(root: Path, *, bottom: Sequence[str], everything: Sequence[str])
     try:
         revision, date = _last_commit(root, everything)
         _, epoch = _last_commit(root, bottom)
-        status = run(["git", *_TRUST, "status", "--porcelain", "--", *everything], timeout=20, cwd=root).stdout
+        status = _git(root, "status", "--porcelain", "--", *everything)
     except (ProcessError, ProgramMissingError):
         _refuse_unborn(root)
         return _from_environment(root)
     return Source(revision=revision + ("-dirty" if status.strip() else ""), date=date, epoch=epoch)
 
 
+def _git(root: Path, *arguments: str) -> str:
+    return _asked(root, *arguments).stdout
+
+
+def _asked(root: Path, *arguments: str, ok: Sequence[int] = (0,)) -> Completed:
+    return run(git_argv(*arguments), timeout=20, cwd=root, env=git_environment(), ok=ok)
+
+
 def _last_commit(root: Path, paths: Sequence[str]) -> tuple[str, int]:
     for scope in (["--", *paths], []):
-        found = run(["git", *_TRUST, "log", "-1", "--format=%H %ct", *scope], timeout=20, cwd=root).stdout.split()
+        found = _git(root, "log", "-1", "--format=%H %ct", *scope).split()
         if found:
             _refuse_boundary(root, found[0], scope)
             return found[0], int(found[1])
@@ -43,8 +49,8 @@ def _last_commit(root: Path, paths: Sequence[str]) -> tuple[str, int]:
 def _refuse_unborn(root: Path) -> None:
     """Name a git checkout that has no commit, where git itself only fails."""
     try:
-        inside = run(["git", *_TRUST, "rev-parse", "--is-inside-work-tree"], timeout=20, cwd=root, ok=(0, 128))
-        born = run(["git", *_TRUST, "rev-parse", "-q", "--verify", "HEAD"], timeout=20, cwd=root, ok=(0, 1, 128))
+        inside = _asked(root, "rev-parse", "--is-inside-work-tree", ok=(0, 128))
+        born = _asked(root, "rev-parse", "-q", "--verify", "HEAD", ok=(0, 1, 128))
     except (ProcessError, ProgramMissingError):
         return
     if inside.returncode == 0 and born.returncode != 0:
@@ -68,8 +74,7 @@ def _refuse_boundary(root: Path, commit: str, scope: Sequence[str]) -> None:
 
 def _boundaries(root: Path) -> frozenset[str]:
     """The commits whose parents a shallow clone left out; none in a full clone."""
-    argv = ["git", *_TRUST, "rev-parse", "--path-format=absolute", "--git-path", "shallow"]
-    shallow = Path(run(argv, timeout=20, cwd=root).stdout.rstrip("\n"))
+    shallow = Path(_git(root, "rev-parse", "--path-format=absolute", "--git-path", "shallow").rstrip("\n"))
     return frozenset(shallow.read_text().split()) if shallow.exists() else frozenset()
 
 

@@ -135,3 +135,48 @@ def test_the_example_for_other_repositories_is_a_workflow_of_ten_lines_at_most(t
     for each in jobs(called).values():
         asked |= set((each["permissions"] or {}).items())
     assert set(job["permissions"].items()) == asked
+
+
+def step(path: Path, job: str, name: str) -> str:
+    """The script of a step."""
+    [found] = [each["run"] for each in jobs(path)[job]["steps"] if each.get("name") == name]
+    return str(found)
+
+
+DIGEST = "sha256:" + "a" * 64
+
+
+@pytest.mark.parametrize(
+    ("action", "reference", "to", "good"),
+    [
+        ("promote", f"ghcr.io/owner/images/node@{DIGEST}", "", True),
+        ("promote", f"127.0.0.1:5055/imagekit/node@{DIGEST}", "", True),
+        ("promote", "--help", "", False),
+        ("promote", "ghcr.io/owner/images/node:v1", "", False),
+        ("promote", f"--channel=dev/x@{DIGEST}", "", False),
+        ("promote", f"ghcr.io/owner/node@{DIGEST}\n--help", "", False),
+        ("promote", f"ghcr.io/owner/$(id)@{DIGEST}", "", False),
+        ("promote", "node@dev", "", False),
+        ("rollback", "node", "", True),
+        ("rollback", "node", DIGEST, True),
+        ("rollback", "node", "v2026.1122.0-g1a2b3c4", True),
+        ("rollback", "node", "--help", False),
+        ("rollback", "--help", "", False),
+    ],
+)
+def test_a_release_takes_only_what_can_be_pinned(action: str, reference: str, to: str, good: bool) -> None:
+    """D31: `--help` as the reference made the gate's job green; a tag could move between the review and the act."""
+    script = step(ROOT / ".github/workflows/release.yml", "gate", "Only what can be pinned")
+    env = {"ACTION": action, "REFERENCE": reference, "TO": to}
+    done = run(["bash", "-euo", "pipefail", "-c", script], timeout=10, env=env, ok=(0, 1))
+    assert (done.returncode == 0) is good, done.stdout
+
+
+def test_a_release_acts_on_what_was_reviewed() -> None:
+    """D31, D45: resolved once, in the job before the approval; one decision at a time, whatever the channel."""
+    path = ROOT / ".github/workflows/release.yml"
+    acting = yaml.safe_dump(jobs(path)["release"]["steps"])
+    assert "inputs.reference" not in acting
+    assert "inputs.to" not in acting
+    assert "if" not in jobs(path)["release"], "without a gate that is green nothing is done"
+    assert "${{" not in yaml.safe_load(path.read_text())["concurrency"]["group"]

@@ -10,13 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from imagekit.base import process
+from imagekit.base import git, process
 from imagekit.base.errors import ImagekitError
 from imagekit.base.process import Completed
 from imagekit.oci.reference import Digest
 from imagekit.registry.client import Registry
 from imagekit.release.channel.promote import promote
-from imagekit.release.ledger import store
 from tests.support.desk import IMAGE, Office
 from tests.support.registry import RegistrySimulator
 
@@ -39,10 +38,10 @@ def main(address: str, digest: str, root: Path, kill_at: int) -> str:
 
     def run(argv: Sequence[str], **options: Any) -> Completed:
         if WRITES.intersection(argv):
-            observe("git", argv[3])
+            observe("git", argv[0])
         return process.run(argv, **options)
 
-    vars(store)["run"] = run  # for good: this process ends with the promotion
+    vars(git)["run"] = run  # for good: this process ends with the promotion
 
     class RealOffice(Office):
         @contextmanager

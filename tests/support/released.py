@@ -18,16 +18,16 @@ from tests.support.release import provenance, result, statements
 NAME = "small-node"
 
 
-def release(project: Project, image: LayoutImage, client: Registry) -> Reference:
+def release(project: Project, image: LayoutImage, client: Registry, *, version: str = "v1") -> Reference:
     """Push the image and attach everything; the reference is by digest."""
     signer, now = keys_of(project).signer(), datetime.now(UTC)
     ran = SuiteResult(suite_hash=current_suites(project)[NAME], checks=(check("root"),), seconds=1.0)
     said = [
-        signature_statement(image.digest, {"version": "v1"}),
+        signature_statement(image.digest, {"version": version}),
         result(image.digest, suite=ran, tested=now),
         statements(image.digest)["cyclonedx"][1],
         statements(image.digest)["spdx"][1],
-        provenance(image.digest, embedded=True, image=NAME),
+        provenance(image.digest, embedded=True, image=NAME, version=version),
     ]
     reference = Reference(client.address, f"imagekit/{NAME}", None, image.digest)
     push_image(image.layout, image.digest, reference, client)

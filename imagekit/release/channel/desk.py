@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -9,15 +10,19 @@ from datetime import datetime
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 
-from imagekit.base.errors import ConfigError
+from imagekit.base.errors import ConfigError, ImagekitError
 from imagekit.config.load import parse_text
 from imagekit.oci.reference import Digest, Reference
 from imagekit.registry.client import Registry
 from imagekit.release.channel.history import demand_agreement
-from imagekit.release.channel.model import ChannelFile, channel_path, to_yaml
+from imagekit.release.channel.model import FOLDER as CHANNELS
+from imagekit.release.channel.model import Anchor, ChannelFile, channel_path, to_yaml
+from imagekit.release.ledger.basis import Basis
 from imagekit.release.ledger.chain import Chain, file_hash
-from imagekit.release.ledger.record import Action, Record
-from imagekit.release.ledger.store import FOLDER, LedgerStore
+from imagekit.release.ledger.judge import Judge, VerifierJudge
+from imagekit.release.ledger.record import Action, LedgerError, Record
+from imagekit.release.ledger.store import LedgerStore
+from imagekit.release.ledger.witness import FOLDER
 from imagekit.trust.gate.model import Decision, Status
 from imagekit.trust.sign.interface import Signer, Verifier
 
@@ -27,6 +32,9 @@ AskGate = Callable[[Registry, Reference, str], Decision]
 Vouches = Callable[[bytes, Digest], bool]
 # Attaches a summary of a decision to a digest, unless one of the same decision is there.
 Summarize = Callable[[Registry, Reference, Decision], None]
+# By which files a decision about a digest is made.
+AskBasis = Callable[[Digest], Basis]
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +42,7 @@ class Desk:
     """Where decisions are made. `repositories` gives each channel's HOST[:PORT]/prefix, in the order of rising.
 
     `vouches` knows every key of the trust file. `locks` is a folder of this host; `now` the clock of records (UTC).
+    `judge` tells whose records count; by default those that `verifier` accepts.
     """
 
     store: LedgerStore
@@ -47,6 +56,8 @@ class Desk:
     summarize: Summarize
     vouches: Vouches
     locks: Path
+    judge: Judge | None = None
+    basis: AskBasis = lambda _digest: Basis()
 
     def home(self, channel: str, image: str) -> Reference:
         """The repository of an image in a channel; raises `ConfigError` for a channel that the policy does not know."""
@@ -54,11 +65,42 @@ class Desk:
             raise ConfigError(f"no channel {channel!r}", hint=f"Channels here: {', '.join(self.repositories)}.")
         return Reference.parse(f"{self.repositories[channel]}/{image}")
 
-    def chain(self) -> Chain:
-        """The ledger, read and proven, and in agreement with every channel file; raises `LedgerError`."""
-        chain = self.store.chain(self.verifier)
-        demand_agreement(chain, [self.channel(name) for name in self.repositories])
+    def chain(self, *, fresh: bool = False) -> Chain:
+        """The ledger, read and proven, and in agreement with every channel file; raises `LedgerError`.
+
+        `fresh` verifies again what this clone has verified before.
+        """
+        chain = self.store.chain(self.records, fresh=fresh)
+        named = {record.channel for record in chain.records if record.channel}
+        demand_agreement(chain, [self._file(name) for name in sorted({*self._files(), *named})])
         return chain
+
+    def emergency_chain(self, *, fresh: bool = False) -> tuple[Chain, str]:
+        """As `chain`, for what must go on with a ledger that does not verify: then what can be read of it, and why.
+
+        Only to take things back: who promotes needs a ledger that is whole.
+        """
+        try:
+            return self.chain(fresh=fresh), ""
+        except LedgerError as error:
+            logger.warning("WARNING: the ledger does not verify: %s", error)
+            logger.warning("WARNING: going on all the same; the record will say so. Repair the ledger afterwards.")
+            return self.store.claims(self.records), f"{error}"[:1000]
+
+    @property
+    def records(self) -> Judge:
+        """Whose records count."""
+        return self.judge or VerifierJudge(self.verifier)
+
+    def _files(self) -> list[str]:
+        """The channels that have a file, whether or not the policy knows them."""
+        return [path.stem for path in self.store.listed(CHANNELS) if path.suffix == ".yaml" and path.parent == CHANNELS]
+
+    def _file(self, name: str) -> ChannelFile:
+        try:
+            return self.channel(name)
+        except ConfigError as error:
+            raise LedgerError(f"{channel_path(name)} cannot be read: {error}", hint=error.hint) from None
 
     def vouched(self, client: Registry, target: Reference) -> bool:
         """Whether a trusted key signed a digest as this image, as the gate of the first channel sees it."""
@@ -89,10 +131,21 @@ class Desk:
         before: Digest | None = None,
         reason: str = "",
         decision: Sequence[tuple[str, str]] = (),
+        emergency: str = "",
     ) -> Signed:
-        """The next record of the ledger, signed, about `target` (by digest)."""
+        """The next record of the ledger, signed, about `target` (by digest).
+
+        Raises `ConfigError` where policy, trust file or a waiver is not committed, unless something is taken back.
+        """
         if target.digest is None:
             raise ConfigError(f"{target} names no digest")
+        basis = self.basis(target.digest)
+        if action not in (Action.ROLLBACK, Action.YANK):
+            basis.demand_committed()
+        elif basis.uncommitted:
+            told = f"not as committed: {', '.join(basis.uncommitted)}"
+            logger.warning("WARNING: %s", told)
+            emergency = "; ".join(filter(None, (emergency, told)))
         made = Record(
             sequence=chain.next_sequence,
             previous=chain.head,
@@ -107,8 +160,14 @@ class Desk:
             before=before,
             reason=reason,
             decision=tuple(decision),
+            basis=basis.entries,
+            emergency=emergency,
         )
-        return Signed(record=made, data=self.signer.sign(made.statement().stamped(self.now)))
+        return self.signed(made)
+
+    def signed(self, record: Record) -> Signed:
+        """A record, signed with the key of whoever decides."""
+        return Signed(record=record, data=self.signer.sign(record.statement().stamped(self.now)))
 
     def write(
         self,
@@ -117,11 +176,27 @@ class Desk:
         message: str,
         more: Mapping[PurePosixPath, bytes] = MappingProxyType({}),
     ) -> str:
-        """Commit a record, the channel file that it changes and `more` files in one commit; returns the commit's id."""
+        """Commit a record, the channel file that it changes and `more` files in one commit; returns the commit's id.
+
+        Every channel file names the new end of the ledger, so that no file and no end is taken back alone.
+        """
         files: dict[PurePosixPath, bytes | None] = {FOLDER / signed.record.file_name: signed.data, **more}
-        if file is not None:
-            files[channel_path(file.channel)] = to_yaml(file)
+        anchor = Anchor(records=signed.record.sequence, head=signed.hash)
+        for each in self._changed(file):
+            files[channel_path(each.channel)] = to_yaml(each.model_copy(update={"ledger": anchor}))
         return self.store.commit(files, message)
+
+    def _changed(self, file: ChannelFile | None) -> list[ChannelFile]:
+        """Every channel file that there will be; one that cannot be read (in an emergency) is left as it is."""
+        found = [] if file is None else [file]
+        for name in self._files():
+            if file is not None and name == file.channel:
+                continue
+            try:
+                found.append(self.channel(name))
+            except ImagekitError as error:
+                logger.warning("WARNING: left as it is: %s", error)
+        return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,27 +1,46 @@
-"""What the records add up to: where each channel stood at any moment, and what was withdrawn."""
+"""What the records add up to: where each channel stood at any moment, what was withdrawn, what every file must say."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from imagekit.oci.reference import Digest
-from imagekit.release.channel.model import ChannelFile
-from imagekit.release.ledger.chain import Chain
+from imagekit.release.channel.model import Anchor, ChannelFile, Held, Pointer
+from imagekit.release.ledger.chain import Chain, Entry
 from imagekit.release.ledger.record import Action, LedgerError, Record
+from imagekit.trust.gate.model import Stay
 
 _POINTS = (Action.PROMOTE, Action.ROLLBACK)
+Channels = dict[str, dict[str, Pointer]]
 
 
-def standing(records: Iterable[Record], *, until: datetime | None = None) -> dict[tuple[str, str], Record]:
-    """The record that each (channel, image) stands on, by replaying all decisions, or those made until a moment."""
-    found: dict[tuple[str, str], Record] = {}
-    for record in records:
-        if until is not None and record.at > until:
-            continue
-        if record.action in _POINTS:
-            found[record.channel, record.image] = record
-    return found
+def standing(records: Iterable[Record]) -> dict[tuple[str, str], Record]:
+    """The record that each (channel, image) stands on, by replaying decisions in their order."""
+    return {(each.channel, each.image): each for each in records if each.action in _POINTS}
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """The records that were made by a moment for sure, and those that may have been, where clocks contradict them."""
+
+    sure: tuple[Record, ...]
+    perhaps: tuple[Record, ...]
+
+
+def until(records: Sequence[Record], moment: datetime) -> Moment:
+    """Which records were made by a moment: always the first so many, for their order is the chain's, not the clocks'.
+
+    A record is no older than any before it and no younger than any after it. Where a clock was wrong the two bounds
+    differ, and so do `sure` and `perhaps`.
+    """
+    latest, sure = datetime.min.replace(tzinfo=moment.tzinfo), 0
+    for number, record in enumerate(records, start=1):
+        latest = max(latest, record.at)
+        sure = number if latest <= moment else sure
+    perhaps = max((number for number, record in enumerate(records, start=1) if record.at <= moment), default=0)
+    return Moment(tuple(records[:sure]), tuple(records[:perhaps]))
 
 
 def yanked(records: Iterable[Record]) -> dict[Digest, Record]:
@@ -30,6 +49,25 @@ def yanked(records: Iterable[Record]) -> dict[Digest, Record]:
     for record in records:
         if record.action is Action.YANK:
             found.setdefault(record.digest, record)
+    return found
+
+
+def stays(records: Iterable[Record], digest: Digest) -> dict[str, Stay]:
+    """The last time of a digest in each channel; a yank takes it back from all of them."""
+    found: dict[str, Stay] = {}
+    for record in records:
+        if record.action is Action.YANK and record.digest == digest:
+            told = f"yanked by record {record.sequence}: {record.reason}"
+            found = {name: replace(stay, left=stay.left or record.at, taken_back=told) for name, stay in found.items()}
+        if record.action not in _POINTS:
+            continue
+        stay = found.get(record.channel)
+        if record.digest == digest:
+            found[record.channel] = Stay(entered=record.at)
+        elif stay is not None and stay.left is None and record.before == digest:
+            told = f"rolled back by record {record.sequence}: {record.reason}"
+            back = record.action is Action.ROLLBACK
+            found[record.channel] = replace(stay, left=record.at, taken_back=told if back else "")
     return found
 
 
@@ -50,25 +88,102 @@ def prior(records: Sequence[Record], channel: str, image: str, *, barred: set[Di
     return None
 
 
-def demand_agreement(chain: Chain, files: Iterable[ChannelFile]) -> None:
-    """Raise `LedgerError` when a channel file does not say what the records add up to.
+def after(before: Pointer | None, entry: Entry) -> Pointer:
+    """What a channel says of an image after a decision."""
+    record = entry.record
+    return Pointer(
+        version=record.version,
+        digest=str(record.digest),
+        reference=record.reference,
+        since=record.at,
+        record=record.sequence,
+        record_hash=entry.hash,
+        held=_held(before, record),
+    )
 
-    It catches a file that was edited without a decision, and a ledger whose end was cut off.
+
+def _held(before: Pointer | None, record: Record) -> tuple[Held, ...]:
+    """What may not come back: as before, without what is let in now, and with what a rollback leaves."""
+    kept = [held for held in (before.held if before else ()) if held.digest != str(record.digest)]
+    if record.action is Action.ROLLBACK and before is not None:
+        kept.append(Held(digest=before.digest, version=before.version, reason=record.reason, record=record.sequence))
+    return tuple(kept)
+
+
+def replay(chain: Chain) -> Channels:
+    """What every channel file must say: each field of it comes from the records."""
+    found: Channels = {}
+    for entry in chain.entries:
+        if entry.record.action in _POINTS:
+            images = found.setdefault(entry.record.channel, {})
+            images[entry.record.image] = after(images.get(entry.record.image), entry)
+    return found
+
+
+def anchor_of(chain: Chain) -> Anchor | None:
+    """The end of the ledger, as channel files name it."""
+    return Anchor(records=chain.next_sequence - 1, head=chain.head) if chain.entries else None
+
+
+def demand_agreement(chain: Chain, files: Iterable[ChannelFile]) -> None:
+    """Raise `LedgerError` when a channel file does not say, in every field, what the records add up to.
+
+    It catches a file that was edited without a decision, a file that is older or younger than the ledger, and a ledger
+    whose end was cut off.
     """
-    stands = standing(chain.records)
+    wanted = replay(chain)
     for file in files:
+        _demand_anchor(chain, file)
+        pointers = wanted.pop(file.channel, {})
         for image, pointer in file.images.items():
             where = f"channels/{file.channel}.yaml: {image}"
             chain.demand_known(pointer.record, pointer.record_hash, where)
-            record = stands.pop((file.channel, image), None)
-            if record is None or str(record.digest) != pointer.digest or record.sequence != pointer.record:
-                said = f"record {record.sequence} says {record.digest}" if record else "no record says so"
-                raise LedgerError(
-                    f"{where} names {pointer.digest}, and {said}",
-                    hint="The file was edited by hand: put it back, and use `imagekit promote` or `rollback`.",
-                )
-    for (channel, image), record in stands.items():
+            _demand_same(where, pointer, pointers.pop(image, None))
+        _demand_none_missing(file.channel, pointers)
+    for channel, left in wanted.items():
+        _demand_none_missing(channel, left)
+
+
+def _demand_anchor(chain: Chain, file: ChannelFile) -> None:
+    where = f"channels/{file.channel}.yaml"
+    if file.ledger is not None:
+        chain.demand_known(file.ledger.records, file.ledger.head, where)
+        if file.ledger.records == len(chain.entries):
+            return
         raise LedgerError(
-            f"channels/{channel}.yaml does not name {image}, and record {record.sequence} put it there",
+            f"{where} was written by record {file.ledger.records}, and the ledger goes on to {len(chain.entries)}",
+            hint="The file is older than the ledger: put it back. Every decision writes every channel file.",
+        )
+    if file.images and chain.entries and not chain.records[-1].first_format:
+        raise LedgerError(
+            f"{where} does not say where the ledger ends", hint="The file was edited by hand: put `ledger:` back."
+        )
+
+
+def _demand_same(where: str, said: Pointer, wanted: Pointer | None) -> None:
+    if wanted is None:
+        raise _by_hand(f"{where} names {said.digest}, and no record says so")
+    if said.digest != wanted.digest:
+        raise _by_hand(f"{where} names {said.digest}, and record {wanted.record} says {wanted.digest}")
+    for field in Pointer.model_fields:
+        have, want = getattr(said, field), getattr(wanted, field)
+        if have != want:
+            raise _by_hand(f"{where}: {field} is {_shown(have)}, and record {wanted.record} says {_shown(want)}")
+
+
+def _demand_none_missing(channel: str, pointers: dict[str, Pointer]) -> None:
+    for image, pointer in pointers.items():
+        raise LedgerError(
+            f"channels/{channel}.yaml does not name {image}, and record {pointer.record} put it there",
             hint="The file was edited by hand: put it back.",
         )
+
+
+def _by_hand(said: str) -> LedgerError:
+    return LedgerError(said, hint="The file was edited by hand: put it back, and use `imagekit promote` or `rollback`.")
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, tuple):
+        return "[" + ", ".join(f"{each.version} since record {each.record}" for each in value) + "]"
+    return repr(value) if isinstance(value, str) else str(value)

@@ -37,11 +37,19 @@ class Pointer(Frozen):
     held: tuple[Held, ...] = Field((), description="digests that may not come back without being released")
 
 
+class Anchor(Frozen):
+    """How long the ledger was when this file was written, whatever the last decision was about."""
+
+    records: int = Field(ge=1)
+    head: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] = Field(description="sha256 of the last record")
+
+
 class ChannelFile(Frozen):
-    """channels/<name>.yaml."""
+    """channels/<name>.yaml. Every field is derived from the records; a file that says anything else is refused."""
 
     version: Literal[1] = 1
     channel: Name
+    ledger: Anchor | None = Field(None, description="the end of the ledger; none in files of the first format")
     images: dict[Name, Pointer] = Field(default_factory=dict)
 
 
@@ -56,11 +64,18 @@ def to_yaml(file: ChannelFile) -> bytes:
         "# Written by imagekit; the ledger holds the signed reason of each change. See docs/releasing.md.",
         "version: 1",
         f"channel: {file.channel}",
+        *_anchor(file.ledger),
         "images:" if file.images else "images: {}",
     ]
     for name, pointer in sorted(file.images.items()):
         lines += [f"  {name}:", *(f"    {line}" for line in _pointer(pointer))]
     return ("\n".join(lines) + "\n").encode()
+
+
+def _anchor(anchor: Anchor | None) -> list[str]:
+    if anchor is None:
+        return []
+    return ["ledger:", f"  records: {anchor.records}", f"  head: {_quoted(anchor.head)}"]
 
 
 def _pointer(pointer: Pointer) -> list[str]:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from imagekit.base.log import step
 from imagekit.oci.reference import Digest, Reference
 from imagekit.release.channel.desk import Desk, Signed
-from imagekit.release.channel.model import ChannelFile, Held, Pointer
-from imagekit.release.ledger.chain import Chain
+from imagekit.release.channel.history import after, replay
+from imagekit.release.channel.model import ChannelFile, Pointer
+from imagekit.release.ledger.chain import Chain, Entry
 from imagekit.release.ledger.record import Action, Record
 from imagekit.trust.gate.model import Decision
 
@@ -18,6 +19,7 @@ _VERB = {
     Action.ROLLBACK: "roll back to",
     Action.YANK: "yank",
     Action.RETIRE: "retire",
+    Action.SEAL: "seal",
 }
 
 
@@ -46,10 +48,13 @@ def point(
     *,
     reason: str,
     sent: int = 0,
+    emergency: str = "",
 ) -> Moved:
-    """Let a channel point at `target` (version as tag, and digest), unless it does already."""
-    file = desk.channel(channel)
-    before = file.images.get(image)
+    """Let a channel point at `target` (version as tag, and digest), unless it does already.
+
+    `emergency` is what is wrong with the ledger, for a decision that is made all the same.
+    """
+    before = replay(chain).get(channel, {}).get(image)
     if before is not None and before.digest == str(target.digest):
         return Moved(channel=channel, image=image, pointer=before, before=before, decision=decision, sent_bytes=sent)
     signed = desk.record(
@@ -62,17 +67,10 @@ def point(
         before=Digest(before.digest) if before else None,
         reason=reason,
         decision=[(item.name, f"{item.status.value}: {item.reason}") for item in decision.findings],
+        emergency=emergency,
     )
-    pointer = Pointer(
-        version=str(target.tag),
-        digest=str(target.digest),
-        reference=signed.record.reference,
-        since=desk.now,
-        record=signed.record.sequence,
-        record_hash=signed.hash,
-        held=_held(before, target, signed.record),
-    )
-    changed = ChannelFile(channel=channel, images={**file.images, image: pointer})
+    pointer = after(before, Entry(signed.record, signed.hash))
+    changed = ChannelFile(channel=channel, images={**replay(chain).get(channel, {}), image: pointer})
     with step(f"Recording decision {signed.record.sequence}"):
         commit = desk.write(signed, changed, message_of(signed.record, before))
     return Moved(
@@ -87,14 +85,6 @@ def point(
     )
 
 
-def _held(before: Pointer | None, target: Reference, record: Record) -> tuple[Held, ...]:
-    """What may not come back: as before, without what is let in now, and with what a rollback leaves."""
-    kept = [held for held in (before.held if before else ()) if held.digest != str(target.digest)]
-    if record.action is Action.ROLLBACK and before is not None:
-        kept.append(Held(digest=before.digest, version=before.version, reason=record.reason, record=record.sequence))
-    return tuple(kept)
-
-
 def message_of(record: Record, before: Pointer | None = None) -> str:
     """The message of a decision's commit, which is the text of its pull request, too."""
     lines = [
@@ -105,6 +95,7 @@ def message_of(record: Record, before: Pointer | None = None) -> str:
         f"By:     {record.actor}, {record.at.isoformat(timespec='seconds')}",
         f"Why:    {record.reason or '(no reason given)'}",
         f"Record: ledger/{record.file_name}",
+        *([f"EMERGENCY: {record.emergency}"] if record.emergency else []),
         "",
         *_gate_lines(record.decision),
     ]

@@ -38,6 +38,7 @@ def promote(
         chain = desk.chain()
         with desk.registry(source.registry) as origin, desk.registry(home.registry) as client:
             fixed = _resolved(origin, source)
+            desk.basis(digest_of(fixed)).demand_committed()
             _demand_welcome(chain, desk.channel(channel), image, fixed, release=release)
             version = _version_of(origin, fixed)
             _demand_given_once(chain, image, version, fixed)

@@ -7,7 +7,7 @@ from imagekit.base.log import step
 from imagekit.oci.reference import Digest, Reference
 from imagekit.release.channel.desk import Desk
 from imagekit.release.channel.errors import MoveRefusedError
-from imagekit.release.channel.history import prior, promotions, yanked
+from imagekit.release.channel.history import prior, promotions, replay, yanked
 from imagekit.release.channel.model import Pointer
 from imagekit.release.channel.point import Moved, point
 from imagekit.release.channel.promote import demand_content
@@ -20,30 +20,39 @@ from imagekit.trust.gate.model import Decision
 _TODAY = frozenset({"evidence", "yank", "signature"})
 
 
-def rollback(desk: Desk, channel: str, *, image: str, to: Reference | None = None, reason: str) -> Moved:
+def rollback(
+    desk: Desk, channel: str, *, image: str, to: Reference | None = None, reason: str, release: bool = False
+) -> Moved:
     """Point a channel at an earlier digest again: the one before by default, or one that was in this channel.
 
-    It must not be yanked; its content is hashed and its signature verified again, now. Raises `MoveRefusedError`,
-    `VerificationError`, `LedgerError`, `LedgerBusyError` and what the registry raises.
+    It must not be yanked; its content is hashed and its signature verified again, now. `release` allows one that is
+    held back. A ledger that does not verify does not stop it: the record says what was wrong. Raises
+    `MoveRefusedError`, `VerificationError`, `LedgerError`, `LedgerBusyError` and what the registry raises.
     """
     if not reason.strip():
         raise ConfigError("a rollback needs a reason", hint="--reason TEXT; it goes into the ledger.")
     desk.home(channel, image)
     with desk.store.locked():
-        chain = desk.chain()
-        found = _earlier(desk, chain, channel, image, to)
+        chain, emergency = desk.emergency_chain()
+        found = _earlier(chain, channel, image, to, release=release)
         target = Reference.parse(found.reference)
         with desk.registry(target.registry) as client, step(f"Verifying {found.version} in {channel}"):
             demand_content(client, target)
             decision = _today(desk.gate(client, target, channel))
         named = Reference(target.registry, target.repository, found.version, target.digest)
-        return point(desk, chain, Action.ROLLBACK, channel, image, named, decision, reason=reason)
+        return point(desk, chain, Action.ROLLBACK, channel, image, named, decision, reason=reason, emergency=emergency)
 
 
-def _earlier(desk: Desk, chain: Chain, channel: str, image: str, to: Reference | None) -> Record:
+def target_of(desk: Desk, channel: str, *, image: str, to: Reference | None = None, release: bool = False) -> Record:
+    """The record that `rollback` would go back to; nothing is changed, and the digest is not verified."""
+    desk.home(channel, image)
+    return _earlier(desk.emergency_chain()[0], channel, image, to, release=release)
+
+
+def _earlier(chain: Chain, channel: str, image: str, to: Reference | None, *, release: bool) -> Record:
     """The record of the channel that the rollback goes back to."""
     gone = yanked(chain.records)
-    pointer = desk.channel(channel).images.get(image)
+    pointer = replay(chain).get(channel, {}).get(image)
     if pointer is None:
         raise MoveRefusedError(f"{channel} points at nothing for {image}; there is nothing to roll back")
     if to is None:
@@ -54,17 +63,23 @@ def _earlier(desk: Desk, chain: Chain, channel: str, image: str, to: Reference |
         return found
     for record in reversed(promotions(chain.records, channel, image)):
         if record.digest == to.digest or (to.digest is None and record.version == to.tag):
-            return _allowed(record, pointer, gone.get(record.digest))
+            return _allowed(record, pointer, gone.get(record.digest), release=release)
     raise MoveRefusedError(
         f"{to} was never in {channel}", hint=f"`imagekit history --channel {channel}` lists what was; else promote it."
     )
 
 
-def _allowed(record: Record, pointer: Pointer, withdrawn: Record | None) -> Record:
+def _allowed(record: Record, pointer: Pointer, withdrawn: Record | None, *, release: bool) -> Record:
     if withdrawn is not None:
         raise MoveRefusedError(f"{record.version} was yanked (record {withdrawn.sequence}): {withdrawn.reason}")
     if str(record.digest) == pointer.digest:
         raise MoveRefusedError(f"{record.channel} points at {record.version} already")
+    for held in pointer.held:
+        if held.digest == str(record.digest) and not release:
+            raise MoveRefusedError(
+                f"{record.channel} was rolled back from {held.version} (record {held.record}): {held.reason}",
+                hint="If the reason is gone, say so: --release.",
+            )
     return record
 
 

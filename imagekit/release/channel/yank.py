@@ -44,13 +44,14 @@ def yank(desk: Desk, target: Reference, *, image: str, reason: str, homes: Seque
     """Withdraw a digest for good. `homes` are all repositories where the image may be.
 
     Record and file come first, in one commit, so that a kill half-way leaves no repository where the digest is denied
-    without a record; repeating it completes the rest. Raises `MissingObjectError`, `LedgerError`, `LedgerBusyError`
+    without a record; repeating it completes the rest. A ledger that does not verify does not stop it: the record says
+    what was wrong. Raises `MissingObjectError`, `LedgerError`, `LedgerBusyError`
     and what the registry raises.
     """
     if not reason.strip():
         raise ConfigError("a yank needs a reason", hint="--reason TEXT; it goes into the ledger and to the digest.")
     with desk.store.locked():
-        chain = desk.chain()
+        chain, emergency = desk.emergency_chain()
         with desk.registry(target.registry) as client:
             digest = client.resolve(target)
             if digest is None:
@@ -60,7 +61,9 @@ def yank(desk: Desk, target: Reference, *, image: str, reason: str, homes: Seque
         denial = _listed(desk, listed, digest) or _denial(desk, image, digest, reason)
         signed, commit = None, ""
         if digest not in yanked(chain.records):
-            signed = desk.record(chain, Action.YANK, fixed, image=image, version=version, reason=reason)
+            signed = desk.record(
+                chain, Action.YANK, fixed, image=image, version=version, reason=reason, emergency=emergency
+            )
             with step(f"Recording decision {signed.record.sequence}"):
                 commit = desk.write(signed, None, message_of(signed.record), {listed: denial})
         reached = [home for home in dict.fromkeys([*homes, target]) if _deny(desk, home, digest, denial)]

@@ -9,22 +9,30 @@ from __future__ import annotations
 
 import fcntl
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from imagekit.base.errors import ConfigError, RefusedError, ToolError
-from imagekit.base.process import Completed, ProcessError, run
+from imagekit.base.git import FATAL, Git
+from imagekit.base.process import Completed
 from imagekit.base.space import lack_of_room, room_for
 from imagekit.base.waiting import Deadline, DeadlineError, wait_until
-from imagekit.release.ledger.chain import Chain, read_chain
-from imagekit.trust.sign.interface import Verifier
+from imagekit.release.ledger.chain import Chain, read_chain, read_claims
+from imagekit.release.ledger.judge import Judge
+from imagekit.release.ledger.witness import (
+    FOLDER,
+    Lost,
+    demand_nothing_lost,
+    lost_files,
+    recall,
+    remember,
+    remote_branches,
+)
 
-FOLDER = PurePosixPath("ledger")
-_GIT = 60.0  # seconds; a commit of two small files, or a push of it
 _LARGEST = 4 << 20
-_FATAL = 128  # git's status for anything that it could not do
+_HEADS = "refs/heads/"
 
 
 class LedgerBusyError(RefusedError):
@@ -33,19 +41,80 @@ class LedgerBusyError(RefusedError):
 
 @dataclass(frozen=True, slots=True)
 class LedgerStore:
-    """A checkout of the ledger's repository; `push` names the remote that each commit must reach, or is empty."""
+    """A checkout of the ledger's repository; `push` names the remote that each commit must reach, or is empty.
+
+    `branch` is the one branch of the remote that decisions go to; empty for the remote's own default.
+    """
 
     root: Path
     push: str = ""
+    branch: str = ""
 
-    def chain(self, verifier: Verifier) -> Chain:
-        """Every record of the branch that is checked out; raises `LedgerError` where the chain is broken."""
-        return read_chain(self._files(), verifier)
+    def chain(self, judge: Judge, *, fresh: bool = False) -> Chain:
+        """Every record of the branch that is checked out; of what this clone verified before only the hashes are
+        checked, unless `fresh` is wanted.
 
-    def read(self, path: PurePosixPath) -> bytes | None:
-        """A file as the branch has it; None when it has none."""
-        found = self._git("cat-file", "blob", f"HEAD:{path}", ok=(0, _FATAL))
-        return found.stdout.encode() if found.returncode == 0 else None
+        Raises `LedgerError` where the chain is broken, or where git or the remote knows of more than is there.
+        """
+        here, head, folder = self._checked_out(), self._head(), self._git_folder()
+        known = None if fresh else recall(folder, here, judge.fingerprint)
+        if known is not None and not self.contains(known.commit):
+            known = None
+        chain = read_chain(self._files(head), judge, known)
+        branches = remote_branches(self.git, self.push, here)
+        demand_nothing_lost(self.git, chain, branches, known.commit if known is not None else "")
+        remember(folder, here, chain, commit=head, fingerprint=judge.fingerprint)
+        return chain
+
+    def claims(self, judge: Judge) -> Chain:
+        """What can be read of a ledger that does not verify, with what was taken out of it; see `read_claims`."""
+        files = dict(self._files())
+        lost = [each for each in self.lost() if PurePosixPath(each.path).parent == FOLDER]
+        for each, data in zip(lost, self.git.blobs([each.blob for each in lost]), strict=True):
+            files.setdefault(PurePosixPath(each.path).name, data)
+        return read_claims(files.items(), judge)
+
+    def records(self, commit: str) -> list[tuple[str, bytes]]:
+        """Name and content of the records that a commit has."""
+        return list(self._files(commit))
+
+    def resolve(self, name: str) -> str:
+        """The commit that a branch or revision names; raises `ConfigError`."""
+        found = self._git("rev-parse", "--verify", "-q", "--end-of-options", f"{name}^{{commit}}", ok=(0, 1, FATAL))
+        if found.returncode:
+            raise ConfigError(f"{self.root}: no branch or commit {name!r}", hint="`git fetch`, and `git branch -a`.")
+        return found.stdout.strip()
+
+    def contains(self, commit: str) -> bool:
+        """Whether HEAD follows a commit, or is it."""
+        return self._git("merge-base", "--is-ancestor", commit, "HEAD", ok=(0, 1, FATAL)).returncode == 0
+
+    def changed_since(self, commit: str) -> list[str]:
+        """The files that HEAD changed since it parted from a commit."""
+        return self._names_of(f"{commit}...HEAD")
+
+    def _names_of(self, what: str, kind: str = "") -> list[str]:
+        chosen = [f"--diff-filter={kind}"] if kind else []
+        listed = self._git("diff", "-z", "--no-renames", "--no-ext-diff", "--name-only", *chosen, what, "--")
+        return list(filter(None, listed.stdout.split("\0")))
+
+    def lost(self) -> list[Lost]:
+        """Records and denials that git or the remote knows and the files here have not."""
+        return lost_files(self.git, remote_branches(self.git, self.push, self._checked_out()))
+
+    def read(self, path: PurePosixPath, *, commit: str = "HEAD") -> bytes | None:
+        """A file as the branch (or `commit`) has it; None when it has none."""
+        found = self._git("cat-file", "blob", f"{commit}:{path}", ok=(0, FATAL))
+        return found.raw if found.returncode == 0 else None
+
+    def listed(self, folder: PurePosixPath) -> list[PurePosixPath]:
+        """The plain files below a folder, as the branch has them."""
+        return [PurePosixPath(path) for path in self.git.tree("HEAD", str(folder))]
+
+    @property
+    def git(self) -> Git:
+        """git in this checkout."""
+        return Git(self.root)
 
     @property
     def person(self) -> str:
@@ -63,26 +132,31 @@ class LedgerStore:
                 raise LedgerBusyError(
                     f"another process works on the ledger {self.root}", hint=f"`fuser {path}` tells which one it is."
                 ) from None
+            if self.push:
+                self._branch()
             self._catch_up()
             yield
 
-    def commit(self, files: Mapping[PurePosixPath, bytes | None], message: str) -> str:
+    def commit(self, files: Mapping[PurePosixPath, bytes | None], message: str, *, onto: str = "") -> str:
         """Write files (None removes one) as one commit on the branch that is checked out; returns its id.
 
+        With `onto`, another commit, its files are taken for all else, and it becomes the second parent.
         Other changes of the working tree stay as they are. Raises `LedgerBusyError` when the branch moved meanwhile or
         the remote refused, `ConfigError` when one of the files has changes that are not committed.
         """
         with room_for("a record of the ledger", self.root):
-            return self._committed(files, message)
+            return self._committed(files, message, onto)
 
-    def _committed(self, files: Mapping[PurePosixPath, bytes | None], message: str) -> str:
-        self._demand_clean(files)
-        branch, parent = self._git("symbolic-ref", "HEAD").stdout.strip(), self._head()
-        fresh = self._commit_object(files, message, parent)
+    def _committed(self, files: Mapping[PurePosixPath, bytes | None], message: str, onto: str) -> str:
+        self._demand_clean(str(path) for path in files)
+        branch, parent = self._branch(), self._head()
+        fresh = self._commit_object(files, message, parent, onto)
+        if onto:
+            self._demand_clean(self._names_of(f"{parent}..{fresh}"))
         self._announce(fresh)
         if self.push:
             self._push(fresh, branch)
-        moved = self._git("update-ref", "-m", message.splitlines()[0], branch, fresh, parent, ok=(0, 1, _FATAL))
+        moved = self._git("update-ref", "-m", message.splitlines()[0], branch, fresh, parent, ok=(0, 1, FATAL))
         if lack_of_room(moved.stderr):
             raise ToolError(f"git update-ref in {self.root}: {moved.stderr.strip()[-300:]}")
         if moved.returncode:
@@ -90,9 +164,36 @@ class LedgerStore:
             raise LedgerBusyError(
                 f"{branch} of {self.root} moved while this commit was made", hint="Run the same command again."
             )
-        self._spread(fresh, _names(files, gone=False), _names(files, gone=True))
+        self._spread(fresh, self._changed(fresh, "d"), self._changed(fresh, "D"))
         self._pending.unlink()
         return fresh
+
+    def _branch(self) -> str:
+        """The branch that moves; with `push` it is the one that all clones share, so that two never both win."""
+        here = self._checked_out()
+        if not here:
+            raise ConfigError(f"{self.root}: no branch is checked out", hint="`git switch` to the ledger's branch.")
+        if not self.push:
+            return here
+        shared = _HEADS + self.branch if self.branch else self._default()
+        if here != shared:
+            raise LedgerBusyError(
+                f"decisions go to {shared.removeprefix(_HEADS)} of {self.push}, and {here.removeprefix(_HEADS)} is "
+                f"checked out in {self.root}",
+                hint=f"`git switch {shared.removeprefix(_HEADS)}`, or name another one as `ledger_branch`.",
+            )
+        return here
+
+    def _default(self) -> str:
+        """The remote's own branch (git-ls-remote(1), ``--symref``)."""
+        told = self._git("ls-remote", "--symref", self.push, "HEAD").stdout.splitlines()
+        named = [line.split()[1] for line in told if line.startswith("ref: ")]
+        if not named:
+            raise ConfigError(
+                f"{self.push} does not say which branch is its default",
+                hint="Name it: `ledger_branch` in imagekit.yaml.",
+            )
+        return named[0]
 
     @property
     def _pending(self) -> Path:
@@ -122,10 +223,7 @@ class LedgerStore:
 
     def _changed(self, commit: str, kind: str) -> list[str]:
         """Files of a commit, by git's letter for what it did to them."""
-        listed = self._git(
-            "diff-tree", "-r", "-z", "--no-renames", "--name-only", f"--diff-filter={kind}", f"{commit}^!"
-        )
-        return list(filter(None, listed.stdout.split("\0")))
+        return self._names_of(f"{commit}^..{commit}", kind)
 
     def _untouched(self, names: list[str], commit: str) -> list[str]:
         """Those that nobody edited since: absent, as the commit before has them, or half-written by a full disk."""
@@ -135,7 +233,7 @@ class LedgerStore:
         path = self.root / name
         if not path.exists():
             return True
-        whole = self._git("cat-file", "blob", f"{commit}:{name}", ok=(0, _FATAL)).stdout.encode()
+        whole = self._git("cat-file", "blob", f"{commit}:{name}", ok=(0, FATAL)).stdout.encode()
         return whole.startswith(path.read_bytes())
 
     def _same(self, name: str, commit: str) -> bool:
@@ -156,11 +254,11 @@ class LedgerStore:
             self._pending.unlink(missing_ok=True)
             raise
 
-    def _commit_object(self, files: Mapping[PurePosixPath, bytes | None], message: str, parent: str) -> str:
+    def _commit_object(self, files: Mapping[PurePosixPath, bytes | None], message: str, parent: str, onto: str) -> str:
         index = self._git_folder() / f"imagekit-index-{secrets.token_hex(6)}"
         own = {"GIT_INDEX_FILE": str(index)}
         try:
-            self._git("read-tree", parent, env=own)
+            self._git("read-tree", onto or parent, env=own)
             for path, data in files.items():
                 if data is None:
                     self._git("rm", "-q", "--cached", "--ignore-unmatch", "--", str(path), env=own)
@@ -170,10 +268,11 @@ class LedgerStore:
             tree = self._git("write-tree", env=own).stdout.strip()
         finally:
             index.unlink(missing_ok=True)
-        return self._git("commit-tree", tree, "-p", parent, stdin=message.encode(), env=self._who()).stdout.strip()
+        parents = ["-p", parent, *(["-p", onto] if onto else [])]
+        return self._git("commit-tree", tree, *parents, stdin=message.encode(), env=self._who()).stdout.strip()
 
     def _push(self, commit: str, branch: str) -> None:
-        done = self._git("push", "-q", self.push, f"{commit}:{branch}", ok=(0, 1, _FATAL))
+        done = self._git("push", "-q", self.push, f"{commit}:{branch}", ok=(0, 1, FATAL))
         if done.returncode:
             self._pending.unlink()
             raise LedgerBusyError(
@@ -181,8 +280,10 @@ class LedgerStore:
                 hint="`git pull` (somebody else decided first), look at what changed, and run the same command again.",
             )
 
-    def _demand_clean(self, files: Mapping[PurePosixPath, bytes | None]) -> None:
-        names = [str(path) for path in files]
+    def _demand_clean(self, asked: Iterable[str]) -> None:
+        names = list(asked)
+        if not names:
+            return
         changed = self._git("status", "--porcelain", "--", *names).stdout.strip()
         if changed:
             raise ConfigError(
@@ -190,20 +291,18 @@ class LedgerStore:
                 hint="Commit or drop them first; nothing was written.",
             )
 
-    def _files(self) -> Iterator[tuple[str, bytes]]:
-        listed = self._git("ls-tree", "-z", "HEAD", f"{FOLDER}/").stdout
-        for line in filter(None, listed.split("\0")):
-            head, _, path = line.partition("\t")
-            mode, kind, blob = head.split()
-            if kind != "blob" or mode == "120000" or not path.endswith(".json"):
+    def _files(self, commit: str = "HEAD") -> Iterator[tuple[str, bytes]]:
+        listed = {path: blob for path, blob in self.git.tree(commit, str(FOLDER)).items() if path.endswith(".json")}
+        contents = self.git.blobs(list(listed.values()))
+        for path, data in zip(listed, contents, strict=True):
+            if PurePosixPath(path).parent != FOLDER:
                 continue
-            data = self._git("cat-file", "blob", blob).stdout.encode()
             if len(data) > _LARGEST:
                 raise ConfigError(f"{path} has {len(data)} bytes; no record is so large")
             yield PurePosixPath(path).name, data
 
     def _head(self) -> str:
-        found = self._git("rev-parse", "--verify", "-q", "HEAD", ok=(0, 1, _FATAL))
+        found = self._git("rev-parse", "--verify", "-q", "HEAD", ok=(0, 1, FATAL))
         if found.returncode:
             raise ConfigError(f"{self.root}: the git repository has no commit yet", hint="Commit once.")
         return found.stdout.strip()
@@ -218,6 +317,10 @@ class LedgerStore:
             return {}
         return {f"GIT_{role}_{key}": "imagekit" for role in ("AUTHOR", "COMMITTER") for key in ("NAME", "EMAIL")}
 
+    def _checked_out(self) -> str:
+        """The branch that is checked out, with ``refs/heads/``; empty for a detached HEAD."""
+        return self._git("symbolic-ref", "-q", "HEAD", ok=(0, 1, FATAL)).stdout.strip()
+
     def _git(
         self,
         *arguments: str,
@@ -225,24 +328,7 @@ class LedgerStore:
         stdin: bytes | None = None,
         ok: tuple[int, ...] = (0,),
     ) -> Completed:
-        # Under sudo the checkout belongs to somebody else, and git would refuse to work in it.
-        argv = ["git", "-c", "safe.directory=*", *arguments]
-        try:
-            done = run(argv, timeout=_GIT, cwd=self.root, env=env, stdin=stdin, ok=(*ok, _FATAL))
-        except ProcessError as error:
-            raise ToolError(str(error), hint=error.hint) from None
-        if "not a git repository" in done.stderr:
-            raise ConfigError(
-                f"{self.root} is no git repository; channels and their ledger live in one",
-                hint="`git init` and commit, or name another checkout as `ledger` in imagekit.yaml.",
-            )
-        if done.returncode not in ok:
-            raise ToolError(f"git {arguments[0]} in {self.root}: {done.stderr.strip()[-300:]}")
-        return done
-
-
-def _names(files: Mapping[PurePosixPath, bytes | None], *, gone: bool) -> list[str]:
-    return [str(path) for path, data in files.items() if (data is None) is gone]
+        return self.git(*arguments, env=env, stdin=stdin, ok=ok)
 
 
 def _taken(number: int) -> bool:

@@ -16,7 +16,11 @@ from imagekit.trust.evidence.statement import SUMMARY_TYPE, Statement
 APPROVAL_TYPE = "urn:imagekit:approval:v1"
 WAIVER_TYPE = "urn:imagekit:waiver:v1"
 YANK_TYPE = "urn:imagekit:yank:v1"
-RECORD_TYPE = "urn:imagekit:ledger-record:v1"
+# The first format has no basis, emergency or instead, and its file names say what was decided, so that two decisions
+# made from one commit had different names and git merged both.
+FIRST_RECORD_TYPE = "urn:imagekit:ledger-record:v1"
+RECORD_TYPE = "urn:imagekit:ledger-record:v2"
+RECORD_TYPES = (FIRST_RECORD_TYPE, RECORD_TYPE)
 VERIFIER_ID = "urn:imagekit:gate:v1"
 CHANNEL_URI = "urn:imagekit:channel:"
 
@@ -129,7 +133,7 @@ def channels_of(statement: Statement) -> tuple[str, ...]:
     """
     fields, kind = statement.predicate, statement.predicate_type
     named: object = None
-    if kind in (APPROVAL_TYPE, RECORD_TYPE):
+    if kind in (APPROVAL_TYPE, *RECORD_TYPES):
         named = fields.get("channel")
     elif kind == WAIVER_TYPE:
         named = fields.get("channels")

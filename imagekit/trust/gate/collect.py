@@ -15,7 +15,7 @@ from imagekit.registry.client import Registry
 from imagekit.trust.described import described, served
 from imagekit.trust.evidence.denial import Denial
 from imagekit.trust.gate.evaluate import evaluate
-from imagekit.trust.gate.model import Decision, Evidence, Finding, Item, Status
+from imagekit.trust.gate.model import Decision, Evidence, Finding, Item, Status, Stays
 from imagekit.trust.gate.policy import Policy
 from imagekit.trust.proof import Found, read_bundles
 from imagekit.trust.sign.trust import Problem, Reading, TrustStore
@@ -129,11 +129,13 @@ def decide(
     *,
     suites: Mapping[str, str],
     files: Sequence[Item] = (),
+    stays: Callable[[Digest], Stays] = lambda _digest: Stays(),
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Decision:
     """Resolve a reference once and decide about its digest from what the registry holds of it.
 
-    Of an index every image that it serves needs all that the policy asks for.
+    Of an index every image that it serves needs all that the policy asks for. `stays` tells what the ledger knows of a
+    digest.
 
     Raises only for an unknown channel and when the registry cannot be asked.
     """
@@ -142,16 +144,9 @@ def decide(
     try:
         image = client.manifest(reference.repository, reference.digest or reference.tag or "latest")
         digests = [image.digest, *(each.digest for each in served(client, reference.repository, image))]
-        judged = [
-            evaluate(
-                policy,
-                channel,
-                collect(client, reference.repository, digest, trust, suites=suites, files=files),
-                now,
-                reference=str(reference),
-            )
-            for digest in digests
-        ]
+        been = stays(image.digest)
+        read = (collect(client, reference.repository, digest, trust, suites=suites, files=files) for digest in digests)
+        judged = [evaluate(policy, channel, replace(each, stays=been), now, reference=str(reference)) for each in read]
     except RefusedError as error:
         return Decision(
             reference=str(reference),

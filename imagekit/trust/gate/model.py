@@ -38,11 +38,31 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Stay:
+    """A digest's last time in a channel, as the ledger has it: `left` is None while it is there.
+
+    `taken_back` says why it left when that was no promotion of another version but a rollback or a yank.
+    """
+
+    entered: datetime
+    left: datetime | None = None
+    taken_back: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stays:
+    """The stays of a digest by channel; `problem` is why the ledger cannot tell, empty when it can."""
+
+    channels: Mapping[str, Stay] = field(default_factory=dict)
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
     """All that is known of a digest: what refers to it in the registry, and waivers and denials kept as files.
 
     `suites` gives the current suite hash of each image that the project knows; `arch` and `version` are those of the
-    image's own configuration, empty for an index.
+    image's own configuration, empty for an index; `stays` is what the ledger knows.
     """
 
     digest: Digest
@@ -51,6 +71,7 @@ class Evidence:
     suites: Mapping[str, str] = field(default_factory=dict)
     arch: str = ""
     version: str = ""
+    stays: Stays = Stays()
 
     @property
     def identity(self) -> Identity:

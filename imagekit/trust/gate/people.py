@@ -46,9 +46,18 @@ def denial_of(evidence: Evidence) -> str:
 
 
 def soak(view: View, wanted: Soak | None) -> list[Finding]:
-    """How long ago the digest was first let into the channel before, as its verification summary says."""
+    """How long the digest was in the channel before, since its verification summary and by the ledger.
+
+    What was taken back from there (rolled back, yanked) begins anew when it is let in again; a version that another one
+    followed keeps the time that it had.
+    """
     if wanted is None:
         return []
+    if view.evidence.stays.problem:
+        return [finding("soak", False, f"the ledger cannot tell: {view.evidence.stays.problem}"[:300])]
+    stay = view.evidence.stays.channels.get(wanted.channel)
+    if stay is not None and stay.taken_back:
+        return [finding("soak", False, f"it was taken back from {wanted.channel}: {stay.taken_back}")]
     found = view.of(SUMMARY_TYPE, Purpose.PROMOTE, channel=wanted.channel)
     entered = []
     for item in found.good:
@@ -60,7 +69,8 @@ def soak(view: View, wanted: Soak | None) -> list[Finding]:
         reason = found.why_none(f"verification summary of {wanted.channel}")
         return [finding("soak", False, reason if not found.good else f"it was never let into {wanted.channel}")]
     at, source = min(entered)
-    been, needed = max(timedelta(0), view.now - at), span(wanted.time)
+    begin, end = (at, view.now) if stay is None else (max(at, stay.entered), stay.left or view.now)
+    been, needed = max(timedelta(0), min(end, view.now) - begin), span(wanted.time)
     text = f"{shown(been)} in {wanted.channel}, {shown(needed)} are asked for"
     return [finding("soak", been >= needed, text, (source,))]
 

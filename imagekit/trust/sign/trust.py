@@ -14,8 +14,8 @@ from enum import StrEnum
 from pathlib import Path
 
 from imagekit.base.errors import RefusedError
-from imagekit.config.load import parse_file
-from imagekit.trust.evidence.decisions import RECORD_TYPE, channels_of
+from imagekit.config.load import parse_file, parse_text
+from imagekit.trust.evidence.decisions import RECORD_TYPES, channels_of
 from imagekit.trust.evidence.denial import Denial, denial_in
 from imagekit.trust.evidence.statement import Statement, parse_statement
 from imagekit.trust.sign.envelope import Sealed, open_envelope, open_loosely
@@ -159,7 +159,7 @@ class _PurposeVerifier:
 def _premature(reading: Reading) -> tuple[Problem | None, str]:
     """What is dated later than clocks differ is not believed, but for records: their order is that of the ledger."""
     at, said = reading.signed_at, reading.statement
-    if at is None or said is None or said.predicate_type == RECORD_TYPE or at <= datetime.now(UTC) + SKEW:
+    if at is None or said is None or said.predicate_type in RECORD_TYPES or at <= datetime.now(UTC) + SKEW:
         return None, ""
     return Problem.FROM_THE_FUTURE, f"dated {day(at)}, which is in the future"
 
@@ -198,9 +198,17 @@ def day(at: datetime) -> str:
 
 def load_trust(root: Path) -> TrustStore:
     """The trust file of a project; raises `ConfigError`, `KeyFileError`."""
-    file = parse_file(TrustFile, root / TRUST_FILE)
+    return _store(parse_file(TrustFile, root / TRUST_FILE), root, lambda path: (root / path).read_bytes())
+
+
+def read_trust_text(text: str, root: Path, read: Callable[[str], bytes]) -> TrustStore:
+    """As `load_trust` for the text of a trust file; `read` gives the key files that it names."""
+    return _store(parse_text(TrustFile, text, root / TRUST_FILE), root, read)
+
+
+def _store(file: TrustFile, root: Path, read: Callable[[str], bytes]) -> TrustStore:
     trusted_root = root / file.trusted_root if file.trusted_root is not None else None
-    return TrustStore([_holder(key, root, trusted_root) for key in file.keys])
+    return TrustStore([_holder(key, trusted_root, read) for key in file.keys])
 
 
 def trust_one(pem: bytes, where: str, *, key: TrustedKey) -> TrustStore:
@@ -208,7 +216,7 @@ def trust_one(pem: bytes, where: str, *, key: TrustedKey) -> TrustStore:
     return TrustStore([_by_key(key, pem, where)])
 
 
-def _holder(key: TrustedKey, root: Path, trusted_root: Path | None) -> Holder:
+def _holder(key: TrustedKey, trusted_root: Path | None, read: Callable[[str], bytes]) -> Holder:
     if key.keyless is not None:
         from imagekit.trust.sign.keyless import checker
 
@@ -216,9 +224,9 @@ def _holder(key: TrustedKey, root: Path, trusted_root: Path | None) -> Holder:
         return Holder(key=key, material=material, check=checker(key.keyless, trusted_root))
     if key.pem is not None:
         return _by_key(key, key.pem.encode(), f"{TRUST_FILE}: key {key.id}")
-    path = root / (key.public_key or "")
+    path = key.public_key or ""
     try:
-        return _by_key(key, path.read_bytes(), str(path))
+        return _by_key(key, read(path), path)
     except OSError as error:
         raise KeyFileError(
             f"{TRUST_FILE}: key {key.id}: cannot read {key.public_key}: {error.strerror}",

@@ -21,6 +21,7 @@ from imagekit.release.channel.promote import promote
 from imagekit.release.channel.rollback import rollback
 from imagekit.release.channel.yank import yank
 from imagekit.release.ledger.chain import read_chain
+from imagekit.release.ledger.judge import VerifierJudge
 from imagekit.trust.evidence.statement import Statement, signature_statement
 from imagekit.trust.sign.checked import CheckedSigner
 from imagekit.trust.sign.interface import SignatureError
@@ -135,10 +136,10 @@ def test_history_does_not_accept_a_record_by_a_key_of_another_channel(house: Hou
     house.trust()
     _promote(house)
     records = [(path.name, path.read_bytes()) for path in (house.project.root / "ledger").glob("*.json")]
-    assert len(read_chain(records, trust_of(house.project).verifier(Purpose.PROMOTE)).records) == 1
+    assert len(read_chain(records, VerifierJudge(trust_of(house.project).verifier(Purpose.PROMOTE))).records) == 1
     house.trust(channels=("staging",))
     with pytest.raises(RefusedError, match="not trusted for channel dev"):
-        read_chain(records, trust_of(house.project).verifier(Purpose.PROMOTE))
+        read_chain(records, VerifierJudge(trust_of(house.project).verifier(Purpose.PROMOTE)))
 
 
 @pytest.mark.parametrize("decision", ["promote", "yank"])

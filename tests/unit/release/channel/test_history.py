@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from imagekit.release.channel.history import demand_agreement, standing
+from imagekit.release.channel.history import demand_agreement, standing, until
 from imagekit.release.channel.model import ChannelFile
 from imagekit.release.channel.promote import promote
 from imagekit.release.channel.rollback import rollback
@@ -23,7 +23,9 @@ def test_every_moment_has_its_answer(office: Office, publish: Publish) -> None:
     records = office.desk().chain().records
     told = []
     for minute in range(5):
-        at = standing(records, until=NOW + timedelta(minutes=minute)).get(("prod", IMAGE))
+        moment = until(records, NOW + timedelta(minutes=minute))
+        assert moment.sure == moment.perhaps
+        at = standing(moment.sure).get(("prod", IMAGE))
         told.append(at.version if at else "")
     assert told == ["", "v1", "v2", "v1", "v1"]
     assert standing(records)["prod", IMAGE].version == "v1"
@@ -35,7 +37,7 @@ def test_an_old_channel_file_offered_as_the_new_one_is_seen(office: Office, publ
     promote(office.desk(), office.source(publish("v1")), "prod", image=IMAGE)
     old = office.desk().channel("prod")
     promote(office.desk(), office.source(publish("v2")), "prod", image=IMAGE)
-    with pytest.raises(LedgerError, match="record 2 says"):
+    with pytest.raises(LedgerError, match="goes on to 2"):
         demand_agreement(office.desk().chain(), [old])
 
 

@@ -40,7 +40,7 @@ def test_a_digest_enters_with_tag_record_and_channel_file(office: Office, publis
     assert ("tests", "satisfied: good") in record.decision
     log = git(office.root / "work", "log", "-1", "--format=%B", "--name-only")
     assert log.startswith("dev: promote node v1\n")
-    assert {"channels/dev.yaml", "ledger/000001-promote-dev.json"} <= set(log.split())
+    assert {"channels/dev.yaml", "ledger/000001.json"} <= set(log.split())
     assert office.asked == [("imagekit/node", "dev"), ("imagekit/dev/node", "dev")]
     assert office.summaries == [("imagekit/dev/node", "dev")]
 

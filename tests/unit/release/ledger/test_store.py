@@ -71,12 +71,12 @@ def killed_at(store: LedgerStore, word: str, content: bytes | None) -> None:
     """A commit whose process ends, as it were, before git is asked for this about the working tree."""
 
     def dying(argv: Sequence[str], **options: Any) -> Completed:
-        if word in argv and not options.get("env"):
+        if word in argv and "GIT_INDEX_FILE" not in options["env"]:
             raise Killed
         return run(argv, **options)
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("imagekit.release.ledger.store.run", dying)
+        patched.setattr("imagekit.base.git.run", dying)
         with pytest.raises(Killed):
             store.commit({FILE: content}, "again")
 
@@ -129,7 +129,7 @@ def test_a_full_disk_is_said_and_nothing_is_decided(root: Path) -> None:
         return run(argv, **options)
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("imagekit.release.ledger.store.run", full)
+        patched.setattr("imagekit.base.git.run", full)
         with pytest.raises(ToolError, match=f"{root}.*No space left on device"):
             store.commit({FILE: b"y\n"}, "again")
     assert git(root, "rev-parse", "HEAD") == head
@@ -212,7 +212,7 @@ def test_a_disk_that_fills_up_after_the_remote_took_the_commit(root: Path, tmp_p
         return run(argv, **options)
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("imagekit.release.ledger.store.run", full)
+        patched.setattr("imagekit.base.git.run", full)
         with pytest.raises(NoRoomError, match=f"{root}"):
             store.commit({FILE: b"y\n"}, "add")
     assert git(hub, "show", f"main:{FILE}") == "y\n"
@@ -220,3 +220,42 @@ def test_a_disk_that_fills_up_after_the_remote_took_the_commit(root: Path, tmp_p
         assert store.read(FILE) == b"y\n" == (root / FILE).read_bytes()
         store.commit({FILE: b"z\n"}, "and again")
     assert git(hub, "show", f"main:{FILE}") == "z\n"
+
+
+@pytest.fixture
+def hub(root: Path, tmp_path: Path) -> Path:
+    """A remote with the branch main, which `root` follows."""
+    git(tmp_path, "init", "-q", "--bare", "-b", "main", "hub.git")
+    git(root, "remote", "add", "origin", str(tmp_path / "hub.git"))
+    git(root, "push", "-q", "origin", "main")
+    return tmp_path / "hub.git"
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize("branch", ["", "main"], ids=["the remote's default", "named"])
+def test_two_clones_on_two_branches_cannot_both_win(root: Path, hub: Path, branch: str) -> None:
+    """D32: each pushed to the branch of its own name, and both were told that they had decided."""
+    git(root, "switch", "-q", "-c", "other")
+    store = LedgerStore(root, push="origin", branch=branch)
+    with pytest.raises(LedgerBusyError, match="decisions go to main of origin, and other is checked out"):
+        store.commit({FILE: b"x\n"}, "on my own branch")
+    with pytest.raises(LedgerBusyError, match="decisions go to main"), store.locked():
+        pass
+    assert "other" not in git(hub, "branch")
+    git(root, "switch", "-q", "main")
+    store.commit({FILE: b"x\n"}, "on the branch of all")
+    assert git(hub, "show", f"main:{FILE}") == "x\n"
+
+
+@pytest.mark.attack
+def test_a_named_branch_is_not_the_default_one(root: Path, hub: Path) -> None:
+    """Own variant: main is checked out, and the decisions go to another branch."""
+    with pytest.raises(LedgerBusyError, match="decisions go to releases of origin, and main is checked out"):
+        LedgerStore(root, push="origin", branch="releases").commit({FILE: b"x\n"}, "x")
+
+
+@pytest.mark.attack
+def test_a_detached_head_decides_nothing(root: Path) -> None:
+    git(root, "switch", "-q", "--detach", "HEAD")
+    with pytest.raises(ConfigError, match="no branch is checked out"):
+        LedgerStore(root).commit({FILE: b"x\n"}, "x")

@@ -15,9 +15,9 @@ from imagekit.base.errors import ConfigError
 from imagekit.oci.reference import Digest
 from imagekit.trust.evidence.statement import TEST_RESULT_TYPE, Statement
 from imagekit.trust.gate.evaluate import evaluate
-from imagekit.trust.gate.model import Decision, Evidence, GateClosedError, Item, Status
+from imagekit.trust.gate.model import Decision, Evidence, GateClosedError, Item, Status, Stay, Stays
 from imagekit.trust.sign.trust import Problem, Reading
-from tests.support.release import DIGEST, IMAGE, NOW, SUITE, dated, evidence, item, policy, statements, trust
+from tests.support.release import DAY, DIGEST, IMAGE, NOW, SUITE, dated, evidence, item, policy, statements, trust
 
 NAMES = tuple(statements())
 GOOD = {name: item(by, says, at=dated(name)) for name, (by, says) in statements().items()}
@@ -188,3 +188,27 @@ def test_key_is_read_once_and_for_all() -> None:
     assert (reading.problem, reading.key, reading.statement) == (Problem.DAMAGED, None, None)
     assert GOOD["tests"].reading.statement is not None
     assert GOOD["tests"].reading.statement.predicate_type == TEST_RESULT_TYPE
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize(
+    ("stay", "problem", "said"),
+    [
+        (Stay(entered=NOW - 4 * DAY), "", ""),
+        (Stay(entered=NOW - 9 * DAY), "", ""),
+        (Stay(entered=NOW - 4 * DAY, left=NOW - DAY / 24), "", ""),
+        (Stay(entered=NOW - 2 * DAY), "", "2 days in staging, 3 days are asked for"),
+        (Stay(entered=NOW - 4 * DAY, left=NOW - 2 * DAY), "", "2 days in staging, 3 days are asked for"),
+        (Stay(entered=NOW - 4 * DAY, left=NOW - DAY, taken_back="rolled back by record 3: bad"), "", "rolled back by"),
+        (Stay(entered=NOW + DAY), "", "0 min in staging"),
+        (None, "ledger/000004.json does not count", "the ledger cannot tell: ledger/000004.json"),
+        (None, "", ""),
+    ],
+)
+def test_the_soak_goes_by_what_the_ledger_knows(stay: Stay | None, problem: str, said: str) -> None:
+    """D5: the clock ran on in a channel that was rolled back, by the summary of the first time, which stays there."""
+    known = Stays(channels={} if stay is None else {"staging": stay}, problem=problem)
+    decision = evaluate(policy(), "prod", replace(evidence(), stays=known), NOW)
+    reasons = [item.reason for item in decision.unsatisfied]
+    assert bool(reasons) is bool(said)
+    assert all(said in reason for reason in reasons)

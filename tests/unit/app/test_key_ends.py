@@ -1,0 +1,146 @@
+"""D1 through the project's own desk: the promote key is revoked in trust.yaml, and everybody goes on working."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import nullcontext
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from imagekit.app.decided import basis_of
+from imagekit.app.desk import open_desk
+from imagekit.app.keyring import create_key, public_pem, trust_key
+from imagekit.app.trusted import keys_of
+from imagekit.base.errors import ConfigError
+from imagekit.config.load import Project, load_project
+from imagekit.config.model import Settings
+from imagekit.oci.reference import Digest, Reference
+from imagekit.release.channel.promote import promote
+from imagekit.release.channel.rollback import rollback
+from imagekit.release.channel.yank import yank
+from imagekit.release.ledger.chain import Standing
+from imagekit.trust.gate.model import GateClosedError
+from imagekit.trust.sign.keys import PASSWORD_VARIABLE
+from imagekit.trust.sign.trustedit import read_trust, write_trust
+from imagekit.trust.sign.trustfile import Purpose, TrustedKey, TrustFile
+from tests.support.images import write_image
+from tests.support.project import commit, make_project
+from tests.support.registry import RegistrySimulator, simulated_registry
+from tests.support.released import NAME, release
+
+pytestmark = pytest.mark.attack
+POLICY = """\
+version: 1
+publish: {embedded: true}
+channels:
+  dev: {embedded: true, tests: null, sbom: [], provenance: {required: false}}
+  prod: {embedded: true, tests: null, sbom: [], provenance: {required: false}}
+"""
+DATE = "2026-11-22T12:00:00+00:00"
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[RegistrySimulator]:
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "no-docker-config"))
+    monkeypatch.setenv(PASSWORD_VARIABLE, "correct horse")
+    monkeypatch.setattr("imagekit.app.release.embedded_registry", lambda *_: nullcontext())
+    with simulated_registry() as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def project(world: RegistrySimulator, tmp_path: Path) -> Project:
+    root = make_project(tmp_path / "project")
+    found = replace(load_project(root), settings=Settings(registry=world.address))
+    found.work.mkdir()
+    (root / ".gitignore").write_text(".imagekit/\n")
+    (root / "policy.yaml").write_text(POLICY)
+    keys_of(found).signer()
+    promoter(found, "old")
+    return found
+
+
+def promoter(project: Project, name: str) -> None:
+    """A key of this clone that may promote, committed; the project's own one builds alone."""
+    trust_key(project, TrustedKey(id=name, pem=public_pem(create_key(project, name)), purposes=(Purpose.PROMOTE,)))
+    file = read_trust(project.root)
+    assert file is not None
+    keys = [key.model_copy(update={"purposes": (Purpose.BUILD,)}) if key.id == "project" else key for key in file.keys]
+    write_trust(project.root, TrustFile(version=1, keys=tuple(keys)))
+    commit(project.root, f"trust {name}", DATE)
+
+
+def revoke(project: Project, name: str) -> None:
+    """As docs/release-policy.md says."""
+    file = read_trust(project.root)
+    assert file is not None
+    keys = [key.model_copy(update={"revoked": "stolen"}) if key.id == name else key for key in file.keys]
+    write_trust(project.root, TrustFile(version=1, keys=tuple(keys)))
+
+
+def published(project: Project, world: RegistrySimulator, folder: Path, version: str) -> Reference:
+    labels = {"org.opencontainers.image.version": version}
+    image = write_image(folder / version, (b"base" * 500, version.encode() * 500), labels)
+    with world.client() as client:
+        return release(project, image, client, version=version)
+
+
+def test_a_revoked_promote_key_stops_nobody(project: Project, world: RegistrySimulator, tmp_path: Path) -> None:
+    first, second = (published(project, world, tmp_path, version) for version in ("v1", "v2"))
+    for source in (first, second):
+        with open_desk(project, actor="ann@example.org") as desk:
+            promote(desk, source, "dev", image=NAME)
+    revoke(project, "old")
+    promoter(project, "new")
+    with open_desk(project, actor="bob@example.org") as desk:
+        chain = desk.chain()
+        assert [entry.standing for entry in chain.entries] == [Standing.FOLLOWED, Standing.PAST]
+        promote(desk, second, "prod", image=NAME)
+        yank(desk, second, image=NAME, reason="leaks", homes=[])
+        moved = rollback(desk, "dev", image=NAME, reason="leaks")
+        assert moved.pointer.version == "v1"
+        records = desk.chain().records
+        assert [(item.sequence, item.emergency) for item in records] == [(n, "") for n in range(1, 6)]
+        said = dict(records[2].basis)
+    assert said["trust.yaml"] == str(Digest.of((project.root / "trust.yaml").read_bytes()))
+    assert said["policy.yaml"] == str(Digest.of(POLICY.encode()))
+
+
+def test_a_lax_policy_that_nobody_committed_promotes_nothing(
+    project: Project, world: RegistrySimulator, tmp_path: Path
+) -> None:
+    source = published(project, world, tmp_path, "v1")
+    (project.root / "policy.yaml").write_text(POLICY + "# lax\n")
+    before = world.snapshot()
+    with (
+        open_desk(project, actor="ann@example.org") as desk,
+        pytest.raises(ConfigError, match=r"policy\.yaml: not as git's HEAD has it"),
+    ):
+        promote(desk, source, "dev", image=NAME)
+    assert world.snapshot() == before
+
+
+def test_what_decides_without_files_is_named_too(project: Project) -> None:
+    (project.root / "policy.yaml").unlink()
+    (project.root / "trust.yaml").unlink()
+    commit(project.root, "neither", DATE)
+    names = [name for name, _ in basis_of(project, Digest.of(b"x")).entries]
+    assert names == ["policy built in", "own key", "git commit"]
+
+
+def test_the_soak_is_asked_of_the_ledger(project: Project, world: RegistrySimulator, tmp_path: Path) -> None:
+    """D5, whole: the summary of dev is still attached to what dev was rolled back from."""
+    policy = POLICY.replace("prod: {", "prod: {soak: {channel: dev, time: 0m}, ")
+    (project.root / "policy.yaml").write_text(policy)
+    commit(project.root, "soak", DATE)
+    sources = [published(project, world, tmp_path, version) for version in ("v1", "v2")]
+    with open_desk(project, actor="ann@example.org") as desk:
+        for source in sources:
+            promote(desk, source, "dev", image=NAME)
+        rollback(desk, "dev", image=NAME, reason="bad")
+        first, second = (desk.home("dev", NAME).at(source.digest) for source in sources if source.digest)
+        with pytest.raises(GateClosedError, match="soak: it was taken back from dev: rolled back by record 3: bad"):
+            promote(desk, second, "prod", image=NAME)
+        promote(desk, first, "prod", image=NAME)

@@ -1,0 +1,189 @@
+"""Two decisions from one commit conflict in git, and are repaired with git's own merges; a person's seal."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from imagekit.base.errors import ConfigError
+from imagekit.base.process import ProcessError
+from imagekit.oci.reference import Digest
+from imagekit.release.channel.errors import MoveRefusedError
+from imagekit.release.channel.promote import promote
+from imagekit.release.channel.repair import rebase, seal
+from imagekit.release.channel.rollback import rollback
+from imagekit.release.channel.yank import yank
+from imagekit.release.ledger.record import Action, LedgerError
+from imagekit.trust.sign.native import NativeSigner
+from tests.support.desk import IMAGE, Office
+from tests.support.images import fixed_key
+from tests.support.project import commit, git
+from tests.unit.release.channel.conftest import Publish
+
+pytestmark = pytest.mark.attack
+
+
+@pytest.fixture
+def work(office: Office) -> Path:
+    return office.root / "work"
+
+
+def on(work: Path, branch: str, *, start: str = "") -> None:
+    git(work, "switch", "-q", *(["-c", branch, start] if start else [branch]))
+
+
+def merge(work: Path, branch: str) -> None:
+    git(work, "merge", "-q", "--no-ff", "-m", f"merge {branch}", branch)
+
+
+@pytest.fixture
+def two(office: Office, publish: Publish, work: Path) -> tuple[Digest, Digest]:
+    """One decision on each of two branches that start at one commit; the first is merged. On `second`."""
+    digests = publish("v1"), publish("v2")
+    promote(office.desk(), office.source(digests[0]), "dev", image=IMAGE)
+    start = git(work, "rev-parse", "HEAD").strip()
+    on(work, "first", start=start)
+    promote(office.desk(), office.source(digests[1]), "dev", image=IMAGE)
+    on(work, "second", start=start)
+    promote(office.desk(), office.source(digests[0]), "prod", image=IMAGE, reason="change 4711")
+    on(work, "main")
+    merge(work, "first")
+    on(work, "second")
+    return digests
+
+
+def test_two_decisions_from_one_commit_conflict_in_git(two: tuple[Digest, Digest], work: Path) -> None:
+    """D45: with the names of before git merged both without a word."""
+    on(work, "main")
+    with pytest.raises(ProcessError) as caught:
+        merge(work, "second")
+    assert "000002.json" in caught.value.stdout
+    git(work, "merge", "--abort")
+
+
+def test_the_second_is_made_again_and_merges(office: Office, two: tuple[Digest, Digest], work: Path) -> None:
+    [old] = [item for item in office.desk().chain().records if item.channel == "prod"]
+    done = rebase(office.desk(), "main")
+    assert git(work, "status", "--porcelain") == ""
+    [made] = done.made
+    assert (made.sequence, made.channel, made.reason, made.actor) == (3, "prod", "change 4711", old.actor)
+    assert office.desk().channel("dev").images[IMAGE].version == "v2"
+    assert [item.sequence for item in office.desk().chain().records] == [1, 2, 3]
+    on(work, "main")
+    merge(work, "second")
+    assert [item.channel for item in office.desk().chain().records] == ["dev", "dev", "prod"]
+    promote(office.desk(), office.source(two[1]), "prod", image=IMAGE)
+
+
+def test_a_squash_merge_of_the_repaired_branch_is_as_good(
+    office: Office, two: tuple[Digest, Digest], work: Path
+) -> None:
+    rebase(office.desk(), "main")
+    on(work, "main")
+    git(work, "merge", "-q", "--squash", "second")
+    commit(work, "squashed", "2026-11-22T12:00:00+00:00")
+    assert len(office.desk().chain().records) == 3
+
+
+def test_a_second_time_there_is_nothing_to_do(office: Office, two: tuple[Digest, Digest], work: Path) -> None:
+    rebase(office.desk(), "main")
+    head = git(work, "rev-parse", "HEAD")
+    assert rebase(office.desk(), "main").made == ()
+    assert git(work, "rev-parse", "HEAD") == head
+
+
+def test_several_decisions_of_a_branch_keep_their_order(
+    office: Office, two: tuple[Digest, Digest], work: Path, publish: Publish
+) -> None:
+    """Own variant: a promotion, a yank of something else, a rollback."""
+    other = publish("v3")
+    promote(office.desk(), office.source(two[1]), "prod", image=IMAGE)
+    yank(office.desk(), office.source(other), image=IMAGE, reason="leaks", homes=[])
+    rollback(office.desk(), "prod", image=IMAGE, reason="bad")
+    done = rebase(office.desk(), "main")
+    assert [item.action for item in done.made] == [Action.PROMOTE, Action.PROMOTE, Action.YANK, Action.ROLLBACK]
+    on(work, "main")
+    merge(work, "second")
+    assert len(office.desk().chain().records) == 6
+    assert (work / "yanks" / f"{other.hex}.json").exists()
+    assert [held.version for held in office.desk().channel("prod").images[IMAGE].held] == ["v2"]
+
+
+def test_two_that_an_older_imagekit_merged_are_repaired_on_main(
+    office: Office, two: tuple[Digest, Digest], work: Path
+) -> None:
+    """D45 as it was found: two files number 2 on main, every command refuses; one commit repairs it."""
+    old = replace(office.desk().chain().records[1], first_format=True, basis=())
+    git(work, "reset", "-q", "--hard", "HEAD^")
+    path = work / "ledger" / old.file_name
+    path.write_bytes(NativeSigner(fixed_key()).sign(old.statement().stamped(old.at)))
+    commit(work, "as the code of then did it", "2026-11-22T12:00:00+00:00")
+    on(work, "main")
+    merge(work, "second")
+    with pytest.raises(LedgerError, match="are both number 2") as caught:
+        office.desk().chain()
+    assert "imagekit ledger rebase HEAD^1" in caught.value.hint
+    [made] = rebase(office.desk(), "HEAD^1").made
+    assert (made.sequence, made.channel) == (3, "prod")
+    assert [item.channel for item in office.desk().chain().records] == ["dev", "dev", "prod"]
+
+
+def test_what_was_yanked_meanwhile_is_not_made_again(office: Office, two: tuple[Digest, Digest], work: Path) -> None:
+    on(work, "main")
+    yank(office.desk(), office.source(two[0]), image=IMAGE, reason="leaks", homes=[])
+    on(work, "second")
+    head = git(work, "rev-parse", "HEAD")
+    with pytest.raises(MoveRefusedError, match="yanked meanwhile"):
+        rebase(office.desk(), "main")
+    assert git(work, "rev-parse", "HEAD") == head
+    assert git(work, "status", "--porcelain") == ""
+
+
+def test_a_channel_that_moved_meanwhile_is_decided_anew(office: Office, two: tuple[Digest, Digest], work: Path) -> None:
+    """Otherwise a rollback that was written for v3 would take back v4."""
+    on(work, "main")
+    promote(office.desk(), office.source(two[1]), "prod", image=IMAGE)
+    on(work, "second")
+    with pytest.raises(MoveRefusedError, match="prod moved meanwhile to v2"):
+        rebase(office.desk(), "main")
+
+
+def test_a_branch_with_other_changes_is_not_touched(office: Office, two: tuple[Digest, Digest], work: Path) -> None:
+    (work / "README").write_text("more\n")
+    commit(work, "more", "2026-11-22T12:00:00+00:00")
+    with pytest.raises(ConfigError, match="more than decisions: README"):
+        rebase(office.desk(), "main")
+
+
+def test_a_name_like_an_option_is_a_name(office: Office, two: tuple[Digest, Digest]) -> None:
+    with pytest.raises(ConfigError, match="no branch or commit '--help'"):
+        rebase(office.desk(), "--help")
+
+
+def test_a_seal_lets_what_was_taken_away_stay_away(office: Office, publish: Publish, work: Path) -> None:
+    first, second = publish("v1"), publish("v2")
+    promote(office.desk(), office.source(first), "dev", image=IMAGE)
+    promote(office.desk(), office.source(second), "dev", image=IMAGE)
+    git(work, "revert", "--no-edit", "HEAD")
+    with pytest.raises(LedgerError, match="was cut") as caught:
+        office.desk().chain()
+    assert "imagekit ledger seal" in caught.value.hint
+    head = office.desk().emergency_chain()[0].entries[0].hash
+    with pytest.raises(LedgerError, match="the last record is 1"):
+        seal(office.desk(), "0" * 12, reason="never shipped")
+    done = seal(office.desk(), head[:12], reason="never shipped")
+    assert done.made[0].action is Action.SEAL
+    assert office.desk().chain().records[-1].reason == "never shipped"
+    assert promote(office.desk(), office.source(second), "dev", image=IMAGE).pointer.version == "v2"
+
+
+def test_a_seal_mends_no_broken_chain(office: Office, publish: Publish, work: Path) -> None:
+    for version in ("v1", "v2"):
+        promote(office.desk(), office.source(publish(version)), "dev", image=IMAGE)
+    head = office.desk().chain().head
+    git(work, "rm", "-q", "ledger/000001.json")
+    git(work, "commit", "-qm", "gone")
+    with pytest.raises(LedgerError, match="expected here is number 1"):
+        seal(office.desk(), head[:12], reason="x")
