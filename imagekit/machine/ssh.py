@@ -26,6 +26,11 @@ from imagekit.machine.keys import KeyPair
 ALIAS = "node"
 CONFIG_NAME = "ssh_config"
 _LOGIN_TRIES = 3
+# W27: the node says nothing on its console when it drops its user data.
+_NO_ACCOUNT = (
+    "The account comes with the node's user data, which a node drops whole for one value that it cannot read: "
+    "`imagekit config check`, then the line `skipping` or `cannot unmarshal` in /run/immucore of the node."
+)
 _SSH_FAILED = 255
 
 
@@ -105,7 +110,8 @@ def session(target: SshTarget, deadline: Limit, watch: Callable[[], None]) -> It
         denied = "Permission denied" in said
         refused += denied
         if refused >= _LOGIN_TRIES or deadline.passed:
-            raise ConnectionLostError(f"the node refused the login as {target.user}", hint=said)
+            hint = f"{said}\n{_NO_ACCOUNT}" if denied else said
+            raise ConnectionLostError(f"the node refused the login as {target.user}", hint=hint)
         # OpenSSH 10 turns a client away for some seconds that came often without logging in, as the probe of the
         # banner does (PerSourcePenalties, sshd_config(5)); it takes it back later.
         _pause(1.0 if denied else min(5.0, deadline.remaining))

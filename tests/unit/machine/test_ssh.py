@@ -10,9 +10,12 @@ import pytest
 
 from imagekit.base.errors import ToolError
 from imagekit.base.process import run
+from imagekit.base.waiting import Deadline
+from imagekit.machine import ssh
+from imagekit.machine.errors import ConnectionLostError
 from imagekit.machine.keys import fresh_pair
 from imagekit.machine.ports import reserved_port
-from imagekit.machine.ssh import shell_argv, write_target
+from imagekit.machine.ssh import session, shell_argv, write_target
 from tests.support.evil import KINDS
 
 
@@ -69,3 +72,23 @@ def test_a_reserved_port_can_be_listened_on_by_who_reuses_addresses() -> None:
         server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         server.bind(("127.0.0.1", port))
         server.listen()
+
+
+def test_a_login_that_is_denied_says_where_the_account_comes_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """W27: a node that dropped its user data ended in a login that timed out, without a cause."""
+    (tmp_path / "bin").mkdir()
+    client = tmp_path / "bin/ssh"
+    client.write_text("#!/bin/sh\necho 'n@127.0.0.1: Permission denied (publickey).' >&2\nexit 255\n")
+    client.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    monkeypatch.setattr(ssh, "_pause", lambda seconds: None)
+    target = write_target(tmp_path, port=1, user="imagekit-test", client=fresh_pair(), host=fresh_pair())
+    with (
+        pytest.raises(ConnectionLostError, match="refused the login as imagekit-test") as caught,
+        session(target, Deadline.after(30), lambda: None),
+    ):
+        raise AssertionError("nobody is logged in")
+    assert "Permission denied (publickey)" in caught.value.hint
+    assert "drops whole for one value that it cannot read" in caught.value.hint
