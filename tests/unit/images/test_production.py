@@ -86,7 +86,7 @@ def test_debian_with_real_kairos_differs_in_the_framework_alone_and_has_no_kuber
     found = differing_args(real, embedded)
     assert found["base"] == {"KAIROS_INIT"}
     assert not found["ca-trust"] - {"KAIROS_INIT"}
-    assert found["stamp"] <= {"KAIROS_INIT", "K0S_VERSION"} | NAMES
+    assert found["stamp"] <= {"KAIROS_INIT", "K0S_VERSION", "STATE"} | NAMES
     assert "K0S_VERSION" not in services(real)["stamp"]["args"]
 
 
