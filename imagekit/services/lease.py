@@ -13,13 +13,13 @@ from typing import IO
 
 from imagekit.base.log import step
 from imagekit.base.process import alive, detached
+from imagekit.base.reason import summary
 from imagekit.base.waiting import Deadline, wait_until
 from imagekit.services.busy import busy
 from imagekit.services.model import Daemon, Record, ServiceError
 
 Probe = Callable[[], bool]
 _STOP_SECONDS = 30.0
-_TAIL_LINES = 12
 
 
 @contextmanager
@@ -124,10 +124,10 @@ def clear(daemon: Daemon) -> None:
     daemon.remove_leftovers()
 
 
-def tail(log: Path, lines: int = _TAIL_LINES) -> str:
-    """The last lines of a log; empty when there is none."""
+def tail(log: Path) -> str:
+    """The lines of a log that say why, and its last ones; empty when there is none."""
     try:
-        return "\n".join(log.read_text("utf-8", "replace").splitlines()[-lines:])
+        return summary(log.read_text("utf-8", "replace"))
     except FileNotFoundError:
         return ""
 
