@@ -22,13 +22,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import assert_never
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import parse_qsl, urljoin, urlsplit
 
 from imagekit.base.errors import ConfigError
 from imagekit.oci.reference import split_host
 from imagekit.registry.errors import InsecureAddressError, RegistryError
 
 _TLS_PORT, _PLAIN_PORT = 443, 80
+_SIGNATURE = 12  # characters: what is shorter keeps no secret
 # A space, control or other character is no part of an address (RFC 3986); browsers take a backslash for a slash.
 _CHARACTERS = re.compile(r"[!-\[\]-~]+")
 
@@ -70,6 +71,17 @@ class Target:
 
     place: Place
     path: str
+
+    @property
+    def shown(self) -> str:
+        """For people: without the query, which may be a signature or the state of an upload."""
+        return f"{self.place}{self.path.partition('?')[0]}"
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What of the query must not be shown when it comes back: the whole, and each value that is no plain word."""
+        query = self.path.partition("?")[2]
+        return tuple(filter(None, (query, *(value for _, value in parse_qsl(query) if len(value) >= _SIGNATURE))))
 
 
 def is_loopback(host: str) -> bool:

@@ -134,7 +134,7 @@ class Registry:
                 body=Body.of(manifest.raw),
             ) as answer:
                 if answer.status not in (200, 201, 202):
-                    raise RegistryError(f"registry {self.address}: PUT {target.path}: {answer.said()}")
+                    raise RegistryError(f"registry {self.address}: PUT {target.shown}: {answer.said()}")
                 answer.small()
                 stored = answer.headers.get("Docker-Content-Digest", str(manifest.digest))
                 if stored != str(manifest.digest):
@@ -193,7 +193,7 @@ class Registry:
                 if answer.status in REDIRECT_STATUSES:
                     return True
                 if answer.status not in (200, 404):
-                    raise RegistryError(f"registry {self.address}: HEAD {target.path}: status {answer.status}")
+                    raise RegistryError(f"registry {self.address}: HEAD {target.shown}: status {answer.status}")
                 return answer.status == 200
 
         return self.transport.retrying(f"looking for blob {digest.short} of {repository}", work)
@@ -253,4 +253,4 @@ class Registry:
 
     def _demand_found(self, answer: Answer, target: Target) -> None:
         if answer.status not in (200, 404):
-            raise RegistryError(f"registry {self.address}: GET {target.path}: {answer.said()}")
+            raise RegistryError(f"registry {self.address}: GET {target.shown}: {answer.said()}")

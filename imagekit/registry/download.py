@@ -72,7 +72,7 @@ def _rest(
         if answer.status == 404:
             raise MissingObjectError(f"{where} is not there")
         if answer.status not in (200, 206):
-            raise RegistryError(f"registry {transport.address}: GET {target.path}: {answer.said()}")
+            raise RegistryError(f"registry {transport.address}: GET {target.shown}: {answer.said()}")
         skip = offset if answer.status == 200 else 0
         left = descriptor.size - offset + skip
         while chunk := budget.read(answer, min(CHUNK, left + 1)):

@@ -151,7 +151,7 @@ class Transport:
                 return answer
             answer.end()
             asked = led_to(location, asked, self.place, Lead.REDIRECT, self._environ)
-        raise RegistryError(f"registry {self.address}: {method} {target.path}: redirects without an end")
+        raise RegistryError(f"registry {self.address}: {method} {target.shown}: redirects without an end")
 
     def _at_home(self, location: str, asked: Target) -> bool:
         try:
@@ -183,13 +183,13 @@ class Transport:
         """Raise for what is an error whatever was asked: no rights, no room, a failure in passing."""
         if answer.status in (401, 403):
             raise AccessDeniedError(
-                f"registry {self.address} does not allow {method} {target.path}: {answer.said()}",
+                f"registry {self.address} does not allow {method} {target.shown}: {answer.said()}",
                 hint=f"Check the account's rights and `docker login {self.address}`.",
             )
         if answer.status in _PASSING_STATUSES or (answer.status in _REFUSALS and method in _WRITES):
             detail = answer.said()
             demand_writable(self.address, answer.status, detail)
-            raise TransientError(f"{method} {target.path}: {detail}")
+            raise TransientError(f"{method} {target.shown}: {detail}")
 
     def _send(self, method: str, target: Target, headers: Mapping[str, str], body: Body | None) -> Answer:
         if self._observe is not None:
@@ -207,8 +207,8 @@ class Transport:
                 decode_content=False,
             )
         except (HTTPError, OSError) as error:
-            raise self._failure(f"{method} {target.path}", target.place, error) from error
-        return Answer(response, self.timeouts, self._secrets())
+            raise self._failure(f"{method} {target.shown}", target.place, error) from error
+        return Answer(response, self.timeouts, (*self._secrets(), *target.secrets))
 
     def _failure(self, what: str, place: Place, error: Exception) -> Exception:
         """What a failed exchange is: a refused certificate, a proxy that wants a password, or a failure in passing."""

@@ -159,6 +159,6 @@ class _Upload:
 
     def _unexpected(self, method: str, target: Target, words: str) -> RegistryError:
         return RegistryError(
-            f"registry {self._transport.address}: {method} {target.path.partition('?')[0]} for blob "
+            f"registry {self._transport.address}: {method} {target.shown} for blob "
             f"{self._source.digest} of {self._repository}: {words}"
         )

@@ -11,6 +11,7 @@ from contextlib import suppress
 
 import pytest
 
+from imagekit.base.errors import ImagekitError
 from imagekit.oci.manifest import Descriptor
 from imagekit.registry.answer import without
 from imagekit.registry.blobs import BlobSource
@@ -148,6 +149,38 @@ def test_a_token_that_comes_back_is_not_shown(world: RegistrySimulator) -> None:
         world.bearer_realm = None
         with pytest.raises(RegistryError, match=r"no rights with \*\*\* at all"):
             client.manifest("", "v1")
+
+
+def put(client: Registry) -> None:
+    client.put_blob("x", BlobSource.of_bytes(DATA))
+
+
+def get(client: Registry) -> None:
+    client.read_blob("x", BLOB, limit=1 << 20)
+
+
+@pytest.mark.parametrize(
+    "how", [{"status": 403}, {"status": 503, "times": 9}, {"status": 418}, {"reset": True, "times": 9}]
+)
+@pytest.mark.parametrize("asked", ["GET .*/blobs/", "PATCH"])
+def test_the_signature_of_an_address_is_not_shown(
+    world: RegistrySimulator, monkeypatch: pytest.MonkeyPatch, how: dict[str, int], asked: str
+) -> None:
+    """Variant of D39: storage that is asked by a signed address, and quotes it in its error page."""
+    signature = "AKIAIOSFODNN7%2FEXAMPLE"
+    with simulated_registry() as storage, Registry(world.address, timeouts=QUICK) as client:
+        monkeypatch.setenv("IMAGEKIT_REGISTRY_STORAGE_HOSTS", storage.address)
+        place = f"http://{storage.address}/v2/x/blobs/uploads/{BLOB.digest}?X-Amz-Signature={signature}&n=1"
+        page = b"<CanonicalQuery>X-Amz-Signature=AKIAIOSFODNN7%2FEXAMPLE&n=1, AKIAIOSFODNN7/EXAMPLE</CanonicalQuery>"
+        storage.fail(".*", alter=lambda _: page, **how)
+        world.fail("GET .*/blobs/", status=307, headers={"Location": place}, times=9)
+        world.fail("POST", status=202, headers={"Location": place}, times=9)
+        work = put if asked == "PATCH" else get
+        with pytest.raises(ImagekitError) as caught:
+            work(client)
+    shown = f"{caught.value}{caught.value.hint}{caught.value.__cause__}"
+    assert world.address in shown
+    assert "AKIAIOSFODNN7" not in shown
 
 
 def test_words_are_left_alone() -> None:
