@@ -18,6 +18,9 @@ from typing import Any
 from imagekit.artifact.seed import MARKED_STAGES, MARKS, declared_stages
 from imagekit.config.cloudstep import Directory, Document, File, Step, User, WriteFile
 
+_PLACES = "(/oem/|/usr/local/cloud-config/)"
+# What stage runners write of a user's file that they cannot use, and of a step that failed (grep -E).
+COMPLAINTS = f"(error|ERR|skipping a config).*{_PLACES}|{_PLACES}.*(stages are not run|cannot unmarshal)"
 _TEMPLATE = re.compile(r"\{\{.*?\}\}", re.DOTALL)
 _FETCHED = ("github:", "gitlab:")
 

@@ -10,7 +10,7 @@ import pytest
 
 from imagekit.artifact.seed import NodeIdentity, cloud_config
 from imagekit.base.process import run
-from imagekit.checks.profile import NOTHING, Question, questions
+from imagekit.checks.profile import COMPLAINTS, NOTHING, Question, questions
 from imagekit.config.cloudstep import Document
 from imagekit.config.merge import merged_cloud_config
 
@@ -153,3 +153,23 @@ def test_a_mark_is_left_for_every_stage_that_is_asked_for(tmp_path: Path) -> Non
         assert before[: len(profile["stages"].get(stage, ()))] == profile["stages"].get(stage, [])
     assert seeded["hostname"] == "node-1"
     assert seeded["users"] == profile["users"]
+
+
+COMPLAINING = (
+    'error: /oem/95_userdata/userdata.yaml: boot[0] "x": exit status 1',
+    "skipping a config: /oem/95_userdata/userdata.yaml: yaml: unmarshal errors:",
+    "warning: /oem/90_custom.yaml: its stages are not run: yaml: line 3: cannot unmarshal !!str into []string",
+    "2026-11-28T10:00:00Z ERR failed to run /oem/90_custom.yaml.0: exit status 2",
+)
+HARMLESS = (
+    '/oem/95_userdata/userdata.yaml: initramfs[0] "Account of the operators"',
+    "error: no such device: /grub_oem_env.",
+    "warning: /system/oem/99_sysext.yaml: step key skipped",
+    '/oem/95_userdata/userdata.yaml: boot[1] "errors are counted here"',
+)
+
+
+@pytest.mark.parametrize("line", COMPLAINING + HARMLESS)
+def test_a_failed_step_is_told_from_one_that_ran(line: str) -> None:
+    done = run(["grep", "-aE", COMPLAINTS], timeout=10, stdin=f"{line}\n".encode(), ok=(0, 1))
+    assert (done.returncode == 0) == (line in COMPLAINING)
