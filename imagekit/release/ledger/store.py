@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import secrets
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -30,6 +30,7 @@ from imagekit.release.ledger.witness import (
     remember,
     remote_branches,
 )
+from imagekit.release.ledger.worktree import WorkTree
 
 _LARGEST = 4 << 20
 _HEADS = "refs/heads/"
@@ -91,12 +92,7 @@ class LedgerStore:
 
     def changed_since(self, commit: str) -> list[str]:
         """The files that HEAD changed since it parted from a commit."""
-        return self._names_of(f"{commit}...HEAD")
-
-    def _names_of(self, what: str, kind: str = "") -> list[str]:
-        chosen = [f"--diff-filter={kind}"] if kind else []
-        listed = self._git("diff", "-z", "--no-renames", "--no-ext-diff", "--name-only", *chosen, what, "--")
-        return list(filter(None, listed.stdout.split("\0")))
+        return self._tree.names(f"{commit}...HEAD")
 
     def lost(self) -> list[Lost]:
         """Records and denials that git or the remote knows and the files here have not."""
@@ -110,6 +106,10 @@ class LedgerStore:
     def listed(self, folder: PurePosixPath) -> list[PurePosixPath]:
         """The plain files below a folder, as the branch has them."""
         return [PurePosixPath(path) for path in self.git.tree("HEAD", str(folder))]
+
+    @property
+    def _tree(self) -> WorkTree:
+        return WorkTree(self.git)
 
     @property
     def git(self) -> Git:
@@ -148,11 +148,11 @@ class LedgerStore:
             return self._committed(files, message, onto)
 
     def _committed(self, files: Mapping[PurePosixPath, bytes | None], message: str, onto: str) -> str:
-        self._demand_clean(str(path) for path in files)
+        self._tree.demand_clean(str(path) for path in files)
         branch, parent = self._branch(), self._head()
         fresh = self._commit_object(files, message, parent, onto)
         if onto:
-            self._demand_clean(self._names_of(f"{parent}..{fresh}"))
+            self._tree.demand_clean(self._tree.names(f"{parent}..{fresh}"))
         self._announce(fresh)
         if self.push:
             self._push(fresh, branch)
@@ -164,7 +164,7 @@ class LedgerStore:
             raise LedgerBusyError(
                 f"{branch} of {self.root} moved while this commit was made", hint="Run the same command again."
             )
-        self._spread(fresh, self._changed(fresh, "d"), self._changed(fresh, "D"))
+        self._tree.spread(fresh, self._tree.changed(fresh, "d"), self._tree.changed(fresh, "D"))
         self._pending.unlink()
         return fresh
 
@@ -189,10 +189,7 @@ class LedgerStore:
         told = self._git("ls-remote", "--symref", self.push, "HEAD").stdout.splitlines()
         named = [line.split()[1] for line in told if line.startswith("ref: ")]
         if not named:
-            raise ConfigError(
-                f"{self.push} does not say which branch is its default",
-                hint="Name it: `ledger_branch` in imagekit.yaml.",
-            )
+            raise ConfigError(f"{self.push} does not say which branch is its default", hint="Name it: `ledger_branch`.")
         return named[0]
 
     @property
@@ -208,8 +205,8 @@ class LedgerStore:
         commit = pending.read_text().strip()
         self._take_over(commit)
         if commit == self._head():
-            written, gone = self._changed(commit, "d"), self._changed(commit, "D")
-            self._spread(commit, self._untouched(written, commit), self._untouched(gone, commit))
+            written, gone = self._tree.changed(commit, "d"), self._tree.changed(commit, "D")
+            self._tree.spread(commit, self._tree.untouched(written, commit), self._tree.untouched(gone, commit))
         pending.unlink()
 
     def _take_over(self, commit: str) -> None:
@@ -220,32 +217,6 @@ class LedgerStore:
         theirs = self._git("ls-remote", self.push, branch).stdout.partition("\t")[0]
         if theirs == commit and self._git("rev-parse", f"{commit}^").stdout.strip() == parent:
             self._git("update-ref", "-m", "imagekit: as the remote", branch, commit, parent)
-
-    def _changed(self, commit: str, kind: str) -> list[str]:
-        """Files of a commit, by git's letter for what it did to them."""
-        return self._names_of(f"{commit}^..{commit}", kind)
-
-    def _untouched(self, names: list[str], commit: str) -> list[str]:
-        """Those that nobody edited since: absent, as the commit before has them, or half-written by a full disk."""
-        return [name for name in names if self._same(name, f"{commit}^") or self._begun(name, commit)]
-
-    def _begun(self, name: str, commit: str) -> bool:
-        path = self.root / name
-        if not path.exists():
-            return True
-        whole = self._git("cat-file", "blob", f"{commit}:{name}", ok=(0, FATAL)).stdout.encode()
-        return whole.startswith(path.read_bytes())
-
-    def _same(self, name: str, commit: str) -> bool:
-        return self._git("diff", "--quiet", commit, "--", name, ok=(0, 1)).returncode == 0
-
-    def _spread(self, commit: str, written: list[str], gone: list[str]) -> None:
-        """Bring files of the working tree to what a commit says."""
-        if written:
-            self._git("checkout", "-q", commit, "--", *written)
-        for name in gone:
-            (self.root / name).unlink(missing_ok=True)
-            self._git("rm", "-q", "--cached", "--ignore-unmatch", "--", name)
 
     def _announce(self, commit: str) -> None:
         try:
@@ -278,17 +249,6 @@ class LedgerStore:
             raise LedgerBusyError(
                 f"{self.push} did not take the commit for {branch}: {done.stderr.strip()[-300:]}",
                 hint="`git pull` (somebody else decided first), look at what changed, and run the same command again.",
-            )
-
-    def _demand_clean(self, asked: Iterable[str]) -> None:
-        names = list(asked)
-        if not names:
-            return
-        changed = self._git("status", "--porcelain", "--", *names).stdout.strip()
-        if changed:
-            raise ConfigError(
-                f"{self.root}: changes that are not committed: {changed.splitlines()[0].strip()}",
-                hint="Commit or drop them first; nothing was written.",
             )
 
     def _files(self, commit: str = "HEAD") -> Iterator[tuple[str, bytes]]:
