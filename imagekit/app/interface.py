@@ -29,12 +29,11 @@ from imagekit.scenarios.runner import Told
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Subject:
-    """What is tested: an image of the project, built; `run_id` marks its machines, `folder` keeps what they leave."""
+class Target:
+    """What will be tested: an image of the project; `run_id` marks its machines, `folder` keeps what they leave."""
 
     project: Project
     name: str
-    image: Build
     run_id: str
     folder: Path
 
@@ -63,6 +62,13 @@ class Subject:
     def profile(self) -> tuple[Path, ...]:
         """The files of the image's own cloud-config."""
         return tuple(self.project.root / path for path in self.spec.cloud_config)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject(Target):
+    """What is tested: the image, built."""
+
+    image: Build
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,6 +140,9 @@ class Backend(Protocol):
     def require(self, project: Project, needs: Sequence[Need]) -> None:
         """Hold this machine to what the stages need."""
 
+    def lint(self, target: Target, roads: Sequence[Road]) -> int:
+        """Hold the checks of these roads against what they will get, before anything is built; how many there are."""
+
     def build(self, project: Project, plan: Plan) -> Build:
         """Build a plan."""
 
@@ -144,7 +153,7 @@ class Backend(Protocol):
         """What machines boot from on these roads."""
 
     def boot(self, subject: Subject, disks: Disks, road: Road) -> AbstractContextManager[Booted]:
-        """A machine that came up, after a look whether its checks can hold on it at all."""
+        """A machine that came up."""
 
     def console(self, subject: Subject, road: Road) -> ConsoleExcerpt | None:
         """What the machine of a road wrote, also one that never came up; None when there was none."""

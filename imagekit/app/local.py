@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from imagekit.app import node
 from imagekit.app.image import built, proven
-from imagekit.app.interface import Booted, Disks, Origin, RoadResult, Subject
+from imagekit.app.interface import Booted, Disks, Origin, RoadResult, Subject, Target
 from imagekit.app.ladder import climb, origin_digest, start_of
 from imagekit.app.needs import host_of
 from imagekit.app.release import publish
@@ -80,6 +80,10 @@ class LocalBackend:
         """Hold this machine to what the stages need."""
         require(needs, host_of(project))
 
+    def lint(self, target: Target, roads: Sequence[Road]) -> int:
+        """Hold the checks against what they will get; how many there are."""
+        return node.lint_checks(target, roads)
+
     def build(self, project: Project, plan: Plan) -> Build:
         """Build a plan with the engine of the project."""
         return built(project, plan)
@@ -97,12 +101,10 @@ class LocalBackend:
 
     @contextmanager
     def boot(self, subject: Subject, disks: Disks, road: Road) -> Iterator[Booted]:
-        """A machine that came up, after a look whether its checks can hold on it at all."""
+        """A machine that came up."""
         assert isinstance(disks, LiveArtifacts)
-        with node.test_peers(subject) as peers:
-            node.refuse_contradictory_suites(subject, road)
-            with node.machine_of(subject, disks, road, peers) as machine:
-                yield LocalMachine(subject, machine, peers)
+        with node.test_peers(subject) as peers, node.machine_of(subject, disks, road, peers) as machine:
+            yield LocalMachine(subject, machine, peers)
 
     def console(self, subject: Subject, road: Road) -> ConsoleExcerpt | None:
         """What the machine of a road wrote; None when there was none."""

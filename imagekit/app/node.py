@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from imagekit.app.interface import RoadResult, Subject
+from imagekit.app.interface import RoadResult, Subject, Target
 from imagekit.app.needs import libvirt_uri
 from imagekit.artifact.installed import installed_disk
 from imagekit.artifact.live import LiveArtifacts, live_artifacts
 from imagekit.artifact.releaseiso import write_iso
 from imagekit.base.log import step
-from imagekit.checks.lint import Offer, lint, refuse_contradictions
+from imagekit.checks.lint import Offer, lint, refuse_contradictions, refuse_missing_pages
 from imagekit.checks.runner import Suites, collect_checks, run_suites
 from imagekit.checks.tlspeer import Peers, TlsPeer, both_peers
 from imagekit.machine.boot import BootRequest, boot
@@ -34,7 +34,7 @@ from imagekit.report.result import ConsoleExcerpt
 from imagekit.services.libvirtd import libvirt
 
 
-def suites_of(subject: Subject, road: Road) -> Suites:
+def suites_of(subject: Target, road: Road) -> Suites:
     """Where the checks of an image are."""
     return Suites(
         checks_root=subject.harness / "checks",
@@ -56,10 +56,19 @@ def make_installed_disk(subject: Subject) -> Path:
     return installed_disk(subject.image.layout, subject.image.digest, subject.project.work / "disks").path
 
 
-def refuse_contradictory_suites(subject: Subject, road: Road) -> None:
-    """Hold what the checks need against the machine they will get, before it is booted."""
-    checks = collect_checks(subject.spec.layers, suites_of(subject, road), road=road)
-    refuse_contradictions(lint(checks, Offer(shape=subject.shape, road=road)))
+def lint_checks(subject: Target, roads: Sequence[Road]) -> int:
+    """Hold the checks of these roads against what they will get, before anything is built; how many there are.
+
+    Raises `SuiteError` for a check file that cannot be loaded, `EmptySuiteError` for a layer without checks,
+    `ContradictionError` for a need that the machine does not meet, `ConfigError` for a runbook page that is not there.
+    """
+    number = 0
+    for road in roads:
+        checks = collect_checks(subject.spec.layers, suites_of(subject, road), road=road)
+        refuse_contradictions(lint(checks, Offer(shape=subject.shape, road=road)))
+        refuse_missing_pages(checks, subject.project.located("docs/runbook"))
+        number += len(checks)
+    return number
 
 
 @contextmanager

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
-from imagekit.app.interface import Backend, Disks, RoadResult, Subject
+from imagekit.app.interface import Backend, Disks, RoadResult, Subject, Target
 from imagekit.app.needs import machine_needs
 from imagekit.app.outcome import RoadTest, ScenarioTest, Tested, run_result
 from imagekit.app.record import Record
@@ -153,12 +153,21 @@ class _Run:
             needs = self._needs(kept)
             self.backend.require(self.project, needs)
             stage.note = f"{len(needs)} needs met"
+        self._lint([road for road in self.options.roads if road not in self.known])
         with self.record.stage("build", f"Build of {self.name}") as stage:
             self.image = image = kept or self.backend.build(self.project, plan)
             stage.reused, stage.note = image.reused, f"sha256:{image.digest.short}"
         if kept is None:
             self._recall(image)  # another plan may have given a digest that passed before
         return plan, image
+
+    def _lint(self, roads: Sequence[Road]) -> None:
+        """A check that cannot be run is named in seconds, not after a build and a boot."""
+        if not roads:
+            return
+        target = Target(project=self.project, name=self.name, run_id=self.run_id, folder=self.folder)
+        with self.record.stage("lint", "Checks as they stand") as stage:
+            stage.note = f"{self.backend.lint(target, roads)} checks to run"
 
     def _recall(self, image: Build) -> None:
         """Look up what passed before of this digest.

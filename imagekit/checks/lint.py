@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
 from typing import Any
 
 from imagekit.base.errors import ConfigError
@@ -59,6 +61,18 @@ def refuse_contradictions(found: Sequence[Contradiction]) -> None:
             hint="Change `vm:` of the image in images/images.yaml or the needs of the check:\n"
             + "\n".join(f"  {each}" for each in found[:10]),
         )
+
+
+def refuse_missing_pages(checks: Iterable[CheckMeta], folder: Path) -> None:
+    """Raise `ConfigError` for a check whose runbook page is not in this folder: whoever is called at night needs it."""
+    for check in checks:
+        if not (folder / f"{check.runbook}.md").is_file():
+            known = sorted(path.stem for path in folder.glob("*.md"))
+            close = get_close_matches(check.runbook, known, n=1)
+            raise ConfigError(
+                f"{check.id}: there is no page docs/runbook/{check.runbook}.md",
+                hint=f"Did you mean {close[0]!r}?" if close else "Write the page, or name one of: " + ", ".join(known),
+            )
 
 
 def _short_of(need: str, wanted: Any, offer: Offer) -> str | None:

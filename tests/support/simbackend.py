@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
-from imagekit.app.interface import Booted, Disks, Origin, RoadResult, Subject
+from imagekit.app.interface import Booted, Disks, Origin, RoadResult, Subject, Target
 from imagekit.artifact.packagelist import Package
 from imagekit.base.errors import RefusedError
 from imagekit.build.builder import Build, folder_of
@@ -134,6 +134,11 @@ class SimBackend:
         """Take note of the needs."""
         self.needed = tuple(needs)
         self.called("needs")
+
+    def lint(self, target: Target, roads: Sequence[Road]) -> int:
+        """One check a road."""
+        self.called("lint")
+        return len(roads)
 
     def build(self, project: Project, plan: Plan) -> Build:
         """A build whose digest is a hash of the plan's id."""

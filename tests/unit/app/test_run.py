@@ -47,14 +47,26 @@ def test_a_run_passes_and_is_published_with_all_that_was_tested(project: Project
     assert done.result.verdict is Verdict.PASSED
     assert set(statuses(done).values()) == {StageStatus.DONE}
     assert [boot.road for boot in world.published[0].boots] == [Road.FAST, Road.LIVE]
-    assert world.published[0].tested == "2026-11-28T12:05:00+00:00"
+    assert world.published[0].tested == "2026-11-28T12:06:00+00:00"
     assert read_result(project.work / "runs" / done.result.run_id) == done.result
     assert world.alive == []
 
 
 @pytest.mark.parametrize(
     "stage",
-    ["plan", "needs", "build", "proof", "disks", "boot fast", "check fast", "boot live", "check live", "publish"],
+    [
+        "plan",
+        "needs",
+        "lint",
+        "build",
+        "proof",
+        "disks",
+        "boot fast",
+        "check fast",
+        "boot live",
+        "check live",
+        "publish",
+    ],
 )
 @pytest.mark.parametrize("how", ["failing", "interrupted"])
 def test_a_stage_that_breaks_ends_the_run_and_is_named(project: Project, stage: str, how: str) -> None:

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from imagekit.checks.lint import ContradictionError, Offer, lint, refuse_contradictions
+from imagekit.base.errors import ConfigError
+from imagekit.checks.lint import ContradictionError, Offer, lint, refuse_contradictions, refuse_missing_pages
 from imagekit.checks.session import CheckMeta
 from imagekit.machine.interface import Firmware, Road, VmShape
 
@@ -59,3 +61,12 @@ def test_no_network() -> None:
     offer = Offer(shape=VmShape(), road=Road.FAST, network=False)
     assert len(lint([check(network=True)], offer)) == 1
     refuse_contradictions([])
+
+
+@pytest.mark.parametrize(("page", "said"), [("sshh", "Did you mean 'ssh'?"), ("zzz", "Write the page"), ("", "Write")])
+def test_a_check_names_a_page_that_is_there(tmp_path: Path, page: str, said: str) -> None:
+    (tmp_path / "ssh.md").write_text("# ssh")
+    refuse_missing_pages([CheckMeta(id="a", layer="base", title="x", runbook="ssh")], tmp_path)
+    with pytest.raises(ConfigError, match="there is no page docs/runbook/") as caught:
+        refuse_missing_pages([CheckMeta(id="a", layer="base", title="x", runbook=page)], tmp_path)
+    assert said in caught.value.hint
