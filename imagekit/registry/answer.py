@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import ssl
 import time
 from collections.abc import Iterable
@@ -17,8 +16,6 @@ from imagekit.registry.timeouts import Timeouts
 
 CHUNK = 1 << 20
 _SMALL_LIMIT = 1 << 20
-# What follows these words in an error page is a secret, whosever it is.
-_SECRET = re.compile(r"(?i)\b(basic|bearer)([ :=]+|%20)[A-Za-z0-9+/=._~-]{6,}")
 _SHORTEST = 4  # a password of fewer characters would black out ordinary words
 
 
@@ -83,11 +80,11 @@ def _require_small(size: int, limit: int, what: str) -> None:
 
 
 def without(text: str, secrets: Iterable[str]) -> str:
-    """A text of a registry in which no secret stands, as it is or quoted for an address."""
+    """What a server says without these secrets, plain or quoted for an address, and without others of known form."""
     for secret in sorted(secrets, key=len, reverse=True):
         for form in {secret, quote(secret, safe="")} if len(secret) >= _SHORTEST else ():
-            text = text.replace(form, "***")
-    return answered(_SECRET.sub(r"\1 ***", text))
+            text = text.replace(form, "[not shown]")
+    return answered(text)
 
 
 def words(error: BaseException) -> str:

@@ -147,7 +147,7 @@ def test_a_token_that_comes_back_is_not_shown(world: RegistrySimulator) -> None:
         client.ping()
         world.fail("GET .*/manifests/", status=418, alter=lambda _: b"no rights with granted at all")
         world.bearer_realm = None
-        with pytest.raises(RegistryError, match=r"no rights with \*\*\* at all"):
+        with pytest.raises(RegistryError, match=r"no rights with \[not shown\] at all"):
             client.manifest("", "v1")
 
 
@@ -184,7 +184,7 @@ def test_the_signature_of_an_address_is_not_shown(
 
 
 def test_words_are_left_alone() -> None:
-    assert without("Basic authentication, bearer of news", ("abc", "")) == "Basic ***, bearer of news"
+    assert without("Basic authentication, bearer of news", ("abc", "")) == "Basic authentication, bearer of news"
     assert without("the tag abc is immutable", ("abc", "")) == "the tag abc is immutable"
 
 
