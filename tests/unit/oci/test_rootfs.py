@@ -127,6 +127,12 @@ def test_a_removal_of_what_the_layer_holds_itself_is_refused(tmp_path: Path) -> 
         root(tmp_path, [member("x", b"old")], [member("x", b"new"), member(".wh.x")])
 
 
+@pytest.mark.parametrize("name", [".wh.x", ".wh.nowhere", ".wh..wh.aufs"])
+def test_a_removal_twice_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ImageContentError, match="or twice"):
+        root(tmp_path, [member("x", b"old")], [member(name), member(name)])
+
+
 def test_a_removal_in_a_folder_that_is_nowhere_makes_the_folder(tmp_path: Path) -> None:
     assert list(root(tmp_path, [member("a")], [member("p/.wh.x")])) == ["p", "a"]
 
