@@ -105,7 +105,7 @@ def test_201_entries_close_no_door(client: Registry, tmp_path: Path) -> None:
     check_flood(client, tmp_path, 201)
 
 
-@pytest.mark.nightly(minutes=4)
+@pytest.mark.nightly(minutes=15)  # not measured alone; under a load of 15 it was not done after 10 minutes
 def test_10000_entries_close_no_door(client: Registry, tmp_path: Path) -> None:
     """D8: what is read at most."""
     check_flood(client, tmp_path, 9_990)
