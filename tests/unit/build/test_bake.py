@@ -10,6 +10,7 @@ import pytest
 
 from imagekit.build import bake
 from imagekit.build.mirror import MirrorError, mirror_of
+from imagekit.config.engine import located
 from imagekit.config.load import load_project
 from imagekit.plan.resolve import make_plan
 from tests.support.project import make_project
@@ -22,7 +23,7 @@ def test_targets_stand_on_targets_and_only_the_last_is_written(tmp_path: Path) -
     services = bake.compose(graph)["services"]
     assert services["distro"]["build"]["context"] == "/cache/distro"
     assert services["base"]["build"]["additional_contexts"] == {
-        "scripts": str(root / "images/scripts"),
+        "scripts": str(located(root, "images/scripts")),
         "kairos-init": "target:kairos-init",
         "distro": "target:distro",
     }
