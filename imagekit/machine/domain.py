@@ -56,6 +56,7 @@ FAST_MASKS = (
     "sys-kernel-debug.mount",
     "sys-kernel-tracing.mount",
     "systemd-hostnamed.service",
+    "systemd-hostnamed.socket",
     "systemd-hwdb-update.service",
     "systemd-journal-catalog-update.service",
     "systemd-journal-flush.service",
