@@ -37,7 +37,9 @@ from imagekit.machine.folder import owned_folder
 from imagekit.machine.interface import VmShape
 from imagekit.machine.keys import KeyPair, fresh_pair
 from imagekit.machine.ports import reserved_port
+from imagekit.machine.probe import LibvirtProbe
 from imagekit.machine.profile import load_profile
+from imagekit.machine.reach import admitted
 
 # No fstab, so the root is mounted writable from the start; with "ro" cloud-init could not do its work.
 ARGUMENTS = "root=/dev/vda rw console=ttyS0 panic=-1"
@@ -59,7 +61,7 @@ def boot_plain(image: Reference, shape: VmShape, harness: Path, scratch: Path, u
     client, host = fresh_pair(), fresh_pair()
     with ExitStack() as stack:
         opened = stack.enter_context(hypervisor.connection(uri))
-        speed = acceleration(emulator)
+        speed = acceleration(emulator, probe=LibvirtProbe(opened, emulator, (scratch,)))
         folder = stack.enter_context(owned_folder("bench"))
         disk = scratch / "plain.ext4"
         process.run(["cp", "--sparse=always", image.disk, disk], timeout=300.0)
@@ -85,7 +87,7 @@ def boot_plain(image: Reference, shape: VmShape, harness: Path, scratch: Path, u
         told = stack.enter_context(step("Booting the reference image: plain Debian with cloud-init"))
         begun = process.now()
         handle = stack.enter_context(
-            hypervisor.started(opened, domain_xml(domain, harness / "domains" / "machine.xml.j2"))
+            hypervisor.started(opened, domain_xml(admitted(opened, domain), harness / "domains" / "machine.xml.j2"))
         )
         watch = _watcher(handle, console)
         deadline = Deadline.after(speed.scaled(_LIMIT))

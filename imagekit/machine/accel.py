@@ -6,6 +6,7 @@ to finish in 10 s the counting loop that emulation does in 2 s. So KVM must fini
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import resource
@@ -15,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from imagekit.base import process
 from imagekit.base.errors import ToolError
@@ -23,6 +25,7 @@ from imagekit.machine.folder import runtime_base
 from imagekit.machine.interface import Accelerator
 
 _LIMIT = 3.0
+ANSWER = b"K"
 _ANSWER = 33  # isa-debug-exit ends QEMU with twice the written value plus one
 _WRITTEN = 16
 _ROUNDS = 1 << 28
@@ -48,30 +51,51 @@ class Acceleration:
         return seconds / min(1.0, self.speed)
 
 
-def acceleration(emulator: Path, *, cache: Path | None = None) -> Acceleration:
+class Probe(Protocol):
+    """A way to run a boot sector."""
+
+    @property
+    def name(self) -> str:
+        """What the answers hold for: another name, another answer."""
+
+    def seconds(self, accelerator: Accelerator, sector: bytes, *, limit: float) -> float | None:
+        """Processor seconds until the sector's answer; None for a hang, and for any other end under KVM.
+
+        Raises `HypervisorError` when it does not run under emulation for a reason that can be told.
+        """
+
+
+def acceleration(emulator: Path, *, probe: Probe | None = None, cache: Path | None = None) -> Acceleration:
     """Find accelerator and speed, or take both from this boot's cache; finding costs a second, a KVM that hangs 3 more.
 
-    Raises `HypervisorError` when the probe does not even run under emulation.
+    `probe` is how machines will be started (`imagekit.machine.probe`), by default QEMU itself. Raises `HypervisorError`
+    when the probe does not even run under emulation.
     """
-    store = cache or runtime_base() / f"imagekit-accel-{os.geteuid()}.json"
-    key = _key(emulator)
+    how = probe or _Direct(emulator)
+    key = _key(emulator, how.name)
+    mark = hashlib.sha256(key.encode()).hexdigest()[:8]
+    store = cache or runtime_base() / f"imagekit-accel-{os.geteuid()}-{mark}.json"
     if (known := _remembered(store, key)) is not None:
         return known
-    found = _probe(emulator)
+    found = _probe(emulator, how)
     _remember(store, key, found)
     return found
 
 
 def boot_sector(rounds: int = 0) -> bytes:
-    """512 bytes that count down from `rounds` and then end QEMU with status 33."""
+    """512 bytes that count down from `rounds`, say `ANSWER` on the serial port, and end QEMU with status 33.
+
+    Without the device that does that, it stands still without using the processor.
+    """
     loop = b"\x66\xb9" + struct.pack("<I", rounds) + b"\x66\x49\x75\xfc" if rounds else b""
-    code = loop + b"\xba\xf4\x00\xb0" + bytes([_WRITTEN]) + b"\xee\xf4\xeb\xfd"
+    code = loop + b"\xba\xf8\x03\xb0" + ANSWER + b"\xee"  # mov dx, 0x3f8; mov al, answer; out dx, al
+    code += b"\xba\xf4\x00\xb0" + bytes([_WRITTEN]) + b"\xee\xfa\xf4\xeb\xfd"  # out to 0xf4; cli; hlt; jmp back
     return code.ljust(510, b"\0") + b"\x55\xaa"
 
 
-def _probe(emulator: Path) -> Acceleration:
-    works = Path("/dev/kvm").exists() and _answers(emulator, Accelerator.KVM, boot_sector(_ROUNDS)) is not None
-    seconds = _answers(emulator, Accelerator.TCG, boot_sector(_ROUNDS), limit=60.0)
+def _probe(emulator: Path, how: Probe) -> Acceleration:
+    works = Path("/dev/kvm").exists() and how.seconds(Accelerator.KVM, boot_sector(_ROUNDS), limit=_LIMIT) is not None
+    seconds = how.seconds(Accelerator.TCG, boot_sector(_ROUNDS), limit=60.0)
     if seconds is None:
         raise HypervisorError(
             f"{emulator} could not run a boot sector under emulation",
@@ -81,20 +105,27 @@ def _probe(emulator: Path) -> Acceleration:
     return Acceleration(Accelerator.KVM if works else Accelerator.TCG, round(speed, 2))
 
 
-def _answers(emulator: Path, accelerator: Accelerator, sector: bytes, *, limit: float = _LIMIT) -> float | None:
-    """Processor seconds until the right answer; None for a hang or any other end."""
-    with _sector_file(sector) as disk:
-        argv = [
-            *(emulator, "-accel", accelerator.value, "-machine", "pc", "-m", "16", "-nodefaults", "-display", "none"),
-            *("-device", "isa-debug-exit,iobase=0xf4,iosize=4", "-no-reboot"),
-            *("-drive", f"file={disk},format=raw,if=ide,readonly=off,snapshot=on"),
-        ]
-        before = _children_seconds()
-        try:
-            process.run(argv, timeout=limit, ok=(_ANSWER,))
-        except ToolError:
-            return None
-        return _children_seconds() - before
+@dataclass(frozen=True, slots=True)
+class _Direct:
+    """QEMU started by ourselves: it says what this host can, not what libvirt's user may."""
+
+    emulator: Path
+    name: str = "direct"
+
+    def seconds(self, accelerator: Accelerator, sector: bytes, *, limit: float) -> float | None:
+        """As the protocol says; QEMU's own exit status is the answer."""
+        with _sector_file(sector) as disk:
+            argv = [
+                *(self.emulator, "-accel", accelerator.value, "-machine", "pc", "-m", "16", "-nodefaults"),
+                *("-display", "none", "-device", "isa-debug-exit,iobase=0xf4,iosize=4", "-no-reboot"),
+                *("-drive", f"file={disk},format=raw,if=ide,readonly=off,snapshot=on"),
+            ]
+            before = _children_seconds()
+            try:
+                process.run(argv, timeout=limit, ok=(_ANSWER,))
+            except ToolError:
+                return None
+            return _children_seconds() - before
 
 
 @contextmanager
@@ -110,10 +141,10 @@ def _children_seconds() -> float:
     return usage.ru_utime + usage.ru_stime
 
 
-def _key(emulator: Path) -> str:
+def _key(emulator: Path, how: str) -> str:
     boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     state = emulator.stat()
-    return f"{boot} {emulator} {state.st_size} {state.st_mtime_ns} {_ROUNDS} {_REFERENCE}"
+    return f"{boot} {emulator} {state.st_size} {state.st_mtime_ns} {_ROUNDS} {_REFERENCE} {how}"
 
 
 def _remembered(store: Path, key: str) -> Acceleration | None:

@@ -42,7 +42,9 @@ from imagekit.machine.interface import BootRecord, Road, VmShape
 from imagekit.machine.machine import NodeMachine
 from imagekit.machine.patience import Patience
 from imagekit.machine.ports import reserved_port
+from imagekit.machine.probe import LibvirtProbe
 from imagekit.machine.profile import DirectKernel, Profile, load_profile, profile_name
+from imagekit.machine.reach import admitted
 from imagekit.machine.watch import awaited, empty_log, explained, watcher
 
 _LIMITS = {Road.FAST: 120.0, Road.LIVE: 240.0}  # seconds on the machine of reference; about five times a quiet boot
@@ -83,7 +85,8 @@ def boot(request: BootRequest) -> Iterator[NodeMachine]:
     emulator = find("qemu-system-x86_64", "qemu-system-x86")
     with ExitStack() as stack:
         opened = stack.enter_context(hypervisor.connection(request.uri))
-        speed = acceleration(emulator)
+        places = (request.artifacts.folder, request.folder)
+        speed = acceleration(emulator, probe=LibvirtProbe(opened, emulator, places))
         folder = stack.enter_context(owned_folder(request.run_id))
         with step(f"Booting {request.name} ({request.road.value}) under {speed.accelerator.value}") as told:
             machine = stack.enter_context(_running(request, opened, emulator, speed, folder))
@@ -100,7 +103,7 @@ def _running(
     with ExitStack() as stack:
         port = stack.enter_context(reserved_port())
         target = ssh.write_target(folder, port=port, user=keys.user, client=keys.client, host=keys.host)
-        domain = _domain(request, emulator, speed, folder, port, keys, console.log)
+        domain = admitted(opened, _domain(request, emulator, speed, folder, port, keys, console.log))
         xml = domain_xml(domain, request.harness / "domains" / "machine.xml.j2")
         begun = process.now()
         handle = stack.enter_context(hypervisor.started(opened, xml))
@@ -191,6 +194,7 @@ def _media(request: BootRequest, folder: Path, keys: NodeKeys, kernel: Path) -> 
         case Road.FAST:
             initrd = folder / "initrd"
             overlay = fast_overlay(node_identity(keys, request.name), request.harness)
+            initrd.touch(mode=0o600)  # it holds the node's host key
             initrd.write_bytes(artifacts.fast_initrd.read_bytes() + overlay)
             start = KernelStart(kernel=kernel, initrd=initrd, cmdline=cmdline)
             return start, (Disk(path=artifacts.rootfs, serial=ROOT_SERIAL), *request.disks)

@@ -120,7 +120,9 @@ class Owner:
 class Domain:
     """Everything the XML says.
 
-    Without a `direct` kernel the firmware boots the disks in their order, and a reboot of the guest is one.
+    Without a `direct` kernel the firmware boots the disks in their order, and a reboot of the guest is one. `label` is
+    the user that libvirt runs QEMU as, when that is another than ours; `unconfined` names security models that would
+    forbid QEMU the relays: see `imagekit.machine.reach`.
     """
 
     name: str
@@ -137,6 +139,13 @@ class Domain:
     console: Path
     netdev: str
     machine: str = MACHINE
+    label: str = ""
+    unconfined: tuple[str, ...] = ()
+
+    @property
+    def relays(self) -> bool:
+        """Whether QEMU starts a program for each connection of the guest to a server of the harness."""
+        return "guestfwd=" in self.netdev
 
 
 def domain_xml(domain: Domain, template: Path) -> str:
@@ -162,6 +171,9 @@ def domain_xml(domain: Domain, template: Path) -> str:
             disks=domain.disks,
             console=domain.console,
             netdev=domain.netdev,
+            label=domain.label,
+            unconfined=domain.unconfined,
+            relays=domain.relays,
         )
     except (OSError, jinja2.TemplateError) as error:
         raise ConfigError(f"the domain template {template} cannot be used: {error}") from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -46,13 +47,17 @@ class NodeRequest:
 
 @dataclass(frozen=True, slots=True)
 class NodeHardware:
-    """What stays the same over all starts of a node, and the XML of one start."""
+    """What stays the same over all starts of a node, and the XML of one start.
+
+    `admit` opens the paths of a domain to QEMU's user, see `imagekit.machine.reach`.
+    """
 
     request: NodeRequest
     emulator: Path
     speed: Acceleration
     folder: Path
     port: int
+    admit: Callable[[Domain], Domain]
     name: str = field(init=False)
     uuid: str = field(init=False)
 
@@ -86,4 +91,4 @@ class NodeHardware:
                 open_network=request.open_network,
             ),
         )
-        return domain_xml(domain, request.harness / "domains" / "machine.xml.j2")
+        return domain_xml(self.admit(domain), request.harness / "domains" / "machine.xml.j2")

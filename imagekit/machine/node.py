@@ -29,6 +29,8 @@ from imagekit.machine.patience import Patience
 from imagekit.machine.phases import boot_phases
 from imagekit.machine.ports import reserved_port
 from imagekit.machine.power import Power
+from imagekit.machine.probe import LibvirtProbe
+from imagekit.machine.reach import admitted
 from imagekit.machine.starts import Starts
 from imagekit.machine.watch import awaited, empty_log, ended, explained, refuse_fatal, refuse_flood, whole_log
 
@@ -47,7 +49,7 @@ def node(request: NodeRequest) -> Iterator[InstalledNode]:
     emulator = find("qemu-system-x86_64", "qemu-system-x86")
     with ExitStack() as stack:
         opened = stack.enter_context(hypervisor.connection(request.uri))
-        speed = acceleration(emulator)
+        speed = acceleration(emulator, probe=LibvirtProbe(opened, emulator, (request.work, request.folder)))
         folder = stack.enter_context(owned_folder(request.run_id))
         folder.chmod(0o711)  # the TPM's emulator may run as a user of its own
         request.work.mkdir(parents=True, exist_ok=True)
@@ -56,7 +58,7 @@ def node(request: NodeRequest) -> Iterator[InstalledNode]:
         keys = request.keys
         made = InstalledNode(
             request=request,
-            hardware=NodeHardware(request, emulator, speed, folder, port),
+            hardware=NodeHardware(request, emulator, speed, folder, port, partial(admitted, opened)),
             target=ssh.write_target(folder, port=port, user=keys.user, client=keys.client, host=keys.host),
             power=Power(opened),
             disks=disks,
