@@ -10,9 +10,9 @@ import pytest
 
 from imagekit.doctor.check import check, this_host
 from imagekit.doctor.model import Need
-from imagekit.services.busy import URI
 from imagekit.services.dockerd import engine
-from imagekit.services.libvirtd import libvirt
+from imagekit.services.home import home
+from imagekit.services.libvirtd import default_uri, libvirt
 from tests.support.heartbeat import Heartbeat
 from tests.support.tiers import Tiers
 
@@ -59,7 +59,7 @@ def _provide(config: pytest.Config, marker: str) -> None:
 
 
 def _look(marker: str) -> str:
-    host = this_host(WORK, "127.0.0.1:5055", None, URI)
+    host = this_host(WORK, home(WORK).address, None, default_uri())
     lacking = [one for one in check(_NEEDS[marker], host) if not one.enough]
     return "; ".join(f"{one.need}: {one.found} ({one.remedy})" for one in lacking)
 

@@ -67,6 +67,6 @@ def _folders(paths: list[Path]) -> list[str]:
 
 
 def _refuse_while_building(project: Project) -> None:
-    states = control.status(project.work, project.settings.registry)
+    states = control.status(project.work, project.registry)
     if any(state.name == control.Service.ENGINE and state.running and state.ours for state in states):
         raise ToolError("the build engine is running on its cache", hint="`imagekit services down`, then clean again.")

@@ -43,7 +43,7 @@ def open_desk(project: Project, *, actor: str = "", channel: str = "") -> Iterat
 
     settings = project.settings
     store = ledger_of(project)
-    prefix = f"{settings.registry}/{settings.repository}"
+    prefix = f"{project.registry}/{settings.repository}"
     # First: it makes the project's key, which the trust below reads.
     key = signer_of(project, Purpose.PROMOTE, channels=[channel] if channel else [])
     verifier = trust_of(project).verifier(Purpose.PROMOTE)
@@ -128,7 +128,7 @@ def named(project: Project, text: str) -> Reference:
 
 def verified_home(project: Project, image: str) -> Reference:
     """The repository that `imagekit publish` writes to."""
-    return Reference(project.settings.registry, f"{project.settings.repository}/{image}")
+    return Reference(project.registry, f"{project.settings.repository}/{image}")
 
 
 def homes_of(project: Project, desk: Desk, image: str) -> list[Reference]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from imagekit.config.load import Project
 from imagekit.config.model import Firmware, VmSpec
 from imagekit.machine.interface import Road
+from imagekit.services.libvirtd import default_uri
 
 if TYPE_CHECKING:
     from imagekit.doctor.model import Host, Need
@@ -25,13 +26,12 @@ def machine_needs(vm: VmSpec, roads: Sequence[Road]) -> tuple[Need, ...]:
 
 
 def libvirt_uri(project: Project) -> str:
-    """The libvirt connection: imagekit.yaml's, else the system's for root and the session's for others."""
-    configured = project.settings.libvirt_uri
-    return configured or ("qemu:///system" if os.geteuid() == 0 else "qemu:///session")
+    """The libvirt connection: imagekit.yaml's, else LIBVIRT_DEFAULT_URI's, else the system's or the user's own."""
+    return project.settings.libvirt_uri or default_uri()
 
 
 def host_of(project: Project) -> Host:
     """This machine as the doctor looks at it."""
     from imagekit.doctor.check import this_host
 
-    return this_host(project.work, project.settings.registry, os.environ.get("DOCKER_HOST"), libvirt_uri(project))
+    return this_host(project.work, project.registry, os.environ.get("DOCKER_HOST"), libvirt_uri(project))

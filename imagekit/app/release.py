@@ -17,6 +17,7 @@ from imagekit.config.load import Project
 from imagekit.oci.reference import Digest, Reference
 from imagekit.plan.model import Plan
 from imagekit.report.result import EvidenceRow, ReleaseRow, RunResult
+from imagekit.services.home import present
 from imagekit.services.registry import registry as embedded_registry
 from imagekit.trust.evidence.provenance import GITHUB_BUILDER, LOCAL_BUILDER, Invocation, provenance_statement
 from imagekit.trust.evidence.sbom import cyclonedx, sbom_statement
@@ -34,8 +35,7 @@ PREDICATE_ANNOTATION = "dev.sigstore.bundle.predicateType"
 
 def reference_of(project: Project, image_name: str, version: str) -> Reference:
     """Where a version of an image is published."""
-    settings = project.settings
-    return Reference(settings.registry, f"{settings.repository}/{image_name}", version)
+    return Reference(project.registry, f"{project.settings.repository}/{image_name}", version)
 
 
 @contextmanager
@@ -43,7 +43,8 @@ def registry_client(project: Project, address: str) -> Iterator[Registry]:
     """A client for a registry; the embedded one is started when the address is its own and nothing answers there."""
     from imagekit.registry.client import Registry
 
-    with embedded_at(project, address), Registry(address) as client:
+    where = present(project.work, address)
+    with embedded_at(project, where), Registry(where) as client:
         yield client
 
 
@@ -54,7 +55,8 @@ def embedded_at(project: Project, address: str) -> Iterator[None]:
 
     from imagekit.registry.address import is_loopback, registry_place
 
-    ours = address == project.settings.registry and is_loopback(registry_place(address).host)
+    address = present(project.work, address)
+    ours = address == project.registry and is_loopback(registry_place(address).host)
     with embedded_registry(project.work, address) if ours else nullcontext():
         yield
 

@@ -26,27 +26,47 @@ def command() -> None:
 @click.pass_obj
 def up(app: App) -> None:
     """Start what does not run, and keep it running."""
+    from imagekit.app.needs import libvirt_uri
     from imagekit.services import control
 
-    _show(control.up(app.work, app.project.settings.registry))
+    _show(control.up(app.work, app.project.registry, uri=libvirt_uri(app.project)))
 
 
 @command.command("down")
 @click.pass_obj
 def down(app: App) -> None:
     """Stop what `up` started."""
+    from imagekit.app.needs import libvirt_uri
     from imagekit.services import control
 
-    _show(control.down(app.work, app.project.settings.registry))
+    _show(control.down(app.work, app.project.registry, uri=libvirt_uri(app.project)))
 
 
 @command.command("status")
 @click.pass_obj
 def status(app: App) -> None:
     """Show what runs and whose it is."""
+    from imagekit.app.needs import libvirt_uri
     from imagekit.services import control
 
-    _show(control.status(app.work, app.project.settings.registry))
+    _show(control.status(app.work, app.project.registry, uri=libvirt_uri(app.project)))
+
+
+@command.command("move")
+@click.pass_obj
+def move(app: App) -> None:
+    """Give the embedded registry another port.
+
+    References that name the old one, in the ledger and in channel files, are still understood in this checkout.
+    """
+    from imagekit.base.errors import ConfigError
+    from imagekit.services import control, home
+
+    if app.project.settings.registry is not None:
+        raise ConfigError("imagekit.yaml names the registry", hint="Change `registry` there.")
+    old = app.project.registry
+    control.down(app.work, old, (control.Service.REGISTRY,))
+    click.echo(f"registry: {old} -> {home.move(app.work).address}")
 
 
 def _show(services: list[ServiceStatus]) -> None:

@@ -13,6 +13,7 @@ from imagekit.config.engine import HARNESS, engine_root, located
 from imagekit.config.explain import parsed, suggestion
 from imagekit.config.model import Firmware, ImagesFile, ImageSpec, LayerSpec, LockFile, Settings
 from imagekit.config.yamlfile import YamlFile, parse_yaml, read_yaml
+from imagekit.services.home import home
 
 M = TypeVar("M", bound=BaseModel)
 IMAGES_FILE = Path("images/images.yaml")
@@ -43,6 +44,11 @@ class Project:
     def located(self, relative: str) -> Path:
         """The folder of this name, see `imagekit.config.engine.located`."""
         return located(self.root, relative)
+
+    @property
+    def registry(self) -> str:
+        """``host:port`` of the registry that is published to: imagekit.yaml's, else that of the embedded one."""
+        return self.settings.registry or home(self.work).address
 
     def image(self, name: str) -> ImageSpec:
         """The image of that name; raise `ConfigError` with the known names."""

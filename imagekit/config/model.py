@@ -259,8 +259,10 @@ class Settings(Frozen):
     """imagekit.yaml: where things go; every key has a default."""
 
     version: Literal[1] = 1
-    registry: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.-]+(:[0-9]{1,5})?$")] = Field(
-        "127.0.0.1:5055", description="host and port of the registry; a loopback one is started on demand"
+    registry: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.-]+(:[0-9]{1,5})?$")] | None = Field(
+        None,
+        description="host and port of the registry, a loopback one is started on demand; default: the embedded one, "
+        "on a port that is found once and kept (`imagekit services status`)",
     )
     repository: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+([._/-][a-z0-9]+)*$")] = Field(
         "imagekit", description="repository prefix; the image's name follows"
@@ -297,5 +299,6 @@ class Settings(Frozen):
         "", description="the one branch of ledger_remote that decisions go to; default: the remote's default branch"
     )
     libvirt_uri: Annotated[str, StringConstraints(pattern=r"^[a-z0-9+]+://[^\s]*$")] | None = Field(
-        None, description="libvirt connection; default qemu:///system for root, else qemu:///session"
+        None,
+        description="libvirt connection; default LIBVIRT_DEFAULT_URI, else qemu:///system for root and qemu:///session",
     )

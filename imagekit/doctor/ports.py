@@ -23,5 +23,5 @@ def check(host: Host) -> Finding:
         state=State.BROKEN,
         found=f"taken by {ports.listener(port)}",
         wanted=wanted,
-        remedy="stop that program, or set `registry` in imagekit.yaml to another port",
+        remedy="stop that program, or `imagekit services move` to take another port",
     )

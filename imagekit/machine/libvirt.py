@@ -9,15 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from imagekit.machine.errors import HypervisorError
+from imagekit.services.libvirtd import default_uri
 
 OLDEST_QEMU = 10_000_000  # 7.2 under emulation killed six of eight guests with kernel 6.12
 _NO_DOMAIN = 42  # VIR_ERR_NO_DOMAIN
-
-
-def default_uri() -> str:
-    """The system's daemon for root, the user's own otherwise; LIBVIRT_DEFAULT_URI wins as everywhere in libvirt."""
-    named = os.environ.get("LIBVIRT_DEFAULT_URI")
-    return named or ("qemu:///system" if os.geteuid() == 0 else "qemu:///session")
 
 
 @contextmanager

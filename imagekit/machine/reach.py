@@ -148,6 +148,13 @@ def _paths(domain: Domain) -> Iterator[tuple[Path, int]]:
 
 def backing_files(disk: Path) -> list[Path]:
     """The files that a qcow2 file stands on, down to the lowest."""
-    argv = [find("qemu-img", "qemu-utils"), "info", "--force-share", "--backing-chain", "--output=json", disk]
+    argv: list[str | Path] = [
+        find("qemu-img", "qemu-utils"),
+        "info",
+        "--force-share",
+        "--backing-chain",
+        "--output=json",
+        disk,
+    ]
     chain = json.loads(process.run(argv, timeout=30.0).stdout)
     return [Path(each["filename"]) for each in chain[1:]]

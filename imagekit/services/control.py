@@ -23,10 +23,13 @@ class Service(StrEnum):
     REGISTRY = "registry"
 
 
-def up(work: Path, address: str, services: Iterable[Service] = tuple(Service)) -> list[ServiceStatus]:
+def up(
+    work: Path, address: str, services: Iterable[Service] = tuple(Service), *, uri: str | None = None
+) -> list[ServiceStatus]:
     """Start services and leave them running until `down`; what answers already and is not ours is left alone.
 
-    `address` is the embedded registry's ``host:port``. Raises `ServiceError` as the services themselves do.
+    `address` is the embedded registry's ``host:port``, `uri` the libvirt connection if another than the default.
+    Raises `ServiceError` as the services themselves do.
     """
     for service in services:
         match service:
@@ -36,6 +39,8 @@ def up(work: Path, address: str, services: Iterable[Service] = tuple(Service)) -
                     keep(dockerd.prepare(work), lambda host=host: engine_facts(host) is not None)  # type: ignore[misc]
             case Service.LIBVIRT:
                 private = libvirtd.daemon()
+                if (uri or libvirtd.default_uri()) != URI:
+                    continue  # of another host, or a session's, which starts by itself
                 if running(private) or not libvirtd.answers():
                     libvirtd.prepare(private)
                     keep(private, libvirtd.answers)
@@ -43,27 +48,29 @@ def up(work: Path, address: str, services: Iterable[Service] = tuple(Service)) -
                 keep(registry.prepare(work, address), lambda: registry.answers(address))
             case _:
                 assert_never(service)
-    return status(work, address)
+    return status(work, address, uri=uri)
 
 
-def down(work: Path, address: str, services: Iterable[Service] = tuple(Service)) -> list[ServiceStatus]:
+def down(
+    work: Path, address: str, services: Iterable[Service] = tuple(Service), *, uri: str | None = None
+) -> list[ServiceStatus]:
     """End what `up` began; a service that a running imagekit still uses goes on until that ends."""
     for service in services:
         private = _daemon(service, work, address)
         if private.state.is_dir():
             drop(private)
-    return status(work, address)
+    return status(work, address, uri=uri)
 
 
-def status(work: Path, address: str) -> list[ServiceStatus]:
+def status(work: Path, address: str, *, uri: str | None = None) -> list[ServiceStatus]:
     """How each service stands now; nothing is started."""
-    return [_status(service, work, address) for service in Service]
+    return [_status(service, work, address, uri or libvirtd.default_uri()) for service in Service]
 
 
-def _status(service: Service, work: Path, address: str) -> ServiceStatus:
+def _status(service: Service, work: Path, address: str, uri: str) -> ServiceStatus:
     private = _daemon(service, work, address)
-    ours = running(private)
-    where = _address(service, work, address)
+    where = _address(service, work, address, uri)
+    ours = running(private) and (service is not Service.LIBVIRT or where == URI)
     answering = _answers(service, where)
     return ServiceStatus(
         name=service.value,
@@ -87,12 +94,12 @@ def _daemon(service: Service, work: Path, address: str) -> Daemon:
             assert_never(service)
 
 
-def _address(service: Service, work: Path, address: str) -> str:
+def _address(service: Service, work: Path, address: str, uri: str) -> str:
     match service:
         case Service.ENGINE:
             return os.environ.get("DOCKER_HOST") or dockerd.address(work)
         case Service.LIBVIRT:
-            return URI
+            return uri
         case Service.REGISTRY:
             return address
         case _:
@@ -104,7 +111,7 @@ def _answers(service: Service, where: str) -> bool:
         case Service.ENGINE:
             return engine_facts(where) is not None
         case Service.LIBVIRT:
-            return libvirtd.answers()
+            return libvirtd.answers(where)
         case Service.REGISTRY:
             return registry.answers(where)
         case _:

@@ -44,13 +44,18 @@ class Libvirt:
     ours: bool
 
 
+def default_uri() -> str:
+    """The system's daemon for root, the user's own otherwise; LIBVIRT_DEFAULT_URI wins as everywhere in libvirt."""
+    return os.environ.get("LIBVIRT_DEFAULT_URI") or (URI if os.geteuid() == 0 else "qemu:///session")
+
+
 @contextmanager
-def libvirt(uri: str = URI) -> Iterator[Libvirt]:
-    """A libvirt connection address that answers, for the time of the block.
+def libvirt(uri: str | None = None) -> Iterator[Libvirt]:
+    """A libvirt connection address that answers, for the time of the block; by default `default_uri`.
 
     Raises `ServiceError` when it does not answer and cannot be started here (another host, a service manager, no root).
     """
-    private = daemon()
+    uri, private = uri or default_uri(), daemon()
     if uri != URI or (not running(private) and answers(uri)):
         if not answers(uri):
             raise ServiceError(f"no libvirt answers at {uri}", hint="`virsh -c URI version` says why.")

@@ -79,7 +79,8 @@ def prepare(work: Path, address: str) -> Daemon:
     if not running(private) and not ports.free(host, port):
         raise PortTakenError(
             f"{address}, the address of the embedded registry, is taken by {ports.listener(port)}",
-            hint="Stop that program, or give another port as `registry` in imagekit.yaml.",
+            hint="Stop that program, or take another port with `imagekit services move`: references that name this one "
+            "are still understood in this checkout.",
         )
     config = Path(private.argv[-1])
     config.parent.mkdir(parents=True, exist_ok=True)

@@ -20,7 +20,7 @@ def host(tmp_path: Path) -> Host:
     """A Debian 12 with nothing configured."""
     return Host(
         work=tmp_path,
-        registry="127.0.0.1:5055",
+        registry="127.0.0.1:20555",
         docker_host=None,
         libvirt_uri="qemu:///system",
         distribution=Distribution(name="debian-12"),

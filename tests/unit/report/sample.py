@@ -119,7 +119,7 @@ def good() -> RunResult:
             suite_hash="ab" * 32, checks=tuple(check(n, layer) for layer in LAYERS for n in range(1, 18)), seconds=8.8
         ),
         release=ReleaseRow(
-            reference="127.0.0.1:5055/imagekit/debian-node:v2026.1122.0-g1a2b3c4",
+            reference="127.0.0.1:20555/imagekit/debian-node:v2026.1122.0-g1a2b3c4",
             digest=DIGEST,
             key_fingerprint="SHA256:" + "A1b2" * 10,
             evidence=(

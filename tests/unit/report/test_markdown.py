@@ -14,7 +14,7 @@ def test_a_good_run_says_what_was_published() -> None:
     assert text.startswith("## ✅ passed: debian\\-node\n")
     assert f"`{DIGEST}`" in text
     assert "not for production" in text
-    assert "`127.0.0.1:5055/imagekit/debian-node:v2026.1122.0-g1a2b3c4`" in text
+    assert "`127.0.0.1:20555/imagekit/debian-node:v2026.1122.0-g1a2b3c4`" in text
     assert "68 passed" in text
     assert "| check |" not in text
 

@@ -85,7 +85,7 @@ def test_the_page_shows_what_matters() -> None:
         "sssd.service",
     ):
         assert word in page.text
-    assert "127.0.0.1:5055/imagekit/debian-node" in Page(render_html(good())).text
+    assert "127.0.0.1:20555/imagekit/debian-node" in Page(render_html(good())).text
 
 
 @pytest.mark.parametrize("width", [80, 120])
@@ -115,7 +115,7 @@ def test_a_long_command_is_not_cut() -> None:
 def test_a_good_summary_names_what_was_published() -> None:
     text = render_terminal(good())
     assert "PASSED" in text
-    assert "127.0.0.1:5055/imagekit/debian-node:v2026.1122.0-g1a2b3c4" in text
+    assert "127.0.0.1:20555/imagekit/debian-node:v2026.1122.0-g1a2b3c4" in text
     assert "17 of 17 passed" in text
     assert DIGEST in text
 

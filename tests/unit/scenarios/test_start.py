@@ -30,7 +30,7 @@ REPOSITORY = "imagekit/debian-node"
 POINTER = Pointer(
     version="v1",
     digest="sha256:" + "a" * 64,
-    reference="127.0.0.1:5055/imagekit/prod@sha256:" + "a" * 64,
+    reference="127.0.0.1:20555/imagekit/prod@sha256:" + "a" * 64,
     since=datetime(2026, 11, 22, tzinfo=UTC),
     record=1,
     record_hash="b" * 64,
@@ -54,7 +54,7 @@ def test_channels_come_nearest_to_production_first(tmp_path: Path) -> None:
         write(tmp_path / "channels", channel)
     found = list(pointers(tmp_path / "channels", "debian-node", ("prod", "staging", "dev")))
     assert [pointer.channel for pointer in found] == ["prod", "dev"]
-    assert str(found[0].reference) == "127.0.0.1:5055/imagekit/prod@sha256:" + "a" * 64
+    assert str(found[0].reference) == "127.0.0.1:20555/imagekit/prod@sha256:" + "a" * 64
 
 
 def test_a_channel_of_another_image_is_not_ours(tmp_path: Path) -> None:

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
+import pytest
+
+from imagekit.app.needs import libvirt_uri
+from imagekit.config.load import load_project
+from imagekit.services import libvirtd
+from imagekit.services.control import status
 from imagekit.services.libvirtd import configure
+from imagekit.services.model import ServiceError
+from tests.support.project import make_project
 
 
 def test_settings_stand_in_one_marked_block(tmp_path: Path) -> None:
@@ -35,3 +44,25 @@ def test_an_older_block_is_replaced(tmp_path: Path) -> None:
     assert "remember_owner = 0" in path.read_text()
     assert "remember_owner = 1" not in path.read_text()
     assert "max_files = 10" in path.read_text()
+
+
+@pytest.mark.parametrize(("user", "found"), [(0, "qemu:///system"), (1000, "qemu:///session")])
+def test_the_default_connection_is_that_of_the_user(monkeypatch: pytest.MonkeyPatch, user: int, found: str) -> None:
+    monkeypatch.delenv("LIBVIRT_DEFAULT_URI", raising=False)
+    monkeypatch.setattr(os, "geteuid", lambda: user)
+    assert libvirtd.default_uri() == found
+
+
+def test_the_environment_names_the_connection_everywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was honoured where machines start, and not where the doctor, the services and the stages ask."""
+    uri = f"qemu+unix:///system?socket={tmp_path}/none"
+    monkeypatch.setenv("LIBVIRT_DEFAULT_URI", uri)
+    root = make_project(tmp_path / "project")
+    project = load_project(root)
+    assert libvirt_uri(project) == uri
+    shown = {one.name: one for one in status(project.work, project.registry)}
+    assert (shown["libvirt"].address, shown["libvirt"].running, shown["libvirt"].ours) == (uri, False, False)
+    with pytest.raises(ServiceError, match="no libvirt answers at"), libvirtd.libvirt():
+        pytest.fail("it answered")
+    (root / "imagekit.yaml").write_text("version: 1\nlibvirt_uri: qemu:///session\n")
+    assert libvirt_uri(load_project(root)) == "qemu:///session"

@@ -16,7 +16,7 @@ from imagekit.services.registry import PortTakenError, loopback, prepare, split
 
 @pytest.mark.parametrize(
     ("address", "parts"),
-    [("127.0.0.1:5055", ("127.0.0.1", 5055)), ("localhost:1", ("localhost", 1)), ("[::1]:5000", ("::1", 5000))],
+    [("127.0.0.1:20555", ("127.0.0.1", 20555)), ("localhost:1", ("localhost", 1)), ("[::1]:5000", ("::1", 5000))],
 )
 def test_loopback_addresses_are_taken(address: str, parts: tuple[str, int]) -> None:
     assert split(address) == parts
