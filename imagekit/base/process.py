@@ -270,6 +270,17 @@ def alive(pid: int, *, started: float | None = None) -> bool:
     return started is None or abs(start_time(pid) - started) < 0.02
 
 
+def place() -> str:
+    """Where process ids of ours mean something: this boot of the kernel and this PID namespace (a container's own)."""
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
+
+
+def elsewhere(other: str) -> bool:
+    """Whether a `place` is another container of this very machine, whose processes cannot be seen from here."""
+    return bool(other) and other != place() and other.split()[0] == place().split()[0]
+
+
 def start_time(pid: int) -> float:
     """When a process started, in seconds since boot (field 22 of proc(5) stat); 0.0 when it does not run."""
     try:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from imagekit.base import process
 from imagekit.base.errors import ConfigError
 from imagekit.machine.interface import Accelerator, Road, VmShape
 from imagekit.machine.profile import Profile
@@ -108,12 +109,16 @@ class Forward:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Owner:
-    """Who started the machine: process id, its start in seconds since boot, run id, and the folder to remove."""
+    """Who started the machine: process id, its start in seconds since boot, run id, and the folder to remove.
+
+    `place` says where that process id counts: containers with one libvirt do not see one another's processes.
+    """
 
     pid: int
     started: float
     run: str
     folder: Path
+    place: str = field(default_factory=process.place)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,7 +35,7 @@ def machines_folder(work: Path) -> Path:
 def owned_folder(run_id: str, base: Path | None = None) -> Iterator[Path]:
     """A private folder that is removed at the end; after a kill -9 `dead_folders` finds it."""
     made = Path(tempfile.mkdtemp(prefix=PREFIX, dir=base or runtime_base()))
-    owner = {"pid": os.getpid(), "started": process.start_time(os.getpid()), "run": run_id}
+    owner = {"pid": os.getpid(), "started": process.start_time(os.getpid()), "run": run_id, "place": process.place()}
     try:
         (made / _OWNER).write_text(json.dumps(owner))
         yield made
@@ -53,6 +53,9 @@ def _is_dead(path: Path) -> bool:
         if path.is_symlink() or path.stat().st_uid != os.geteuid():
             return False
         owner = json.loads((path / _OWNER).read_text())
-        return not process.alive(int(owner["pid"]), started=float(owner["started"]))
+        return not (
+            process.elsewhere(str(owner.get("place", "")))
+            or process.alive(int(owner["pid"]), started=float(owner["started"]))
+        )
     except (OSError, ValueError, KeyError, TypeError):
         return False

@@ -83,6 +83,7 @@ def probe_xml(
     domain = ElementTree.Element("domain", type="kvm" if accelerator is Accelerator.KVM else "qemu")
     _text(domain, "name", domain_name("probe", secrets.token_hex(4)))
     mark = {"pid": str(os.getpid()), "started": str(process.start_time(os.getpid())), "run": "probe"}
+    mark["place"] = process.place()
     ElementTree.SubElement(
         ElementTree.SubElement(domain, "metadata"), f"{{{NAMESPACE}}}run", {**mark, "folder": str(folder)}
     )

@@ -65,7 +65,7 @@ def read_machine(xml: str) -> RunningMachine | None:
         name=name,
         run=mark.attrib.get("run", ""),
         pid=pid,
-        owner_alive=process.alive(pid, started=started),
+        owner_alive=process.elsewhere(mark.attrib.get("place", "")) or process.alive(pid, started=started),
         folder=Path(mark.attrib.get("folder", "")),
         console=Path(console.attrib["path"]) if console is not None and "path" in console.attrib else None,
     )

@@ -31,7 +31,7 @@ DOMAIN = Domain(
     name="imagekit-debian-node-1a2b",
     uuid="6f1f7d56-6d6c-4d0c-9f5e-2f1d8a3f0001",
     genid="6f1f7d56-6d6c-4d0c-9f5e-2f1d8a3f0002",
-    owner=Owner(pid=42, started=17.5, run="r-1", folder=Path("/run/imagekit-vm-x")),
+    owner=Owner(pid=42, started=17.5, run="r-1", folder=Path("/run/imagekit-vm-x"), place="boot pid:[1]"),
     accelerator=Accelerator.TCG,
     emulator=Path("/usr/bin/qemu-system-x86_64"),
     shape=VmShape(),

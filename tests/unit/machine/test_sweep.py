@@ -38,6 +38,20 @@ def test_other_domains_are_not_ours() -> None:
     assert read_machine("<domain><name>imagekit-a</name></domain>") is None
 
 
+def test_a_machine_of_another_container_is_nobodys_leftover(tmp_path: Path) -> None:
+    """Two containers with the host's libvirt: neither sees the other's processes, and neither may end its machines."""
+    boot = process.place().split()[0]
+    for place, alive in ((process.place(), False), (f"{boot} pid:[1]", True), ("another-boot pid:[1]", False)):
+        text = domain("imagekit-a", *DEAD).replace("run='r'", f"run='r' place='{place}'")
+        found = read_machine(text)
+        assert found is not None
+        assert found.owner_alive is alive
+        left = folder(tmp_path, "imagekit-vm-x", {"pid": DEAD[0], "started": DEAD[1], "run": "r", "place": place})
+        assert (dead_folders(tmp_path) == []) is alive
+        (left / "owner.json").unlink()
+        left.rmdir()
+
+
 def folder(base: Path, name: str, owner: object) -> Path:
     """A folder of ours with this owner record."""
     made = base / name
