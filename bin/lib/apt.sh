@@ -5,27 +5,29 @@
 policy_file=/usr/sbin/policy-rc.d
 policy_mark='# written by imagekit for the time of one apt-get run'
 
-# distribution: debian-12, debian-13 or ubuntu-24.04, read from os-release; anything else ends here.
+# distribution: one of the columns of packages.txt, read from os-release; anything else ends here, with the way that it has.
 distribution() {
     local name
     # shellcheck source=/dev/null
-    name=$(. /etc/os-release && printf '%s-%s' "$ID" "$VERSION_ID")
+    name=$(. "${os_release:-/etc/os-release}" && printf '%s-%s' "$ID" "$VERSION_ID")
     case $name in
-    debian-12 | debian-13 | ubuntu-24.04) printf '%s\n' "$name" ;;
-    *) die "this is $name; imagekit is set up on Debian 12, Debian 13 and Ubuntu 24.04" \
-        "Install the packages of imagekit/doctor/packages.txt by hand, then set IMAGEKIT_NO_PACKAGES=1." ;;
+    debian-12 | debian-13 | ubuntu-24.04 | ubuntu-26.04) printf '%s\n' "$name" ;;
+    *) die "this is $name; imagekit is set up on Debian 12, Debian 13, Ubuntu 24.04 and Ubuntu 26.04" \
+        "On any other host it runs from its own OCI image, by podman or docker: docs/hosts.md." \
+        "Or install the packages of imagekit/doctor/packages.txt by hand, then set IMAGEKIT_NO_PACKAGES=1." ;;
     esac
 }
 
 # missing_packages DISTRIBUTION: lines "package where have why" for what is not there or too old.
 missing_packages() {
-    local need package least where12 where13 where24 why where have
-    while read -r need package least where12 where13 where24 why; do
+    local need package least where12 where13 where24 where26 why where have
+    while read -r need package least where12 where13 where24 where26 why; do
         [[ -z $need || $need == \#* ]] && continue
         case $1 in
         debian-12) where=$where12 ;;
         debian-13) where=$where13 ;;
-        *) where=$where24 ;;
+        ubuntu-24.04) where=$where24 ;;
+        *) where=$where26 ;;
         esac
         [[ $where == - ]] && continue
         [[ $need == engine && $package == docker* ]] && engine_is_there && continue
@@ -47,7 +49,7 @@ engine_is_there() {
 }
 
 # enough DISTRIBUTION HAVE LEAST: Ubuntu 24.04 has nothing newer than its own, so that its own is taken; doctor judges it.
-enough() { [[ $1 == ubuntu-* ]] || dpkg --compare-versions "$2" ge "$3"; }
+enough() { [[ $1 == ubuntu-24.04 ]] || dpkg --compare-versions "$2" ge "$3"; }
 
 install_packages() {
     local system=$1 log=$2 package where have why packages=()

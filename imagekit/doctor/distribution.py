@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
-_COLUMNS = {"debian-12": 3, "debian-13": 4, "ubuntu-24.04": 5}
+_COLUMNS = {"debian-12": 3, "debian-13": 4, "ubuntu-24.04": 5, "ubuntu-26.04": 6}
 _ABSENT = "-"
+_ELSEWHERE = "use imagekit's own OCI image (docs/hosts.md)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,9 +48,9 @@ def packages(distribution: Distribution) -> list[Package]:
     """The packages for a distribution; for an unknown one those of Debian 13, as names to look for."""
     column = _COLUMNS.get(distribution.name, _COLUMNS["debian-13"])
     table = resources.files("imagekit.doctor").joinpath("packages.txt").read_text("utf-8")
-    rows = [line.split(None, 6) for line in table.splitlines() if line.strip() and not line.startswith("#")]
+    rows = [line.split(None, 7) for line in table.splitlines() if line.strip() and not line.startswith("#")]
     return [
-        Package(need=row[0], name=row[1], least=row[2], where=row[column], why=row[6])
+        Package(need=row[0], name=row[1], least=row[2], where=row[column], why=row[7])
         for row in rows
         if row[column] != _ABSENT
     ]
@@ -62,7 +63,7 @@ def remedy(distribution: Distribution, need: str) -> str:
         return ""
     names = " ".join(package.name for package in wanted)
     if not distribution.known:
-        return f"install by hand: {names}"
+        return f"{_ELSEWHERE}, or install by hand what Debian calls {names}"
     if all(package.where == "main" for package in wanted):
         return f"apt-get install {names}"
     sources = " and ".join(sorted({package.where for package in wanted} - {"main"}))

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from imagekit.base.process import Completed, run
+from imagekit.doctor.distribution import Distribution, packages
 
 ROOT = Path(__file__).parents[2]
 TARGETS = """\
@@ -116,3 +117,44 @@ def test_locks_name_no_index_and_hash_everything() -> None:
         pins = [line for line in text.splitlines() if "==" in line]
         assert pins
         assert all(line.endswith("\\") for line in pins)
+
+
+@pytest.mark.parametrize(
+    ("system", "version", "column"),
+    [("debian", "13", "debian-13"), ("ubuntu", "24.04", "ubuntu-24.04"), ("ubuntu", "26.04", "ubuntu-26.04")],
+)
+def test_the_hosts_of_the_table_are_known(
+    tmp_path: Path, programs: Path, system: str, version: str, column: str
+) -> None:
+    (tmp_path / "os-release").write_text(f'ID={system}\nVERSION_ID="{version}"\n')
+    assert bash(f"os_release={tmp_path}/os-release; distribution", programs).stdout.strip() == column
+
+
+@pytest.mark.parametrize("system", ["rhel", "rocky", "fedora", "arch"])
+def test_another_host_is_told_its_way(tmp_path: Path, programs: Path, system: str) -> None:
+    """W9: what a bank's people have is no dead end."""
+    (tmp_path / "os-release").write_text(f"ID={system}\nVERSION_ID=9.5\n")
+    done = bash(f"os_release={tmp_path}/os-release; distribution", programs, ok=(3,))
+    assert f"this is {system}-9.5" in done.stdout + done.stderr
+    assert "OCI image, by podman or docker: docs/hosts.md" in done.stdout + done.stderr
+
+
+def test_each_row_of_the_table_reaches_its_column(programs: Path) -> None:
+    """bin/setup and `imagekit doctor` read the same table: here all of a column, as nothing is installed."""
+    install(programs, "dpkg-query", "exit 1")
+    install(programs, "dockerd", "exit 1")
+    for column in ("debian-12", "debian-13", "ubuntu-24.04", "ubuntu-26.04"):
+        lines = bash(f"missing_packages {column}", programs).stdout.splitlines()
+        wanted = [(each.name, each.where) for each in packages(Distribution(name=column))]
+        assert [tuple(line.split()[:2]) for line in lines] == wanted
+
+
+def test_a_folder_that_no_path_can_name_is_refused(tmp_path: Path) -> None:
+    """W5: Python refuses to make an environment below a folder with a colon; said before anything is installed."""
+    root = tmp_path / "a:b"
+    (root / "bin").mkdir(parents=True)
+    (root / "bin" / "lib").symlink_to(ROOT / "bin" / "lib")
+    (root / "bin" / "setup").write_text((ROOT / "bin" / "setup").read_text())
+    done = run(["bash", root / "bin/setup"], timeout=30, ok=(3,))
+    assert "cannot hold the Python environment" in done.stdout + done.stderr
+    assert not (root / ".imagekit").exists()
