@@ -66,7 +66,7 @@ def move(app: App) -> None:
         raise ConfigError("imagekit.yaml names the registry", hint="Change `registry` there.")
     old = app.project.registry
     control.down(app.work, old, (control.Service.REGISTRY,))
-    click.echo(f"registry: {old} -> {home.move(app.work).address}")
+    say(f"registry: {old} -> {home.move(app.work).address}")
 
 
 def _show(services: list[ServiceStatus]) -> None:

@@ -57,5 +57,5 @@ def _is_dead(path: Path) -> bool:
             process.elsewhere(str(owner.get("place", "")))
             or process.alive(int(owner["pid"]), started=float(owner["started"]))
         )
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return False

@@ -100,7 +100,7 @@ def probe_xml(
         ElementTree.SubElement(disk, "target", dev=f"vd{'abcd'[number]}", bus="virtio")
         ElementTree.SubElement(disk, "readonly")
     serial = ElementTree.SubElement(devices, "serial", type="file")
-    ElementTree.SubElement(serial, "source", path=str(console))
+    ElementTree.SubElement(serial, "source", path=str(console), append="on")  # virtlogd would replace it
     ElementTree.SubElement(devices, "memballoon", model="none")
     if user is not None:
         label = ElementTree.SubElement(domain, "seclabel", type="static", model="dac", relabel="no")

@@ -91,6 +91,11 @@ def admitted(opened: Any, domain: Domain) -> Domain:
     user = qemu_user(opened)
     if user is None:
         return domain
+    if domain.shape.tpm and os.geteuid() != 0:
+        raise HypervisorError(
+            "the TPM of this machine would leave files of another user, which only root can remove",
+            hint="Use a libvirt of your own, LIBVIRT_DEFAULT_URI=qemu:///session, or run this as root.",
+        )
     # The emulator of the TPM runs as a third user, whom no capabilities name; within the folder, which has a name that
     # nobody can guess, each file is private by itself.
     domain.owner.folder.chmod(0o711)

@@ -13,15 +13,21 @@ import pytest
 
 from imagekit.artifact.programs import find
 from imagekit.base.process import run
+from imagekit.config.model import Firmware
 from imagekit.machine import acl
 from imagekit.machine import libvirt as hypervisor
 from imagekit.machine.accel import acceleration
 from imagekit.machine.boot import BootRequest, boot
+from imagekit.machine.disks import DiskSource
 from imagekit.machine.domain import Forward
 from imagekit.machine.errors import BootFailedError, HypervisorError
+from imagekit.machine.hardware import NodeRequest
+from imagekit.machine.interface import VmShape
+from imagekit.machine.node import node
 from imagekit.machine.probe import LibvirtProbe
 from imagekit.machine.reach import qemu_user
 from tests.integration.vm.test_boot import HARNESS
+from tests.support.bootsector import GRUB, boot_disk
 from tests.support.systemlibvirt import system_libvirt
 from tests.support.tinykernel import artifacts
 
@@ -86,6 +92,30 @@ def test_a_relay_is_not_forbidden(uri: str, work: Path) -> None:
     wanted = replace(request(work, uri), forwards=(Forward(port=443, host_port=9),))
     with pytest.raises(BootFailedError, match="I am up"), boot(wanted):
         pytest.fail("it booted")
+
+
+@pytest.mark.parametrize(
+    "shape", [VmShape(tpm=True), VmShape(firmware=Firmware.UEFI, tpm=True)], ids=["tpm", "uefi and tpm"]
+)
+def test_a_tpm_and_a_firmwares_variables_work_too(uri: str, work: Path, shape: VmShape) -> None:
+    """Its emulator runs as a third user, tss; the firmware's variables are made by libvirt."""
+    disk = boot_disk(work / "disk.raw", f"{GRUB}start #\n")
+    disk.chmod(0o600)
+    request = NodeRequest(
+        name="tiny",
+        run_id="t-user",
+        folder=work / "run",
+        work=work / "machines",
+        harness=HARNESS,
+        disks=(DiskSource(backing=disk),),
+        shape=shape,
+        uri=uri,
+    )
+    with node(request) as machine:
+        machine.start()
+        machine.wait_console("start 1|BdsDxe", limit=60.0)
+    assert disk.stat().st_uid == os.geteuid()
+    assert list((work / "machines").iterdir()) == []
 
 
 def test_the_probe_has_files_where_the_machines_have(uri: str, work: Path, tmp_path: Path) -> None:
