@@ -12,7 +12,7 @@ from types import FrameType
 
 import click
 
-from imagekit.base.errors import ImagekitError
+from imagekit.base.errors import ImagekitError, ToolError
 from imagekit.base.text import redacted
 from imagekit.cli.screen import say
 
@@ -54,6 +54,10 @@ def run_cli(group: click.Group) -> int:
             _quiet_end(handler)
             tell_error(no_room("this command", Path(str(error.filename or Path.cwd())), None, why))
             return FAULT
+        if (foreign := _of_another_user(error)) is not None:
+            _quiet_end(handler)
+            tell_error(foreign)
+            return FAULT
         _quiet_end(handler)
         import traceback
 
@@ -62,6 +66,17 @@ def run_cli(group: click.Group) -> int:
         return FAULT
     finally:
         _quiet_end(handler)
+
+
+def _of_another_user(error: Exception) -> ToolError | None:
+    """What to say of a work folder, or something in it, that another user made: root, by sudo, mostly."""
+    if not isinstance(error, PermissionError) or ".imagekit" not in Path(str(error.filename)).parts:
+        return None
+    return ToolError(
+        f"{error.filename} belongs to another user",
+        hint="Work in one checkout as one user, always or never with sudo: clone it again for yourself, or take its "
+        "folder .imagekit over with chown -R.",
+    )
 
 
 def tell_error(error: ImagekitError) -> None:

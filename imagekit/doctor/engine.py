@@ -13,6 +13,10 @@ from imagekit.services.dockerapi import docker_program, engine_facts
 from imagekit.services.dockerd import LOWEST_VERSION, unfit
 
 _WANTED = f"dockerd {LOWEST_VERSION} or newer with the containerd image store, and docker buildx 0.13 or newer"
+_NOT_ROOT = (
+    "DOCKER_HOST=unix:///run/docker.sock, or another daemon with the containerd image store that you may use; "
+    "else sudo bin/imagekit ..."
+)
 _OWN_ONE = "unset DOCKER_HOST (then a private dockerd is started)"
 
 
@@ -59,5 +63,5 @@ def _private(host: Host) -> tuple[State, str, str]:
     if not at_least(version, (LOWEST_VERSION,)):
         return State.BROKEN, f"dockerd {version}: too old", remedy(host.distribution, "engine")
     if os.geteuid() != 0:
-        return State.BROKEN, f"dockerd {version}, but starting a private one needs root", "sudo bin/imagekit ..."
+        return State.BROKEN, f"dockerd {version}, but starting a private one needs root", _NOT_ROOT
     return State.OK, f"dockerd {version}, started when needed", ""

@@ -7,6 +7,7 @@ from click.testing import CliRunner
 
 from imagekit.base.process import Completed, run
 from imagekit.cli import cli
+from imagekit.cli.app import App
 from tests.support.project import make_project
 
 
@@ -103,3 +104,30 @@ def test_the_console_is_shown_whole_and_without_control_sequences(project: Path)
     done = imagekit(project, "console")
     assert done.returncode == 0
     assert done.stdout.splitlines() == ["line of the console"] * 3000
+
+
+def test_a_work_folder_of_another_user_is_no_mistake_of_ours(monkeypatch: pytest.MonkeyPatch, project: Path) -> None:
+    """Seen as an ordinary user after a run by sudo in the same checkout: a traceback."""
+    import sys
+
+    from imagekit.cli import edge
+
+    folder = project / ".imagekit" / "runs"
+
+    def refuse(self: App) -> None:
+        raise PermissionError(13, "Permission denied", str(folder))
+
+    monkeypatch.setattr(App, "project", property(refuse))
+    monkeypatch.setattr(sys, "argv", ["imagekit", "--project", str(project), "plan"])
+    said: list[tuple[str, str]] = []
+    monkeypatch.setattr(edge, "tell_error", lambda error: said.append((str(error), error.hint)))
+    assert edge.run_cli(cli) == 3
+    assert said[0][0] == f"{folder} belongs to another user"
+    assert "chown" in said[0][1]
+
+
+def test_a_file_elsewhere_that_may_not_be_read_is_not_explained_so() -> None:
+    from imagekit.cli.edge import _of_another_user
+
+    assert _of_another_user(PermissionError(13, "Permission denied", "/etc/shadow")) is None
+    assert _of_another_user(FileNotFoundError(2, "none", "/p/.imagekit/x")) is None
