@@ -6,6 +6,7 @@ import http.client
 import os
 import signal
 import socket
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from imagekit.services import dockerd, libvirtd, mounts
 from imagekit.services.control import Service, down, status, up
 from imagekit.services.dockerapi import docker_program
 from imagekit.services.dockerd import address, engine
+from imagekit.services.home import home
 from imagekit.services.model import Record, runtime_folder
 from imagekit.services.registry import registry
 
@@ -96,3 +98,31 @@ def test_services_stay_up_until_down(tmp_path: Path, free_address: str, monkeypa
     after = {one.name: one for one in down(tmp_path, free_address, chosen)}
     assert not after["engine"].running
     assert not after["registry"].running
+
+
+@pytest.mark.registry
+def test_two_checkouts_publish_side_by_side_and_keep_their_ports(tmp_path: Path) -> None:
+    """W2: both had 127.0.0.1:5055, and the second one failed at the end of its run."""
+    works = [tmp_path / "one" / ".imagekit", tmp_path / "two" / ".imagekit"]
+    with ExitStack() as stack:
+        first = [stack.enter_context(registry(work, home(work).address)).address for work in works]
+        assert len(set(first)) == 2
+        for address in first:
+            assert status_of(address, "/v2/") == 200
+    assert [home(work).address for work in works] == first
+    with ExitStack() as stack:
+        again = [stack.enter_context(registry(work, home(work).address)).address for work in works]
+        assert again == first
+        shown = {one.name: one for one in status(works[0], first[0])}
+        assert (shown["registry"].address, shown["registry"].running, shown["registry"].ours) == (first[0], True, True)
+
+
+def status_of(address: str, path: str) -> int:
+    """What a registry answers."""
+    host, _, port = address.rpartition(":")
+    connection = http.client.HTTPConnection(host, int(port), timeout=10)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status
+    finally:
+        connection.close()
