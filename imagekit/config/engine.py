@@ -23,6 +23,7 @@ CONTRACT = "tests/conformance"
 FOLDERS = ("images/scripts", "images/stamp", "images/distro", "images/kairos-init-standin", CONTRACT, HARNESS)
 _PACKAGED = Path(__file__).parents[1] / "data"
 _NOT_DATA = "__pycache__"
+DEMO = "imagekit-demo-*"  # the reference project's own authorities, whose keys everybody has: in no other project
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,9 +48,11 @@ def located(root: Path, relative: str) -> Path:
     own, ours = root / relative, engine_root() / relative
     if not ours.exists() or (own.exists() and own.resolve() == ours.resolve()):
         return own
-    if not own.exists():
+    if own.is_file() or (own / "Dockerfile").exists():
+        return own
+    if not own.exists() and (ours.is_file() or not any(ours.rglob(DEMO))):
         return ours
-    return own if own.is_file() or (own / "Dockerfile").exists() else _together(ours, own, root / ".imagekit/together")
+    return _together(ours, own, root / ".imagekit/together")
 
 
 def pieces(root: Path, layers: tuple[str, ...]) -> Iterator[Piece]:
@@ -62,15 +65,16 @@ def pieces(root: Path, layers: tuple[str, ...]) -> Iterator[Piece]:
 
 
 def _together(ours: Path, own: Path, into: Path) -> Path:
-    final = into / f"{own.name}-{folder_hash(ours)[:16]}-{folder_hash(own)[:16]}"
+    sources = [folder for folder in (ours, own) if folder.is_dir()]
+    final = into / "-".join((own.name, *(folder_hash(folder)[:16] for folder in sources)))
     if final.is_dir():
         return final
     into.mkdir(parents=True, exist_ok=True)
     fresh = Path(tempfile.mkdtemp(dir=into, prefix=".part-"))
     try:
         fresh.chmod(0o755)
-        for source in (ours, own):
-            ignore = shutil.ignore_patterns(_NOT_DATA)
+        for source in sources:
+            ignore = shutil.ignore_patterns(_NOT_DATA, *([DEMO] if source is ours else []))
             shutil.copytree(source, fresh, symlinks=True, dirs_exist_ok=True, ignore=ignore)
         fresh.rename(final)
     except OSError:

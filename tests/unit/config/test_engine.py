@@ -65,6 +65,17 @@ def test_a_layer_is_completed_by_files_and_replaced_by_a_dockerfile(ours: Path, 
     assert located(project, "images/base") == project / "images/base"
 
 
+@pytest.mark.parametrize("own", [(), ("images/ca-trust/files/corporate.pem",)])
+def test_demo_authorities_are_in_no_other_project(ours: Path, project: Path, own: tuple[str, ...]) -> None:
+    write(ours, "images/ca-trust/Dockerfile", "FROM ours")
+    write(ours, "images/ca-trust/files/imagekit-demo-root-ca.pem", "everybody has its key")
+    for name in own:
+        write(project, name, "own")
+    found = sorted(path.name for path in (located(project, "images/ca-trust") / "files").iterdir())
+    assert found == [name.rpartition("/")[2] for name in own]
+    assert located(ours, "images/ca-trust") == ours / "images/ca-trust"
+
+
 def test_what_nobody_has_is_named_as_the_projects(ours: Path, project: Path) -> None:
     assert located(project, "images/none") == project / "images/none"
 
