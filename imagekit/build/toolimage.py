@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from imagekit import __version__
-from imagekit.base.errors import ConfigError
+from imagekit.base.errors import ConfigError, ImagekitError
 from imagekit.base.log import step
 from imagekit.base.process import run
 from imagekit.build.bake import csv_field
@@ -81,6 +81,10 @@ def _committed(root: Path, into: Path) -> None:
 
 
 if __name__ == "__main__":
-    here = load_project(Path(sys.argv[1]))
-    with engine(here.work) as running:
-        tool_image(here, Path(sys.argv[2]), running.host)
+    try:
+        here = load_project(Path(sys.argv[1]))
+        with engine(here.work) as running:
+            tool_image(here, Path(sys.argv[2]), running.host)
+    except ImagekitError as error:
+        sys.stderr.write(f"error: {error}\n{error.hint}\n")
+        raise SystemExit(error.exit_code) from None
