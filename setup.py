@@ -23,7 +23,8 @@ DATA = (
     "docs/runbook",
 )
 # The demo authorities are this repository's own: whoever builds on the wheel puts theirs into images/ca-trust/files/.
-LEFT_OUT = shutil.ignore_patterns("__pycache__", "rootfs.tar", "page.py", "imagekit-demo-*.pem")
+LEFT_OUT = ("__pycache__", "rootfs.tar", "page.py")
+DEMO = "imagekit-demo-*"
 
 
 class BuildWithData(build_py):
@@ -36,7 +37,9 @@ class BuildWithData(build_py):
         target = Path(self.build_lib) / "imagekit" / "data"
         shutil.rmtree(target, ignore_errors=True)
         for name in DATA:
-            shutil.copytree(Path(__file__).parent / name, target / name, ignore=LEFT_OUT)
+            left_out = (*LEFT_OUT, DEMO) if name.startswith("images/") else LEFT_OUT
+            ignore = shutil.ignore_patterns(*left_out)
+            shutil.copytree(Path(__file__).parent / name, target / name, ignore=ignore)
 
 
 setup(cmdclass={"build_py": BuildWithData})

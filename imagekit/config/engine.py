@@ -50,9 +50,10 @@ def located(root: Path, relative: str) -> Path:
         return own
     if own.is_file() or (own / "Dockerfile").exists():
         return own
-    if not own.exists() and (ours.is_file() or not any(ours.rglob(DEMO))):
+    left_out = DEMO if relative.startswith("images/") else ""
+    if not own.exists() and not (left_out and any(ours.rglob(left_out))):
         return ours
-    return _together(ours, own, root / ".imagekit/together")
+    return _together(ours, own, root / ".imagekit/together", left_out)
 
 
 def pieces(root: Path, layers: tuple[str, ...]) -> Iterator[Piece]:
@@ -64,7 +65,7 @@ def pieces(root: Path, layers: tuple[str, ...]) -> Iterator[Piece]:
             yield Piece(name=f"{folder}/{name}", own=own.is_file() or own.is_symlink())
 
 
-def _together(ours: Path, own: Path, into: Path) -> Path:
+def _together(ours: Path, own: Path, into: Path, left_out: str) -> Path:
     sources = [folder for folder in (ours, own) if folder.is_dir()]
     final = into / "-".join((own.name, *(folder_hash(folder)[:16] for folder in sources)))
     if final.is_dir():
@@ -74,7 +75,7 @@ def _together(ours: Path, own: Path, into: Path) -> Path:
     try:
         fresh.chmod(0o755)
         for source in sources:
-            ignore = shutil.ignore_patterns(_NOT_DATA, *([DEMO] if source is ours else []))
+            ignore = shutil.ignore_patterns(_NOT_DATA, *([left_out] if left_out and source is ours else []))
             shutil.copytree(source, fresh, symlinks=True, dirs_exist_ok=True, ignore=ignore)
         fresh.rename(final)
     except OSError:

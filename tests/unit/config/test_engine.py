@@ -76,6 +76,12 @@ def test_demo_authorities_are_in_no_other_project(ours: Path, project: Path, own
     assert located(ours, "images/ca-trust") == ours / "images/ca-trust"
 
 
+def test_the_harness_keeps_the_certificate_of_its_test_server(ours: Path, project: Path) -> None:
+    write(ours, "vm-harness/fixtures/ca/imagekit-demo-issuing-ca.pem", "ours")
+    write(project, "vm-harness/checks/site/test_site.py", "own")
+    assert (located(project, "vm-harness") / "fixtures/ca/imagekit-demo-issuing-ca.pem").exists()
+
+
 def test_what_nobody_has_is_named_as_the_projects(ours: Path, project: Path) -> None:
     assert located(project, "images/none") == project / "images/none"
 
