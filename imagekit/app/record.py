@@ -20,6 +20,7 @@ class Stage:
     name: str
     note: str = ""
     reused: bool = False
+    failed: bool = False  # its work was done, its answer is no
 
 
 @dataclass(slots=True)
@@ -40,12 +41,13 @@ class Record:
         try:
             with step(title) as shown:
                 yield current
-                shown.note = current.note
+                shown.note, shown.failed = current.note, current.failed
         except BaseException as error:
             self.rows.append(self._row(current, StageStatus.FAILED, started))
             self.failure = self._failure(name, error)
             raise
-        status = StageStatus.REUSED if current.reused else StageStatus.DONE
+        done = StageStatus.REUSED if current.reused else StageStatus.DONE
+        status = StageStatus.FAILED if current.failed else done
         self.rows.append(self._row(current, status, started))
 
     def stages(self) -> tuple[StageRow, ...]:

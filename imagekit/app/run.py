@@ -218,7 +218,7 @@ class _Run:
         with self.record.stage(f"boot {road}", f"Boot, {road} road") as stage:
             stage.reused, stage.note = True, f"as in run {test.run_id}"
         with self.record.stage(f"checks {road}", f"Checks, {road} road") as stage:
-            stage.reused, stage.note = True, f"{_counted(test.result)}, on {test.tested:%Y-%m-%d %H:%M} UTC"
+            stage.reused, stage.note = True, f"{test.result.suites.said}, on {test.tested:%Y-%m-%d %H:%M} UTC"
         self.roads.append(test)
 
     def _disks(self, subject: Subject) -> Disks:
@@ -235,7 +235,7 @@ class _Run:
                 stage.note = f"{machine.boot.seconds_to_ssh:.1f} s to SSH under {machine.boot.accelerator}"
             with self.record.stage(f"checks {road}", f"Checks, {road} road") as stage:
                 found = machine.check()
-                stage.note = _counted(found)
+                stage.note, stage.failed = found.suites.said, not found.suites.passed
             self.roads.append(Reuse(self.backend, subject).keep_road(found, tested))
             if self.options.keep and (road is self.options.roads[-1] or not found.suites.passed):
                 self.options.keep(machine.login)
@@ -250,7 +250,7 @@ class _Run:
             good = sum(test.result.passed for test in self.scenarios.values())
             before = f", {reused} of them passed before" if reused else ""
             stage.note = f"{good} of {len(asked.scenarios)} scenarios{started}{before}, seed {asked.seed}"
-            stage.reused = not left
+            stage.reused, stage.failed = not left, good < len(asked.scenarios)
         broken = [each for each in self._scenario_results() if not each.passed]
         if broken:
             hint = f"{broken[0].name}: {broken[0].detail}"
@@ -326,7 +326,3 @@ class _Run:
         assert self.image is not None
         names = [each.name for each in result.scenarios]
         return verdict_id(self.project, self.name, self.image.digest, self.options.roads, lifecycle=names)
-
-
-def _counted(found: RoadResult) -> str:
-    return ", ".join(f"{count} {outcome}" for outcome, count in found.suites.counts.items() if count)

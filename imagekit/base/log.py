@@ -18,13 +18,17 @@ _depth: ContextVar[int] = ContextVar("step_depth", default=0)
 
 @dataclass(slots=True)
 class Step:
-    """A running or finished step; `seconds` is wall time, set at the end."""
+    """A running or finished step; `seconds` is wall time, set at the end.
+
+    Work that came to its end with a no for an answer sets `failed`: it is not told with a tick.
+    """
 
     name: str
     depth: int
     started: float = field(default_factory=time.monotonic)
     seconds: float = 0.0
     note: str = ""
+    failed: bool = False
 
 
 @contextmanager
@@ -43,7 +47,8 @@ def step(name: str) -> Iterator[Step]:
     else:
         current.seconds = time.monotonic() - current.started
         detail = f"{name}: {current.note}" if current.note else name
-        logger.info("%s", detail, extra={"step": "done", "depth": depth, "seconds": current.seconds})
+        kind = "failed" if current.failed else "done"
+        logger.info("%s", detail, extra={"step": kind, "depth": depth, "seconds": current.seconds})
     finally:
         _depth.reset(token)
 
@@ -51,6 +56,11 @@ def step(name: str) -> Iterator[Step]:
 def progress(text: str) -> None:
     """Say what is being waited for right now; on a terminal it replaces the earlier text of the step."""
     logger.info("%s", text, extra={"step": "progress", "depth": _depth.get()})
+
+
+def trouble(text: str, *, blocks: bool = True) -> None:
+    """Say at once that something did not pass, whole; without `blocks` it is a warning and changes no verdict."""
+    logger.info("%s", text, extra={"step": "trouble" if blocks else "caution", "depth": _depth.get()})
 
 
 def bar(name: str, done: int, total: int, text: str) -> None:

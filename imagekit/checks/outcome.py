@@ -38,6 +38,11 @@ class CheckResult:
     expires: str = ""
 
     @property
+    def muted(self) -> str:
+        """Until when, and by which ticket, this check only warns; empty for a required one."""
+        return "" if self.required else f"warns only until {self.expires} ({self.ticket})"
+
+    @property
     def blocks(self) -> bool:
         """Whether this check alone makes the verdict negative."""
         return self.required and self.outcome is not Outcome.PASSED
@@ -60,6 +65,17 @@ class SuiteResult:
     def blocking(self) -> tuple[CheckResult, ...]:
         """The required checks that did not pass."""
         return tuple(check for check in self.checks if check.blocks)
+
+    @property
+    def warnings(self) -> tuple[CheckResult, ...]:
+        """The checks that did not pass and only warn."""
+        return tuple(check for check in self.checks if not check.required and check.outcome is not Outcome.PASSED)
+
+    @property
+    def said(self) -> str:
+        """The counts in words; what only warns is said as such."""
+        counted = ", ".join(f"{count} {outcome}" for outcome, count in self.counts.items() if count)
+        return f"{counted} ({len(self.warnings)} of them warn only)" if self.warnings else counted
 
     @property
     def counts(self) -> Mapping[Outcome, int]:

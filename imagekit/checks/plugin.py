@@ -24,6 +24,7 @@ from imagekit.checks.children import end_children
 from imagekit.checks.facts import Facts, collect_facts
 from imagekit.checks.outcome import Outcome
 from imagekit.checks.session import SESSION_VARIABLE, CheckMeta, Event, Session, append
+from imagekit.checks.text import compared, sentence
 from imagekit.checks.tlspeer import Peers, TlsPeer
 
 _MARKS = (
@@ -36,6 +37,8 @@ _MARKS = (
 _Wrapped = Generator[None, pytest.TestReport, pytest.TestReport]
 _session_key = pytest.StashKey[Session]()
 _meta_key = pytest.StashKey[CheckMeta]()
+_compared_key = pytest.StashKey[str]()  # the last comparison that did not hold, as a sentence
+_MESSAGE = 2000  # characters; what names the fault is never cut, and a guest's flood is no message
 
 
 class CheckTimeoutError(Exception):
@@ -119,6 +122,7 @@ def _severity(item: pytest.Item, today: date) -> tuple[bool, str, str]:
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Say that a check began."""
+    item.config.stash[_compared_key] = ""
     append(Path(item.config.stash[_session_key].events), Event.STARTED, id=item.stash[_meta_key].id)
 
 
@@ -148,6 +152,14 @@ class _limited:  # noqa: N801 - reads as a word where it is used
         raise CheckTimeoutError(f"no answer within {self.seconds:.0f} s")
 
 
+def pytest_assertrepr_compare(config: pytest.Config, op: str, left: object, right: object) -> None:
+    """Keep a failed comparison as a sentence for the message; pytest's own words stay in the details."""
+    try:
+        config.stash[_compared_key] = compared(op, left, right)
+    except Exception:  # a check may compare things of any kind; then pytest's words are the message
+        config.stash[_compared_key] = ""
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> _Wrapped:
     """Tell of the end of a check: its call phase, or the set-up that kept it from being called."""
@@ -159,7 +171,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
             id=item.stash[_meta_key].id,
             outcome=verdict(report, call),
             seconds=round(call.duration, 4),
-            message=one_line(_reason(call), 400),
+            message=one_line(_reason(call, item.config.stash.get(_compared_key, "")), _MESSAGE),
             details="" if report.passed else clean(report.longreprtext),
         )
     return report
@@ -175,12 +187,14 @@ def verdict(report: pytest.TestReport, call: pytest.CallInfo[None]) -> Outcome:
     return Outcome.FAILED if asserted and call.when == "call" else Outcome.ERRORED
 
 
-def _reason(call: pytest.CallInfo[None]) -> str:
+def _reason(call: pytest.CallInfo[None], told: str) -> str:
     if call.excinfo is None:
         return ""
     text = str(call.excinfo.value)
     name = type(call.excinfo.value).__name__
-    return text if name in ("AssertionError", "Failed", "Skipped") else f"{name}: {text}"
+    if name == "AssertionError":
+        return sentence(text, told)
+    return text if name in ("Failed", "Skipped") else f"{name}: {text}"
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,6 @@ pytest runs in a process of its own: a hang can be killed, and what happened unt
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import sys
 from collections.abc import Sequence
@@ -17,21 +16,19 @@ from typing import Any
 from urllib.parse import urlencode
 
 from imagekit.base.errors import ConfigError, ToolError
-from imagekit.base.log import progress, step
+from imagekit.base.log import step
 from imagekit.base.process import ProcessTimeoutError, now, run
 from imagekit.base.reason import reasons, summary
 from imagekit.base.text import one_line
 from imagekit.checks.outcome import CheckResult, Outcome, SuiteResult
 from imagekit.checks.session import SESSION_VARIABLE, CheckMeta, Event, Session, read_events
 from imagekit.checks.suitehash import suite_hash
+from imagekit.checks.telling import Teller
 from imagekit.checks.tlspeer import Peers
 from imagekit.machine.interface import Machine, Road
 
 _COLLECT_SECONDS = 120.0
 _PYTEST_BROKE = (3, 4)
-_PYTEST_LINE = re.compile(
-    r"(?P<layer>[\w-]+)/test_\w+\.py::test_(?P<check>\S+) (?P<word>[A-Z]+) +\[ *(?P<share>\d+)%\]"
-)
 
 
 class EmptySuiteError(ConfigError):
@@ -121,7 +118,7 @@ def run_session(session: Session, suites: Suites, *, deadline_seconds: float, wo
             checks=_results(account, late),
             seconds=round(now() - began, 3),
         )
-        current.note = ", ".join(f"{count} {outcome}" for outcome, count in result.counts.items() if count)
+        current.note, current.failed = result.said, not result.passed
     return result
 
 
@@ -167,7 +164,7 @@ def _pytest(session: Session, suites: Suites, extra: Sequence[str], seconds: flo
         timeout=seconds,
         env=_environment(out / "session.json"),
         cwd=suites.checks_root,
-        on_line=_tell,
+        on_line=Teller(Path(session.events)),
         ok=range(256),
     )
     (out / "pytest.log").write_text(done.stdout + done.stderr)
@@ -178,13 +175,6 @@ def _pytest(session: Session, suites: Suites, extra: Sequence[str], seconds: flo
             f"the checks did not run: {one_line(why, 400)}" if why else f"pytest broke (exit status {done.returncode})",
             hint=f"{summary(output)}\nAll that pytest wrote: {out / 'pytest.log'}",
         )
-
-
-def _tell(line: str) -> None:
-    """One line of pytest's: which check of which layer has ended how."""
-    found = _PYTEST_LINE.search(line[:300])  # a long line may be the guest's
-    if found:
-        progress(one_line(f"{found['layer']}: {found['check']} {found['word'].lower()}, {found['share']} %", 100))
 
 
 def _spread(workers: int) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 import sys
 import threading
@@ -15,6 +16,7 @@ _SILENCE = 4.0  # seconds after which the current step is named again
 _BARS_EVERY = 2.0
 _WIDTH = 80
 _PROGRESS_EVERY = 2.0
+_RED, _YELLOW = "1;31", "33"  # ECMA-48 8.3.117
 
 
 class StoryHandler(logging.Handler):
@@ -24,6 +26,7 @@ class StoryHandler(logging.Handler):
         super().__init__()
         self._quiet = False
         self._alive = sys.stderr.isatty()
+        self._colour = self._alive and not os.environ.get("NO_COLOR")  # https://no-color.org
         self._spoke = self._bars_at = time.monotonic()
         self._open: list[tuple[str, float]] = []
         self._bars: dict[str, tuple[int, int, str]] = {}
@@ -61,6 +64,9 @@ class StoryHandler(logging.Handler):
                 self._now = text
                 if not self._alive and time.monotonic() - self._spoke >= _PROGRESS_EVERY:
                     self._line("  " * depth + f"… {text}")
+            case "trouble" | "caution":
+                mark, code = ("✗", _RED) if kind == "trouble" else ("!", _YELLOW)
+                self._line(self._painted("  " * depth + f"{mark} {text}", code))
             case _:
                 prefix = "" if record.levelno < logging.WARNING else f"{record.levelname.lower()}: "
                 self._line("  " * depth + prefix + text)
@@ -80,7 +86,8 @@ class StoryHandler(logging.Handler):
             self._open.pop()
         self._now = ""
         self._bars.clear()
-        self._line("  " * depth + f"{'✓' if kind == 'done' else '✗'} {text}  {_seconds(seconds)}")
+        line = "  " * depth + f"{'✓' if kind == 'done' else '✗'} {text}  {_seconds(seconds)}"
+        self._line(line if kind == "done" else self._painted(line, _RED))
 
     def _tell_bars(self) -> None:
         if self._alive:
@@ -92,9 +99,12 @@ class StoryHandler(logging.Handler):
 
     def _line(self, text: str) -> None:
         self._erase()
-        sys.stderr.write(_fit(text) + "\n" if self._alive else text + "\n")
+        sys.stderr.write(text + "\n")  # a line that stands is whole, the terminal wraps it; only living ones are cut
         sys.stderr.flush()
         self._spoke = time.monotonic()
+
+    def _painted(self, text: str, code: str) -> str:
+        return f"\x1b[{code}m{text}\x1b[0m" if self._colour else text
 
     def _start(self) -> None:
         if self._thread is None and not self._quiet:

@@ -227,7 +227,7 @@ def test_words_of_the_guest_are_cleaned(suites: Suites) -> None:
     write(suites, "base", body)
     check = only(go(suites, "base"))
     assert check.message.startswith("abcd")
-    assert len(check.message) <= 400
+    assert len(check.message) <= 2000
     assert len(check.details) < 5000
 
 

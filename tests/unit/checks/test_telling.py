@@ -1,0 +1,51 @@
+"""What did not pass is told while the checks run, not after (operator.md, "Other")."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from imagekit.checks.session import Event, append
+from imagekit.checks.telling import Teller
+
+ONE = "base/test_x.py::test_one"
+
+
+def collected(path: Path, name: str, **more: Any) -> None:
+    fields: dict[str, Any] = {"layer": "base", "title": f"{name} holds", "required": True, "expires": "", "ticket": ""}
+    append(path, Event.COLLECTED, id=f"base/test_x.py::{name}", **{**fields, **more})
+
+
+def ended(path: Path, name: str, outcome: str, message: str) -> None:
+    append(path, Event.ENDED, id=f"base/test_x.py::{name}", outcome=outcome, message=message, seconds=0.1, details="")
+
+
+def told(caplog: pytest.LogCaptureFixture, kind: str) -> list[str]:
+    return [record.getMessage() for record in caplog.records if getattr(record, "step", "") == kind]
+
+
+def test_each_is_told_once_with_its_reason(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "imagekit")
+    events, teller = tmp_path / "events.jsonl", Teller(tmp_path / "events.jsonl")
+    collected(events, "test_one")
+    collected(events, "test_two", required=False, expires="2027-01-01", ticket="IK-7")
+    collected(events, "test_three")
+    ended(events, "test_one", "failed", "expected nothing, found: tree")
+    teller(f"{ONE} FAILED   [ 33%]")
+    assert told(caplog, "trouble") == ["base failed: test_one holds: expected nothing, found: tree"]
+    ended(events, "test_two", "errored", "")
+    teller("base/test_x.py::test_two ERROR   [ 66%]")
+    ended(events, "test_three", "passed", "")
+    teller("base/test_x.py::test_three PASSED   [100%]")
+    assert len(told(caplog, "trouble")) == 1
+    assert told(caplog, "caution") == ["base errored: test_two holds (warns only until 2027-01-01, IK-7)"]
+
+
+@pytest.mark.parametrize("line", ["", "FAILED", "E   assert 1 == 2", "collected 3 items"])
+def test_other_lines_say_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture, line: str) -> None:
+    caplog.set_level(logging.INFO, "imagekit")
+    Teller(tmp_path / "none.jsonl")(line)
+    assert caplog.records == []
