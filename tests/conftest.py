@@ -13,6 +13,7 @@ from imagekit.doctor.model import Need
 from imagekit.services.dockerd import engine
 from imagekit.services.home import home
 from imagekit.services.libvirtd import default_uri, libvirt
+from tests.support.encodable import Encodable
 from tests.support.heartbeat import Heartbeat
 from tests.support.tiers import Tiers
 
@@ -31,6 +32,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[_stack] = ExitStack()
     config.stash[_lacking] = {}
     config.pluginmanager.register(Heartbeat(config), "imagekit-heartbeat")
+    config.pluginmanager.register(Encodable(), "imagekit-encodable")
     config.pluginmanager.register(Tiers(), "imagekit-tiers")
 
 
