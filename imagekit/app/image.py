@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from imagekit.artifact.inventory import Inventory, take_inventory
+from imagekit.artifact.inventory import Inventory
 from imagekit.artifact.packagelist import Package
 from imagekit.artifact.packages import installed_packages
 from imagekit.artifact.presence import prove_present
@@ -15,6 +15,7 @@ from imagekit.build.authorities import authorities_of
 from imagekit.build.builder import Build, build_all, earlier_build
 from imagekit.config.load import Project
 from imagekit.config.model import Arch
+from imagekit.inventory.take import NAME, keep, take
 from imagekit.plan.lock import require_buildable
 from imagekit.plan.model import Plan
 from imagekit.report.result import write_whole
@@ -47,10 +48,11 @@ def proven(project: Project, plan: Plan, image: Build) -> tuple[Package, ...]:
     kept = image.layout.parent / "packages.json"
     if kept.exists():
         return tuple(Package(**each) for each in json.loads(kept.read_text()))
-    inventory = take_inventory(image.layout, image.digest)
+    inventory, facts = take(image.layout, image.digest)
     prove_present(project, plan.image, inventory, arch=Arch(plan.arch))
     _prove_version(plan, inventory)
     packages = installed_packages(inventory, project.image(plan.image).family)
+    keep(facts, image.layout.parent / NAME)
     write_whole(kept, json.dumps([asdict(package) for package in packages]))
     return packages
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable, Collection, Iterator
 from contextlib import closing
@@ -12,9 +13,9 @@ from posixpath import dirname, join, normpath
 from imagekit.oci.errors import ImageContentError
 from imagekit.oci.flatten import flatten
 from imagekit.oci.reference import Digest
-from imagekit.oci.tarstream import Source, entries
+from imagekit.oci.tarstream import Entry, Source, entries
 
-_KEPT = re.compile(
+KEPT = re.compile(
     r"var/lib/dpkg/status|(usr/)?lib/sysimage/rpm/rpmdb\.sqlite|var/lib/rpm/rpmdb\.sqlite"
     r"|etc/(kairos-release|os-release|cos/bootargs\.cfg)|usr/lib/os-release"
     r"|etc/ssl/certs/ca-certificates\.crt|etc/pki/ca-trust/extracted/pem/tls-ca-bundle\.pem"
@@ -24,6 +25,7 @@ _KEPT = re.compile(
 _KINDS = {b"0": "f", b"1": "f", b"2": "l", b"3": "c", b"4": "b", b"5": "d", b"6": "p"}
 _MOST_KEPT = 512 << 20  # held in memory; the package database of a large RHEL image has 100 MB
 _MAX_LINKS = 40  # as the kernel's own limit, path_resolution(7)
+Watch = Callable[[Entry, str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +82,16 @@ class Inventory:
                 yield path, data.decode("utf-8", "replace")
 
 
-def take_inventory(layout: Path, manifest: Digest, *, keep: re.Pattern[str] = _KEPT) -> Inventory:
+def take_inventory(
+    layout: Path, manifest: Digest, *, keep: re.Pattern[str] = KEPT, watch: Watch | None = None
+) -> Inventory:
     """Read a whole image once, keeping the content of files whose whole path matches `keep`.
 
-    Raises `ImageContentError` when a blob is not what its digest says.
+    `watch` is told of every member, with the SHA-256 (hex) of the data that a regular file brings, else with nothing.
+    Raises `ImageContentError` when a blob is not what its digest says; what `watch` was told must not be kept then.
     """
     inventory = Inventory()
-    read_root(layout, manifest, lambda source: _read(source, inventory, keep))
+    read_root(layout, manifest, lambda source: _read(source, inventory, keep, watch))
     return inventory
 
 
@@ -121,22 +126,36 @@ def read_root(layout: Path, manifest: Digest, read: Callable[[Source], None]) ->
                 raise failure
 
 
-def _read(source: Source, inventory: Inventory, keep: re.Pattern[str]) -> None:
+def _read(source: Source, inventory: Inventory, keep: re.Pattern[str], watch: Watch | None) -> None:
     with closing(entries(source)) as members:  # type: ignore[type-var]  # a generator has close
         for entry in members:
             inventory.nodes[entry.path] = Node(_KINDS[entry.kind], entry.mode, entry.size)
             if entry.kind == b"2":
                 inventory.links[entry.path] = entry.link
+            digest = ""
             if entry.kind == b"0" and keep.fullmatch(entry.path):
-                inventory.kept += entry.size
-                if inventory.kept > _MOST_KEPT:
-                    raise ImageContentError(
-                        f"/{entry.path} and what else says what is installed has more than {_MOST_KEPT >> 20} MiB",
-                        hint="No package database is so large; do not use this image.",
-                    )
-                inventory.contents[entry.path] = source.read(entry.padded)[: entry.size]
+                data = _kept(source, inventory, entry)
+                digest = hashlib.sha256(data).hexdigest() if watch else ""
+            elif entry.kind == b"0" and watch:
+                state = hashlib.sha256()
+                source.copy(entry.size, state.update)
+                source.copy(entry.padded - entry.size, _nowhere)
+                digest = state.hexdigest()
             else:
                 source.copy(entry.padded, _nowhere)
+            if watch:
+                watch(entry, digest)
+
+
+def _kept(source: Source, inventory: Inventory, entry: Entry) -> bytes:
+    inventory.kept += entry.size
+    if inventory.kept > _MOST_KEPT:
+        raise ImageContentError(
+            f"/{entry.path} and what else says what is installed has more than {_MOST_KEPT >> 20} MiB",
+            hint="No package database is so large; do not use this image.",
+        )
+    data = inventory.contents[entry.path] = source.read(entry.padded)[: entry.size]
+    return data
 
 
 def _nowhere(_: bytes | memoryview) -> None:

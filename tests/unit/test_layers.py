@@ -19,6 +19,7 @@ ORDER = (
     "build",
     "registry",
     "artifact",
+    "inventory",
     "machine",
     "checks",
     "trust",

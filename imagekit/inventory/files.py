@@ -1,0 +1,140 @@
+"""Which paths differ between two images, and which of them nothing else explains (pure)."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from posixpath import basename, dirname
+
+from imagekit.inventory.model import FileFact
+
+_NAMED = 2  # so many paths of one folder are named; more are counted
+# What a change of a kind writes anew beside the thing itself.
+_WRITTEN = {
+    "kernel": r"boot/.*|(usr/)?lib/modules/.*",
+    "kernel command line": r"etc/cos/bootargs\.cfg|(etc|usr/lib)/kernel/cmdline",
+    "authority": r"etc/ssl/certs/.*|etc/pki/ca-trust/.*|etc/ca-certificates\.conf|usr/.*/ca-certificates/.*",
+    "user": r"etc/(passwd|group)-?",
+    "group": r"etc/group-?",
+    "sysctl": r"etc/sysctl\.conf|(etc|(usr/)?lib|usr/local/lib)/sysctl\.d/[^/]+\.conf",
+    "package": r"var/lib/(dpkg|apt|rpm|dnf)/.*|(usr/)?lib/sysimage/rpm/.*",
+    "version": r"etc/kairos-release",
+}
+_UNIT_LINK = re.compile(r"(?:etc|(?:usr/)?lib)/systemd/(system|user)/(?:[^/]+\.(?:wants|requires|upholds)/)?[^/]+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileChange:
+    """One path in both images; None where it is not there."""
+
+    path: str
+    before: FileFact | None
+    after: FileFact | None
+
+    @property
+    def word(self) -> str:
+        """What happened to it."""
+        if self.before is None:
+            return "added"
+        return "removed" if self.after is None else "changed"
+
+    @property
+    def text(self) -> str:
+        """The path and in what it differs."""
+        if self.before is None or self.after is None:
+            return f"{self.word} /{self.path}"
+        was, now = self.before, self.after
+        fields = [
+            f"{name} {old} to {new}"
+            for name, old, new in (
+                ("kind", was.kind, now.kind),
+                ("mode", f"{was.mode:04o}", f"{now.mode:04o}"),
+                ("owner", f"{was.uid}:{was.gid}", f"{now.uid}:{now.gid}"),
+                ("capabilities", was.capabilities or "none", now.capabilities or "none"),
+            )
+            if old != new
+        ]
+        if was.content != now.content:
+            target = was.kind == now.kind == "l"
+            fields.append(f"target {was.content} to {now.content}" if target else f"{was.size} to {now.size} bytes")
+        return f"changed /{self.path}: {', '.join(fields)}"
+
+
+def compare_files(a: Mapping[str, FileFact], b: Mapping[str, FileFact]) -> tuple[FileChange, ...]:
+    """Every path that differs, sorted; which package owns it is no difference. Folders count by mode and owner."""
+    changes = []
+    for path in sorted(a.keys() | b.keys()):
+        was, now = a.get(path), b.get(path)
+        if was is None or now is None or was._replace(package="") != now._replace(package=""):
+            changes.append(FileChange(path=path, before=was, after=now))
+    return tuple(changes)
+
+
+def unexplained(
+    files: tuple[FileChange, ...],
+    *,
+    packages: Collection[str],
+    units: Collection[str],
+    paths: Collection[str],
+    others: Collection[str],
+) -> tuple[FileChange, ...]:
+    """The paths that no change explains: of moved packages, units and privileged paths by name, `others` by kind."""
+    written = re.compile("|".join(_WRITTEN[kind] for kind in sorted(others) if kind in _WRITTEN) or r"(?!)")
+    left = [
+        each
+        for each in files
+        if not written.fullmatch(each.path)
+        and each.path not in paths
+        and not _of_packages(each, packages)
+        and not _of_units(each, units)
+    ]
+    # A folder that came or went with what is in it is not told beside that.
+    inside = {parent for each in files if each.before is None or each.after is None for parent in _parents(each.path)}
+    return tuple(each for each in left if not (_is_folder(each) and each.word != "changed" and each.path in inside))
+
+
+def grouped(files: tuple[FileChange, ...]) -> Iterator[tuple[str, str]]:
+    """A folder and a sentence about it: paths by name while they are few, else counted."""
+    folders: dict[str, list[FileChange]] = {}
+    for each in files:
+        folders.setdefault(dirname(each.path), []).append(each)
+    for folder, inside in sorted(folders.items()):
+        if len(inside) <= _NAMED:
+            yield from ((f"/{each.path}", _named(each)) for each in inside)
+            continue
+        counts = Counter(each.word for each in inside)
+        words = [f"{counts[word]} {word}" for word in ("added", "changed", "removed") if counts[word]]
+        if len(words) == 1:
+            number, _, word = words[0].partition(" ")
+            yield f"/{folder}", f"{number} files {word} in /{folder}"
+        else:
+            yield f"/{folder}", f"{len(inside)} files differ in /{folder}: {', '.join(words)}"
+
+
+def _named(each: FileChange) -> str:
+    if each.before is None or each.after is None or each.before.content != each.after.content:
+        return f"/{each.path} {each.word}"
+    return each.text.removeprefix("changed ")
+
+
+def _of_packages(each: FileChange, packages: Collection[str]) -> bool:
+    return any(fact is not None and fact.package in packages for fact in (each.before, each.after))
+
+
+def _of_units(each: FileChange, units: Collection[str]) -> bool:
+    facts = [fact for fact in (each.before, each.after) if fact is not None]
+    match = _UNIT_LINK.fullmatch(each.path)
+    if match is None or any(fact.kind != "l" for fact in facts):
+        return False
+    return basename(each.path) + (" (of users)" if match[1] == "user" else "") in units
+
+
+def _is_folder(each: FileChange) -> bool:
+    return all(fact is None or fact.kind == "d" for fact in (each.before, each.after))
+
+
+def _parents(path: str) -> Iterator[str]:
+    while path := dirname(path):
+        yield path
