@@ -31,6 +31,7 @@ from imagekit.plan.model import Plan, StageKind
 _TIMEOUT = 3600.0
 NEEDED_BYTES = 4_000_000_000  # a cold build of the embedded image writes about 3 GB: caches, layers, layout
 _RESULT = "build.json"
+PLAN = "plan.json"  # beside it: what it was made by, for `imagekit plan` to tell what differs
 
 
 class BuildError(RefusedError):
@@ -70,7 +71,11 @@ def folder_of(work: Path, plan: Plan) -> Path:
 
 def earlier_build(work: Path, plan: Plan) -> Build | None:
     """The kept result of the same plan, when it is whole."""
-    folder = folder_of(work, plan)
+    return read_build(folder_of(work, plan))
+
+
+def read_build(folder: Path) -> Build | None:
+    """The result that a folder keeps, when it is whole."""
     try:
         data: dict[str, Any] = json.loads((folder / _RESULT).read_text())
         digest = Digest(data["digest"])
@@ -133,8 +138,9 @@ def _build_new(project: Project, plans: Sequence[Plan], engine: Mapping[str, str
         results = [_result(graph, plan, progress, partials[plan.id], folders[plan.id]) for plan in plans]
         current.note = " ".join(result.digest.short for result in results)
     results = [replace(result, seconds=current.seconds) for result in results]
-    for result in results:
-        _keep(folders[result.plan_id], result)
+    for plan, result in zip(plans, results, strict=True):
+        (folders[plan.id] / PLAN).write_text(json.dumps(asdict(plan)))
+        _keep(folders[plan.id], result)
     return {result.plan_id: result for result in results}
 
 

@@ -22,6 +22,7 @@ COMMANDS = {
     "test": "Boot IMAGE and run the checks of its layers.",
     "conformance": "Hold the node contract against an image and its nodes; print a table.",
     "publish": "Sign IMAGE's tested digest and give it its tag.",
+    "diff": "Tell what differs between two images.",
     "gate": "Say whether REF may enter a channel, and why.",
     "waive": "Let one check or scenario of REF pass for a time; signed.",
     "approve": "Say yes to REF in a channel; signed.",

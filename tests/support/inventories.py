@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import tarfile
 from collections.abc import Callable
+from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from imagekit.build.builder import PLAN, Build, folder_of, read_build
+from imagekit.config.load import Project
 from imagekit.inventory.model import ImageInventory
 from imagekit.inventory.take import take
+from imagekit.plan.resolve import make_plan
 from tests.support.authorities import Authority, certificate
 from tests.support.layout import layer, layout, member, symlink
 
@@ -68,3 +73,23 @@ def inventory(folder: Path, *changes: Callable[[Members], object]) -> ImageInven
         change(members)
     digest = layout(folder, [layer(*members.values())])
     return take(folder, digest)[1]
+
+
+def keep_build(project: Project, *changes: Callable[[Members], object], name: str = "small-node") -> Build:
+    """The project's image as it stands, as if just built: the small image with these changes, kept with its plan."""
+    plan = make_plan(project, name)
+    folder, members = folder_of(project.work, plan), base()
+    put(members, "etc/kairos-release", f'KAIROS_VERSION="{plan.version}"\n'.encode())
+    for change in changes:
+        change(members)
+    labels = {"org.opencontainers.image.revision": plan.source.revision}
+    digest = layout(folder / "oci", [layer(*members.values())], labels=labels)
+    data = {
+        **{"image": name, "plan_id": plan.id, "version": plan.version, "digest": str(digest)},
+        **{"layers": [], "seconds": 1.0},
+    }
+    (folder / "build.json").write_text(json.dumps(data))
+    (folder / PLAN).write_text(json.dumps(asdict(plan)))
+    found = read_build(folder)
+    assert found is not None
+    return found

@@ -58,19 +58,27 @@ def layer(*members: tuple[tarfile.TarInfo, bytes], form: int = tarfile.PAX_FORMA
     return stream.getvalue()
 
 
-def layout(folder: Path, tars: Sequence[bytes], packed: Compression = Compression.ZSTD) -> Digest:
-    """An OCI layout of these layers, lowest first; returns the manifest's digest."""
-    return packed_layout(folder, [_pack(tar, packed) for tar in tars], packed)
+def layout(
+    folder: Path,
+    tars: Sequence[bytes],
+    packed: Compression = Compression.ZSTD,
+    labels: Mapping[str, str] | None = None,
+) -> Digest:
+    """An OCI layout of these layers, lowest first, with these labels; returns the manifest's digest."""
+    return packed_layout(folder, [_pack(tar, packed) for tar in tars], packed, labels)
 
 
-def packed_layout(folder: Path, layers: Sequence[bytes], packed: Compression) -> Digest:
+def packed_layout(
+    folder: Path, layers: Sequence[bytes], packed: Compression, labels: Mapping[str, str] | None = None
+) -> Digest:
     """The same of layers that are packed already."""
     blobs = folder / "blobs" / "sha256"
     blobs.mkdir(parents=True, exist_ok=True)
     entries = [
         {"mediaType": f"application/vnd.oci.image.layer.v1.tar{_TYPES[packed]}", **_put(blobs, data)} for data in layers
     ]
-    config = {"mediaType": "application/vnd.oci.image.config.v1+json", **_put(blobs, b"{}")}
+    said = json.dumps({"config": {"Labels": dict(labels)}} if labels else {}).encode()
+    config = {"mediaType": "application/vnd.oci.image.config.v1+json", **_put(blobs, said)}
     manifest = {"schemaVersion": 2, "mediaType": MEDIA_TYPE_MANIFEST, "config": config, "layers": entries}
     return Digest(str(_put(blobs, json.dumps(manifest).encode())["digest"]))
 

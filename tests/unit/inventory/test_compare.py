@@ -46,6 +46,16 @@ def user(members: Members) -> None:
     put(members, "etc/passwd", b"root:x:0:0:root:/root:/bin/bash\nbar:x:1001:4:Bar:/home/bar:/bin/sh\n")
 
 
+def package_gone(members: Members) -> None:
+    put(members, "var/lib/dpkg/status", status(bash="5.2-1"))
+    del members["usr/bin/curl"]
+
+
+def user_with_shadow(members: Members) -> None:
+    user(members)
+    put(members, "etc/shadow", b"root::1::::::\n")
+
+
 def keys(members: Members) -> None:
     for number in range(3):
         put(members, f"etc/ssh/host{number}", b"x")
@@ -61,7 +71,7 @@ CASES: dict[str, tuple[Edit, list[str]]] = {
     "package": (package, ["package curl 8.1-1 to 8.1-2"]),
     "new package": (new_package, ["package jq 1.7 added"]),
     "package gone": (
-        lambda m: (put(m, "var/lib/dpkg/status", status(bash="5.2-1")), m.pop("usr/bin/curl")),
+        package_gone,
         ["package curl 8.1-1 removed"],
     ),
     "setuid": (
@@ -104,7 +114,7 @@ CASES: dict[str, tuple[Edit, list[str]]] = {
         ["/etc/ssh/sshd_config: owner 0:0 to 7:0"],
     ),
     "shadow beside a user": (
-        lambda m: (user(m), put(m, "etc/shadow", b"root::1::::::\n")),
+        user_with_shadow,
         ["user bar added (uid 1001)", "/etc/shadow added"],
     ),
     "version": (lambda m: put(m, "etc/kairos-release", b'KAIROS_VERSION="v2"\n'), []),
