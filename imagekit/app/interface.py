@@ -167,6 +167,9 @@ class Backend(Protocol):
     def run_scenarios(self, subject: Subject, origin: Origin, options: ScenarioOptions) -> Iterator[Told]:
         """Run the scenarios; yields each result as it comes."""
 
+    def changes(self, project: Project, good: RunResult, plan: Plan, image: Build | None) -> tuple[str, ...]:
+        """What the image, or without one its plan, differs in from that of a good run, in a few lines."""
+
     def result_age(self, project: Project) -> timedelta | None:
         """How old a test result may be at most to be published, by the policy; None without such a rule."""
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from imagekit.app import node
+from imagekit.app.changes import changes_since
 from imagekit.app.image import built, proven
 from imagekit.app.interface import Booted, Disks, Origin, RoadResult, Subject, Target
 from imagekit.app.ladder import climb, origin_digest, start_of
@@ -123,6 +124,10 @@ class LocalBackend:
         """Run the scenarios on machines of this host."""
         assert isinstance(origin, Start)
         return climb(subject, origin, options)
+
+    def changes(self, project: Project, good: RunResult, plan: Plan, image: Build | None) -> tuple[str, ...]:
+        """What differs from a good run."""
+        return changes_since(project, good, plan, image)
 
     def result_age(self, project: Project) -> timedelta | None:
         """What the policy's rules for publishing say of the age of test results."""

@@ -9,12 +9,13 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
+from imagekit.app.changes import last_good
 from imagekit.app.interface import Backend, Disks, RoadResult, Subject, Target
 from imagekit.app.needs import machine_needs
 from imagekit.app.outcome import RoadTest, ScenarioTest, Tested, run_result
 from imagekit.app.record import Record
 from imagekit.app.reuse import Reuse
-from imagekit.app.runs import new_run, write_views
+from imagekit.app.runs import kept_runs, new_run, write_views
 from imagekit.app.verdict import keep_verdict, kept_verdict, verdict_id
 from imagekit.artifact.packagelist import Package
 from imagekit.base.errors import ImagekitError
@@ -97,6 +98,8 @@ def run_image(project: Project, name: str, options: Options, backend: Backend | 
     if error is None and (earlier := run.done_before(result)) is not None:
         shutil.rmtree(run.folder)
         return Finished(result=earlier, page=project.work / "runs" / earlier.run_id / "report.html", unchanged=True)
+    if not isinstance(error, KeyboardInterrupt):
+        result = replace(result, changes=run.changes())
     write_result(result, run.folder)
     if result.verdict is Verdict.PASSED:
         run.keep_verdict(result)
@@ -307,6 +310,16 @@ class _Run:
         if self.at is None or self.image is None or (last is not None and last.road is self.at):
             return last.console if last else None
         return self.backend.console(self._subject(self.image), self.at)
+
+    def changes(self) -> tuple[str, ...]:
+        """What changed since the last good run, when there was one; no reason for a run to end otherwise."""
+        good = last_good(kept_runs(self.project.work), self.name)
+        if good is None or self.plan is None or (self.image is not None and str(self.image.digest) == good.digest):
+            return ()
+        try:
+            return self.backend.changes(self.project, good, self.plan, self.image)
+        except (ImagekitError, OSError) as error:
+            return (f"what changed since run {good.run_id} cannot be told: {error}",)
 
     def done_before(self, result: RunResult) -> RunResult | None:
         """The result of the run that had done all of this; None when this one did something, or that one is gone."""

@@ -25,6 +25,7 @@ def command(app: App, image: str | None, every: bool, arch: str | None, matrix: 
 
     Reads only the project's files and git: no network, no daemon; the clock only for authorities that expired. What
     images.lock has no digest for is named; such an image can be planned and not built, and is left out of the matrix.
+    Where an earlier build of the image is kept here, the stages that differ from it are told, each with the reason.
     """
     from imagekit.build.authorities import authorities_of
 
@@ -35,9 +36,10 @@ def command(app: App, image: str | None, every: bool, arch: str | None, matrix: 
     elif as_json:
         _print_json(plans, every)
     else:
+        from imagekit.app.changes import since_last_build
         from imagekit.plan import show
 
-        say("\n\n".join(show.as_text(plan) for plan in plans))
+        say("\n\n".join("\n".join((show.as_text(plan), *since_last_build(app.project, plan))) for plan in plans))
 
 
 def _plans(app: App, image: str | None, every: bool, arch: str | None) -> tuple[Plan, ...]:

@@ -201,6 +201,11 @@ class SimBackend:
             )
             yield Told(result=result, boot_seconds=1.0, write_seconds=1.0, writes=1)
 
+    def changes(self, project: Project, good: RunResult, plan: Plan, image: Build | None) -> tuple[str, ...]:
+        """Two digests, or a digest and a plan."""
+        self.called("changes")
+        return (f"from {good.digest} to {image.digest if image else plan.id}",)
+
     def result_age(self, project: Project) -> timedelta | None:
         """What the policy would say."""
         return self.age
