@@ -23,7 +23,7 @@ from imagekit.doctor.model import Need
 from imagekit.machine.interface import BootRecord, Road, VmShape
 from imagekit.oci.reference import Digest
 from imagekit.plan.model import Plan
-from imagekit.report.result import BootChart, ConsoleExcerpt, ReleaseRow, RunResult
+from imagekit.report.result import BootChart, ConsoleExcerpt, ReleaseRow, RunResult, UnitJournal
 from imagekit.scenarios.options import ScenarioOptions
 from imagekit.scenarios.runner import Told
 
@@ -80,6 +80,8 @@ class RoadResult:
     chart: BootChart
     console: ConsoleExcerpt
     suites: SuiteResult
+    journals: tuple[UnitJournal, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 class Booted(Protocol):

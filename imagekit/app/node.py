@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from imagekit.app.interface import RoadResult, Subject, Target
+from imagekit.app.journals import keep_journal
 from imagekit.app.needs import libvirt_uri
 from imagekit.artifact.installed import installed_disk
 from imagekit.artifact.live import LiveArtifacts, live_artifacts
@@ -222,13 +223,15 @@ def check_machine(subject: Subject, machine: NodeMachine, peers: Peers) -> RoadR
     suites = run_suites(machine, subject.spec.layers, suites_of(subject, road), peers=peers)
     with step("Collecting the boot chart and the journal"):
         chart = collect_chart(machine)
-        machine.save_journal(subject.folder / road.value / "journal.log")
+        kept = keep_journal(machine, subject.folder / road.value / "journal.log", suites)
     return RoadResult(
         road=road,
         boot=machine.boot,
         chart=chart,
         console=console_excerpt(subject, road),
         suites=suites,
+        journals=kept.journals,
+        notes=kept.notes,
     )
 
 

@@ -109,6 +109,8 @@ def run_result(
         console=console,
         suites=tested.suites,
         scenarios=tested.scenarios,
+        journals=tuple(each for test in tested.roads for each in test.result.journals),
+        notes=tuple(f"{test.result.road} road: {note}" for test in tested.roads for note in test.result.notes),
         release=release,
         failure=record.failure,
     )

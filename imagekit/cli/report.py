@@ -23,13 +23,14 @@ def command(ctx: click.Context, run_id: str | None, open_page: bool, list_runs: 
     Exit code 1 when that run did not pass.
     """
     from imagekit.app.runs import find_run, kept_runs, write_views
+    from imagekit.report.card import word_of
     from imagekit.report.result import Verdict, read_result
 
     app: App = ctx.obj
     if list_runs:
         for folder in kept_runs(app.work):
             result = read_result(folder)
-            say(f"{result.run_id}  {result.verdict:<6}  {result.image} {result.version}")
+            say(f"{result.run_id}  {word_of(result):<11}  {result.image} {result.version}")
         return
     folder = find_run(app.work, run_id)
     result = read_result(folder)

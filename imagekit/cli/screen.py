@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from imagekit.report.result import RunResult
 
 # https://docs.github.com/en/actions/reference/workflow-commands-for-github-actions; `##[` is the runner's older form.
+NO_LIMIT = 100_000
 _ORDER = re.compile(r"^(\s*:)(?=:)|(##)(?=\[)", re.MULTILINE)
 
 
@@ -37,12 +38,23 @@ def say(text: object, *, err: bool = False, nl: bool = True) -> None:
     click.echo(shown(str(text)), err=err, nl=nl)  # noqa: TID251 - this is the one place
 
 
+def columns() -> int:
+    """Characters a line: those of the terminal, or of COLUMNS where that is set; without either there is no limit."""
+    asked = os.environ.get("COLUMNS", "")
+    if not sys.stdout.isatty() and not (asked.isdecimal() and int(asked)):
+        return NO_LIMIT
+    return shutil.get_terminal_size().columns
+
+
+def _coloured() -> bool:
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+
+
 def show_result(result: RunResult, page: Path) -> None:
-    """The summary of a run, as wide as the terminal and at most 120 columns."""
+    """The summary of a run, as wide as the terminal or as COLUMNS says; in a pipe or a file no line is folded."""
     from imagekit.report.terminal import render_terminal
 
-    width = max(60, min(120, shutil.get_terminal_size().columns))
-    text = render_terminal(result, width=width, color=sys.stdout.isatty(), page=str(page))
+    text = render_terminal(result, width=columns(), color=_coloured(), page=str(page))
     click.echo(unordered(text), nl=not text.endswith("\n"))  # noqa: TID251 - its colours are ours, its words are cleaned
 
 

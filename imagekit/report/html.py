@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from imagekit.checks.outcome import CheckResult, Outcome
+from imagekit.report.card import TO_COPY, card_of, card_rows, word_of
 from imagekit.report.chart import draw
 from imagekit.report.cleaned import cleaned
 from imagekit.report.result import RunResult, StageRow, write_whole
@@ -46,14 +48,25 @@ def write_html(result: RunResult, path: Path) -> Path:
 
 def _words(result: RunResult) -> dict[str, Any]:
     checks = result.suites.checks if result.suites else ()
+    card = card_of(result)
     return {
         "r": result,
+        "word": word_of(result),
+        "card": grouped(card_rows(card)) if card else (),
+        "to_copy": TO_COPY,
+        "warnings": result.suites.warnings if result.suites else (),
         "groups": group(checks),
         "counts": [(outcome, sum(check.outcome is outcome for check in checks)) for outcome in Outcome],
         "total": len(checks),
         "stages": shares(result.stages),
         "drawing": draw(result.chart) if result.chart else None,
     }
+
+
+def grouped(rows: Sequence[tuple[str, str]]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Rows of a card with the texts of one label together, in the order of the labels."""
+    labels = dict.fromkeys(label for label, _ in rows)
+    return tuple((name, tuple(text for label, text in rows if label == name)) for name in labels)
 
 
 def group(checks: tuple[CheckResult, ...]) -> tuple[LayerChecks, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from pathlib import Path
 
 from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
@@ -10,6 +11,7 @@ from junitparser.junitparser import FinalResult
 
 from imagekit.checks.outcome import CheckResult, Outcome
 from imagekit.checks.scenario import ScenarioResult
+from imagekit.report.card import Fault, card_of, card_text
 from imagekit.report.cleaned import cleaned
 from imagekit.report.result import RunResult, StageStatus, write_whole
 
@@ -17,12 +19,14 @@ from imagekit.report.result import RunResult, StageStatus, write_whole
 def render_junit(result: RunResult) -> str:
     """The result as JUnit XML; missing checks are errors, so that no reader takes them for passed."""
     result = cleaned(result)
+    card = card_of(result)
+    faults = {fault.explain: fault for fault in card.faults} if card else {}
     document = JUnitXml(name=f"imagekit {result.image}")
-    document.add_testsuite(_stages(result))
+    document.add_testsuite(_stages(result, card.first if card else None))
     checks = result.suites.checks if result.suites else ()
     for layer in dict.fromkeys(check.layer for check in checks):
         suite = TestSuite(f"{result.image}/{layer}")
-        suite.add_testcases([_case(check) for check in checks if check.layer == layer])
+        suite.add_testcases([_case(check, faults) for check in checks if check.layer == layer])
         document.add_testsuite(suite)
     if result.scenarios:
         document.add_testsuite(_scenarios(result))
@@ -36,7 +40,7 @@ def write_junit(result: RunResult, path: Path) -> Path:
     return write_whole(path, render_junit(result))
 
 
-def _stages(result: RunResult) -> TestSuite:
+def _stages(result: RunResult, first: Fault | None) -> TestSuite:
     suite = TestSuite(f"{result.image}/stages")
     for key, value in (("digest", result.digest), ("version", result.version), ("plan", result.plan_id)):
         suite.add_property(key, value)
@@ -44,7 +48,10 @@ def _stages(result: RunResult) -> TestSuite:
         case = TestCase(stage.name, f"{result.image}.stages", round(stage.seconds, 3))
         if stage.status in (StageStatus.FAILED, StageStatus.MISSING):
             failed = result.failure if result.failure and result.failure.stage == stage.name else None
-            case.result = [Error(failed.error if failed else f"stage {stage.status}")]
+            error = Error(failed.error if failed else f"stage {stage.status}")
+            if failed and first:
+                error.text = card_text(first)
+            case.result = [error]
         suite.add_testcase(case)
     return suite
 
@@ -63,13 +70,13 @@ def _story(scenario: ScenarioResult) -> TestCase:
     return case
 
 
-def _case(check: CheckResult) -> TestCase:
+def _case(check: CheckResult, faults: Mapping[str, Fault]) -> TestCase:
     name = check.id.rpartition("::")[2] or check.id
     case = TestCase(f"{name}: {check.title}", check.id.partition("::")[0].removesuffix(".py").replace("/", "."))
     case.time = round(check.seconds, 3)
     if (outcome := _outcome(check)) is not None:
-        if check.details:
-            outcome.text = check.details
+        card = next((card_text(fault) for name, fault in faults.items() if name and check.id.endswith(name)), "")
+        outcome.text = "\n\n".join(part for part in (card, check.details) if part)
         case.result = [outcome]
     return case
 
@@ -79,7 +86,7 @@ def _outcome(check: CheckResult) -> FinalResult | None:
     if check.outcome is Outcome.PASSED:
         return None
     if not check.required:
-        return Skipped(f"warns only until {check.expires} ({check.ticket}): {check.outcome}: {message}")
+        return Skipped(f"{check.muted}: {check.outcome}: {message}")
     return _ending(check.outcome, message)
 
 

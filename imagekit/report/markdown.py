@@ -7,11 +7,13 @@ from collections.abc import Sequence
 
 from imagekit.base.text import one_line
 from imagekit.checks.outcome import CheckResult, Outcome
+from imagekit.report.card import TO_COPY, card_of, card_rows, word_of
 from imagekit.report.cleaned import cleaned
 from imagekit.report.result import LayerRow, RunResult, Verdict
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#|~&!@:-])")
 _CHECKS_SHOWN = 20
+_LONGEST = 4000
 
 
 def render_markdown(result: RunResult) -> str:
@@ -19,7 +21,8 @@ def render_markdown(result: RunResult) -> str:
     result = cleaned(result)
     blocks = [
         _headline(result),
-        *_failure(result),
+        *_card(result),
+        *_cautions(result),
         _table(("stage", "", "seconds"), [(s.name, s.status, f"{s.seconds:.1f}") for s in result.stages]),
         _table(("layer", "id", "MB", ""), [_layer(layer) for layer in result.layers]),
         *_checks(result),
@@ -35,23 +38,33 @@ def escaped(text: object, limit: int = 300) -> str:
 
 
 def _headline(result: RunResult) -> str:
-    mark = "✅ passed" if result.verdict is Verdict.PASSED else "❌ failed"
+    word = word_of(result)
+    mark = f"{'✅' if result.verdict is Verdict.PASSED else '❌' if word == 'failed' else '⏹️'} {word}"
     about = [f"{escaped(result.version)}" if result.version else "", _code(result.digest)]
     kind = "embedded stand-in, not for production" if result.embedded else ""
     rest = " · ".join(part for part in (*about, kind, f"{result.seconds:.0f} s") if part)
     return f"## {mark}: {escaped(result.image)}\n\n{rest}"
 
 
-def _failure(result: RunResult) -> list[str]:
-    failure = result.failure
-    if failure is None:
-        return []
-    lines = [f"**Stage {escaped(failure.stage)}**: {escaped(failure.error)}"]
-    if failure.hint:
-        lines.append(f"What to do: {escaped(failure.hint, 800)}")
-    if failure.again:
-        lines.append(f"Again: {_code(failure.again)}")
-    return ["\n\n".join(lines)]
+def _card(result: RunResult) -> list[str]:
+    """The failure card, a row a line; what is there to be copied is code."""
+    card = card_of(result)
+    if card is None:
+        return [f"Note: {escaped(note)}" for note in result.notes]
+    shown = [
+        f"- **{label}** {_code(text) if label in TO_COPY else escaped(text, _LONGEST)}"
+        for label, text in card_rows(card)
+    ]
+    return ["\n".join(shown)]
+
+
+def _cautions(result: RunResult) -> list[str]:
+    """What did not pass and only warns, with its ticket and day, on a good result too."""
+    warnings = result.suites.warnings if result.suites else ()
+    return [
+        f"⚠️ {escaped(f'{check.layer} {check.outcome}: {check.title}, {check.muted}: {check.message}', _LONGEST)}"
+        for check in warnings
+    ]
 
 
 def _checks(result: RunResult) -> list[str]:
@@ -65,7 +78,8 @@ def _checks(result: RunResult) -> list[str]:
 
 
 def _check(check: CheckResult) -> tuple[str, str, str]:
-    return f"{check.layer}: {check.title}", str(check.outcome), check.message
+    muted = f", {check.muted}" if check.muted else ""
+    return f"{check.layer}: {check.title}", f"{check.outcome}{muted}", check.message
 
 
 def _layer(layer: LayerRow) -> tuple[str, str, str, str]:
@@ -81,11 +95,11 @@ def _release(result: RunResult) -> list[str]:
 
 def _code(text: str) -> str:
     """Code, from which a backtick cannot break out."""
-    return "`" + one_line(text, 500).replace("`", "'") + "`" if text else ""
+    return "`" + one_line(text, _LONGEST).replace("`", "'") + "`" if text else ""
 
 
 def _table(head: tuple[str, ...], rows: Sequence[tuple[object, ...]]) -> str:
     if not rows:
         return ""
-    lines = [head, ("---",) * len(head), *(tuple(escaped(cell) for cell in row) for row in rows)]
+    lines = [head, ("---",) * len(head), *(tuple(escaped(cell, _LONGEST) for cell in row) for row in rows)]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)

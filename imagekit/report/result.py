@@ -115,6 +115,14 @@ class ConsoleExcerpt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UnitJournal:
+    """The last lines that the journal has of a unit which a failed check named."""
+
+    unit: str
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EvidenceRow:
     """One statement attached to the image's digest."""
 
@@ -150,6 +158,8 @@ class RunResult:
 
     `tested` is when the oldest of its tests began, which may lie before the run: what passed before is reused.
 
+    `journals` tell of units that failed checks named, `notes` what of a node could not be kept.
+
     `boots` holds the boot on every road; `boot`, `chart` and `console` are those of the road to look at: the last one.
     """
 
@@ -174,6 +184,8 @@ class RunResult:
     release: ReleaseRow | None = None
     failure: Failure | None = None
     changes: tuple[str, ...] = ()
+    journals: tuple[UnitJournal, ...] = ()
+    notes: tuple[str, ...] = ()
     tested: str = ""
     format: int = FORMAT
 

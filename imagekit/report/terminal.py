@@ -1,21 +1,35 @@
-"""The result on one screen of a terminal; when it failed, the first lines say what, where, and how to see it again."""
+"""The result on one screen of a terminal; when it failed, the failure card stands first and whole."""
 
 from __future__ import annotations
 
-from textwrap import wrap
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from imagekit.base.text import clean, one_line
-from imagekit.checks.outcome import CheckResult, Outcome, SuiteResult
+from imagekit.checks.outcome import Outcome, SuiteResult
 from imagekit.checks.scenario import ScenarioResult
+from imagekit.report.card import INTERRUPTED, TO_COPY, card_of, card_rows, word_of
 from imagekit.report.cleaned import cleaned
-from imagekit.report.result import Failure, RunResult, StageRow, StageStatus, Verdict
+from imagekit.report.result import RunResult, StageRow, StageStatus
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
-_WORST_SHOWN = 3
+_LABEL = 9  # a digest fits behind it on 80 columns
+_SCREEN = 23
+_OVERVIEW = 3
+_JOURNAL = 3
+_OTHERS = 2
+_CAUTIONS = 5
+_EMPHASIS = {
+    "stage": "bold red",
+    "failed": "bold red",
+    "because": "red",
+    "also": "red",
+    "again": "bold",
+    "note": "yellow",
+}
 _STYLE = {
     StageStatus.DONE: "green",
     StageStatus.REUSED: "cyan",
@@ -26,7 +40,11 @@ _MARK = {StageStatus.DONE: "✓", StageStatus.REUSED: "=", StageStatus.FAILED: "
 
 
 def render_terminal(result: RunResult, *, width: int = 80, color: bool = False, page: str = "") -> str:
-    """The summary as text, at most 23 lines of `width` characters; `page` is where the HTML report lies."""
+    """The summary as text of `width` characters a line; `page` is where the HTML report lies.
+
+    Nothing that names a fault is cut, and what is there to be copied is not even folded: a screen of 23 lines is
+    what the overview is fitted to.
+    """
     import io
 
     from rich.console import Console
@@ -39,82 +57,105 @@ def render_terminal(result: RunResult, *, width: int = 80, color: bool = False, 
 
 def show_terminal(result: RunResult, console: Console, *, page: str = "") -> None:
     """Print the summary on a rich console."""
-    for line in _lines(cleaned(result), page, max(40, console.width)):
-        if line.overflow != "ignore":
-            line.truncate(console.width, overflow="ellipsis")
+    result, width = cleaned(result), max(40, console.width)
+    head = _folded([_headline(result), *_card(result), *_cautions(result)], console, width)
+    foot = _folded(_foot(result, page), console, width)
+    body = _folded([*_stages(result.stages, width), *_details(result, width)], console, width)
+    # On a screen the card and the foot stand whole; what is left is for the overview.
+    for line in [*head, *body[: max(_OVERVIEW, _SCREEN - len(head) - len(foot))], *foot]:
         console.print(line, soft_wrap=True)
 
 
-def _lines(result: RunResult, page: str, width: int) -> list[Text]:
-    head = [_headline(result), *_failure(result, width)]
-    body = [
-        *_stages(result.stages, width),
+def _details(result: RunResult, width: int) -> list[Row]:
+    return [
         *_layers(result),
         *_boot(result),
-        *_checks(result.suites, shown=not result.failure),
+        *_checks(result.suites),
         *_scenarios(result.scenarios, width),
     ]
-    return [*head, *body[: 22 - len(head)], *_foot(result, page)][:23]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A label and words; `whole` rows are not folded, for they are there to be copied."""
+
+    label: str
+    words: Text
+    whole: bool = False
+    style: str = "dim"
+
+
+def _folded(rows: list[Row], console: Console, width: int) -> list[Text]:
+    """Rows as lines: folded below their own beginning, never cut."""
+    lines: list[Text] = []
+    for row in rows:
+        parts = [row.words] if row.whole else list(row.words.wrap(console, width - _LABEL)) or [row.words]
+        for number, part in enumerate(parts):
+            part.rstrip()
+            label = "" if number else row.label
+            lines.append(
+                _text(("" if row.whole and not row.label else f"{label:<{_LABEL}}", row.style)).append_text(part)
+            )
+    return lines
 
 
 def _text(*parts: tuple[str, str] | str) -> Text:
     from rich.text import Text
 
     pairs = ((part, "") if isinstance(part, str) else part for part in parts)
-    return Text.assemble(*((clean(words, 800).replace("\n", " "), style) for words, style in pairs), end="")
+    return Text.assemble(*((clean(words).replace("\n", " "), style) for words, style in pairs), end="")
 
 
-def _row(label: str, *parts: tuple[str, str] | str) -> Text:
-    return _text((f"{label:<9}", "dim"), *parts)
+def _row(label: str, *parts: tuple[str, str] | str) -> Row:
+    return Row(label, _text(*parts))
 
 
-def _whole(label: str, *parts: tuple[str, str] | str) -> Text:
-    """A row that is never cut: it is there to be copied."""
-    row = _row(label, *parts)
-    row.overflow = "ignore"
-    return row
+def _whole(label: str, *parts: tuple[str, str] | str) -> Row:
+    """A row that is never folded: it is there to be copied."""
+    return Row(label, _text(*parts), whole=True)
 
 
-def _headline(result: RunResult) -> Text:
-    passed = result.verdict is Verdict.PASSED
-    badge = (" PASSED ", "bold white on green") if passed else (" FAILED ", "bold white on red")
-    return _text(
-        badge, (f" {result.image}", "bold"), (f" {result.version} ", ""), (f"in {_time(result.seconds)}", "dim")
+def _headline(result: RunResult) -> Row:
+    word = word_of(result)
+    colour = {"passed": "green", INTERRUPTED: "yellow"}.get(word, "red")
+    return _whole(
+        "",
+        (f" {word.upper()} ", f"bold white on {colour}"),
+        (f" {result.image}", "bold"),
+        (f" {result.version} ", ""),
+        (f"in {_time(result.seconds)}", "dim"),
     )
 
 
-def _failure(result: RunResult, width: int) -> list[Text]:
-    failure = result.failure
-    if failure is None:
-        return []
-    lines = [_row("stage", (failure.stage, "bold red")), *_error(failure, width)]
-    lines += [_row("check", *_check_words(check)) for check in _worst(result.suites)]
-    broken = [scenario for scenario in result.scenarios if not scenario.passed]
-    lines += [_row("scenario", *_scenario_words(scenario)) for scenario in broken[:_WORST_SHOWN]]
-    if failure.hint:
-        lines.append(_row("hint", one_line(failure.hint)))
-    return [*lines, *_again(failure)]
+def _card(result: RunResult) -> list[Row]:
+    """The failure card in the words of every view; of a unit's journal the last lines."""
+    card = card_of(result)
+    if card is None:
+        return [_row("note", (note, "yellow")) for note in result.notes]
+    rows = card_rows(card, others=_OTHERS)
+    skipped = max(0, sum(label == "journal" for label, _ in rows) - _JOURNAL)
+    kept: list[Row] = []
+    for before, (label, text) in zip(("", *(label for label, _ in rows)), rows, strict=False):
+        if label == "journal" and skipped:
+            skipped -= 1
+            continue
+        shown = "" if before == label and kept and label == "hint" else label
+        kept.append(Row(shown, _text((text, _EMPHASIS.get(label, ""))), whole=label in TO_COPY))
+    return kept
 
 
-def _error(failure: Failure, width: int) -> list[Text]:
-    folded = wrap(one_line(failure.error, 4 * width), width - 9, max_lines=2, placeholder=" …") or ["(no words)"]
-    return [_row("" if number else "error", line) for number, line in enumerate(folded)]
+def _cautions(result: RunResult) -> list[Row]:
+    """What did not pass and only warns, on a good result too."""
+    warnings = result.suites.warnings if result.suites else ()
+    rows = [
+        _row("warning", (f"{check.layer} {check.outcome}: {check.title}, {check.muted}: {check.message}", "yellow"))
+        for check in warnings[:_CAUTIONS]
+    ]
+    more = len(warnings) - _CAUTIONS
+    return [*rows, _row("warning", (f"and {more} more, see the report", "yellow"))] if more > 0 else rows
 
 
-def _again(failure: Failure) -> list[Text]:
-    return [_whole("again", (one_line(failure.again, 400), "bold"))] if failure.again else []
-
-
-def _worst(suites: SuiteResult | None) -> tuple[CheckResult, ...]:
-    return suites.blocking[:_WORST_SHOWN] if suites else ()
-
-
-def _check_words(check: CheckResult) -> tuple[tuple[str, str], ...]:
-    reason = f": {one_line(check.message, 120)}" if check.message else ""
-    return ((f"{check.layer} {check.outcome} ", "red"), (one_line(check.title, 90) + reason, ""))
-
-
-def _stages(stages: tuple[StageRow, ...], width: int) -> list[Text]:
+def _stages(stages: tuple[StageRow, ...], width: int) -> list[Row]:
     words = [
         (f"{_MARK[stage.status]} {one_line(stage.name, 20)} {_time(stage.seconds)}  ", _STYLE[stage.status])
         for stage in stages
@@ -122,7 +163,7 @@ def _stages(stages: tuple[StageRow, ...], width: int) -> list[Text]:
     return _side_by_side("stages", words, width)
 
 
-def _layers(result: RunResult) -> list[Text]:
+def _layers(result: RunResult) -> list[Row]:
     built = [layer for layer in result.layers if not layer.cached]
     if not result.layers:
         return []
@@ -131,7 +172,7 @@ def _layers(result: RunResult) -> list[Text]:
     return [_row("layers", words, (f"  ({reused} reused)" if reused and built else "", "dim"))]
 
 
-def _boot(result: RunResult) -> list[Text]:
+def _boot(result: RunResult) -> list[Row]:
     boot = result.boot
     if boot is None:
         return []
@@ -142,28 +183,19 @@ def _boot(result: RunResult) -> list[Text]:
     return [_row("to SSH", times, (f"  {how}", "dim"))]
 
 
-def _checks(suites: SuiteResult | None, *, shown: bool) -> list[Text]:
+def _checks(suites: SuiteResult | None) -> list[Row]:
     if suites is None:
         return []
     lines = []
     for layer in dict.fromkeys(check.layer for check in suites.checks):
         members = [check for check in suites.checks if check.layer == layer]
         passed = sum(check.outcome is Outcome.PASSED for check in members)
-        style = "red" if any(check.blocks for check in members) else "green"
-        lines.append(_row("checks", f"{layer:<12}"[:12] + " ", (f"{passed} of {len(members)} passed", style)))
-    warnings = [check for check in suites.checks if not check.required and check.outcome is not Outcome.PASSED]
-    lines += [
-        _row("warning", one_line(f"{check.title} ({check.ticket}, until {check.expires})")) for check in warnings[:2]
-    ]
-    return lines if shown or len(lines) <= 6 else lines[:6]
+        style = "red" if any(check.blocks for check in members) else "green" if passed == len(members) else "yellow"
+        lines.append(_row("checks", f"{layer:<12} ", (f"{passed} of {len(members)} passed", style)))
+    return lines
 
 
-def _scenario_words(scenario: ScenarioResult) -> tuple[tuple[str, str], ...]:
-    reason = f": {one_line(scenario.detail, 160)}" if scenario.detail else ""
-    return ((f"{scenario.name} {scenario.outcome} ", "red"), (one_line(scenario.promise, 90) + reason, ""))
-
-
-def _scenarios(scenarios: tuple[ScenarioResult, ...], width: int) -> list[Text]:
+def _scenarios(scenarios: tuple[ScenarioResult, ...], width: int) -> list[Row]:
     """How many kept their promise, then the names side by side with their times."""
     if not scenarios:
         return []
@@ -183,19 +215,19 @@ def _scenarios(scenarios: tuple[ScenarioResult, ...], width: int) -> list[Text]:
     ]
 
 
-def _side_by_side(label: str, words: list[tuple[str, str]], width: int) -> list[Text]:
+def _side_by_side(label: str, words: list[tuple[str, str]], width: int) -> list[Row]:
     """Words with their styles, as many to a line as fit."""
-    lines: list[Text] = []
+    lines: list[Row] = []
     row: list[tuple[str, str]] = []
     for word in words:
-        if 9 + sum(len(part[0]) for part in row) + len(word[0]) > width:
+        if row and _LABEL + sum(len(part[0]) for part in row) + len(word[0]) > width:
             lines.append(_row("" if lines else label, *row))
             row = []
         row.append(word)
     return [*lines, _row("" if lines else label, *row)] if row else lines
 
 
-def _foot(result: RunResult, page: str) -> list[Text]:
+def _foot(result: RunResult, page: str) -> list[Row]:
     lines = [_whole("digest", result.digest)] if result.digest else []
     if result.release:
         word = " (was there already)" if result.release.already_there else ""
@@ -203,8 +235,9 @@ def _foot(result: RunResult, page: str) -> list[Text]:
         lines.append(
             _row("signed", result.release.key_fingerprint, (f"  {len(result.release.evidence)} statements", "dim"))
         )
-    lines += [_row("changed", one_line(change)) for change in result.changes[:2]]
-    return [*lines, _row("report", page)] if page else lines
+    if result.failure is None:
+        lines += [_row("changed", change) for change in result.changes]
+    return [*lines, _whole("report", page)] if page else lines
 
 
 def _time(seconds: float) -> str:

@@ -13,7 +13,7 @@ from imagekit.base.errors import ToolError
 from imagekit.base.log import bar, progress, step
 from imagekit.cli import cli
 from imagekit.cli.edge import run_cli, tell_error
-from imagekit.cli.screen import say
+from imagekit.cli.screen import NO_LIMIT, columns, say
 from imagekit.cli.story import StoryHandler
 from tests.support.project import make_project
 
@@ -43,6 +43,25 @@ def test_a_header_of_ours_in_an_error(capsys: pytest.CaptureFixture[str]) -> Non
     told = capsys.readouterr().err
     assert "cm9vdDpzZWNyZXQ" not in told
     assert "eyJzdWIi" not in told
+
+
+@pytest.mark.parametrize(
+    ("asked", "terminal", "wide"),
+    [
+        ("", False, NO_LIMIT),
+        ("0", False, NO_LIMIT),
+        ("words", False, NO_LIMIT),
+        ("200", False, 200),
+        ("200", True, 200),
+    ],
+)
+def test_no_limit_in_a_pipe_and_columns_is_honoured(
+    asked: str, terminal: bool, wide: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """operator.md: rows cut at 80 columns in a pipe or CI log and at 120 with COLUMNS=200."""
+    monkeypatch.setenv("COLUMNS", asked)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: terminal, raising=False)
+    assert columns() == wide
 
 
 @pytest.fixture

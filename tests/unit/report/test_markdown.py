@@ -25,7 +25,7 @@ def test_a_bad_run_says_first_what_failed_and_how_to_see_it_again() -> None:
     assert result.failure is not None
     head, _, rest = text.partition("| stage |")
     assert "❌ failed" in head
-    assert f"Again: `{result.failure.again}`" in head
+    assert f"- **again** `{result.failure.again}`" in head
     for outcome in (Outcome.FAILED, Outcome.ERRORED, Outcome.MISSING):
         assert f"| {outcome} |" in rest
 

@@ -100,7 +100,7 @@ def test_a_failure_is_in_the_first_ten_lines() -> None:
     first = "\n".join(render_terminal(bad(), page="report.html").splitlines()[:10])
     assert "FAILED" in first
     assert "verify" in first
-    assert "sssd failed Property number 90" in first
+    assert "sssd failed: Property number 90" in first
     assert "imagekit test debian-node --layer sssd --keep" in first
 
 

@@ -1,0 +1,278 @@
+"""The failure card: what failed, told in the same words by every view. Made from the result alone (pure)."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from dataclasses import dataclass
+
+from imagekit.base.reason import reasons
+from imagekit.checks.outcome import CheckResult, Outcome
+from imagekit.checks.scenario import ScenarioResult
+from imagekit.report.result import Failure, RunResult, Verdict
+
+INTERRUPTED = "interrupted"
+CHECKS_FOLDER = "vm-harness/checks"
+# Names of units as systemd.unit(5) writes them; a slice or a scope is made at run time and seldom the fault.
+_UNIT = re.compile(r"(?<![\w@.\\/-])\w[\w@.\\:-]*\.(?:service|socket|mount|timer|target|path|device|swap|automount)\b")
+# A place in a file of the project: what layers, checks, cloud-configs and the configuration are written in.
+_PLACE = re.compile(
+    r"(?<![\w/.-])(?:[\w.-]+/)*(?:[\w.-]+\.(?:ya?ml|py|conf|toml|j2|sh|cfg|service)|Dockerfile|images\.lock):\d+(?!\d)"
+)
+# The page for a stage that fails without a check; a check names its own.
+_PAGES = {
+    "needs": "host",
+    "lint": "harness",
+    "build": "build",
+    "proof": "build",
+    "disks": "host",
+    "boot": "boot",
+    "checks": "harness",
+    "lifecycle": "lifecycle",
+    "publish": "registry",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """One thing that did not pass. `said` is the telling line, whole; empty texts are not known.
+
+    `places` are ``file:line`` of the check and of what it is about, `page` the runbook's, `again` shows this one alone,
+    `log` is where more stands, `journal` the last lines of the unit, `explain` what `imagekit explain` knows it by.
+    """
+
+    what: str
+    said: str
+    layer: str = ""
+    brought: str = ""
+    unit: str = ""
+    places: tuple[str, ...] = ()
+    page: str = ""
+    again: str = ""
+    log: str = ""
+    journal: tuple[str, ...] = ()
+    explain: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """Why a run did not pass: the stage, the faults with the one to look at first in front, what to do, what changed.
+
+    `hint` may have several lines, `notes` say what could not be kept.
+    """
+
+    word: str
+    stage: str
+    faults: tuple[Fault, ...]
+    hint: str = ""
+    changes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def first(self) -> Fault:
+        """The fault to look at first."""
+        return self.faults[0]
+
+    @property
+    def others(self) -> tuple[Fault, ...]:
+        """The other faults."""
+        return self.faults[1:]
+
+
+def word_of(result: RunResult) -> str:
+    """The verdict in one word: passed, failed, or interrupted by whoever started the run."""
+    stopped = result.failure is not None and result.failure.error == INTERRUPTED
+    return INTERRUPTED if stopped else str(result.verdict)
+
+
+def card_of(result: RunResult) -> Card | None:
+    """The card of a run; None for one that passed."""
+    if result.verdict is Verdict.PASSED:
+        return None
+    failure = result.failure or Failure(stage="run", error="nothing was tested", again=result.command)
+    blocking = result.suites.blocking if result.suites else ()
+    broken = [each for each in result.scenarios if not each.passed]
+    checks = [_of_check(each, result, failure) for each in blocking]
+    stories = [_of_scenario(each, result) for each in sorted(broken, key=lambda each: each.outcome is Outcome.MISSING)]
+    faults = [*checks[:1], *stories[:1], *checks[1:], *stories[1:]]  # of both kinds one is seen on a small screen
+    # A stage that was stopped, or broke off before its scenarios were run, is the fault itself.
+    broke_off = any(each.outcome is Outcome.MISSING for each in broken)
+    if not faults or broke_off or failure.error == INTERRUPTED:
+        faults.insert(0, _of_stage(failure, result))
+    repeats = any(each.title in failure.hint for each in blocking[:1]) or any(
+        failure.hint.startswith(f"{each.name}:") for each in broken[:1]
+    )
+    return Card(
+        word=word_of(result),
+        stage=failure.stage,
+        faults=tuple(faults),
+        hint="" if repeats else failure.hint.strip(),
+        changes=result.changes,
+        notes=result.notes,
+    )
+
+
+def _of_stage(failure: Failure, result: RunResult) -> Fault:
+    """A stage that broke: its error's first line is the sentence, and its output's most telling line comes first."""
+    if failure.error == INTERRUPTED:
+        what = f"the run was stopped during the stage {failure.stage}; nothing is known about what was left"
+        return Fault(what=what, said="", again=failure.again)
+    what, _, rest = (failure.error.strip() or "no reason was told").partition("\n")
+    text = f"{failure.error}\n{failure.hint}"
+    telling = next(iter(reasons(rest) or reasons(failure.hint)), "").strip()
+    layer = _layer(what)
+    return Fault(
+        what=what,
+        said="" if telling in what else telling,
+        layer=layer,
+        brought=_brought(layer, result),
+        unit=_unit(text),
+        places=_places(text),
+        page=_page_of_stage(failure.stage),
+        again=_again(failure, result),
+        log=_console(failure.stage, result),
+    )
+
+
+def _again(failure: Failure, result: RunResult) -> str:
+    """The shortest command that comes to the same place: a build, a boot without checks, or the run."""
+    name, _, road = failure.stage.partition(" ")
+    if name == "build":
+        return f"imagekit build {shlex.quote(result.image)}"
+    if name == "boot" and road:
+        return f"imagekit shell {shlex.quote(result.image)} --road {road} -- true"
+    return failure.again or result.command
+
+
+def _console(stage: str, result: RunResult) -> str:
+    name, _, road = stage.partition(" ")
+    return f"imagekit console {result.run_id} --road {road}" if name == "boot" and road else ""
+
+
+def _of_check(check: CheckResult, result: RunResult, failure: Failure) -> Fault:
+    road, name = _road_and_id(check)
+    unit = unit_of(check)
+    journal = next((each.lines for each in result.journals if each.unit == unit), ())
+    return Fault(
+        what=f"{check.layer} {check.outcome}: {check.title}",
+        said=check.message or _ended(check.outcome),
+        layer=check.layer,
+        brought=_brought(check.layer, result),
+        unit=unit,
+        places=tuple(dict.fromkeys((_line_of(name, check.details), *_places(check.message)))),
+        page=f"docs/runbook/{check.runbook}.md" if check.runbook else "",
+        again=_look(result.image, road, unit) if unit else failure.again or result.command,
+        log=f".imagekit/runs/{result.run_id}/{road}/journal.log" if road else "",
+        journal=journal,
+        explain=name,
+    )
+
+
+def unit_of(check: CheckResult) -> str:
+    """The first unit that a check names in its message, title or id; empty when it names none."""
+    return _unit(f"{check.message} {check.title} {check.id}")
+
+
+def _road_and_id(check: CheckResult) -> tuple[str, str]:
+    """The road, if any, and the id without it: ``live:base/test_ssh.py::test_keys``."""
+    road, colon, name = check.id.partition(":")
+    return (road, name) if colon and not name.startswith(":") else ("", check.id)
+
+
+def _of_scenario(scenario: ScenarioResult, result: RunResult) -> Fault:
+    said, _, _ = scenario.detail.strip().partition("\n")
+    return Fault(
+        what=f"scenario {scenario.name} {scenario.outcome}: {scenario.promise}",
+        said=said or _ended(scenario.outcome),
+        unit=_unit(scenario.detail),
+        places=_places(scenario.detail),
+        page="docs/runbook/lifecycle.md",
+        again=f"imagekit test {shlex.quote(result.image)} --scenario {shlex.quote(scenario.name)}",
+        explain=scenario.name,
+    )
+
+
+def _ended(outcome: Outcome) -> str:
+    return {
+        Outcome.MISSING: "it was never run",
+        Outcome.SKIPPED: "it was skipped, which is not passed",
+    }.get(outcome, "no reason was told")
+
+
+def _look(image: str, road: str, unit: str) -> str:
+    """A look at one unit on a fresh node of the same road."""
+    way = f" --road {road}" if road and road != "fast" else ""
+    return f"imagekit shell {shlex.quote(image)}{way} -- systemctl status {shlex.quote(unit)}"
+
+
+def _unit(text: str) -> str:
+    found = _UNIT.search(text)
+    return found[0] if found else ""
+
+
+def _places(text: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(_PLACE.findall(text)))[:3]
+
+
+def _line_of(name: str, details: str) -> str:
+    """Where in its file a check gave up: the last line of that file in its traceback."""
+    file = name.partition("::")[0]
+    lines = re.findall(rf"(?m)^(?:\S*/)?{re.escape(file.rpartition('/')[2])}:(\d+):", details)
+    return f"{CHECKS_FOLDER}/{file}:{lines[-1]}" if lines else f"{CHECKS_FOLDER}/{file}" if file else ""
+
+
+def _layer(text: str) -> str:
+    """The layer that an error names (``layer 'sssd' did not build``, ``...: sssd: package x``)."""
+    found = re.search(r"\blayer '?([\w-]+)", text) or re.search(r": ([\w-]+): (?:\w+ ){1,3}\S+$", text)
+    return found[1] if found else ""
+
+
+def _brought(layer: str, result: RunResult) -> str:
+    """Which layer, from where, and whether it is new in this run."""
+    row = next((row for row in result.layers if row.name == layer), None)
+    if row is None:
+        return f"layer {layer}, images/{layer}" if layer else ""
+    return f"layer {layer}, images/{layer}, {'as built before' if row.cached else 'built in this run'}"
+
+
+def _page_of_stage(stage: str) -> str:
+    page = _PAGES.get(stage.split()[0] if stage.split() else "")
+    return f"docs/runbook/{page}.md" if page else ""
+
+
+# Rows that are there to be copied: paths and commands. No view folds or cuts them.
+TO_COPY = frozenset({"at", "runbook", "log", "again"})
+_OTHERS = 5
+_HINT_LINES = 30
+
+Row = tuple[str, str]
+
+
+def fault_rows(fault: Fault) -> tuple[Row, ...]:
+    """One fault as rows of a label and a text, in the order to read them; what is not known has no row."""
+    rows = [("failed", fault.what), ("because", fault.said)]
+    rows += [("journal", line) for line in fault.journal]
+    rows += [("at", place) for place in fault.places]
+    rows += [("layer", fault.brought.removeprefix("layer "))]
+    rows += [("runbook", fault.page), ("log", fault.log), ("again", fault.again)]
+    return tuple((label, text) for label, text in rows if text)
+
+
+def card_rows(card: Card, *, others: int = _OTHERS) -> tuple[Row, ...]:
+    """The card as rows: the first fault in full, so many others in a row each, then what to do and what changed."""
+    rows = [("stage", card.stage), *fault_rows(card.first)]
+    rows += [("also", f"{fault.what}: {fault.said}" if fault.said else fault.what) for fault in card.others[:others]]
+    if len(card.others) > others:
+        rows.append(("also", f"and {len(card.others) - others} more, which the report lists"))
+    lines = [line for line in card.hint.splitlines() if line.strip()]
+    rows += [("hint", line) for line in lines[:_HINT_LINES]]
+    if len(lines) > _HINT_LINES:
+        rows.append(("hint", f"and {len(lines) - _HINT_LINES} more lines in result.json"))
+    rows += [("note", note) for note in card.notes]
+    rows += [("changed", change) for change in card.changes]
+    return tuple(rows)
+
+
+def card_text(fault: Fault) -> str:
+    """One fault as plain text, a row a line; for views without a form of their own."""
+    return "\n".join(f"{label}: {text}" for label, text in fault_rows(fault))

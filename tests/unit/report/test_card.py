@@ -1,0 +1,235 @@
+"""The failure card: one structure, the same words in every view (issue 16, item 4; operator.md, table of 2 AM)."""
+
+from __future__ import annotations
+
+import html
+import re
+from dataclasses import replace
+
+import pytest
+
+from imagekit.checks.outcome import CheckResult, Outcome
+from imagekit.report.card import INTERRUPTED, Card, Fault, card_of, card_rows, fault_rows, word_of
+from imagekit.report.html import render_html
+from imagekit.report.junit import render_junit
+from imagekit.report.markdown import render_markdown
+from imagekit.report.result import Failure, RunResult, UnitJournal, Verdict
+from imagekit.report.terminal import render_terminal
+from tests.unit.report.sample import bad, check, good, stories
+
+TELLING = "expected nothing, found: sssd.service"
+RUN = "20261122-181500-debian-node"
+
+
+def failed(*checks: CheckResult, **more: object) -> RunResult:
+    """A run whose checks on the fast road did not pass."""
+    fine = good()
+    assert fine.suites is not None
+    told = tuple(replace(each, id=f"fast:{each.id}") for each in checks)
+    failure = Failure(
+        stage="checks fast",
+        error=f"{len(told)} of {len(told)} checks did not pass",
+        hint=f"{told[0].layer}: {told[0].title}",
+        again="imagekit test debian-node --road fast",
+    )
+    result = replace(
+        fine, verdict=Verdict.FAILED, release=None, failure=failure, suites=replace(fine.suites, checks=told)
+    )
+    return replace(result, **more)  # type: ignore[arg-type]  # fields of the result
+
+
+def broken(stage: str, error: str, hint: str = "", **more: object) -> RunResult:
+    """A run that a stage ended."""
+    result = replace(
+        good(),
+        verdict=Verdict.FAILED,
+        release=None,
+        suites=None,
+        failure=Failure(stage=stage, error=error, hint=hint, again="imagekit run debian-node"),
+    )
+    return replace(result, **more)  # type: ignore[arg-type]  # fields of the result
+
+
+def card(result: RunResult) -> Card:
+    found = card_of(result)
+    assert found is not None
+    return found
+
+
+UNIT = replace(
+    check(7, "sssd", Outcome.FAILED, TELLING),
+    title="No unit failed",
+    details="sssd/test_sssd.py:7: in test_7\n    assert helper()\nsssd/test_sssd.py:31: in helper\n    assert x",
+)
+
+
+def test_a_failed_unit_is_told_with_its_journal_and_a_command_for_it_alone() -> None:
+    """Row "unit fails at boot": the cause stood only in journal.log, which the report never named."""
+    lines = ("[12.1] sssd[400]: starting", "[12.3] sssd[400]: sssd.conf line 3: unknown option id_provder")
+    found = card(failed(UNIT, journals=(UnitJournal(unit="sssd.service", lines=lines),)))
+    assert found.first == Fault(
+        what="sssd failed: No unit failed",
+        said=TELLING,
+        layer="sssd",
+        brought="layer sssd, images/sssd, built in this run",
+        unit="sssd.service",
+        places=("vm-harness/checks/sssd/test_sssd.py:31",),
+        page="docs/runbook/sssd.md",
+        again="imagekit shell debian-node -- systemctl status sssd.service",
+        log=f".imagekit/runs/{RUN}/fast/journal.log",
+        journal=lines,
+        explain="sssd/test_sssd.py::test_7",
+    )
+    assert found.hint == "", "the hint of failed checks repeats the first of them"
+
+
+@pytest.mark.parametrize(("road", "way"), [("fast", ""), ("live", " --road live"), ("installed", " --road installed")])
+def test_the_command_boots_the_road_that_failed(road: str, way: str) -> None:
+    result = failed(UNIT)
+    assert result.suites is not None
+    suites = replace(result.suites, checks=(replace(UNIT, id=f"{road}:{UNIT.id}"),))
+    again = card(replace(result, suites=suites)).first.again
+    assert again == f"imagekit shell debian-node{way} -- systemctl status sssd.service"
+
+
+@pytest.mark.parametrize(
+    ("stage", "error", "hint", "wanted"),
+    [
+        (
+            "build",
+            "layer 'sssd' did not build (images/sssd/Dockerfile)",
+            "#12 sssctl config-check\nError: attribute id_provder is not allowed in images/sssd/files/sssd.conf:3\n",
+            {
+                "failed": "layer 'sssd' did not build (images/sssd/Dockerfile)",
+                "because": "Error: attribute id_provder is not allowed in images/sssd/files/sssd.conf:3",
+                "at": "images/sssd/files/sssd.conf:3",
+                "layer": "sssd, images/sssd, built in this run",
+                "runbook": "docs/runbook/build.md",
+                "again": "imagekit build debian-node",
+            },
+        ),
+        (
+            "proof",
+            "debian-node: 1 of 65 declared things are not in the artifact: base: kernel module wireguard",
+            "base: kernel module wireguard\nBuild it into the layer.",
+            {"layer": "base, images/base, as built before", "runbook": "docs/runbook/build.md"},
+        ),
+        (
+            "boot live",
+            "debian-node: the initrd is damaged (console line 303: Initramfs unpacking failed)\nlast line",
+            "Build the image again.",
+            {
+                "failed": "debian-node: the initrd is damaged (console line 303: Initramfs unpacking failed)",
+                "log": f"imagekit console {RUN} --road live",
+                "again": "imagekit shell debian-node --road live -- true",
+                "runbook": "docs/runbook/boot.md",
+            },
+        ),
+        (
+            "publish",
+            "GET https://registry.example.org/v2/: Name or service not known",
+            "Is `registry:` in imagekit.yaml right?",
+            {
+                "failed": "GET https://registry.example.org/v2/: Name or service not known",
+                "runbook": "docs/runbook/registry.md",
+                "again": "imagekit run debian-node",
+            },
+        ),
+    ],
+    ids=["build", "proof", "boot", "publish"],
+)
+def test_a_stage_that_broke(stage: str, error: str, hint: str, wanted: dict[str, str]) -> None:
+    rows = dict(fault_rows(card(broken(stage, error, hint)).first))
+    assert {label: rows.get(label) for label in wanted} == wanted
+
+
+def test_a_run_that_was_stopped_is_interrupted() -> None:
+    """Row "Ctrl-C is called FAILED"."""
+    result = broken("boot fast", INTERRUPTED)
+    assert word_of(result) == "interrupted"
+    assert render_terminal(result).startswith(" INTERRUPTED  debian-node")
+    assert "FAILED" not in render_terminal(result)
+    assert ">interrupted</span>" in render_html(result)
+    assert "interrupted: debian" in render_markdown(result).replace("\\", "")
+    assert "the run was stopped during the stage boot fast" in card(result).first.what
+
+
+def test_an_interrupt_among_checks_hides_none_that_failed() -> None:
+    result = failed(UNIT, failure=Failure(stage="boot live", error=INTERRUPTED, again="x"))
+    assert [fault.what for fault in card(result).faults][1:] == ["sssd failed: No unit failed"]
+
+
+def test_scenarios_that_a_broken_stage_left_out_do_not_hide_it() -> None:
+    scenarios = stories(Outcome.PASSED, Outcome.MISSING)
+    assert card(broken("lifecycle", "QEMU was killed", scenarios=scenarios)).first.what == "QEMU was killed"
+    told = stories(Outcome.FAILED, detail="the node kept its key\nmore")
+    first = card(broken("lifecycle", "1 of 1", "story-1: the node kept its key", scenarios=told)).first
+    assert (first.said, first.again) == ("the node kept its key", "imagekit test debian-node --scenario story-1")
+
+
+def test_a_passed_run_has_none() -> None:
+    assert card_of(good()) is None
+
+
+SAID = "sshd_config line 12: Bad configuration option: " + "PermitRootLogn" * 30 + " LASTWORD"
+RESULTS = {
+    "check": failed(replace(UNIT, message=SAID)),
+    "stage": broken("build", SAID),
+    "hint": broken("build", "it broke", f"Error: {SAID}"),
+    "hostile": bad(),
+}
+
+
+def flat(text: str) -> str:
+    """Words of a view whatever it folds, escapes or marks up."""
+    plain = html.unescape(re.sub(r"<[^>]+>", "", text)) if text.startswith("<!doctype") else text.replace("\\", "")
+    return "".join(plain.split()).replace("`", "'")
+
+
+@pytest.mark.parametrize("width", [80, 200, 100_000])
+@pytest.mark.parametrize("result", RESULTS.values(), ids=RESULTS)
+def test_nothing_that_names_the_fault_is_cut_in_a_terminal(result: RunResult, width: int) -> None:
+    """Rows sshd_config, package, sssd.conf: cut before the very word."""
+    text = render_terminal(result, width=width)
+    for _, row in card_rows(card(result), others=2):
+        assert "".join(row.split()) in "".join(line[9:] for line in text.splitlines()).replace(" ", "")
+    assert "…" not in text
+
+
+@pytest.mark.parametrize("result", RESULTS.values(), ids=RESULTS)
+def test_the_views_say_the_same(result: RunResult) -> None:
+    for view in (render_html, render_markdown):
+        shown = flat(view(result))
+        for _, row in card_rows(card(result)):
+            assert flat(row) in shown, view.__name__
+
+
+def test_junit_holds_the_card_of_a_check() -> None:
+    from junitparser import JUnitXml
+
+    suites = {suite.name: suite for suite in JUnitXml.fromstring(render_junit(failed(UNIT)).encode())}
+    (case,) = suites["debian-node/sssd"]
+    for line in ("because: expected nothing", "runbook: docs/runbook/sssd.md", "again: imagekit shell", "in helper"):
+        assert line in case.result[0].text
+
+
+def test_what_was_not_kept_and_what_changed_is_said() -> None:
+    """Row "/var full": journal.log had 0 bytes, silently."""
+    note = "fast road: the journal that the node handed out is empty (journal.log)"
+    result = failed(UNIT, notes=(note,), changes=("package sssd: 2.8 -> 2.9",))
+    for view in (render_html(result), render_markdown(result), render_terminal(result, width=200)):
+        assert flat(note) in flat(view)
+        assert flat("package sssd: 2.8 -> 2.9") in flat(view)
+    assert flat(note) in flat(render_html(replace(good(), notes=(note,))))
+
+
+def test_what_only_warns_is_shown_on_a_green_page_too() -> None:
+    """Row "warn-only failures hide in a green page"."""
+    fine = good()
+    assert fine.suites is not None
+    slow = replace(check(94, "base", Outcome.FAILED, "slow"), required=False, ticket="IK-7", expires="2027-01-01")
+    result = replace(fine, suites=replace(fine.suites, checks=(*fine.suites.checks, slow)))
+    for view in (render_html(result), render_markdown(result), render_terminal(result, width=200)):
+        assert "passed" in view.lower()
+        assert "warnsonlyuntil2027-01-01(IK-7)" in flat(view)
+        assert "Propertynumber94" in flat(view)
