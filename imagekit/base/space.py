@@ -55,8 +55,8 @@ def no_room(what: str, folder: Path, need: int | None, why: str) -> NoRoomError:
     needs = f"needs about {_mib(need)} MiB" if need else "needs more"
     return NoRoomError(
         f"{what} {needs} in {folder}, where {free >> 20} MiB are free: {why}",
-        hint="Make room there (`imagekit clean` removes what can be made again) or name another folder, then run the "
-        "same command again. What this run had begun there is removed.",
+        hint="Make room there (`imagekit clean --cache` removes what can be made again, `--runs` the folders of runs) "
+        "or name another folder, then run the same command again. What this run had begun there is removed.",
     )
 
 

@@ -213,7 +213,8 @@ def _explained(graph: bake.Graph, progress: Progress, error: ProcessError) -> Ex
     images = ", ".join(plan.image for plan in graph.plans)
     if "no space left on device" in text:
         return ToolError(
-            f"no disk space left while building {images}", hint=f"Free some space, then run again.\n{text}"
+            f"no disk space left while building {images}",
+            hint=f"`imagekit clean --cache` removes what can be made again; then run again.\n{text}",
         )
     if target:
         plan, stage = graph.stages()[target]

@@ -36,6 +36,7 @@ COMMANDS = {
     "history": "Show who decided what, when and why, from the ledger.",
     "ledger": "Look at the ledger itself, and repair it.",
     "report": "Show the report of the last run, or of one run.",
+    "explain": "Say why a run failed, or what the runbook says of a check.",
     "doctor": "Check what this machine has and lacks.",
     "shell": "Boot IMAGE and log in.",
     "console": "Show or follow the console of the last machine.",

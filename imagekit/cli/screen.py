@@ -38,6 +38,14 @@ def say(text: object, *, err: bool = False, nl: bool = True) -> None:
     click.echo(shown(str(text)), err=err, nl=nl)  # noqa: TID251 - this is the one place
 
 
+def show_card(result: RunResult) -> None:
+    """The failure card of a run alone, as wide as `show_result`; of a run that passed the verdict."""
+    from imagekit.report.terminal import render_card
+
+    text = render_card(result, width=columns(), color=_coloured())
+    click.echo(unordered(text), nl=False)  # noqa: TID251 - as above
+
+
 def columns() -> int:
     """Characters a line: those of the terminal, or of COLUMNS where that is set; without either there is no limit."""
     asked = os.environ.get("COLUMNS", "")

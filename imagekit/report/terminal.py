@@ -55,6 +55,20 @@ def render_terminal(result: RunResult, *, width: int = 80, color: bool = False, 
     return out.getvalue()
 
 
+def render_card(result: RunResult, *, width: int = 80, color: bool = False) -> str:
+    """The headline, the failure card and what only warns, without the overview."""
+    import io
+
+    from rich.console import Console
+
+    out = io.StringIO()
+    console = Console(file=out, width=width, force_terminal=color, no_color=not color, highlight=False, emoji=False)
+    result = cleaned(result)
+    for line in _folded([_headline(result), *_card(result), *_cautions(result)], console, max(40, width)):
+        console.print(line, soft_wrap=True)
+    return out.getvalue()
+
+
 def show_terminal(result: RunResult, console: Console, *, page: str = "") -> None:
     """Print the summary on a rich console."""
     result, width = cleaned(result), max(40, console.width)

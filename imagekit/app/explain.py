@@ -1,0 +1,136 @@
+"""What a run, a check, a scenario, a console line or a runbook page is about, as text."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from imagekit.app.runs import find_run, kept_runs
+from imagekit.base.errors import ConfigError
+from imagekit.config.engine import HARNESS, located
+from imagekit.report.result import RunResult, read_result
+
+PAGES = "docs/runbook"
+_SHOWN = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """An answer: `about` in one line, then a page of the runbook with its path."""
+
+    about: str
+    page: str
+    text: str
+
+
+def run_named(work: Path, word: str | None) -> RunResult | None:
+    """The result of the last run, or of the run whose id begins so; None when `word` is no run."""
+    if word is not None and not any(folder.name.startswith(word) for folder in kept_runs(work)):
+        return None
+    return read_result(find_run(work, word))
+
+
+def explain(root: Path, word: str) -> Explained:
+    """What the runbook says of a page, check, scenario, or console pattern (by its id, or by a line that it matches).
+
+    Reads the project's files alone, so that it answers where the configuration is broken, too. Raises `ConfigError`
+    for a word that is none of these, or that several checks with several pages have in their names.
+    """
+    for find in (_page, _scenario, _check, _pattern):
+        if (found := find(root, word)) is not None:
+            return found
+    raise ConfigError(
+        f"nothing is known of {word!r}",
+        hint="Name a run, a check (layer/test_file.py::test_name or a part of it), a scenario, a console line, or a "
+        f"page of the runbook: {', '.join(sorted(path.stem for path in located(root, PAGES).glob('*.md')))}.",
+    )
+
+
+def _told(root: Path, name: str, about: str) -> Explained:
+    path = located(root, PAGES) / f"{name}.md"
+    text = path.read_text() if path.is_file() else f"There is no page {PAGES}/{name}.md; write one.\n"
+    return Explained(about=about, page=f"{PAGES}/{name}.md", text=text)
+
+
+def _page(root: Path, word: str) -> Explained | None:
+    name = word.removeprefix(f"{PAGES}/").removesuffix(".md")
+    there = re.fullmatch(r"[\w-]+", name) and (located(root, PAGES) / f"{name}.md").is_file()
+    return _told(root, name, "") if there else None
+
+
+def _scenario(root: Path, word: str) -> Explained | None:
+    from imagekit.scenarios.table import SCENARIOS
+
+    found = next((each for each in SCENARIOS if each.name == word), None)
+    return _told(root, "lifecycle", f"scenario {found.name}: {found.promise}") if found else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """A check as it stands in its file."""
+
+    id: str
+    title: str
+    page: str
+    line: int
+
+
+def _check(root: Path, word: str) -> Explained | None:
+    """A check by its id, with or without road and parameters, or by a part of it that is long enough to mean one."""
+    asked = re.sub(r"\[.*\]$", "", re.sub(r"^\w+:(?!:)", "", word))
+    known = list(_checks(located(root, HARNESS) / "checks"))
+    found = [each for each in known if each.id == asked] or [
+        each for each in known if len(asked) > 3 and (asked in each.id or asked in each.title)
+    ]
+    if not found:
+        return None
+    pages = {each.page for each in found}
+    if len(pages) > 1:
+        names = [each.id for each in found[:_SHOWN]]
+        raise ConfigError(f"{word!r} is in the names of {len(found)} checks", hint="Name one:\n" + "\n".join(names))
+    about = "\n".join(
+        f"{each.title} ({HARNESS}/checks/{each.id.partition('::')[0]}:{each.line})" for each in found[:_SHOWN]
+    )
+    return _told(root, found[0].page, about)
+
+
+def _checks(folder: Path) -> Iterator[_Written]:
+    for path in sorted(folder.glob("*/test_*.py")):
+        try:
+            tree = ast.parse(path.read_text())
+        except (SyntaxError, ValueError, OSError):
+            continue  # the lint before a run names it
+        marks = [node for node in tree.body if isinstance(node, ast.Assign) and _named(node, "pytestmark")]
+        page = next(filter(None, map(_runbook, marks)), "harness")
+        for node in tree.body:
+            if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
+                own = next(filter(None, map(_runbook, node.decorator_list)), page)
+                title = (ast.get_docstring(node) or node.name).splitlines()[0].rstrip(".")
+                yield _Written(f"{path.parent.name}/{path.name}::{node.name}", title, own, node.lineno)
+
+
+def _named(node: ast.Assign, name: str) -> bool:
+    return any(isinstance(target, ast.Name) and target.id == name for target in node.targets)
+
+
+def _runbook(node: ast.AST) -> str:
+    """The page in a ``pytest.mark.runbook("page")`` somewhere below a node."""
+    for call in ast.walk(node):
+        match call:
+            case ast.Call(func=ast.Attribute(attr="runbook"), args=[ast.Constant(value=str(page)), *_]):
+                return page
+    return ""
+
+
+def _pattern(root: Path, word: str) -> Explained | None:
+    from imagekit.machine.console import load_patterns
+
+    file = located(root, HARNESS) / "console-patterns.yaml"
+    known = load_patterns(file) if file.is_file() else ()
+    found = next((each for each in known if each.id == word or each.regex.search(word)), None)
+    if found is None:
+        return None
+    return _told(root, "boot", f"console, {found.id} ({found.severity}): {found.meaning}. {found.hint}")

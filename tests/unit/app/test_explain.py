@@ -1,0 +1,103 @@
+"""`imagekit explain`: the card of a run, and the runbook's page of whatever a report names (issue 16, item 4)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from imagekit.app.explain import explain
+from imagekit.base.errors import ConfigError
+from imagekit.cli import cli
+from imagekit.report.card import _PAGES
+from imagekit.report.result import write_result
+from tests.unit.report.sample import good
+from tests.unit.report.test_card import UNIT, failed
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.mark.parametrize(
+    ("word", "page", "about"),
+    [
+        ("sssd", "sssd", ""),
+        ("docs/runbook/ca-trust.md", "ca-trust", ""),
+        ("power-cuts", "lifecycle", "scenario power-cuts: "),
+        ("live:boot/test_boot.py::test_nothing", "", ""),
+        ("kernel-panic", "boot", "console, kernel-panic (fatal): the kernel stopped."),
+        ("[    2.1] Kernel panic - not syncing: Attempted to kill init!", "boot", "console, kernel-panic"),
+    ],
+)
+def test_what_a_report_names_is_explained(word: str, page: str, about: str) -> None:
+    if not page:
+        with pytest.raises(ConfigError, match="nothing is known"):
+            explain(ROOT, word)
+        return
+    found = explain(ROOT, word)
+    assert found.page == f"docs/runbook/{page}.md"
+    assert found.text == (ROOT / found.page).read_text()
+    assert found.about.startswith(about)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A folder with two check files and no configuration at all: at night it may be broken."""
+    for name, body in {
+        "base/test_boot.py": (
+            "pytestmark = pytest.mark.runbook('boot')\n@pytest.mark.parametrize('x', [1])\n"
+            "def test_units(x):\n    '''No unit failed.'''\n"
+        ),
+        "base/test_other.py": "@pytest.mark.runbook('network')\ndef test_units_of_net():\n    '''Net is up.'''\n",
+        "base/test_broken.py": "def test_(:\n",
+    }.items():
+        path = tmp_path / "vm-harness/checks" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(body)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "word", ["base/test_boot.py::test_units", "installed:base/test_boot.py::test_units[1]", "No unit failed"]
+)
+def test_a_check_is_found_by_the_id_of_any_report(project: Path, word: str) -> None:
+    found = explain(project, word)
+    assert found.page == "docs/runbook/boot.md"
+    assert "No unit failed (vm-harness/checks/base/test_boot.py:3)" in found.about
+
+
+def test_a_word_of_several_pages_is_refused_with_their_names(project: Path) -> None:
+    with pytest.raises(ConfigError, match="checks") as caught:
+        explain(project, "test_units")
+    assert "base/test_boot.py::test_units" in caught.value.hint
+    assert "base/test_other.py::test_units_of_net" in caught.value.hint
+
+
+@pytest.mark.parametrize("word", ["", "../../etc/passwd", "xyz-nothing", "a"])
+def test_a_word_that_means_nothing_says_what_could_be_named(word: str) -> None:
+    with pytest.raises(ConfigError, match="nothing is known") as caught:
+        explain(ROOT, word)
+    assert "boot, build, ca-trust" in caught.value.hint
+
+
+def run_cli(folder: Path, *words: str) -> Result:
+    return CliRunner(env={"COLUMNS": ""}).invoke(
+        cli, ["--project", str(folder), "explain", *words], catch_exceptions=False
+    )
+
+
+def test_the_card_of_a_run(tmp_path: Path) -> None:
+    for result, name in ((failed(UNIT), "20260101-a"), (good(), "20260102-b")):
+        write_result(replace(result, run_id=name), tmp_path / ".imagekit/runs" / name)
+    assert "PASSED" in run_cli(tmp_path).stdout
+    told = run_cli(tmp_path, "20260101").stdout
+    assert "because  expected nothing, found: sssd.service\n" in told
+    assert "again    imagekit shell debian-node -- systemctl status sssd.service\n" in told
+    assert "runbook  docs/runbook/sssd.md\n" in told
+
+
+def test_every_page_that_a_card_names_is_there() -> None:
+    """A page for each stage: build, needs, boot, checks, lifecycle, publish."""
+    missing = [page for page in _PAGES.values() if not (ROOT / "docs/runbook" / f"{page}.md").is_file()]
+    assert missing == []
