@@ -9,7 +9,6 @@ from imagekit.checks.contract.facts import NodeFacts
 from imagekit.checks.contract.questions import NEW_FILE
 
 pytestmark = pytest.mark.contract("2 GRUB variables")
-# In the order in which Kairos reads the files: /oem by name, then /usr/local/cloud-config.
 FILES = ["05", "config", "97", "50"]
 
 
@@ -64,9 +63,14 @@ def test_passive_keeps_the_promises_of_active(passive: NodeFacts) -> None:
 @pytest.mark.contract("3 stages")
 @pytest.mark.parametrize("stage", ["boot.before", "boot", "boot.after"])
 def test_files_come_in_their_order(again: NodeFacts, stage: str) -> None:
-    """In each part of a stage the files of /oem come by name, then those of /usr/local/cloud-config."""
+    """In each part of a stage neighbouring files of /oem come by name, and those of /usr/local/cloud-config last."""
     assert set(PLANTED.values()) < set(FILES)
-    assert _ran(again, stage) == FILES
+    ran = _ran(again, stage)
+    assert sorted(ran) == sorted(FILES)
+    # 05 has no such place: a file between two that has nothing for the stage, as 10_user_custom_mounts.yaml, ends the
+    # order between them (yip 1.25, pkg/executor, dirOps; seen on a real node).
+    assert ran.index("config") < ran.index("97")
+    assert ran[-1] == "50"
 
 
 @pytest.mark.contract("3 stages")

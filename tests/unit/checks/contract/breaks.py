@@ -473,8 +473,15 @@ def _later() -> Iterator[Break]:
         yield b(
             "again",
             order,
-            f"{stage} 05\n{stage} config\n",
-            f"{stage} config\n{stage} 05\n",
+            f"{stage} config\n{stage} 97\n",
+            f"{stage} 97\n{stage} config\n",
+            f"boots/files_come_in_their_order[{stage}]",
+        )
+        yield b(
+            "again",
+            order,
+            f"{stage} 97\n{stage} 50\n",
+            f"{stage} 50\n{stage} 97\n",
             f"boots/files_come_in_their_order[{stage}]",
         )
     yield b(
