@@ -6,6 +6,7 @@ from pathlib import Path
 
 from imagekit.app.diff import commits_between, inventory_of_build, kept_build
 from imagekit.base.errors import ConfigError
+from imagekit.base.text import one_line
 from imagekit.build.builder import Build
 from imagekit.build.kept import kept_builds, plan_of
 from imagekit.config.load import Project
@@ -15,6 +16,7 @@ from imagekit.plan.model import Plan, StageKind
 from imagekit.report.result import RunResult, Verdict, read_result
 
 _MOST = 12  # lines; more are counted
+_LONGEST = 1000  # characters of a line
 
 
 def last_good(runs: list[Path], image: str) -> RunResult | None:
@@ -44,7 +46,7 @@ def changes_since(project: Project, good: RunResult, plan: Plan, image: Build | 
     if len(lines) > _MOST:
         more = len(lines) - _MOST + 1
         lines = [*lines[: _MOST - 1], f"and {more} more: imagekit diff {good.run_id} {good.image}"]
-    return tuple(lines)
+    return tuple(one_line(line, _LONGEST) for line in lines)
 
 
 def since_last_build(project: Project, plan: Plan) -> tuple[str, ...]:

@@ -50,18 +50,18 @@ def command(app: App, a: str, b: str, form: str, files: bool, key: Path | None) 
 def _told(found: Diff, form: str, *, files: bool) -> str:
     import json
 
-    from imagekit.inventory import show
+    from imagekit.report import differences
 
     heads = (_head(found.a), _head(found.b))
     if form == "text":
-        return show.as_text(found.comparison, heads, found.commits, files=files)
+        return differences.as_text(found.comparison, heads, found.commits, files=files)
     if form == "markdown":
-        return show.as_markdown(found.comparison, heads, found.commits, files=files)
+        return differences.as_markdown(found.comparison, heads, found.commits, files=files)
     sides = {
         name: {"asked": side.asked, "version": side.inventory.version, "digest": side.inventory.digest}
         for name, side in (("a", found.a), ("b", found.b))
     }
-    return json.dumps({**sides, **show.as_data(found.comparison, found.commits, files=files)}, indent=2)
+    return json.dumps({**sides, **differences.as_data(found.comparison, found.commits, files=files)}, indent=2)
 
 
 def _head(side: Side) -> str:

@@ -17,12 +17,13 @@ _LONGEST = 4000
 
 
 def render_markdown(result: RunResult) -> str:
-    """Verdict, failure, stages, layers, checks that did not pass, scenarios and what was published."""
+    """Verdict, failure, what changed, stages, layers, checks that did not pass, scenarios and what was published."""
     result = cleaned(result)
     blocks = [
         _headline(result),
         *_card(result),
         *_cautions(result),
+        *_changes(result),
         _table(("stage", "", "seconds"), [(s.name, s.status, f"{s.seconds:.1f}") for s in result.stages]),
         _table(("layer", "id", "MB", ""), [_layer(layer) for layer in result.layers]),
         *_checks(result),
@@ -65,6 +66,14 @@ def _cautions(result: RunResult) -> list[str]:
         f"⚠️ {escaped(f'{check.layer} {check.outcome}: {check.title}, {check.muted}: {check.message}', _LONGEST)}"
         for check in warnings
     ]
+
+
+def _changes(result: RunResult) -> list[str]:
+    """Of a run that passed; the card of another tells them."""
+    if result.verdict is not Verdict.PASSED:
+        return []
+    lines = [f"- {escaped(change, _LONGEST)}" for change in result.changes]
+    return ["\n".join(("**Changed**", "", *lines))] if lines else []
 
 
 def _checks(result: RunResult) -> list[str]:

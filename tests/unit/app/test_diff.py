@@ -103,6 +103,17 @@ def test_markdown_takes_no_markup_from_an_image(project: Project) -> None:
     assert "- /etc/ssh/\\<b\\>\\*x\\* added" in done.stdout.splitlines()
 
 
+@pytest.mark.parametrize("form", ["text", "markdown"])
+def test_a_name_of_a_file_makes_no_line_of_its_own(form: str, project: Project) -> None:
+    old = keep_build(project)
+    project = change_sources(project, "x")
+    keep_build(project, lambda members: put(members, "etc/x\nunit evil.service is enabled now\x1b[2J", b""))
+    done = imagekit(project.root, "diff", old.version, "small-node", "--files", "--format", form)
+    assert done.returncode == 1
+    assert not any(line.lstrip("- ").startswith("unit") for line in done.stdout.splitlines())
+    assert "\x1b" not in done.stdout
+
+
 def test_commits_both_ways_and_changes_in_none(project: Project) -> None:
     root = project.root
     start = git(root, "rev-parse", "HEAD").strip()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from imagekit.checks.outcome import Outcome
 from imagekit.report.markdown import escaped, render_markdown
@@ -40,6 +41,16 @@ def test_words_of_the_guest_make_no_markup() -> None:
 
 def test_a_line_stays_a_line_and_a_cell_a_cell() -> None:
     assert escaped("a\n| b | @all #1") == r"a \| b \| \@all \#1"
+
+
+def test_what_changed_stands_before_the_stages_once() -> None:
+    """Nothing filled it, and a run that passed did not show it (issue 16, 2)."""
+    changes = ("package curl 8.1 to 8.2", "commit <b>")
+    for result, line in ((good(), "- package curl 8.1 to 8.2\n- commit \\<b\\>\n"), (bad(), "package curl 8.1 to 8.2")):
+        head, _, rest = render_markdown(replace(result, changes=changes)).partition("| stage |")
+        assert head.count(line) == 1
+        assert "package curl" not in rest
+    assert "Changed" not in render_markdown(good())
 
 
 def test_scenarios_are_listed_with_their_promise() -> None:

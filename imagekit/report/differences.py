@@ -6,31 +6,34 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from imagekit.base.text import one_line
 from imagekit.inventory.compare import Comparison
 from imagekit.inventory.model import FileFact
+from imagekit.report.markdown import escaped
 
 _COMMITS = 30  # more are counted
+_LONGEST = 9000  # characters: two paths of 4095 bytes fit; a name with a line break in it makes no line of its own
 
 
 def as_text(found: Comparison, heads: Sequence[str], commits: Sequence[str] | None, *, files: bool) -> str:
     """Lines for a terminal: the two images, the changes, the commits, and each path when `files` is asked for."""
-    lines = [f"{mark} {head}" for mark, head in zip("-+", heads, strict=True)]
-    lines += [change.text for change in found.changes] or [_nothing(found)]
+    lines = [f"{mark} {one_line(head, _LONGEST)}" for mark, head in zip("-+", heads, strict=True)]
+    lines += [one_line(change.text, _LONGEST) for change in found.changes] or [_nothing(found)]
     if commits:
-        lines += ["", "commits:", *(f"  {line}" for line in _few(commits))]
+        lines += ["", "commits:", *(f"  {one_line(line, _LONGEST)}" for line in _few(commits))]
     if files and found.files:
-        lines += ["", "files:", *(f"  {each.text}" for each in found.files)]
+        lines += ["", "files:", *(f"  {one_line(each.text, _LONGEST)}" for each in found.files)]
     return "\n".join(lines)
 
 
 def as_markdown(found: Comparison, heads: Sequence[str], commits: Sequence[str] | None, *, files: bool) -> str:
     """The same for a pull request or the notes of a release."""
     lines = [f"Changes from {_code(heads[0])} to {_code(heads[1])}", ""]
-    lines += [f"- {_plain(change.text)}" for change in found.changes] or [_nothing(found)]
+    lines += [f"- {escaped(change.text, _LONGEST)}" for change in found.changes] or [_nothing(found)]
     if commits:
-        lines += ["", "Commits:", "", *(f"- {_plain(line)}" for line in _few(commits))]
+        lines += ["", "Commits:", "", *(f"- {escaped(line, _LONGEST)}" for line in _few(commits))]
     if files and found.files:
-        lines += ["", "Files:", "", *(f"- {_plain(each.text)}" for each in found.files)]
+        lines += ["", "Files:", "", *(f"- {escaped(each.text, _LONGEST)}" for each in found.files)]
     return "\n".join(lines)
 
 
@@ -63,9 +66,4 @@ def _fact(fact: FileFact | None) -> dict[str, Any] | None:
 
 
 def _code(text: str) -> str:
-    return f"`{text.replace('`', '')}`"
-
-
-def _plain(text: str) -> str:
-    """Text in which nothing is markup."""
-    return "".join(f"\\{letter}" if letter in "\\`*_{}[]<>#|~" else letter for letter in text)
+    return f"`{one_line(text).replace('`', '')}`"
