@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from imagekit.app.changes import last_good
+from imagekit.app.declaring import declared_at
 from imagekit.app.interface import Backend, Disks, RoadResult, Subject, Target
 from imagekit.app.needs import machine_needs
 from imagekit.app.outcome import RoadTest, ScenarioTest, Tested, run_result
@@ -100,6 +101,7 @@ def run_image(project: Project, name: str, options: Options, backend: Backend | 
         return Finished(result=earlier, page=project.work / "runs" / earlier.run_id / "report.html", unchanged=True)
     if not isinstance(error, KeyboardInterrupt):
         result = replace(result, changes=run.changes())
+    result = replace(result, declared=declared_at(project.root, result))
     write_result(result, run.folder)
     if result.verdict is Verdict.PASSED:
         run.keep_verdict(result)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from imagekit.base.reason import reasons
 from imagekit.checks.outcome import CheckResult, Outcome
@@ -99,6 +99,8 @@ def card_of(result: RunResult) -> Card | None:
     broke_off = any(each.outcome is Outcome.MISSING for each in broken)
     if not faults or broke_off or failure.error == INTERRUPTED:
         faults.insert(0, _of_stage(failure, result))
+    if result.declared:
+        faults[0] = replace(faults[0], places=tuple(dict.fromkeys((*faults[0].places, result.declared))))
     repeats = any(each.title in failure.hint for each in blocking[:1]) or any(
         failure.hint.startswith(f"{each.name}:") for each in broken[:1]
     )

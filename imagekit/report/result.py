@@ -158,7 +158,8 @@ class RunResult:
 
     `tested` is when the oldest of its tests began, which may lie before the run: what passed before is reused.
 
-    `journals` tell of units that failed checks named, `notes` what of a node could not be kept.
+    `journals` tell of units that failed checks named, `notes` what of a node could not be kept, `declared` is
+    file and line where a layer declares what the first fault is about.
 
     `boots` holds the boot on every road; `boot`, `chart` and `console` are those of the road to look at: the last one.
     """
@@ -186,6 +187,7 @@ class RunResult:
     changes: tuple[str, ...] = ()
     journals: tuple[UnitJournal, ...] = ()
     notes: tuple[str, ...] = ()
+    declared: str = ""
     tested: str = ""
     format: int = FORMAT
 

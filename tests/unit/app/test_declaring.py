@@ -1,0 +1,58 @@
+"""The card names the line of the declaration (operator.md: "names the Dockerfile, not layer.yaml")."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from imagekit.app.declaring import declared_at
+from imagekit.checks.outcome import Outcome
+from imagekit.report.card import card_of
+from imagekit.report.result import RunResult
+from tests.unit.report.sample import check, good
+from tests.unit.report.test_card import UNIT, broken, failed
+
+LAYER = """\
+version: 1
+name: sssd
+packages:
+  debian: [sssd, sssd-tools, sssd-ldap]
+present:
+  # modules: [zram]
+  modules: [wireguard]
+  units:
+    - sssd.service
+    - sssd.service.d
+  files: [/etc/sssd/sssd.conf]
+"""
+PROOF = "debian-node: 1 of 65 declared things are not in the artifact: sssd: "
+MODULE = replace(check(1, "sssd", Outcome.FAILED, "it is not there"), title="Each module is there [wireguard]")
+
+
+@pytest.mark.parametrize(
+    ("result", "line"),
+    [
+        (failed(UNIT), 9),
+        (failed(MODULE), 7),
+        (broken("proof", f"{PROOF}package sssd-tools"), 4),
+        (broken("proof", f"{PROOF}kernel module wireguard"), 7),
+        (broken("proof", f"{PROOF}file /etc/sssd/sssd.conf"), 11),
+        (broken("proof", f"{PROOF}kernel module zram"), 0),
+        (broken("proof", f"{PROOF}package sss"), 0),
+        (broken("plan", "something else"), 0),
+        (good(), 0),
+    ],
+)
+def test_the_line_is_named_when_it_is_sure(tmp_path: Path, result: RunResult, line: int) -> None:
+    (tmp_path / "images/sssd").mkdir(parents=True)
+    (tmp_path / "images/sssd/layer.yaml").write_text(LAYER)
+    found = declared_at(tmp_path, result)
+    assert found == (f"images/sssd/layer.yaml:{line}" if line else "")
+    card = card_of(replace(result, declared=found))
+    assert card is None or not found or found in card.first.places
+
+
+def test_a_layer_that_is_not_the_projects_has_no_line(tmp_path: Path) -> None:
+    assert declared_at(tmp_path, failed(UNIT)) == ""
