@@ -36,8 +36,11 @@ def basis_of(project: Project, digest: Digest) -> Basis:
 
 
 def _key_files(project: Project) -> list[str]:
+    """What the trust file names: public keys, and the root that vouches for keyless certificates."""
     file = read_trust(project.root)
-    return [key.public_key for key in file.keys if key.public_key is not None] if file is not None else []
+    if file is None:
+        return []
+    return [path for path in (file.trusted_root, *(key.public_key for key in file.keys)) if path is not None]
 
 
 def _waivers(project: Project, digest: Digest) -> Iterator[str]:

@@ -128,9 +128,11 @@ def anchor_of(chain: Chain) -> Anchor | None:
 def demand_agreement(chain: Chain, files: Iterable[ChannelFile]) -> None:
     """Raise `LedgerError` when a channel file does not say, in every field, what the records add up to.
 
+    No record may put a withdrawn digest anywhere, whoever signed it, unless a person sealed the ledger afterwards.
     It catches a file that was edited without a decision, a file that is older or younger than the ledger, and a ledger
     whose end was cut off.
     """
+    _demand_none_withdrawn(chain.records)
     wanted = replay(chain)
     for file in files:
         _demand_anchor(chain, file)
@@ -142,6 +144,20 @@ def demand_agreement(chain: Chain, files: Iterable[ChannelFile]) -> None:
         _demand_none_missing(file.channel, pointers)
     for channel, left in wanted.items():
         _demand_none_missing(channel, left)
+
+
+def _demand_none_withdrawn(records: Sequence[Record]) -> None:
+    gone: dict[Digest, Record] = {}
+    sealed = max((each.sequence for each in records if each.action is Action.SEAL), default=0)
+    for record in records:
+        if record.action is Action.YANK:
+            gone.setdefault(record.digest, record)
+        elif record.action in _POINTS and record.digest in gone and record.sequence > sealed:
+            raise LedgerError(
+                f"record {record.sequence} ({record.action} by {record.actor}) puts {record.version} into "
+                f"{record.channel}, which record {gone[record.digest].sequence} withdrew",
+                hint="imagekit makes no such record. Roll the channel back, then `imagekit ledger seal` says so.",
+            )
 
 
 def _demand_anchor(chain: Chain, file: ChannelFile) -> None:

@@ -105,7 +105,7 @@ def stamp(moment: datetime) -> str:
 
 
 def _quoted(text: str) -> str:
-    """A YAML double-quoted scalar; JSON's form of a string is one."""
+    """A YAML double-quoted scalar; JSON's form of a string is one, but for what it writes as two halves."""
     import json
 
-    return json.dumps(text)
+    return '"' + "".join(json.dumps(each)[1:-1] if each <= "\uffff" else f"\\U{ord(each):08x}" for each in text) + '"'

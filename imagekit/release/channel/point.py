@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
+from imagekit.base.errors import ImagekitError
 from imagekit.base.log import step
 from imagekit.oci.reference import Digest, Reference
 from imagekit.release.channel.desk import Desk, Signed
@@ -70,7 +72,8 @@ def point(
         emergency=emergency,
     )
     pointer = after(before, Entry(signed.record, signed.hash))
-    changed = ChannelFile(channel=channel, images={**replay(chain).get(channel, {}), image: pointer})
+    others = _others(desk, chain, channel, emergency=bool(emergency))
+    changed = ChannelFile(channel=channel, images={**others, image: pointer})
     with step(f"Recording decision {signed.record.sequence}"):
         commit = desk.write(signed, changed, message_of(signed.record, before))
     return Moved(
@@ -83,6 +86,14 @@ def point(
         commit=commit,
         sent_bytes=sent,
     )
+
+
+def _others(desk: Desk, chain: Chain, channel: str, *, emergency: bool) -> Mapping[str, Pointer]:
+    """What the file says of other images: in an emergency as it is, for there may be records that do not count."""
+    if emergency:
+        with suppress(ImagekitError):
+            return desk.channel(channel).images
+    return replay(chain).get(channel, {})
 
 
 def message_of(record: Record, before: Pointer | None = None) -> str:

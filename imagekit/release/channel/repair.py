@@ -37,8 +37,8 @@ def rebase(desk: Desk, onto: str) -> Repaired:
 
     The branch gets one more commit: nothing of it is rewritten. Its parents are the old head and, unless that contains
     it already, `onto`, so that the branch merges without a conflict. A decision that would not be made there is
-    refused: the digest was yanked, the channel moved, or policy, trust file or waivers are others than it was made by.
-    Raises `MoveRefusedError`, `LedgerError`, `ConfigError`, `LedgerBusyError`.
+    refused: the digest was yanked or is held back, the channel moved, or policy, trust file or waivers are others than
+    it was made by. Raises `MoveRefusedError`, `LedgerError`, `ConfigError`, `LedgerBusyError`.
     """
     with desk.store.locked():
         base = desk.store.resolve(onto)
@@ -119,6 +119,8 @@ def _again(desk: Desk, chain: Chain, old: Record, data: bytes) -> Signed:
     if old.action in (Action.PROMOTE, Action.ROLLBACK):
         if withdrawn is not None:
             raise _refused(old, f"the digest was yanked meanwhile (record {withdrawn.sequence})")
+        if pointer and any(held.digest == str(old.digest) for held in pointer.held):
+            raise _refused(old, f"{old.channel} was rolled back from it")
         if now != old.before:
             raise _refused(old, f"{old.channel} moved meanwhile to {pointer.version if pointer else 'nothing'}")
     fresh = replace(

@@ -7,7 +7,7 @@ from imagekit.base.log import step
 from imagekit.oci.reference import Digest, Reference
 from imagekit.release.channel.desk import Desk
 from imagekit.release.channel.errors import MoveRefusedError
-from imagekit.release.channel.history import prior, promotions, replay, yanked
+from imagekit.release.channel.history import promotions, replay, yanked
 from imagekit.release.channel.model import Pointer
 from imagekit.release.channel.point import Moved, point
 from imagekit.release.channel.promote import demand_content
@@ -56,10 +56,13 @@ def _earlier(chain: Chain, channel: str, image: str, to: Reference | None, *, re
     if pointer is None:
         raise MoveRefusedError(f"{channel} points at nothing for {image}; there is nothing to roll back")
     if to is None:
-        barred = {*gone, *(Digest(held.digest) for held in pointer.held)}
-        found = prior(chain.records, channel, image, barred=barred)
+        barred = {*gone, *(Digest(held.digest) for held in pointer.held), Digest(pointer.digest)}
+        past = reversed(promotions(chain.vouched, channel, image))
+        found = next((record for record in past if record.digest not in barred), None)
         if found is None:
-            raise MoveRefusedError(f"{channel} has no earlier version of {image} that may run")
+            raise MoveRefusedError(
+                f"{channel} has no earlier version of {image} that may run", hint="`--to` names one that was there."
+            )
         return found
     for record in reversed(promotions(chain.records, channel, image)):
         if record.digest == to.digest or (to.digest is None and record.version == to.tag):

@@ -31,11 +31,28 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A record with the hash of its file, which the next record repeats."""
+    """A record with the hash of its file, which the next record repeats.
+
+    `channels` are those of the key that signed it, none for all (and where it was verified before).
+    """
 
     record: Record
     hash: str
     standing: Standing = Standing.SIGNED
+    channels: tuple[str, ...] = ()
+
+    def stands_for(self, data: bytes, record: Record | None) -> bool:
+        """Whether this record says so of a file that was taken away, and may; `record` is what that file holds.
+
+        A decision that was made again stands for the very same decision. For anything else, denials too, it takes a
+        person's seal, by a key that serves the channel that the decision was about.
+        """
+        ours = self.record
+        if file_hash(data) not in ours.instead:
+            return False
+        if ours.action is Action.SEAL:
+            return not self.channels or (record is not None and record.channel in self.channels)
+        return record is not None and _decided(record) == _decided(ours)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +65,11 @@ class Chain:
     def records(self) -> tuple[Record, ...]:
         """The decisions alone."""
         return tuple(entry.record for entry in self.entries)
+
+    @property
+    def vouched(self) -> tuple[Record, ...]:
+        """The decisions that something vouches for: all of them, but in an emergency."""
+        return tuple(entry.record for entry in self.entries if entry.standing is not Standing.CLAIMED)
 
     @property
     def next_sequence(self) -> int:
@@ -114,6 +136,10 @@ class _Followers:
         return any(not each or not record.channel or record.channel in each for each in keys)
 
 
+def _decided(record: Record) -> tuple[object, ...]:
+    return (record.action, record.image, record.version, record.digest, record.channel)
+
+
 def file_hash(data: bytes) -> str:
     """The hash by which the next record names a record's file."""
     return sha256(data).hexdigest()
@@ -160,11 +186,17 @@ def read_claims(files: Iterable[tuple[str, bytes]], judge: Judge) -> Chain:
     read = [_read(name, data, judge) for name, data in sorted(files, key=lambda item: (number_of(item[0]), item[0]))]
     return Chain(
         tuple(
-            Entry(each.record, each.hash, Standing.CLAIMED if each.problem else Standing.SIGNED)
+            Entry(each.record, each.hash, _standing_alone(each, judge))
             for each in read
             if each.record is not None and each.judged.known
         )
     )
+
+
+def _standing_alone(each: _Read, judge: Judge) -> Standing:
+    if not each.problem:
+        return Standing.SIGNED
+    return Standing.CLAIMED if judge.then(each.name, each.data).problem else Standing.PAST
 
 
 def _read(name: str, data: bytes, judge: Judge, *, old: bool = False) -> _Read:
@@ -220,7 +252,7 @@ def _vouched(read: Sequence[_Read], judge: Judge, old: int) -> list[Entry]:
         standing, channels = _standing(each, each.record, followers, judge)
         if standing is not Standing.FOLLOWED:
             followers.add(each.record, channels)
-        entries.append(Entry(each.record, each.hash, standing))
+        entries.append(Entry(each.record, each.hash, standing, channels))
     return entries[::-1]
 
 

@@ -6,14 +6,17 @@ came later, or on another branch and was merged, is not in it, whatever date it 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from imagekit.base.errors import ImagekitError
 from imagekit.base.git import FATAL, Git
+from imagekit.config.load import parse_text
 from imagekit.release.ledger.judge import Judged, judged_by
 from imagekit.trust.sign.trust import TRUST_FILE, TrustStore, read_trust_text
+from imagekit.trust.sign.trustfile import TrustFile
 
 FOLDER = "ledger"
 
@@ -51,15 +54,28 @@ class GitPast:
         return best
 
     def _history(self) -> list[tuple[str, list[str]]]:
-        """Commits that changed the trust file, on any branch that was merged, each with its parents; HEAD comes last.
+        """Commits that changed the trust file or a key file of it, on any branch that was merged, with their parents.
 
-        What is in the working tree and not committed counts as following HEAD.
+        HEAD comes last: what is in the working tree and not committed counts as following it.
         """
         if self._changes is None:
-            lines = self.git.text("log", "--full-history", "--format=%H %P", "HEAD", "--", str(TRUST_FILE)).splitlines()
-            self._changes = [(line.split()[0], line.split()[1:]) for line in lines]
+            trust = self._log(str(TRUST_FILE))
+            self._changes = self._log(str(TRUST_FILE), *sorted(self._key_files([commit for commit, _ in trust])))
             self._changes.append(("", [self.git.text("rev-parse", "HEAD")]))
         return self._changes
+
+    def _log(self, *paths: str) -> list[tuple[str, list[str]]]:
+        lines = self.git.text("log", "--full-history", "--format=%H %P", "HEAD", "--", *paths).splitlines()
+        return [(line.split()[0], line.split()[1:]) for line in lines]
+
+    def _key_files(self, commits: Iterable[str]) -> set[str]:
+        """The key files that the trust files of these commits name: another key in one of them ends trust, too."""
+        found: set[str] = set()
+        for commit in commits:
+            with suppress(ImagekitError, OSError, UnicodeDecodeError):
+                file = parse_text(TrustFile, self._file(commit)(str(TRUST_FILE)).decode(), TRUST_FILE)
+                found |= {key.public_key for key in file.keys if key.public_key is not None}
+        return found
 
     def _by(self, commit: str, bundle: bytes) -> Judged:
         if commit not in self._stores:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 from contextlib import suppress
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path, PurePosixPath
 
 from pydantic import Field, TypeAdapter
@@ -17,7 +16,8 @@ from pydantic import Field, TypeAdapter
 from imagekit.base.git import FATAL, Git
 from imagekit.config.model import Frozen
 from imagekit.release.ledger.chain import Chain, Verified
-from imagekit.release.ledger.record import Action, LedgerError, number_of
+from imagekit.release.ledger.judge import claimed
+from imagekit.release.ledger.record import Action, LedgerError, number_of, record_of
 
 FOLDER = PurePosixPath("ledger")
 YANKS = PurePosixPath("yanks")
@@ -87,12 +87,19 @@ def demand_nothing_lost(git: Git, chain: Chain, branches: list[str], since: str 
             hint="`git fetch --unshallow`; in GitHub Actions `fetch-depth: 0` of actions/checkout.",
         )
     missing = lost_files(git, branches, since)
-    stood_for = {each for record in chain.records for each in record.instead}
     contents = git.blobs([each.blob for each in missing])
-    open_ = [each for each, data in zip(missing, contents, strict=True) if sha256(data).hexdigest() not in stood_for]
+    open_ = [each for each, data in zip(missing, contents, strict=True) if not _stood_for(each, data, chain)]
     if open_:
         raise _cut_off(git, chain, open_)
     _demand_denials(git, chain)
+
+
+def _stood_for(lost: Lost, data: bytes, chain: Chain) -> bool:
+    record = None
+    with suppress(LedgerError):
+        said = claimed(data) if lost.number else None
+        record = record_of(said) if said is not None else None
+    return any(entry.stands_for(data, record) for entry in chain.entries)
 
 
 def _cut_off(git: Git, chain: Chain, missing: list[Lost]) -> LedgerError:

@@ -65,7 +65,7 @@ class Statement:
         return replace(self, annotations={**self.annotations, SIGNED_ANNOTATION: text})
 
     def to_bytes(self) -> bytes:
-        """Canonical JSON: sorted keys, no spaces; equal statements give equal bytes."""
+        """Canonical JSON: sorted keys, no spaces; equal statements give equal bytes; raises `ConfigError`."""
         subject: dict[str, Any] = {"digest": {"sha256": self.subject.hex}}
         if self.name:
             subject["name"] = self.name
@@ -77,7 +77,12 @@ class Statement:
             "predicateType": self.predicate_type,
             "predicate": self.predicate,
         }
-        return json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+        try:
+            return json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+        except UnicodeEncodeError:  # a word of the command line that is not in the terminal's encoding
+            raise ConfigError(
+                f"what is said in {self.predicate_type} is no text in UTF-8", hint="Write reason and names in UTF-8."
+            ) from None
 
 
 def parse_statement(data: bytes) -> Statement:

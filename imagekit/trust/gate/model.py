@@ -51,9 +51,9 @@ class Stay:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stays:
-    """The stays of a digest by channel; `problem` is why the ledger cannot tell, empty when it can."""
+    """The stays of a digest by channel, None where no ledger was asked; `problem` is why it cannot tell, else empty."""
 
-    channels: Mapping[str, Stay] = field(default_factory=dict)
+    channels: Mapping[str, Stay] | None = None
     problem: str = ""
 
 

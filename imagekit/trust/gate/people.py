@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import timedelta
 from fnmatch import fnmatchcase
@@ -13,7 +14,7 @@ from imagekit.trust.evidence.decisions import (
     read_waiver,
     summarised_channel,
 )
-from imagekit.trust.evidence.statement import SIGNATURE_TYPE, SUMMARY_TYPE
+from imagekit.trust.evidence.statement import PROVENANCE_TYPE, SIGNATURE_TYPE, SUMMARY_TYPE, TEST_RESULT_TYPE
 from imagekit.trust.evidence.testrun import SCENARIO_PREFIX as SCENARIO
 from imagekit.trust.gate.documents import finding
 from imagekit.trust.gate.model import Evidence, Finding, Status
@@ -23,6 +24,9 @@ from imagekit.trust.gate.view import Good, View, named, shown
 from imagekit.trust.sign.person import distinct, same_person
 from imagekit.trust.sign.trust import day
 from imagekit.trust.sign.trustfile import Purpose
+
+_BUILT = (SIGNATURE_TYPE, PROVENANCE_TYPE, TEST_RESULT_TYPE)
+_GLOB = re.compile(r"[*?\[]")
 
 
 def yank(view: View) -> Finding:
@@ -55,7 +59,10 @@ def soak(view: View, wanted: Soak | None) -> list[Finding]:
         return []
     if view.evidence.stays.problem:
         return [finding("soak", False, f"the ledger cannot tell: {view.evidence.stays.problem}"[:300])]
-    stay = view.evidence.stays.channels.get(wanted.channel)
+    known = view.evidence.stays.channels
+    stay = known.get(wanted.channel) if known is not None else None
+    if known is not None and stay is None:
+        return [finding("soak", False, f"no record of the ledger let it into {wanted.channel}")]
     if stay is not None and stay.taken_back:
         return [finding("soak", False, f"it was taken back from {wanted.channel}: {stay.taken_back}")]
     found = view.of(SUMMARY_TYPE, Purpose.PROMOTE, channel=wanted.channel)
@@ -80,7 +87,7 @@ def approvals(view: View, wanted: Approvals | None) -> list[Finding]:
     if wanted is None:
         return []
     found = view.of(APPROVAL_TYPE, Purpose.APPROVE)
-    builders = [item.key.person for item in view.of(SIGNATURE_TYPE, Purpose.BUILD).good if item.key.person]
+    builders = _builders(view.evidence)
     persons: dict[str, str] = {}
     refused = list(found.refused)
     for item in found.good:
@@ -95,6 +102,17 @@ def approvals(view: View, wanted: Approvals | None) -> list[Finding]:
         reason += "; not counted: " + "; ".join(refused[:5])
     sources = tuple(persons[person] for person in counted)
     return [finding("approvals", len(counted) >= wanted.persons, reason, sources)]
+
+
+def _builders(evidence: Evidence) -> list[str]:
+    """Who spoke of the digest as its builder, whether or not that counts here: against an approval it does."""
+    said = [(item.reading.key, item.reading.statement) for item in evidence.items]
+    return [
+        key.person
+        for key, statement in said
+        if key is not None and key.person and statement is not None and statement.predicate_type in _BUILT
+        if statement.subject == evidence.digest
+    ]
 
 
 def _approval_flaw(view: View, item: Good, wanted: Approvals, builders: list[str]) -> str:
@@ -132,7 +150,7 @@ def _waived(view: View, bad: Finding, wanted: Waivers) -> Finding:
         return bad
     if wanted.persons == 0:
         return replace(bad, reason=f"{bad.reason}; waivers do not count in {view.channel}")
-    if any(fnmatchcase(name, pattern) for pattern in wanted.never):
+    if any(fnmatchcase(name, pattern) or _meet(name, pattern) for pattern in wanted.never):
         return replace(bad, reason=f"{bad.reason}; the policy says that this is never waived")
     good, refused = _counted(view, found.good, name, wanted)
     refused += [line for line in found.refused if any(line.startswith(f"{named(source)}: ") for source in asked)]
@@ -147,6 +165,14 @@ def _waived(view: View, bad: Finding, wanted: Waivers) -> Finding:
     return Finding(
         name=bad.name, status=Status.WAIVED, reason=text, sources=tuple(item.source for item in persons.values())
     )
+
+
+def _meet(name: str, never: str) -> bool:
+    """Whether a requirement that is a pattern itself may cover what is never waived; more often yes than it must."""
+    if not _GLOB.search(name):
+        return False
+    one, other = (_GLOB.split(each, maxsplit=1)[0] for each in (name, never))
+    return one.startswith(other) or other.startswith(one)
 
 
 def _asked(evidence: Evidence, name: str) -> list[str]:

@@ -20,7 +20,8 @@ _ALIKE = (
     ("ıłøđ", "ilod"),  # Latin, without a decomposition
 )
 _LOOKS = {ord(drawn): latin for ours, theirs in _ALIKE for drawn, latin in zip(ours, theirs, strict=True)}
-_MAIL = re.compile(r"<([^<>\s]+@[^<>\s]+)>")
+# An address wherever it stands in the text: in angle brackets, in round ones, or by itself.
+_MAIL = re.compile(r"[^\s<>()\[\]\"',;:]+@[^\s<>()\[\]\"',;:]+")
 
 
 def same_person(one: object, other: object) -> bool:
@@ -29,8 +30,8 @@ def same_person(one: object, other: object) -> bool:
     Letter case, Unicode form, marks on letters, look-alikes of other scripts, invisible characters and spaces make no
     difference.
     """
-    (name, mail), (other_name, other_mail) = _parts(one), _parts(other)
-    return mail == other_mail if mail and other_mail else name == other_name
+    (name, mails), (other_name, other_mails) = _parts(one), _parts(other)
+    return bool(mails & other_mails) if mails and other_mails else name == other_name
 
 
 def distinct(persons: Iterable[str]) -> list[str]:
@@ -47,12 +48,11 @@ def is_named(text: str) -> bool:
     return any(_parts(text))
 
 
-def _parts(text: object) -> tuple[str, str]:
-    """Name and mail address, folded; the address is empty unless there is exactly one."""
+def _parts(text: object) -> tuple[str, frozenset[str]]:
+    """Name and mail addresses, folded; of the name only letters and figures, for `O'Neil, A.` is `O\u2019Neil A`."""
     folded = _folded(str(text))
-    mails = _MAIL.findall(folded)
-    name = " ".join(_MAIL.sub(" ", folded).split())
-    return (name, mails[0]) if len(mails) == 1 else (folded, "")
+    mails = frozenset(each.strip(".") for each in _MAIL.findall(folded))
+    return "".join(each for each in _MAIL.sub(" ", folded) if each.isalnum()), mails
 
 
 def _folded(text: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -120,6 +121,39 @@ def test_a_lax_policy_that_nobody_committed_promotes_nothing(
     ):
         promote(desk, source, "dev", image=NAME)
     assert world.snapshot() == before
+
+
+def test_a_trusted_root_that_nobody_committed_promotes_nothing(
+    project: Project, world: RegistrySimulator, tmp_path: Path
+) -> None:
+    """It says who may give certificates: whoever writes that one file is every keyless identity of trust.yaml."""
+    source = published(project, world, tmp_path, "v1")
+    file = read_trust(project.root)
+    assert file is not None
+    (project.root / "root.json").write_text("{}")
+    write_trust(project.root, file.model_copy(update={"trusted_root": "root.json"}))
+    commit(project.root, "a Sigstore of our own", DATE)
+    (project.root / "root.json").write_text('{"of": "an attacker"}')
+    with (
+        open_desk(project, actor="ann@example.org") as desk,
+        pytest.raises(ConfigError, match=r"root\.json: not as git's HEAD has it"),
+    ):
+        promote(desk, source, "dev", image=NAME)
+
+
+def test_a_summary_without_a_record_is_no_soak(project: Project, world: RegistrySimulator, tmp_path: Path) -> None:
+    """A key that may promote signs a summary of dev, dated as it likes, for what never was in dev."""
+    policy = POLICY.replace("prod: {", "prod: {soak: {channel: dev, time: 1d}, ")
+    (project.root / "policy.yaml").write_text(policy)
+    commit(project.root, "soak", DATE)
+    source = published(project, world, tmp_path, "v1")
+    assert source.digest is not None
+    with open_desk(project, actor="ann@example.org") as desk:
+        with desk.registry(source.registry) as client:
+            decision = replace(desk.gate(client, source, "dev"), at=datetime.now(UTC) - timedelta(days=9))
+            desk.summarize(client, source, decision)
+        with pytest.raises(GateClosedError, match="no record of the ledger let it into dev"):
+            promote(desk, source, "prod", image=NAME)
 
 
 def test_what_decides_without_files_is_named_too(project: Project) -> None:

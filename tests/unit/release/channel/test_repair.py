@@ -187,3 +187,19 @@ def test_a_seal_mends_no_broken_chain(office: Office, publish: Publish, work: Pa
     git(work, "commit", "-qm", "gone")
     with pytest.raises(LedgerError, match="expected here is number 1"):
         seal(office.desk(), head[:12], reason="x")
+
+
+def test_what_is_held_back_meanwhile_does_not_come_back_by_a_rebase(
+    office: Office, publish: Publish, work: Path
+) -> None:
+    """The channel stands where the branch began, so it had not moved; meanwhile it was rolled back from that digest."""
+    one, two = publish("v1"), publish("v2")
+    promote(office.desk(), office.source(one), "prod", image=IMAGE)
+    on(work, "mine", start="main")
+    promote(office.desk(), office.source(two), "prod", image=IMAGE)
+    on(work, "main")
+    promote(office.desk(), office.source(two), "prod", image=IMAGE)
+    rollback(office.desk(), "prod", image=IMAGE, reason="bad")
+    on(work, "mine")
+    with pytest.raises(MoveRefusedError, match="prod was rolled back from it"):
+        rebase(office.desk(), "main")

@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from imagekit.release.ledger.chain import Standing
+from imagekit.oci.reference import Digest
+from imagekit.release.ledger.chain import Standing, file_hash
 from imagekit.release.ledger.judge import Judged, TrustJudge, judged_by
 from imagekit.release.ledger.record import Action, LedgerError, record_of
 from imagekit.release.ledger.store import LedgerStore
+from imagekit.trust.sign.native import public_key_pem
 from imagekit.trust.sign.trust import load_trust
-from tests.support.images import signer
+from tests.support.images import key, signer
 from tests.support.ledgers import Ledger, open_ledger
 from tests.support.project import git
 
@@ -237,3 +239,52 @@ def test_a_memory_that_is_damaged_is_none(ledger: Ledger) -> None:
         ledger.read()
         path.write_text(text)
         assert ledger.read().entries[0].standing is Standing.SIGNED
+
+
+@pytest.mark.parametrize("action", [Action.PROMOTE, Action.SEAL])
+def test_a_key_of_one_channel_takes_no_decision_of_others_away(tmp_path: Path, action: Action) -> None:
+    """`instead` was believed whatever it named: a key for dev cut off a yank and its denial, and nobody was told."""
+    ledger = open_ledger(tmp_path / "work")
+    ledger.trust("dev", channels=["dev"])
+    ledger.add("ours", channel="prod")
+    denial = ledger.root / "yanks" / f"{Digest.of(b'2').hex}.json"
+    denial.parent.mkdir()
+    denial.write_bytes(b"a denial")
+    ledger.add("ours", channel="", action=Action.YANK)
+    ledger.read()
+    gone = tuple(file_hash(data) for data in (ledger.files()["000002.json"], b"a denial"))
+    (ledger.root / "ledger/000002.json").unlink()
+    denial.unlink()
+    ledger.add("dev", channel="dev" if action is Action.PROMOTE else "", action=action, instead=gone)
+    with pytest.raises(LedgerError, match="was cut"):
+        ledger.read()
+
+
+def test_a_decision_stands_for_itself_alone(tmp_path: Path) -> None:
+    """Own variant: by a key without limits, and for a decision about the same channel, but another digest."""
+    ledger = open_ledger(tmp_path / "work")
+    ledger.add("ours")
+    ledger.add("ours")
+    gone = (file_hash(ledger.files()["000002.json"]),)
+    (ledger.root / "ledger/000002.json").unlink()
+    ledger.add("ours", digest=Digest.of(b"another"), instead=gone)
+    with pytest.raises(LedgerError, match="was cut"):
+        ledger.read()
+
+
+def test_the_past_of_a_key_file_that_was_replaced_stays_readable(tmp_path: Path) -> None:
+    """trust.yaml named the file and did not change, so no commit seemed to have ended the trust in the old key."""
+    ledger = open_ledger(tmp_path / "work", ())
+    (ledger.root / "keys").mkdir()
+    file = ledger.root / "keys/ann.pub"
+    file.write_bytes(public_key_pem(key("old").public_key()))
+    ledger.keys["ann"] = {"id": "ann", "public_key": "keys/ann.pub", "purposes": ["promote"]}
+    ledger.write_trust()
+    ledger.commit("trust")
+    ledger.add("old")
+    file.write_bytes(public_key_pem(key("new").public_key()))
+    ledger.commit("another key in the same file")
+    assert [entry.standing for entry in ledger.read().entries] == [Standing.PAST]
+    ledger.add("old")
+    with pytest.raises(LedgerError, match="it was not there yet when commit"):
+        ledger.read()

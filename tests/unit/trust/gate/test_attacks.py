@@ -618,7 +618,47 @@ def _(scene: Scene) -> None:
     scene.keys["ours"] = trusted("ours", Purpose.BUILD, person=BOB)
 
 
+@attack("approval by whoever signed provenance and tests, not the image", "approvals", "signed the image and cannot")
+def _(scene: Scene) -> None:
+    scene.keys["ours"] = trusted("ours", Purpose.BUILD, person=BOB)
+    scene.keys["robot"] = trusted("robot", Purpose.BUILD)
+    scene.add("signature", "robot", signature_statement(scene.digest))
+
+
+@attack("approval by a builder whose key does not count in this channel", "approvals", "signed the image and cannot")
+def _(scene: Scene) -> None:
+    scene.keys["hers"] = trusted("hers", Purpose.BUILD, person=BOB, channels=("staging",))
+    scene.add("more", "hers", signature_statement(scene.digest))
+
+
+@attack("two keys of one person, one by the address alone", "approvals", "1 of 2 persons approved")
+def _(scene: Scene) -> None:
+    again = "ada@bank.example"
+    scene.keys["bob"] = trusted("bob", Purpose.APPROVE, person=again)
+    scene.add("bob", "bob", approval_statement(scene.digest, channel="prod", person=again))
+
+
 # --- waivers
+
+
+@attack("waiver of a pattern that covers what is never waived", "check/base::*", "this is never waived")
+def _(scene: Scene) -> None:
+    asked = requirements().tests
+    assert asked is not None
+    tests = asked.model_copy(update={"checks": ("base::*",)})
+    prod = scene.policy.of("prod").model_copy(update={"tests": tests})
+    scene.policy = scene.policy.model_copy(update={"channels": {**scene.policy.channels, "prod": prod}})
+    ran(scene, replace(check("root"), id="other::root"))
+    for person, by in ((ADA, "ada"), (BOB, "bob")):
+        waiver = Waiver(
+            digest=scene.digest,
+            check="base::*",
+            person=person,
+            reason="x",
+            expires=NOW + 7 * DAY,
+            channels=("prod",),
+        )
+        scene.file("waivers", by, waiver_statement(waiver))
 
 
 @attack("waiver by one person", "check/base::ssh", "waived by 1 of 2 persons")

@@ -202,7 +202,7 @@ def test_key_is_read_once_and_for_all() -> None:
         (Stay(entered=NOW - 4 * DAY, left=NOW - DAY, taken_back="rolled back by record 3: bad"), "", "rolled back by"),
         (Stay(entered=NOW + DAY), "", "0 min in staging"),
         (None, "ledger/000004.json does not count", "the ledger cannot tell: ledger/000004.json"),
-        (None, "", ""),
+        (None, "", "no record of the ledger let it into staging"),
     ],
 )
 def test_the_soak_goes_by_what_the_ledger_knows(stay: Stay | None, problem: str, said: str) -> None:

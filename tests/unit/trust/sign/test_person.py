@@ -31,6 +31,14 @@ ADA = "Ada L\u00f6velace <ada@bank.example>"
         "Ada L\u00f6velace",
         "Ada Lovelace",
         "Ada L\u00f6v\ufe0felace",
+        "ada@bank.example",
+        "Ada (ada@bank.example)",
+        "Ada <ada@bank.example >",
+        "Ada <mailto:ada@bank.example>",
+        "Ada <ada@bank.example.>",
+        "Ada <ada@bank.example> <ada@home.example>",
+        "AdaLovelace",
+        "Ada_Lovelace.",
     ],
 )
 def test_spellings_of_one_person(other: str) -> None:
