@@ -11,12 +11,13 @@ from imagekit.build.builder import Build
 from imagekit.build.kept import kept_builds, plan_of
 from imagekit.config.load import Project
 from imagekit.inventory.compare import compare
-from imagekit.plan.compare import changed_stages
+from imagekit.plan.compare import changed_stages, only_the_commit
 from imagekit.plan.model import Plan, StageKind
 from imagekit.report.result import RunResult, Verdict, read_result
 
 _MOST = 12  # lines; more are counted
 _LONGEST = 1000  # characters of a line
+_COMMIT_ALONE = "only the commit differs, the files are the same: every layer is reused, the tests run again"
 
 
 def last_good(runs: list[Path], image: str) -> RunResult | None:
@@ -60,7 +61,8 @@ def since_last_build(project: Project, plan: Plan) -> tuple[str, ...]:
         if before is None:
             return (f"the last build, {build.version}, does not say what it was made from",)
         if before.arch == plan.arch:
-            return (f"since the last build, {build.version}:", *(f"  {line}" for line in changed_stages(before, plan)))
+            told = [*changed_stages(before, plan), *([_COMMIT_ALONE] if only_the_commit(before, plan) else [])]
+            return (f"since the last build, {build.version}:", *(f"  {line}" for line in told))
     return ()
 
 

@@ -21,6 +21,20 @@ def changed_stages(old: Plan, new: Plan) -> tuple[str, ...]:
     return tuple(_lines(before, after))
 
 
+def only_the_commit(old: Plan, new: Plan) -> bool:
+    """Whether the plans differ in the commit and its date alone, and so in nothing that a layer is made of.
+
+    Where the date of the bottom layers differs too, file times do, and the layers are made anew.
+    """
+    before, after = ({stage.name: stage.inputs for stage in plan.stages} for plan in (old, new))
+    return before.keys() == after.keys() and {
+        key
+        for name, inputs in after.items()
+        for key in {*inputs, *before[name]}
+        if inputs.get(key) != before[name].get(key)
+    } in ({"revision"}, {"revision", "date"})
+
+
 def _lines(before: dict[str, Stage], after: dict[str, Stage]) -> Iterator[str]:
     for name in before.keys() - after.keys():
         yield f"{name}: not in the image any more"

@@ -18,6 +18,7 @@ from imagekit.report.result import LayerRow, RunResult, Verdict, read_result, wr
 from tests.support.inventories import Members, keep_build, put
 from tests.support.project import commit, make_project
 from tests.support.simbackend import SimBackend
+from tests.unit.cli.test_exit_codes import imagekit
 
 NAME = "small-node"
 
@@ -154,3 +155,24 @@ def test_half_made_builds_are_none(project: Project) -> None:
     (project.work / "builds/.half.1.x").mkdir()
     (project.work / "builds/empty").mkdir()
     assert kept_builds(project.work) == (build,)
+
+
+def test_the_command_shows_it_below_the_tree(project: Project) -> None:
+    keep_build(project)
+    project = edit(project)
+    done = imagekit(project.root, "plan")
+    assert done.returncode == 0
+    assert "  extra: its files changed" in done.stdout.splitlines()
+
+
+def test_the_same_files_committed_say_that_only_the_commit_differs(project: Project) -> None:
+    """The id of the plan still moves with the commit; at least it is told that nothing else did."""
+    path = project.root / "images/extra/Dockerfile"
+    path.write_text(path.read_text() + "# more\n")
+    keep_build(load_project(project.root))
+    commit(project.root, "extra: more", "2026-11-24T12:00:00+00:00")
+    told = since_last_build(project, make_plan(load_project(project.root), NAME))
+    assert len(told) == 3
+    assert told[1].startswith("  stamp: commit ")
+    assert "-dirty to " in told[1]
+    assert told[2] == "  only the commit differs, the files are the same: every layer is reused, the tests run again"
