@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import click
 
 from imagekit.cli.app import App
@@ -41,6 +44,13 @@ def command(ctx: click.Context, run_id: str | None, open_page: bool, list_runs: 
         say(render_markdown(result), nl=False)
     else:
         show_result(result, page)
-    if open_page and click.launch(page.as_uri()) != 0:
+    if open_page and not _opened(page):
         say(f"no browser could be started; the page is {page}", err=True)
     ctx.exit(0 if result.verdict is Verdict.PASSED else 1)
+
+
+def _opened(page: Path) -> bool:
+    """Whether a browser was asked to show the page; without a screen none is, for xdg-open would only complain."""
+    if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        return False
+    return click.launch(page.as_uri()) == 0

@@ -101,3 +101,17 @@ def test_every_page_that_a_card_names_is_there() -> None:
     """A page for each stage: build, needs, boot, checks, lifecycle, publish."""
     missing = [page for page in _PAGES.values() if not (ROOT / "docs/runbook" / f"{page}.md").is_file()]
     assert missing == []
+
+
+def test_without_a_screen_no_browser_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """operator.md: `report --open` without a browser prints xdg-open's words."""
+    write_result(replace(good(), run_id="r"), tmp_path / ".imagekit/runs/r")
+    asked: list[str] = []
+    monkeypatch.setattr("click.launch", lambda url: asked.append(url) or 0)
+    for name, screen in (("DISPLAY", ""), ("WAYLAND_DISPLAY", "")):
+        monkeypatch.setenv(name, screen)
+    done = CliRunner().invoke(cli, ["--project", str(tmp_path), "report", "--open"])
+    assert (asked, "no browser could be started; the page is" in done.output) == ([], True)
+    monkeypatch.setenv("WAYLAND_DISPLAY", "wayland-0")
+    CliRunner().invoke(cli, ["--project", str(tmp_path), "report", "--open"])
+    assert asked == [(tmp_path / ".imagekit/runs/r/report.html").as_uri()]

@@ -222,6 +222,37 @@ def test_collecting_tells_needs(suites: Suites) -> None:
     assert check.id == "base/test_it.py::test_it"
 
 
+def test_a_failed_comparison_is_a_sentence_and_pytests_words_are_in_the_details(
+    suites: Suites, caplog: pytest.LogCaptureFixture
+) -> None:
+    """operator.md: "page full of frozenset({..."; "163 passed, 2 failed" under a tick."""
+    caplog.set_level("INFO", "imagekit")
+    body = """
+def test_set():
+    '''Modules are there.'''
+    assert "wireguard" in frozenset(map(str, range(500)))
+
+def test_list(host):
+    '''Nothing is too much.'''
+    assert ["tree"] == []
+
+def test_later():
+    '''An earlier comparison is not this one.'''
+    assert not any(each == 2 for each in (1, 2))
+"""
+    write(suites, "base", body)
+    one, two, three = go(suites, "base").checks
+    assert one.message == "wireguard is not among the 500 there"
+    assert "frozenset({" in one.details
+    assert "base/test_it.py:" in one.details
+    assert two.message == "expected nothing, found: tree"
+    assert "2 == 2" not in three.message
+    told = [record.getMessage() for record in caplog.records if getattr(record, "step", "") == "trouble"]
+    assert told[0] == "base failed: Modules are there: wireguard is not among the 500 there"
+    assert len(told) == 3
+    assert [record.step for record in caplog.records if record.getMessage().startswith("Checking base: ")] == ["failed"]  # type: ignore[attr-defined]  # of our own log
+
+
 def test_words_of_the_guest_are_cleaned(suites: Suites) -> None:
     body = 'def test_it():\n    """Shouts."""\n    assert False, "a\\x1b[31mb\\x07c" + "d" * 100000\n'
     write(suites, "base", body)

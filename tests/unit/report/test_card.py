@@ -233,3 +233,10 @@ def test_what_only_warns_is_shown_on_a_green_page_too() -> None:
         assert "passed" in view.lower()
         assert "warnsonlyuntil2027-01-01(IK-7)" in flat(view)
         assert "Propertynumber94" in flat(view)
+
+
+def test_a_line_that_harmed_nothing_is_not_red() -> None:
+    """operator.md: a red `[FAILED] systemd-hostnamed.socket` in passed reports."""
+    console = bad().console
+    assert '<span class="tag skipped">unit failed</span>' in render_html(replace(good(), console=console))
+    assert '<span class="tag failed">unit failed</span>' in render_html(bad())
