@@ -19,6 +19,11 @@ _UNIT = re.compile(r"(?<![\w@.\\/-])\w[\w@.\\:-]*\.(?:service|socket|mount|timer
 _PLACE = re.compile(
     r"(?<![\w/.-])(?:[\w.-]+/)*(?:[\w.-]+\.(?:ya?ml|py|conf|toml|j2|sh|cfg|service)|Dockerfile|images\.lock):\d+(?!\d)"
 )
+_PYTHON = re.compile(r'File "(?:[^"\n]*/)?((?:vm-harness|images|cloud-config)/[^"\n]+)", line (\d+)')
+_LIBRARY = re.compile(r"(?:^|/)(?:\.?venv|site-packages|dist-packages|lib)/")
+_NAMED = re.compile(r"^(?:E\s+)?[\w.]*(?:Error|Exception): ")
+_PYTEST = re.compile(r"^E\s+")
+_CONSOLE = 5
 # The page for a stage that fails without a check; a check names its own.
 _PAGES = {
     "needs": "host",
@@ -38,7 +43,8 @@ class Fault:
     """One thing that did not pass. `said` is the telling line, whole; empty texts are not known.
 
     `places` are ``file:line`` of the check and of what it is about, `page` the runbook's, `again` shows this one alone,
-    `log` is where more stands, `journal` the last lines of the unit, `explain` what `imagekit explain` knows it by.
+    `log` is where more stands, `journal` the last lines of the unit, `console` those of the machine, and `explain` is
+    what `imagekit explain` knows it by.
     """
 
     what: str
@@ -51,6 +57,7 @@ class Fault:
     again: str = ""
     log: str = ""
     journal: tuple[str, ...] = ()
+    console: tuple[str, ...] = ()
     explain: str = ""
 
 
@@ -121,10 +128,11 @@ def _of_stage(failure: Failure, result: RunResult) -> Fault:
         return Fault(what=what, said="", again=failure.again)
     what, _, rest = (failure.error.strip() or "no reason was told").partition("\n")
     text = f"{failure.error}\n{failure.hint}"
-    telling = next(iter(reasons(rest) or reasons(failure.hint)), "").strip()
+    boots = failure.stage.startswith("boot")
+    telling = "" if boots else _telling(rest, failure.hint)
     layer = _layer(what)
     return Fault(
-        what=what,
+        what=what.removesuffix("; the console's last lines:"),
         said="" if telling in what else telling,
         layer=layer,
         brought=_brought(layer, result),
@@ -133,7 +141,16 @@ def _of_stage(failure: Failure, result: RunResult) -> Fault:
         page=_page_of_stage(failure.stage),
         again=_again(failure, result),
         log=_console(failure.stage, result),
+        # A machine's last lines are no reasons: whichever of them sounds like one may be harmless.
+        console=tuple(line.strip() for line in rest.splitlines() if line.strip())[-_CONSOLE:] if boots else (),
     )
+
+
+def _telling(*outputs: str) -> str:
+    """The line that says most: of the first output with any reason the one with an error's name, else the first."""
+    found = next(filter(None, map(reasons, outputs)), ())
+    named = [line for line in found if _NAMED.search(line)]
+    return _PYTEST.sub("", (named or [*found, ""])[0]).strip()
 
 
 def _again(failure: Failure, result: RunResult) -> str:
@@ -213,7 +230,10 @@ def _unit(text: str) -> str:
 
 
 def _places(text: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(_PLACE.findall(text)))[:3]
+    """Files of the project with their lines, as tools write them and as Python does; not those of libraries."""
+    python = [f"{file}:{line}" for file, line in _PYTHON.findall(text)]
+    found = [each for each in (*python, *_PLACE.findall(text)) if not _LIBRARY.search(each)]
+    return tuple(dict.fromkeys(found))[:3]
 
 
 def _line_of(name: str, details: str) -> str:
@@ -254,6 +274,7 @@ def fault_rows(fault: Fault) -> tuple[Row, ...]:
     """One fault as rows of a label and a text, in the order to read them; what is not known has no row."""
     rows = [("failed", fault.what), ("because", fault.said)]
     rows += [("journal", line) for line in fault.journal]
+    rows += [("console", line) for line in fault.console]
     rows += [("at", place) for place in fault.places]
     rows += [("layer", fault.brought.removeprefix("layer "))]
     rows += [("runbook", fault.page), ("log", fault.log), ("again", fault.again)]

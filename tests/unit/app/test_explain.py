@@ -107,7 +107,12 @@ def test_without_a_screen_no_browser_is_asked(tmp_path: Path, monkeypatch: pytes
     """operator.md: `report --open` without a browser prints xdg-open's words."""
     write_result(replace(good(), run_id="r"), tmp_path / ".imagekit/runs/r")
     asked: list[str] = []
-    monkeypatch.setattr("click.launch", lambda url: asked.append(url) or 0)
+
+    def launch(url: str) -> int:
+        asked.append(url)
+        return 0
+
+    monkeypatch.setattr("click.launch", launch)
     for name, screen in (("DISPLAY", ""), ("WAYLAND_DISPLAY", "")):
         monkeypatch.setenv(name, screen)
     done = CliRunner().invoke(cli, ["--project", str(tmp_path), "report", "--open"])

@@ -143,6 +143,28 @@ def test_a_stage_that_broke(stage: str, error: str, hint: str, wanted: dict[str,
     assert {label: rows.get(label) for label in wanted} == wanted
 
 
+def test_a_machines_last_lines_are_no_reason() -> None:
+    """Row "QEMU killed": a harmless line got the blame."""
+    error = (
+        "debian-node ended by itself; the console's last lines:\n[1.0] a\n[2.2] usb: device not found\n[3.0] Started"
+    )
+    first = card(broken("boot fast", error, "The whole log: console.log")).first
+    assert (first.what, first.said) == ("debian-node ended by itself", "")
+    assert first.console == ("[1.0] a", "[2.2] usb: device not found", "[3.0] Started")
+
+
+def test_a_check_file_that_is_no_python_is_told_by_its_error_and_line() -> None:
+    """Row "check file broken": SyntaxError last of 12 lines of pytest."""
+    hint = (
+        ".venv/lib/python3.11/site-packages/_pytest/python.py:507: in importtestmodule\n    mod = import_path(\n"
+        'E     File "/srv/bank/vm-harness/checks/base/test_boot.py", line 12\nE       def test_(:\n'
+        "E   SyntaxError: invalid syntax"
+    )
+    first = card(broken("lint", "check file base/test_boot.py cannot be loaded", hint)).first
+    assert first.said == "SyntaxError: invalid syntax"
+    assert first.places == ("vm-harness/checks/base/test_boot.py:12",)
+
+
 def test_a_run_that_was_stopped_is_interrupted() -> None:
     """Row "Ctrl-C is called FAILED"."""
     result = broken("boot fast", INTERRUPTED)
