@@ -6,24 +6,14 @@ import re
 import shlex
 from dataclasses import dataclass, replace
 
-from imagekit.base.reason import reasons
 from imagekit.checks.outcome import CheckResult, Outcome
 from imagekit.checks.scenario import ScenarioResult
+from imagekit.report.named import places_in, telling, unit_in
 from imagekit.report.result import Failure, RunResult, Verdict
 
 INTERRUPTED = "interrupted"
 CHECKS_FOLDER = "vm-harness/checks"
-# Names of units as systemd.unit(5) writes them; a slice or a scope is made at run time and seldom the fault.
-_UNIT = re.compile(r"(?<![\w@.\\/-])\w[\w@.\\:-]*\.(?:service|socket|mount|timer|target|path|device|swap|automount)\b")
-# A place in a file of the project: what layers, checks, cloud-configs and the configuration are written in.
-_PLACE = re.compile(
-    r"(?<![\w/.-])(?:[\w.-]+/)*(?:[\w.-]+\.(?:ya?ml|py|conf|toml|j2|sh|cfg|service)|Dockerfile|images\.lock):\d+(?!\d)"
-)
-_PYTHON = re.compile(r'File "(?:[^"\n]*/)?((?:vm-harness|images|cloud-config)/[^"\n]+)", line (\d+)')
-_LIBRARY = re.compile(r"(?:^|/)(?:\.?venv|site-packages|dist-packages|lib)/")
-_NAMED = re.compile(r"^(?:E\s+)?[\w.]*(?:Error|Exception): ")
-_PYTEST = re.compile(r"^E\s+")
-_CONSOLE = 5
+_CONSOLE = 5  # lines of a machine that did not come up
 # The page for a stage that fails without a check; a check names its own.
 _PAGES = {
     "needs": "host",
@@ -129,28 +119,21 @@ def _of_stage(failure: Failure, result: RunResult) -> Fault:
     what, _, rest = (failure.error.strip() or "no reason was told").partition("\n")
     text = f"{failure.error}\n{failure.hint}"
     boots = failure.stage.startswith("boot")
-    telling = "" if boots else _telling(rest, failure.hint)
+    found = "" if boots else telling(rest, failure.hint)
     layer = _layer(what)
     return Fault(
         what=what.removesuffix("; the console's last lines:"),
-        said="" if telling in what else telling,
+        said="" if found in what else found,
         layer=layer,
         brought=_brought(layer, result),
-        unit=_unit(text),
-        places=_places(text),
+        unit=unit_in(text),
+        places=places_in(text),
         page=_page_of_stage(failure.stage),
         again=_again(failure, result),
         log=_console(failure.stage, result),
         # A machine's last lines are no reasons: whichever of them sounds like one may be harmless.
         console=tuple(line.strip() for line in rest.splitlines() if line.strip())[-_CONSOLE:] if boots else (),
     )
-
-
-def _telling(*outputs: str) -> str:
-    """The line that says most: of the first output with any reason the one with an error's name, else the first."""
-    found = next(filter(None, map(reasons, outputs)), ())
-    named = [line for line in found if _NAMED.search(line)]
-    return _PYTEST.sub("", (named or [*found, ""])[0]).strip()
 
 
 def _again(failure: Failure, result: RunResult) -> str:
@@ -178,7 +161,7 @@ def _of_check(check: CheckResult, result: RunResult, failure: Failure) -> Fault:
         layer=check.layer,
         brought=_brought(check.layer, result),
         unit=unit,
-        places=tuple(dict.fromkeys((_line_of(name, check.details), *_places(check.message)))),
+        places=tuple(dict.fromkeys((_line_of(name, check.details), *places_in(check.message)))),
         page=f"docs/runbook/{check.runbook}.md" if check.runbook else "",
         again=_look(result.image, road, unit) if unit else failure.again or result.command,
         log=f".imagekit/runs/{result.run_id}/{road}/journal.log" if road else "",
@@ -189,7 +172,7 @@ def _of_check(check: CheckResult, result: RunResult, failure: Failure) -> Fault:
 
 def unit_of(check: CheckResult) -> str:
     """The first unit that a check names in its message, title or id; empty when it names none."""
-    return _unit(f"{check.message} {check.title} {check.id}")
+    return unit_in(f"{check.message} {check.title} {check.id}")
 
 
 def _road_and_id(check: CheckResult) -> tuple[str, str]:
@@ -203,8 +186,8 @@ def _of_scenario(scenario: ScenarioResult, result: RunResult) -> Fault:
     return Fault(
         what=f"scenario {scenario.name} {scenario.outcome}: {scenario.promise}",
         said=said or _ended(scenario.outcome),
-        unit=_unit(scenario.detail),
-        places=_places(scenario.detail),
+        unit=unit_in(scenario.detail),
+        places=places_in(scenario.detail),
         page="docs/runbook/lifecycle.md",
         again=f"imagekit test {shlex.quote(result.image)} --scenario {shlex.quote(scenario.name)}",
         explain=scenario.name,
@@ -222,18 +205,6 @@ def _look(image: str, road: str, unit: str) -> str:
     """A look at one unit on a fresh node of the same road."""
     way = f" --road {road}" if road and road != "fast" else ""
     return f"imagekit shell {shlex.quote(image)}{way} -- systemctl status {shlex.quote(unit)}"
-
-
-def _unit(text: str) -> str:
-    found = _UNIT.search(text)
-    return found[0] if found else ""
-
-
-def _places(text: str) -> tuple[str, ...]:
-    """Files of the project with their lines, as tools write them and as Python does; not those of libraries."""
-    python = [f"{file}:{line}" for file, line in _PYTHON.findall(text)]
-    found = [each for each in (*python, *_PLACE.findall(text)) if not _LIBRARY.search(each)]
-    return tuple(dict.fromkeys(found))[:3]
 
 
 def _line_of(name: str, details: str) -> str:
