@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -132,7 +132,27 @@ def files_of(project: Project, trust: TrustStore) -> tuple[Item, ...]:
 
     ledger = (project.root / project.settings.ledger).resolve()
     elsewhere = read_files(ledger, trust, (YANKS,)) if ledger != project.root.resolve() else ()
-    return (*read_files(project.root, trust), *elsewhere)
+    return (*read_files(project.root, trust), *elsewhere, *_committed_denials(ledger, trust))
+
+
+def _committed_denials(ledger: Path, trust: TrustStore) -> Iterator[Item]:
+    """The denials that git has, and the checkout has not or has otherwise: a file is soon deleted, a commit is seen."""
+    from imagekit.base.git import FATAL, Git
+    from imagekit.trust.gate.collect import YANKS, read_listed
+    from imagekit.trust.gate.model import Item
+
+    git = Git(ledger)
+    try:
+        if git("rev-parse", "--verify", "-q", "HEAD", ok=(0, 1, FATAL)).returncode:
+            return
+    except ConfigError:  # no repository, so nothing was committed
+        return
+    files = git.tree("HEAD", str(YANKS))
+    for (path, _), data in zip(files.items(), git.blobs(list(files.values())), strict=True):
+        here = ledger / path
+        if here.is_symlink() or not here.is_file() or here.read_bytes() != data:
+            reading = read_listed(Path(path).name, data, trust)
+            yield Item(source=f"{path} (git)", reading=reading)
 
 
 def gate_of(project: Project, client: Registry, reference: Reference, channel: str) -> Decision:

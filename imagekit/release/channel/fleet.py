@@ -8,6 +8,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from imagekit.base.errors import ConfigError
 from imagekit.config.load import parse_file
 from imagekit.config.model import Frozen, Name
 from imagekit.oci.reference import Digest
@@ -43,8 +44,11 @@ def read_fleet(root: Path) -> dict[str, Node]:
 
 
 def read_nodes(root: Path) -> list[tuple[str, Node]]:
-    """As `read_fleet`, with both of two nodes that share a name."""
+    """As `read_fleet`, with both of two nodes that share a name; a file that would be passed over is an error."""
     paths = sorted((root / FOLDER).glob("*.yaml"))
+    for path in sorted((root / FOLDER).rglob("*")):
+        if path.suffix.lower() in (".yaml", ".yml") and path not in paths:
+            raise ConfigError(f"{path} is not read", hint=f"Fleet files are {FOLDER}/NAME.yaml, in no folder below.")
     return [(name, node) for path in paths for name, node in parse_file(FleetFile, path).nodes.items()]
 
 

@@ -75,8 +75,9 @@ class _Repository:
         chain = self.desk.chain()
         found = list(versions_in(self.desk, self.client, self.home, set(yanked(chain.records))))
         fates = plan_retention(found, last=last, needed=self._needed())
+        served = self._served(fates)
         for fate in fates:
-            again = self._again(fate)
+            again = self._again(fate, served)
             tell(again)
             if not again.keep and again.version.digest is not None:
                 yield self._remove(again, again.version.digest)
@@ -88,11 +89,27 @@ class _Repository:
             found.setdefault(part, []).append("part of an index that is needed")
         return found
 
-    def _again(self, fate: Fate) -> Fate:
+    def _served(self, fates: Iterable[Fate]) -> set[Digest]:
+        """What the indices that stay serve, for whatever reason they stay: it may look like a version by itself.
+
+        Of what nobody vouches for only what can be walked: a stranger's index without an end stops nothing.
+        """
+        found: set[Digest] = set()
+        for version in (fate.version for fate in fates if fate.keep and fate.version.digest is not None):
+            try:
+                found |= parts_of(self.client, self.home.repository, filter(None, [version.digest]))
+            except MalformedError:
+                if version.good:
+                    raise
+        return found
+
+    def _again(self, fate: Fate, served: Set[Digest]) -> Fate:
         """The same fate, unless something needs the version by now, or its tag names something else."""
         digest = fate.version.digest
         if fate.keep or digest is None:
             return fate
+        if digest in served:
+            return Fate(version=fate.version, keep=True, why="part of an index that is kept")
         reasons = self._needed().get(digest)
         if reasons:
             return Fate(version=fate.version, keep=True, why=", ".join(reasons[:3]))

@@ -87,20 +87,29 @@ def read_files(root: Path, trust: TrustStore, folders: Sequence[Path] = (WAIVERS
 def _files(folder: Path, *, every: bool) -> list[Path]:
     if not every:
         return sorted(folder.glob("*.json"))
+    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+        return [folder]  # no folder of denials, so nobody can tell what it should say
     return sorted(path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir())
 
 
 def _read(path: Path, root: Path, trust: TrustStore) -> Reading:
     listed = path.relative_to(root).parts[0] == YANKS.name
     try:
+        if path == root / YANKS:
+            raise OSError(0, "it is no folder")
         data = _content(path)
     except OSError as error:
         return _unread(f"{error.strerror}", Denial(subjects=None, flaw=f"{error.strerror}") if listed else None)
     if data is None:
         flaw = f"larger than the {_FILE_LIMIT >> 20} MiB of any waiver or denial"
         return _unread(flaw, Denial(subjects=None, flaw=flaw) if listed else None)
+    return read_listed(path.name, data, trust) if listed else trust.read(data)
+
+
+def read_listed(name: str, data: bytes, trust: TrustStore) -> Reading:
+    """A file of ``yanks/``: one that has a digest in its name and holds no denial denies that digest all the same."""
     reading = trust.read(data)
-    named = _NAMED.search(path.name.lower()) if listed else None
+    named = _NAMED.search(name.lower())
     if reading.denial is not None or named is None:
         return reading
     flaw = f"the file does not hold a denial by a trusted key ({reading.reason or 'it says something else'})"

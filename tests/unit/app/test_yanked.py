@@ -115,6 +115,13 @@ def _not_in_this_checkout(released: Withdrawn) -> None:
     assert not (released.project.root / "yanks").exists()
 
 
+def _deleted_from_the_folder(released: Withdrawn) -> None:
+    """Whoever may delete one file of the checkout, and a pusher: the commit has the denial still."""
+    _lost_by_the_registry(released)
+    [path] = (released.project.root / "yanks").iterdir()
+    path.unlink()
+
+
 def index_of(released: Withdrawn) -> Reference:
     """An index at the registry that lists the released image."""
     entry = {"mediaType": MEDIA_TYPE_MANIFEST, "digest": str(released.reference.digest), "size": 1}
@@ -188,7 +195,7 @@ USES = {
     + [
         pytest.param(USES[name], state, id=f"{name}, {state.__name__.strip('_').replace('_', ' ')}")
         for name in ("disk REF", "test --upgrade-from", "gate", "promote")
-        for state in (_lost_by_the_registry, _not_in_this_checkout)
+        for state in (_lost_by_the_registry, _not_in_this_checkout, _deleted_from_the_folder)
     ],
 )
 def test_refused(released: Withdrawn, use: Act, state: Act) -> None:

@@ -319,3 +319,28 @@ def test_a_withdrawn_version_is_removed_and_its_denial_stays_in_git(office: Offi
     actions = [record.action for record in office.desk().chain().records]
     assert actions == [Action.YANK, Action.RETIRE]
     assert (office.root / "work" / "yanks" / f"{bad.hex}.json").exists()
+
+
+def test_an_image_that_a_kept_index_serves_stays(office: Office, publish: Publish) -> None:
+    """Nobody signed the index, so it was kept and named; its images had tags of their own, and went."""
+    old, newest = publish("v1"), publish("v2")
+    with office.registry(office.simulator.address) as client:
+        entries = tuple(client.manifest(REPOSITORY, each).descriptor for each in (old, newest))
+        index = image_index(entries)
+        office.unsigned.add(index.digest)
+        client.put_manifest(REPOSITORY, index, "all")
+    fates = apply(office)
+    assert there(office, old)
+    assert fates["v1"].why == "part of an index that is kept"
+
+
+@pytest.mark.parametrize("name", ["site.yml", "europe/site.yaml", "SITE.YAML"])
+def test_a_fleet_file_that_nobody_reads_removes_nothing(office: Office, publish: Publish, name: str) -> None:
+    """Only `fleet/*.yaml` was read, and a node that another file pinned lost its image without a word."""
+    digests = [publish("v1"), publish("v2")]
+    path = office.root / "work" / "fleet" / name
+    path.parent.mkdir(parents=True)
+    path.write_text(f'version: 1\nnodes:\n  node-1:\n    image: node\n    digest: "{digests[0]}"\n')
+    with pytest.raises(ConfigError, match="is not read"):
+        apply(office)
+    assert all(there(office, digest) for digest in digests)

@@ -500,6 +500,25 @@ def _(scene: Scene) -> None:
     del scene.signed["provenance"]
 
 
+# --- the folder of denials
+
+
+@attack("yanks is a file", "yank", "it is no folder")
+def _(scene: Scene) -> None:
+    (scene.project / "yanks").write_bytes(b"")
+
+
+@attack("yanks is a link to an empty folder", "yank", "it is no folder")
+def _(scene: Scene) -> None:
+    (scene.project / "elsewhere").mkdir()
+    (scene.project / "yanks").symlink_to("elsewhere")
+
+
+@attack("yanks is a link to nothing", "yank", "it is no folder")
+def _(scene: Scene) -> None:
+    (scene.project / "yanks").symlink_to("gone")
+
+
 # --- soak and approvals
 
 
