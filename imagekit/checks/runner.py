@@ -28,7 +28,8 @@ from imagekit.checks.tlspeer import Peers
 from imagekit.machine.interface import Machine, Road
 
 _COLLECT_SECONDS = 120.0
-_PYTEST_BROKE = (3, 4)
+_PYTEST_USAGE = 4  # https://docs.pytest.org/en/stable/reference/exit-codes.html
+_PYTEST_BROKE = (3, _PYTEST_USAGE)
 
 
 class EmptySuiteError(ConfigError):
@@ -37,6 +38,12 @@ class EmptySuiteError(ConfigError):
 
 class SuiteError(ToolError):
     """The process that runs the checks broke down before it could say anything."""
+
+
+class BrokenCheckError(SuiteError):
+    """A check file is wrong: it cannot be loaded, or a check lacks its docstring or mark. Whoever wrote it mends it."""
+
+    exit_code = ConfigError.exit_code
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,14 +72,14 @@ def collect_checks(
 ) -> tuple[CheckMeta, ...]:
     """The checks that will run on this road, without a machine; for the lint before a boot.
 
-    Raises `EmptySuiteError` naming a layer without checks and `SuiteError` when a check file cannot be loaded.
+    Raises `EmptySuiteError` naming a layer without checks and `BrokenCheckError` when a check file is wrong.
     """
     session = _session("local://", False, layers, suites, road, today, 60.0)
     _pytest(session, suites, ("--collect-only",), _COLLECT_SECONDS)
     account = _read(session)
     if account.broken:
         first = account.broken[0]
-        raise SuiteError(f"check file {first['id']} cannot be loaded", hint=str(first["message"]))
+        raise BrokenCheckError(f"check file {first['id']} cannot be loaded", hint=str(first["message"]))
     _refuse_empty(layers, suites, account)
     return tuple(account.expected.values())
 
@@ -171,7 +178,8 @@ def _pytest(session: Session, suites: Suites, extra: Sequence[str], seconds: flo
     if done.returncode in _PYTEST_BROKE or done.returncode > 128:
         output = done.stdout + done.stderr
         why = next(iter(reasons(output)), "")
-        raise SuiteError(
+        kind = BrokenCheckError if why and done.returncode == _PYTEST_USAGE else SuiteError
+        raise kind(
             f"the checks did not run: {one_line(why, 400)}" if why else f"pytest broke (exit status {done.returncode})",
             hint=f"{summary(output)}\nAll that pytest wrote: {out / 'pytest.log'}",
         )

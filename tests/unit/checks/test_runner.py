@@ -9,7 +9,15 @@ from pathlib import Path
 import pytest
 
 from imagekit.checks.outcome import CheckResult, Outcome, SuiteResult
-from imagekit.checks.runner import EmptySuiteError, SuiteError, Suites, _session, collect_checks, run_session
+from imagekit.checks.runner import (
+    BrokenCheckError,
+    EmptySuiteError,
+    SuiteError,
+    Suites,
+    _session,
+    collect_checks,
+    run_session,
+)
 from imagekit.machine.interface import Road
 from tests.support.evil import EVIL
 
@@ -209,10 +217,20 @@ def test_the_check_without_its_mark_is_named_first(suites: Suites) -> None:
     many = "".join(f'def test_{number}():\n    """Number {number}."""\n' for number in range(60))
     write(suites, "base", f'pytestmark = []\ndef test_it():\n    """No page."""\n{many}')
     with pytest.raises(
-        SuiteError, match=r"test_it\.py::test_it: a check needs a docstring .* and a runbook mark"
+        BrokenCheckError, match=r"test_it\.py::test_it: a check needs a docstring .* and a runbook mark"
     ) as caught:
         collect_checks(["base"], suites, road=Road.FAST)
     assert "pytest.log" in caught.value.hint
+    assert caught.value.exit_code == 2, "operator.md: exit 3 and a hint about CA keys for a mark that is not there"
+
+
+@pytest.mark.parametrize("body", ["def test_(:\n", "import no_such_module\n", "raise RuntimeError('x')\n"])
+def test_a_check_file_that_is_wrong_is_its_authors_to_mend(suites: Suites, body: str) -> None:
+    """operator.md, row "check file broken": exit 3, which is for tools and hosts."""
+    write(suites, "base", body)
+    with pytest.raises(BrokenCheckError, match=r"check file base/test_it\.py cannot be loaded") as caught:
+        collect_checks(["base"], suites, road=Road.FAST)
+    assert caught.value.exit_code == 2
 
 
 def test_collecting_tells_needs(suites: Suites) -> None:
