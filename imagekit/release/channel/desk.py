@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -34,6 +35,8 @@ Vouches = Callable[[bytes, Digest], bool]
 Summarize = Callable[[Registry, Reference, Decision], None]
 # By which files a decision about a digest is made.
 AskBasis = Callable[[Digest], Basis]
+_IMAGE = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")  # as channel files name images
+_LONGEST_IMAGE = 63
 logger = logging.getLogger(__name__)
 
 
@@ -60,9 +63,13 @@ class Desk:
     basis: AskBasis = lambda _digest: Basis()
 
     def home(self, channel: str, image: str) -> Reference:
-        """The repository of an image in a channel; raises `ConfigError` for a channel that the policy does not know."""
+        """The repository of an image in a channel; raises `ConfigError` for other names."""
         if channel not in self.repositories:
             raise ConfigError(f"no channel {channel!r}", hint=f"Channels here: {', '.join(self.repositories)}.")
+        if not _IMAGE.fullmatch(image) or len(image) > _LONGEST_IMAGE:
+            raise ConfigError(
+                f"{image[:80]!r} is no name of an image", hint="Channels have small letters, figures and dashes."
+            )
         return Reference.parse(f"{self.repositories[channel]}/{image}")
 
     def chain(self, *, fresh: bool = False) -> Chain:

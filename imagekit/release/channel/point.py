@@ -104,13 +104,18 @@ def message_of(record: Record, before: Pointer | None = None) -> str:
         f"Digest: {record.digest}",
         *([f"Before: {before.version} ({before.digest})" if before else "Before: nothing"] if record.channel else []),
         f"By:     {record.actor}, {record.at.isoformat(timespec='seconds')}",
-        f"Why:    {record.reason or '(no reason given)'}",
+        f"Why:    {_indented(record.reason) or '(no reason given)'}",
         f"Record: ledger/{record.file_name}",
         *([f"EMERGENCY: {record.emergency}"] if record.emergency else []),
         "",
         *_gate_lines(record.decision),
     ]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _indented(text: str) -> str:
+    """All lines of it as one entry, so that none reads as an entry of its own."""
+    return "\n        ".join(text.splitlines())
 
 
 def _gate_lines(decision: Sequence[tuple[str, str]]) -> list[str]:

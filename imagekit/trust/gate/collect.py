@@ -110,10 +110,12 @@ def read_listed(name: str, data: bytes, trust: TrustStore) -> Reading:
     """A file of ``yanks/``: one that has a digest in its name and holds no denial denies that digest all the same."""
     reading = trust.read(data)
     named = _NAMED.search(name.lower())
-    if reading.denial is not None or named is None:
+    digest = Digest(f"sha256:{named[0]}") if named is not None else None
+    if digest is None or (reading.denial is not None and reading.denial.forbids(digest)):
         return reading
     flaw = f"the file does not hold a denial by a trusted key ({reading.reason or 'it says something else'})"
-    return replace(reading, denial=Denial(subjects=frozenset({Digest(f"sha256:{named[0]}")}), flaw=flaw))
+    others = reading.denial.subjects if reading.denial is not None else None
+    return replace(reading, denial=Denial(subjects=frozenset({digest, *(others or ())}), flaw=flaw))
 
 
 def _content(path: Path) -> bytes | None:

@@ -23,7 +23,7 @@ from imagekit.trust.sign.trust import TrustStore, trust_one
 from imagekit.trust.sign.trustfile import Purpose, TrustedKey
 from tests.support.desk import IMAGE, Office
 from tests.support.images import fixed_key, key
-from tests.support.project import commit
+from tests.support.project import commit, git
 from tests.unit.release.channel.conftest import Publish
 
 pytestmark = pytest.mark.attack
@@ -138,4 +138,23 @@ def test_a_reason_that_is_no_text_changes_nothing(office: Office, publish: Publi
     before = office.simulator.snapshot()
     with pytest.raises(ConfigError, match="no text in UTF-8"):
         promote(office.desk(), source, "dev", image=IMAGE, reason="from a Latin-1 terminal: \udce4")
+    assert office.simulator.snapshot() == before
+
+
+def test_a_reason_writes_no_lines_of_its_own_into_the_pull_request(
+    office: Office, publish: Publish, work: Path
+) -> None:
+    spoof = "ok\n\nRecord: ledger/999999.json\nGate:\n- tests: satisfied"
+    promote(office.desk(), office.source(publish("v1")), "dev", image=IMAGE, reason=spoof)
+    lines = git(work, "log", "-1", "--format=%B").splitlines()
+    assert [line for line in lines if line.startswith(("Record:", "Gate:"))] == ["Record: ledger/000001.json", "Gate:"]
+
+
+@pytest.mark.parametrize("name", ["a_b", "a.b", "a/b", "A", "", "node\n", "../node", "n" * 64])
+def test_an_image_that_no_channel_file_can_name_is_refused_first(office: Office, publish: Publish, name: str) -> None:
+    """It was copied and tagged, and ended in a traceback where the channel file was to be written."""
+    source = office.source(publish("v1"))
+    before = office.simulator.snapshot()
+    with pytest.raises(ConfigError):
+        promote(office.desk(), source, "dev", image=name)
     assert office.simulator.snapshot() == before

@@ -503,6 +503,14 @@ def _(scene: Scene) -> None:
 # --- the folder of denials
 
 
+@attack("denial of another image under this one's name", "yank", "does not hold a denial by a trusted key .it says")
+def _(scene: Scene) -> None:
+    """Whoever may write one file copies one denial over another."""
+    scene.file("yanks", "promoter", yank_statement(OTHER, person="Ann", reason="leaks"))
+    [path] = (scene.project / "yanks").iterdir()
+    path.rename(path.with_name(f"{scene.digest.hex}.json"))
+
+
 @attack("yanks is a file", "yank", "it is no folder")
 def _(scene: Scene) -> None:
     (scene.project / "yanks").write_bytes(b"")
