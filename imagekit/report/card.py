@@ -49,6 +49,7 @@ class Fault:
     journal: tuple[str, ...] = ()
     console: tuple[str, ...] = ()
     explain: str = ""
+    label: str = "failed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +116,7 @@ def _of_stage(failure: Failure, result: RunResult) -> Fault:
     """A stage that broke: its error's first line is the sentence, and its output's most telling line comes first."""
     if failure.error == INTERRUPTED:
         what = f"the run was stopped during the stage {failure.stage}; nothing is known about what was left"
-        return Fault(what=what, said="", again=failure.again)
+        return Fault(what=what, said="", again=failure.again, label="stopped")
     what, _, rest = (failure.error.strip() or "no reason was told").partition("\n")
     text = f"{failure.error}\n{failure.hint}"
     boots = failure.stage.startswith("boot")
@@ -243,7 +244,7 @@ Row = tuple[str, str]
 
 def fault_rows(fault: Fault) -> tuple[Row, ...]:
     """One fault as rows of a label and a text, in the order to read them; what is not known has no row."""
-    rows = [("failed", fault.what), ("because", fault.said)]
+    rows = [(fault.label, fault.what), ("because", fault.said)]
     rows += [("journal", line) for line in fault.journal]
     rows += [("console", line) for line in fault.console]
     rows += [("at", place) for place in fault.places]

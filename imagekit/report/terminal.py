@@ -25,6 +25,7 @@ _CAUTIONS = 5
 _EMPHASIS = {
     "stage": "bold red",
     "failed": "bold red",
+    "stopped": "bold yellow",
     "because": "red",
     "also": "red",
     "again": "bold",
