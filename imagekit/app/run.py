@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -13,6 +13,7 @@ from imagekit.app.changes import last_good
 from imagekit.app.declaring import declared_at
 from imagekit.app.interface import Backend, Disks, RoadResult, Subject, Target
 from imagekit.app.needs import machine_needs
+from imagekit.app.options import Finished, Options
 from imagekit.app.outcome import RoadTest, ScenarioTest, Tested, run_result
 from imagekit.app.record import Record
 from imagekit.app.reuse import Reuse
@@ -25,54 +26,13 @@ from imagekit.checks.scenario import ScenarioResult
 from imagekit.config.load import Project
 from imagekit.doctor.check import BUILD, PUBLISH, VERIFY
 from imagekit.doctor.model import Need
-from imagekit.machine.interface import DISKLESS, Road
+from imagekit.machine.interface import Road
 from imagekit.machine.profile import parse_profile
 from imagekit.plan.model import Plan
 from imagekit.report.result import ConsoleExcerpt, ReleaseRow, RunResult, Verdict, write_result
 from imagekit.scenarios.options import ScenarioOptions
 from imagekit.scenarios.runner import missing
 from imagekit.scenarios.table import SCENARIOS
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """What to do: the roads to test on, whether to publish, whether to test `fresh` what passed before.
-
-    `firmware` names the profile of the machine, such as ``uefi+tpm``; without it the image's own declaration holds.
-    With `lifecycle` its scenarios follow the checks; with no roads they are all that is done. `keep` is called with a
-    login command while the last machine, good or bad, still runs; a machine to keep is always a fresh one.
-    """
-
-    roads: tuple[Road, ...] = DISKLESS
-    publish: bool = True
-    fresh: bool = False
-    lifecycle: ScenarioOptions | None = None
-    firmware: str = ""
-    keep: Callable[[str], None] | None = None
-
-    def command(self, name: str) -> str:
-        """The command line that asks for the same again."""
-        scenarios = self.lifecycle.command if self.lifecycle else ""
-        road = f" --road {self.roads[0]}" if len(self.roads) == 1 else ""
-        firmware = f" --firmware {self.firmware}" if self.firmware else ""
-        return f"imagekit {'run' if self.publish else 'test'} {name}{road}{firmware}{scenarios}"
-
-    @property
-    def stages(self) -> tuple[str, ...]:
-        """The names of the stages that will be gone through."""
-        tests = tuple(f"{part} {road}" for road in self.roads for part in ("boot", "checks"))
-        lifecycle = ("lifecycle",) if self.lifecycle else ()
-        return ("plan", "needs", "build", "proof", *tests, *lifecycle, *(("publish",) if self.publish else ()))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finished:
-    """The end of a run: its result, the page, and the error that ended it; `unchanged` when all was done before."""
-
-    result: RunResult
-    page: Path
-    error: BaseException | None = None
-    unchanged: bool = False
 
 
 def run_image(project: Project, name: str, options: Options, backend: Backend | None = None) -> Finished:

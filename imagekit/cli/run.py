@@ -21,7 +21,8 @@ def command(ctx: click.Context, image: str | None, fresh: bool, no_publish: bool
     The version tag is written last, and only when every required check passed. Nothing is done twice: what was
     built, and what passed on the same digest, is reused, also after a run that failed at its end.
     """
-    from imagekit.app.run import Options, run_image
+    from imagekit.app.options import Options
+    from imagekit.app.run import run_image
     from imagekit.scenarios.options import ScenarioOptions
 
     app: App = ctx.obj

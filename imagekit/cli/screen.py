@@ -15,7 +15,7 @@ from imagekit.base.errors import ImagekitError
 from imagekit.base.text import printable
 
 if TYPE_CHECKING:
-    from imagekit.app.run import Finished
+    from imagekit.app.options import Finished
     from imagekit.report.result import RunResult
 
 # https://docs.github.com/en/actions/reference/workflow-commands-for-github-actions; `##[` is the runner's older form.

@@ -46,7 +46,8 @@ def command(
 
         say(listing())
         return
-    from imagekit.app.run import Options, run_image
+    from imagekit.app.options import Options
+    from imagekit.app.run import run_image
     from imagekit.machine.interface import DISKLESS, Road
 
     app: App = ctx.obj

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from imagekit.app.changes import changes_since, last_good, since_last_build
-from imagekit.app.run import Options, run_image
+from imagekit.app.options import Options
+from imagekit.app.run import run_image
 from imagekit.app.runs import kept_runs
 from imagekit.build.builder import Build
 from imagekit.build.kept import kept_builds

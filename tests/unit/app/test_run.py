@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from imagekit.app.options import Finished, Options
 from imagekit.app.publishing import publish_tested
-from imagekit.app.run import Finished, Options, run_image
+from imagekit.app.run import run_image
 from imagekit.checks.outcome import Outcome
 from imagekit.config.load import Project, load_project
 from imagekit.doctor.model import Need

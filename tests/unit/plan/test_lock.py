@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from imagekit.app.image import built
-from imagekit.app.run import Options, run_image
+from imagekit.app.options import Options
+from imagekit.app.run import run_image
 from imagekit.base.errors import ConfigError
 from imagekit.build.builder import build
 from imagekit.config.load import load_project
