@@ -95,3 +95,12 @@ def test_many_objects_are_read_byte_for_byte(work: Path) -> None:
         (work / f"file{number}").write_bytes(data)
         ids.append(git(work, "hash-object", "-w", f"file{number}").strip())
     assert Git(work).blobs([*ids, *ids]) == contents * 2
+
+
+def test_grafts_hide_no_commit(work: Path) -> None:
+    """A file of `.git` that gives a commit other parents would hide what was reverted."""
+    (work / "other").write_text("2\n")
+    commit(work, "second", "2026-11-23T12:00:00+00:00")
+    (work / ".git/info").mkdir(exist_ok=True)
+    (work / ".git/info/grafts").write_text(git(work, "rev-parse", "HEAD").strip() + "\n")
+    assert len(Git(work)("log", "--format=%s").stdout.splitlines()) == 2
