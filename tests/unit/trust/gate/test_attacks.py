@@ -711,6 +711,12 @@ def _(scene: Scene) -> None:
     waived(scene, BOB, "bob", expires=NOW - timedelta(minutes=1))
 
 
+@attack("waiver at the moment it expires", "check/base::ssh", "not counted: .*expired 2026-11-22 12:00")
+def _(scene: Scene) -> None:
+    waived(scene, ADA, "ada")
+    waived(scene, BOB, "bob", expires=NOW)
+
+
 @attack("waiver by a key that is not trusted", "check/base::ssh", "not counted: .*a key that is not trusted")
 def _(scene: Scene) -> None:
     waived(scene, ADA, "ada")

@@ -1,0 +1,186 @@
+"""Faults put into imagekit by hand, each with the unit test that must fail on it; no machine is booted for any of them.
+
+Beside tests/e2e/mutations.py, which is about the stand-in on real machines. tests/unit/app/test_faults.py holds that
+each fits the code, tests/integration/faults applies them at night, one after another.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """In `file`, `old` (which stands there once) becomes `new`; `test` is the id of what must fail then."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+    test: str
+
+
+_RUN, _TEST = "imagekit/app/run.py", "tests/unit/app/test_run.py"
+FAULTS = (
+    Fault(
+        name="published after a road that failed",
+        file=_RUN,
+        old="            if not found.suites.passed:\n                blocking",
+        new="            if False:\n                blocking",
+        test=f"{_TEST}::test_a_check_that_did_not_pass_on_any_road_publishes_nothing",
+    ),
+    Fault(
+        name="scenarios do not count",
+        file=_RUN,
+        old="        if broken:\n",
+        new="        if False:\n",
+        test=f"{_TEST}::test_a_scenario_that_did_not_pass_publishes_nothing",
+    ),
+    Fault(
+        name="a scenario that was not run is forgotten",
+        file=_RUN,
+        old="known.get(each.name) or missing(each, each.allowance(asked.cuts)) for each in asked.scenarios",
+        new="known[each.name] for each in asked.scenarios if each.name in known",
+        test=f"{_TEST}::test_a_scenario_that_was_never_run_is_missing_and_fails",
+    ),
+    Fault(
+        name="half a life is published as a whole one",
+        file=_RUN,
+        old="if self.options.lifecycle is None and len(self.scenarios) < len(asked.scenarios):",
+        new="if self.options.lifecycle is None and not self.scenarios:",
+        test=f"{_TEST}::test_a_later_run_publishes_the_scenarios_that_are_known_when_all_are",
+    ),
+    Fault(
+        name="fresh is not asked for",
+        file=_RUN,
+        old="if self.options.fresh or self.options.keep is not None:",
+        new="if self.options.keep is not None:",
+        test=f"{_TEST}::test_fresh_does_all_of_it_anew",
+    ),
+    Fault(
+        name="a machine to keep is one of before",
+        file=_RUN,
+        old="if self.options.fresh or self.options.keep is not None:",
+        new="if self.options.fresh:",
+        test=f"{_TEST}::test_a_machine_to_keep_is_a_fresh_one_and_still_runs",
+    ),
+    Fault(
+        name="what passed is not kept",
+        file="imagekit/app/kept.py",
+        old="        if not passed:\n            return\n",
+        new="        if passed:\n            return\n",
+        test=f"{_TEST}::test_after_a_failed_publish_the_next_run_only_publishes",
+    ),
+    Fault(
+        name="a kept failure is a pass",
+        file="imagekit/app/kept.py",
+        old="return found if found is not None and found.road.suites.passed else None",
+        new="return found",
+        test=f"{_TEST}::test_a_kept_result_that_was_made_to_say_failed_is_not_reused",
+    ),
+    Fault(
+        name="the harness is no part of a result",
+        file="imagekit/app/kept.py",
+        old='        "harness": folder_hash(harness),\n',
+        new="",
+        test=f"{_TEST}::test_a_result_does_not_outlive_what_it_depends_on",
+    ),
+    Fault(
+        name="the machine is no part of a result",
+        file="imagekit/app/kept.py",
+        old='        "machine": image.vm.model_dump_json(),\n',
+        new="",
+        test=f"{_TEST}::test_another_machine_is_another_result",
+    ),
+    Fault(
+        name="a hundred power cuts were three",
+        file="imagekit/app/kept.py",
+        old="    cuts = options.cuts if scenario.each_cut else 0\n",
+        new="    cuts = 0\n",
+        test=f"{_TEST}::test_more_power_cuts_are_another_promise_and_another_start_is_not_known",
+    ),
+    Fault(
+        name="results never grow old",
+        file="imagekit/app/reuse.py",
+        old="return age.total_seconds() >= 0 and (limit is None or age < limit)",
+        new="return age.total_seconds() >= 0",
+        test=f"{_TEST}::test_a_result_older_than_the_policy_allows_or_of_the_future_is_made_anew",
+    ),
+    Fault(
+        name="results of the future count",
+        file="imagekit/app/reuse.py",
+        old="return age.total_seconds() >= 0 and (limit is None or age < limit)",
+        new="return limit is None or age < limit",
+        test=f"{_TEST}::test_a_result_older_than_the_policy_allows_or_of_the_future_is_made_anew",
+    ),
+    Fault(
+        name="one road of two is enough",
+        file="imagekit/app/outcome.py",
+        old="return there and checks and",
+        new="return checks and",
+        test=f"{_TEST}::test_publish_needs_no_run_of_its_own",
+    ),
+    Fault(
+        name="the date of a reused test is today",
+        file="imagekit/app/outcome.py",
+        old='        tested=tested.since.isoformat(timespec="seconds") if tested.since else "",\n',
+        new='        tested=began.isoformat(timespec="seconds"),\n',
+        test=f"{_TEST}::test_after_a_failed_publish_the_next_run_only_publishes",
+    ),
+    Fault(
+        name="publishing asks for no verdict",
+        file="imagekit/app/publishing.py",
+        old="        if result.verdict is Verdict.PASSED:\n",
+        new="        if result.verdict is not None:\n",
+        test=f"{_TEST}::test_publish_needs_no_run_of_its_own",
+    ),
+    Fault(
+        name="the manifest of a kept build is not proven",
+        file="imagekit/build/builder.py",
+        old='if Digest.of_file(folder / "oci" / "blobs" / "sha256" / digest.hex) != digest:',
+        new='if not (folder / "oci" / "blobs" / "sha256" / digest.hex).exists():',
+        test="tests/unit/build/test_builder.py::test_a_damaged_earlier_build_is_built_again",
+    ),
+    Fault(
+        name="the console is not watched",
+        file="imagekit/machine/watch.py",
+        old="        refuse_fatal(name, console.poll(), console)\n",
+        new="        console.poll()\n",
+        test="tests/unit/machine/test_watch.py::test_a_fatal_line_ends_the_wait_while_the_machine_runs",
+    ),
+    Fault(
+        name="a machine that ended is waited for",
+        file="imagekit/machine/watch.py",
+        old="        if not running:\n            raise ended(name, console)\n",
+        new="",
+        test="tests/unit/machine/test_watch.py::test_a_machine_that_is_gone_ends_the_wait",
+    ),
+    Fault(
+        name="two spellings are two people",
+        file="imagekit/trust/sign/person.py",
+        old=".casefold()",
+        new="",
+        test="tests/unit/trust/sign/test_person.py",
+    ),
+    Fault(
+        name="a waiver is valid at its own expiry",
+        file="imagekit/trust/gate/people.py",
+        old="    if waiver.expires <= view.now:\n",
+        new="    if waiver.expires < view.now:\n",
+        test="tests/unit/trust/gate/test_attacks.py",
+    ),
+    Fault(
+        name="nothing collected is passed",
+        file="imagekit/checks/outcome.py",
+        old="return bool(self.checks) and not self.blocking",
+        new="return not self.blocking",
+        test=f"{_TEST}::test_a_machine_on_which_no_check_was_run_has_not_passed",
+    ),
+    Fault(
+        name="demo authorities are in every image",
+        file="imagekit/config/engine.py",
+        old='    left_out = DEMO if relative.startswith("images/") else ""\n',
+        new='    left_out = ""\n',
+        test="tests/unit/config/test_engine.py::test_demo_authorities_are_in_no_other_project",
+    ),
+)
