@@ -180,9 +180,9 @@ class _Run:
 
     def _tell_reused(self, test: RoadTest) -> None:
         road = test.result.road
-        with self.record.stage(f"boot {road}", f"Boot, {road} road") as stage:
+        with self.record.stage(f"boot {road}", f"Kept: boot, {road} road") as stage:
             stage.reused, stage.note = True, f"as in run {test.run_id}"
-        with self.record.stage(f"checks {road}", f"Checks, {road} road") as stage:
+        with self.record.stage(f"checks {road}", f"Kept: checks, {road} road") as stage:
             stage.reused, stage.note = True, f"{test.result.suites.said}, on {test.tested:%Y-%m-%d %H:%M} UTC"
         self.roads.append(test)
 

@@ -71,7 +71,7 @@ def finish(finished: Finished) -> int:
     from imagekit.report.result import Verdict
 
     if finished.unchanged:
-        say(f"Nothing changed since {finished.result.started}: this is the verdict of then.")
+        say(f"Nothing changed since {finished.result.started}: this is the result of that run.")
     show_result(finished.result, finished.page)
     match finished.error:
         case None:
