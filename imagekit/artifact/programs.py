@@ -35,8 +35,12 @@ def busybox() -> Path:
     return path
 
 
+# Level 3 stores a file of 4 GiB or more in several pieces; below it such a root file system gives no medium at all.
+LARGE_FILES = ("-iso-level", "3")
+
+
 def iso_tool() -> list[str]:
     """The command that writes ISO 9660 images the way mkisofs does."""
     if found := shutil.which("xorriso"):
-        return [found, "-as", "mkisofs"]
-    return [str(find("genisoimage", "xorriso or genisoimage"))]
+        return [found, "-as", "mkisofs", *LARGE_FILES]
+    return [str(find("genisoimage", "xorriso or genisoimage")), *LARGE_FILES, "-allow-limited-size"]

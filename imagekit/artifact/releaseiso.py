@@ -19,7 +19,7 @@ from imagekit.artifact.flatroot import FlatRoot, flat_root
 from imagekit.artifact.grub import BIOS_MODULES, core_image, efi_loaders
 from imagekit.artifact.installed import created
 from imagekit.artifact.partitions import MIB, Partition
-from imagekit.artifact.programs import find
+from imagekit.artifact.programs import LARGE_FILES, find
 from imagekit.base import process
 from imagekit.base.log import step
 from imagekit.base.space import room_for
@@ -142,7 +142,8 @@ def _date_root(squashfs: Path, epoch: int) -> None:
 
 def _xorriso(tree: Path, folder: Path, target: Path, epoch: int) -> None:
     when = datetime.fromtimestamp(epoch, UTC).strftime("%Y%m%d%H%M%S00")
-    argv: list[str | Path] = [find("xorriso", "xorriso"), "-as", "mkisofs", "-quiet", "-V", _LABEL, "-r", "-J"]
+    argv: list[str | Path] = [find("xorriso", "xorriso"), "-as", "mkisofs", *LARGE_FILES, "-quiet"]
+    argv += ["-V", _LABEL, "-r", "-J"]
     argv += [f"--modification-date={when}", "--set_all_file_dates", when]
     argv += ["--grub2-mbr", folder / "hybrid.img", "-partition_offset", "16"]
     argv += ["-append_partition", "2", "0xef", tree / "boot" / "uefi.img", "-appended_part_as_gpt"]
