@@ -44,27 +44,8 @@ def _timed(
     return pool
 
 
-class _Plain(HTTPConnection):
-    """A connection whose answers have to begin in time."""
-
-    def __init__(self, *args: Any, limits: Timeouts, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self._limits = limits
-
-    def connect(self) -> None:
-        """Connect; from then on the limit is that for silence."""
-        with _in_time(self, self._limits.connect + self._limits.answer, "the connection was not made"):
-            super().connect()
-        self.sock.settimeout(self._limits.silence)
-
-    def getresponse(self) -> Any:
-        """The head of the answer, whole within the limit: `silence` alone would let it come byte by byte for ever."""
-        with _in_time(self, self._limits.answer, "the head of the answer was not complete"):
-            return super().getresponse()
-
-
-class _Tls(HTTPSConnection):
-    """The same over TLS."""
+class _InTime(HTTPConnection):
+    """A connection that has to be made, and whose answers have to begin, in time."""
 
     def __init__(self, *args: Any, limits: Timeouts, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -77,9 +58,17 @@ class _Tls(HTTPSConnection):
         self.sock.settimeout(self._limits.silence)
 
     def getresponse(self) -> Any:
-        """The head of the answer, whole within the limit."""
+        """The head of the answer, whole within the limit: `silence` alone would let it come byte by byte for ever."""
         with _in_time(self, self._limits.answer, "the head of the answer was not complete"):
             return super().getresponse()
+
+
+class _Plain(_InTime):
+    """Over TCP alone."""
+
+
+class _Tls(_InTime, HTTPSConnection):
+    """Over TLS: every `super()` above goes on to HTTPSConnection."""
 
 
 @contextmanager
