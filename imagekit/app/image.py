@@ -11,6 +11,7 @@ from imagekit.artifact.packagelist import Package
 from imagekit.artifact.packages import installed_packages
 from imagekit.artifact.presence import prove_present
 from imagekit.base.errors import RefusedError
+from imagekit.base.files import write_whole
 from imagekit.build.authorities import authorities_of
 from imagekit.build.builder import Build, build_all, earlier_build
 from imagekit.config.load import Project
@@ -18,7 +19,6 @@ from imagekit.config.model import Arch
 from imagekit.inventory.take import NAME, keep, take
 from imagekit.plan.lock import require_buildable
 from imagekit.plan.model import Plan
-from imagekit.report.result import write_whole
 from imagekit.services.dockerd import engine
 
 

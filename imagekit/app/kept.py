@@ -17,6 +17,7 @@ from typing import TypeVar
 
 from imagekit import __version__
 from imagekit.app.interface import RoadResult
+from imagekit.base.files import write_whole
 from imagekit.base.tree import folder_hash
 from imagekit.checks.scenario import ScenarioResult
 from imagekit.checks.suitehash import suite_hash
@@ -24,7 +25,6 @@ from imagekit.config.load import Project
 from imagekit.machine.interface import Road
 from imagekit.oci.reference import Digest
 from imagekit.plan.model import inputs_id
-from imagekit.report.result import write_whole
 from imagekit.scenarios.model import Scenario
 from imagekit.scenarios.options import ScenarioOptions
 

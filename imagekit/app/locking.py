@@ -11,6 +11,7 @@ from urllib.error import URLError
 import yaml
 
 from imagekit.base.errors import ToolError
+from imagekit.base.files import write_whole
 from imagekit.base.log import step
 from imagekit.build.download import mirrored
 from imagekit.config.load import LOCK_FILE, Project
@@ -18,7 +19,6 @@ from imagekit.config.model import ImageBase, ImageInit, ImageSpec, LockFile
 from imagekit.oci.reference import Reference
 from imagekit.plan.lock import address, download_address
 from imagekit.registry.client import Registry
-from imagekit.report.result import write_whole
 
 _HEADER = """\
 # Written by `imagekit lock`; look at every change of it as you would at code.

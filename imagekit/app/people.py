@@ -11,12 +11,12 @@ from pathlib import Path
 
 from imagekit.app.trusted import signer_of, trust_of
 from imagekit.base.errors import ConfigError
+from imagekit.base.files import write_whole
 from imagekit.config.load import Project
 from imagekit.oci.reference import Digest, Reference
 from imagekit.registry.client import Registry
 from imagekit.registry.lock import locked
 from imagekit.registry.referrers import attach_bundle
-from imagekit.report.result import write_whole
 from imagekit.trust.evidence.decisions import Waiver, approval_statement, waiver_statement
 from imagekit.trust.evidence.statement import Statement
 from imagekit.trust.gate.collect import WAIVERS

@@ -8,11 +8,12 @@ from pathlib import Path
 
 from imagekit.app.kept import dependencies
 from imagekit.base.errors import ConfigError
+from imagekit.base.files import write_whole
 from imagekit.config.load import Project
 from imagekit.machine.interface import Road
 from imagekit.oci.reference import Digest
 from imagekit.plan.model import inputs_id
-from imagekit.report.result import FILE_NAME, RunResult, Verdict, read_result, write_whole
+from imagekit.report.result import FILE_NAME, RunResult, Verdict, read_result
 
 
 def verdict_id(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from imagekit.base import process
 from imagekit.base.errors import ImagekitError
+from imagekit.base.files import write_whole
 from imagekit.base.log import step
 from imagekit.bench import table
 from imagekit.bench.catalog import measure_of
@@ -15,7 +16,6 @@ from imagekit.bench.cost import load, machine
 from imagekit.bench.model import Measurement, Report, Row
 from imagekit.bench.subject import Subject, scratch_folder
 from imagekit.config.load import Project
-from imagekit.report.result import write_whole
 
 
 def run_benchmarks(project: Project, image: str, names: Sequence[str], command: str) -> Report:

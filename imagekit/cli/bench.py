@@ -30,9 +30,9 @@ def command(ctx: click.Context, names: tuple[str, ...], image: str | None, as_js
     Every reference is measured in the same run. Without NAMES all but `races`, `ladder` and `cold` are measured.
     Results are kept in .imagekit/bench. Exit code 1 when a goal is missed, 3 when something could not be measured.
     """
+    from imagekit.base.files import write_whole
     from imagekit.bench import table
     from imagekit.bench.suite import keep_report, run_benchmarks
-    from imagekit.report.result import write_whole
 
     app: App = ctx.obj
     asked = shlex.join(["imagekit", *sys.argv[1:]])

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from imagekit.artifact.inventory import KEPT, Inventory, take_inventory
 from imagekit.artifact.packages import installed_packages
+from imagekit.base.files import write_whole
 from imagekit.base.log import step
 from imagekit.config.model import Family
 from imagekit.inventory import parts
@@ -46,10 +47,8 @@ def inventory_of(layout: Path, manifest: Digest, kept: Path) -> ImageInventory:
 
 def keep(inventory: ImageInventory, path: Path) -> None:
     """Write an inventory, whole or not at all."""
-    beside = path.with_name(f".{path.name}.part")
     data = asdict(replace(inventory, files={})) | {"files": dict(inventory.files)}
-    beside.write_text(json.dumps(data, separators=(",", ":")))
-    beside.replace(path)
+    write_whole(path, json.dumps(data, separators=(",", ":")))
 
 
 def read_kept(path: Path, manifest: Digest) -> ImageInventory | None:

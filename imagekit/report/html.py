@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from imagekit.base.files import write_whole
 from imagekit.checks.outcome import CheckResult, Outcome
 from imagekit.report.card import TO_COPY, card_of, card_rows, word_of
 from imagekit.report.chart import draw
 from imagekit.report.cleaned import cleaned
-from imagekit.report.result import RunResult, StageRow, write_whole
+from imagekit.report.result import RunResult, StageRow
 
 _TEMPLATE = "page.html.j2"
 

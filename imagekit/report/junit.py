@@ -9,11 +9,12 @@ from pathlib import Path
 from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 from junitparser.junitparser import FinalResult
 
+from imagekit.base.files import write_whole
 from imagekit.checks.outcome import CheckResult, Outcome
 from imagekit.checks.scenario import ScenarioResult
 from imagekit.report.card import Fault, card_of, card_text
 from imagekit.report.cleaned import cleaned
-from imagekit.report.result import RunResult, StageStatus, write_whole
+from imagekit.report.result import RunResult, StageStatus
 
 
 def render_junit(result: RunResult) -> str:

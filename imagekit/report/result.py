@@ -6,12 +6,12 @@ Everything is plain frozen data. `write_result` writes it whole or not at all, `
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
 
 from imagekit.base.errors import ConfigError
+from imagekit.base.files import write_whole
 from imagekit.base.strictjson import read_object
 from imagekit.checks.outcome import SuiteResult
 from imagekit.checks.scenario import ScenarioResult
@@ -205,20 +205,6 @@ def write_result(result: RunResult, folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / FILE_NAME
     return write_whole(path, json.dumps(asdict(cleaned(result)), indent=1, ensure_ascii=False) + "\n")
-
-
-def write_whole(path: Path, text: str) -> Path:
-    """Write a text file under a name beside and rename it into place."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with beside.open("w", encoding="utf-8") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
-    return path
 
 
 def read_result(path: Path) -> RunResult:

@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from imagekit.base.errors import ToolError
+from imagekit.base.files import write_whole
 from imagekit.services import ports
 from imagekit.services.model import ServiceError, state_folder
 
@@ -87,12 +88,8 @@ def _read(work: Path) -> Home | None:
 
 
 def _write(work: Path, found: Home) -> None:
-    path = _record(work)
-    if _read(work) == found:
-        return
-    fresh = path.with_suffix(".new")
-    fresh.write_text(json.dumps(asdict(found)) + "\n")
-    fresh.replace(path)
+    if _read(work) != found:
+        write_whole(_record(work), json.dumps(asdict(found)) + "\n")
 
 
 @contextmanager

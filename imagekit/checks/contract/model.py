@@ -9,6 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Self
 
+from imagekit.base.files import write_whole
 from imagekit.checks.contract.facts import ImageFacts, NodeFacts, NoFactError
 from imagekit.checks.outcome import Outcome
 from imagekit.config.model import Firmware
@@ -122,9 +123,7 @@ class TripFacts:
 
 def write_facts(found: Mapping[str, TripFacts], path: Path) -> None:
     """Keep facts by the name of their trip, whole or not at all."""
-    beside = path.with_suffix(".part")
-    beside.write_text(json.dumps({name: facts.to_json() for name, facts in found.items()}, indent=1))
-    beside.replace(path)
+    write_whole(path, json.dumps({name: facts.to_json() for name, facts in found.items()}, indent=1))
 
 
 def read_facts(path: Path) -> dict[str, TripFacts]:
