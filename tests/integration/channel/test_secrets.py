@@ -20,11 +20,12 @@ from imagekit.oci.reference import Reference
 from imagekit.registry.client import Registry
 from imagekit.registry.referrers import attach_bundle
 from imagekit.registry.transfer import push_image
-from imagekit.trust.evidence.statement import SIGNATURE_TYPE, signature_statement
+from imagekit.trust.evidence.statement import signature_statement
 from imagekit.trust.sign.keys import PASSWORD_VARIABLE, KeyStore
 from tests.support.dockerregistry import DockerRegistry
 from tests.support.images import write_image
 from tests.support.project import git, make_project
+from tests.support.release import provenance
 
 pytestmark = [pytest.mark.registry, pytest.mark.attack]
 KEY_SECRET, REGISTRY_SECRET = "canary-of-the-key-4711", "canary-of-the-registry-4712"
@@ -111,8 +112,10 @@ def test_no_password_is_left_anywhere(server: DockerRegistry, tmp_path: Path, mo
     with Registry(server.address) as client:
         push_image(image.layout, image.digest, home, client)
         manifest = client.manifest(home.repository, image.digest)
-        bundle = signer.sign(signature_statement(image.digest))
-        attach_bundle(client, home.repository, manifest.descriptor, bundle, predicate_type=SIGNATURE_TYPE)
+        names_it = provenance(image.digest, embedded=True, image="small-node", version="v1")
+        for said in (signature_statement(image.digest), names_it):
+            bundle = signer.sign(said)
+            attach_bundle(client, home.repository, manifest.descriptor, bundle, predicate_type=said.predicate_type)
         client.put_manifest(home.repository, manifest, "v1")
     seen: list[bytes] = []
     code = "import sys; sys.argv[0] = 'imagekit'; from imagekit.cli import main; main()"
