@@ -20,12 +20,12 @@ def command(app: App, image: str | None, as_json: bool) -> None:
     from datetime import UTC, datetime
 
     from imagekit.app.desk import homes_of, open_desk
-    from imagekit.release.channel.fleet import read_fleet
+    from imagekit.fleet.read import read_fleet_files
     from imagekit.release.channel.table import table
 
     name = app.image_name(image)
     with open_desk(app.project) as desk:
-        rows = table(desk, name, homes_of(app.project, desk, name), read_fleet(desk.store.root))
+        rows = table(desk, name, homes_of(app.project, desk, name), read_fleet_files(desk.store.root).nodes)
     if as_json:
         import json
         from dataclasses import asdict

@@ -157,11 +157,16 @@ class _Builder:
 
 
 def _typed(event: yaml.ScalarEvent) -> str | int | bool | None:
-    if event.style not in (None, ""):  # quoted, or a block of text
-        return str(event.value)
-    if event.value in _WORDS:
-        return _WORDS[event.value]
-    return int(event.value) if _INTEGER.fullmatch(event.value) else str(event.value)
+    return typed(_written(event))
+
+
+def typed(text: Text) -> str | int | bool | None:
+    """The value of a scalar that was read `as_written`; see the rules above."""
+    if not text.plain:  # quoted, or a block of text
+        return str(text)
+    if text in _WORDS:
+        return _WORDS[text]
+    return int(text) if _INTEGER.fullmatch(text) else str(text)
 
 
 def _written(event: yaml.ScalarEvent) -> Text:

@@ -23,6 +23,7 @@ ORDER = (
     "machine",
     "checks",
     "trust",
+    "fleet",
     "release",
     "report",
     "scenarios",

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from imagekit.base.errors import RefusedError
+from imagekit.fleet.read import read_fleet_files
 from imagekit.oci.manifest import DEPTH, Manifest, demand_finite
 from imagekit.oci.reference import Digest
 from imagekit.registry.client import Registry
 from imagekit.release.channel.desk import Desk
-from imagekit.release.channel.fleet import read_nodes
 from imagekit.release.channel.history import prior, standing, yanked
 from imagekit.release.ledger.chain import Chain
 
@@ -38,9 +38,11 @@ def needed(desk: Desk, chain: Chain) -> dict[Digest, list[str]]:
         before = prior(chain.records, channel, image, barred=gone)
         if before is not None:
             add(before.digest, f"where a rollback of {channel} goes")
-    for name, node in read_nodes(desk.store.root):
+    for name, node in read_fleet_files(desk.store.root).nodes.items():
         if node.digest is not None:
-            add(Digest(node.digest), f"run by {name}")
+            add(node.digest, f"run by {name}")
+        if node.retiring is not None:
+            add(Digest(node.retiring.digest), f"run by {name}, until it is drained")
     return found
 
 

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from imagekit.base.errors import ConfigError, RefusedError
+from imagekit.fleet.fleet import FleetNode
+from imagekit.fleet.resolve import runners
 from imagekit.oci.reference import Digest, Reference
 from imagekit.registry.client import Registry
 from imagekit.registry.tag import is_reserved, is_tombstone
 from imagekit.release.channel.desk import Desk
-from imagekit.release.channel.fleet import Node, runners
 from imagekit.release.channel.history import yanked
 from imagekit.release.channel.promote import VERSION_LABEL
 from imagekit.release.channel.retention import Standing, Version
@@ -43,7 +44,7 @@ def versions(desk: Desk, homes: Sequence[Reference]) -> list[Version]:
     return found
 
 
-def table(desk: Desk, image: str, homes: Sequence[Reference], nodes: Mapping[str, Node]) -> list[Row]:
+def table(desk: Desk, image: str, homes: Sequence[Reference], nodes: Mapping[str, FleetNode]) -> list[Row]:
     """One row a digest, newest first."""
     found = versions(desk, homes)
     withdrawn = yanked(desk.chain().records)
@@ -58,7 +59,7 @@ def _row(
     digest: Digest,
     found: Sequence[Version],
     withdrawn: Mapping[Digest, object],
-    nodes: Mapping[str, Node],
+    nodes: Mapping[str, FleetNode],
 ) -> Row:
     own = [item for item in found if item.digest == digest]
     channels = {name for name in desk.repositories if _points(desk, name, image, digest)}
