@@ -11,13 +11,12 @@ from imagekit.build.builder import Build
 from imagekit.build.kept import kept_builds, plan_of
 from imagekit.config.load import Project
 from imagekit.inventory.compare import compare
-from imagekit.plan.compare import changed_stages, only_the_commit
+from imagekit.plan.compare import changed_stages
 from imagekit.plan.model import Plan, StageKind
 from imagekit.report.result import RunResult, Verdict, read_result
 
 _MOST = 12  # lines; more are counted
 _LONGEST = 1000  # characters of a line
-_COMMIT_ALONE = "only the commit differs, the files are the same: every layer is reused, the tests run again"
 
 
 def last_good(runs: list[Path], image: str) -> RunResult | None:
@@ -52,16 +51,16 @@ def changes_since(project: Project, good: RunResult, plan: Plan, image: Build | 
 
 def since_last_build(project: Project, plan: Plan) -> tuple[str, ...]:
     """Which stages of a plan differ from the last build of the image that is kept here, and why."""
-    for build in kept_builds(project.work):
-        if build.image != plan.image:
-            continue
+    builds = [build for build in kept_builds(project.work) if build.image == plan.image]
+    for build in builds:
         if build.plan_id == plan.id:
             return (f"built: {build.digest}",)
+    for build in builds:
         before = plan_of(build)
         if before is None:
             return (f"the last build, {build.version}, does not say what it was made from",)
         if before.arch == plan.arch:
-            told = [*changed_stages(before, plan), *([_COMMIT_ALONE] if only_the_commit(before, plan) else [])]
+            told = changed_stages(before, plan) or ("imagekit itself builds it in another way",)
             return (f"since the last build, {build.version}:", *(f"  {line}" for line in told))
     return ()
 

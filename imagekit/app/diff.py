@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ from imagekit.app.runs import find_run
 from imagekit.base.errors import ConfigError, ImagekitError
 from imagekit.base.git import Git
 from imagekit.build.builder import Build
-from imagekit.build.kept import kept_builds
+from imagekit.build.kept import kept_builds, plan_of
 from imagekit.config.load import Project
 from imagekit.inventory.compare import Comparison, compare
 from imagekit.inventory.model import ImageInventory, LayerSize
@@ -21,6 +21,7 @@ from imagekit.plan.resolve import make_plan
 from imagekit.report.result import read_result
 
 if TYPE_CHECKING:
+    from imagekit.app.disks import DiskSource
     from imagekit.trust.sign.interface import Verifier
 
 _RUN = re.compile(r"\d{8}-\d{6}(-[0-9a-f]*)?")
@@ -66,7 +67,9 @@ def diff(project: Project, a: str, b: str, *, verifier: Verifier | None = None) 
 
 def inventory_of_build(build: Build) -> ImageInventory:
     """The inventory of a build that is kept here, with the names of its layers."""
-    found = inventory_of(build.layout, build.digest, build.layout.parent / NAME)
+    found, plan = inventory_of(build.layout, build.digest, build.layout.parent / NAME), plan_of(build)
+    if plan is not None:
+        found = replace(found, revision=plan.source.revision)
     return named(found, tuple(LayerSize(layer.name, layer.digest, layer.size) for layer in build.layers))
 
 
@@ -134,4 +137,21 @@ def _published(project: Project, text: str, verifier: Verifier | None) -> ImageI
     for build in kept_builds(project.work):
         if build.digest == source.manifest:
             return inventory_of_build(build)
-    return inventory_of(source.layout, source.manifest, source.layout / NAME)
+    found = inventory_of(source.layout, source.manifest, source.layout / NAME)
+    return replace(found, revision=_revision(project, source, verifier) or found.revision)
+
+
+def _revision(project: Project, source: DiskSource, verifier: Verifier | None) -> str:
+    """The commit that a published image's provenance names; the newest that says so where there are several."""
+    from imagekit.app.release import registry_client
+    from imagekit.app.trusted import trust_of
+    from imagekit.trust.evidence.provenance import read_provenance
+    from imagekit.trust.evidence.statement import PROVENANCE_TYPE
+    from imagekit.trust.proof import read_proof
+
+    place = source.published
+    with registry_client(project, place.registry) as client:
+        proof = read_proof(client, place.repository, source.manifest, verifier or trust_of(project).verifier())
+    read = [made for each in proof.of_type(PROVENANCE_TYPE) if (made := read_provenance(each)) is not None]
+    clean = [made.revision for made in read if made.revision and not made.dirty]
+    return (clean or [f"{made.revision}-dirty" for made in read if made.revision] or [""])[-1]

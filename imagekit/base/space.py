@@ -51,13 +51,24 @@ def room_for(what: str, folder: Path, need: int | None = None) -> Iterator[Room]
 
 def no_room(what: str, folder: Path, need: int | None, why: str) -> NoRoomError:
     """The error for a folder that has no room."""
-    free = shutil.disk_usage(next(path for path in (folder, *folder.parents) if path.exists())).free
+    free = free_at(folder)
     needs = f"needs about {_mib(need)} MiB" if need else "needs more"
     return NoRoomError(
         f"{what} {needs} in {folder}, where {free >> 20} MiB are free: {why}",
         hint="Make room there (`imagekit clean --cache` removes what can be made again, `--runs` the folders of runs) "
         "or name another folder, then run the same command again. What this run had begun there is removed.",
     )
+
+
+def require_room(what: str, folder: Path, need: int) -> None:
+    """Raise `NoRoomError` where a file system has less than `need` bytes free, before anything is begun there."""
+    if free_at(folder) < need:
+        raise no_room(what, folder, need, "not enough to begin")
+
+
+def free_at(folder: Path) -> int:
+    """Bytes that are free where a folder is, or will be."""
+    return shutil.disk_usage(next(path for path in (folder, *folder.parents) if path.exists())).free
 
 
 def lack_of_room(error: BaseException | str) -> str:

@@ -145,7 +145,6 @@ def _stage_args(plan: Plan, stage: Stage) -> Mapping[str, str]:
     return {
         "VERSION": plan.version,
         "PLAN": plan.id,
-        "REVISION": plan.source.revision,
         "CREATED": _rfc3339(plan.source.date),
     }
 

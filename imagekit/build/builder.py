@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from imagekit.base.errors import RefusedError, ToolError
+from imagekit.base.files import write_whole
 from imagekit.base.log import step
 from imagekit.base.process import ProcessError, run
+from imagekit.base.space import require_room
 from imagekit.base.strictjson import MANIFEST_FIELDS, read_object
 from imagekit.build import bake
 from imagekit.build.authorities import authority_folders
@@ -25,6 +27,7 @@ from imagekit.build.progress import LayerProgress, Progress
 from imagekit.config.engine import located
 from imagekit.config.load import Project
 from imagekit.oci.reference import Digest
+from imagekit.plan.given import remember
 from imagekit.plan.lock import require_buildable
 from imagekit.plan.model import Plan, StageKind
 
@@ -70,8 +73,9 @@ def folder_of(work: Path, plan: Plan) -> Path:
 
 
 def earlier_build(work: Path, plan: Plan) -> Build | None:
-    """The kept result of the same plan, when it is whole."""
-    return read_build(folder_of(work, plan))
+    """The kept result of the same plan, when it is whole and carries the plan's version."""
+    found = read_build(folder_of(work, plan))
+    return found if found is not None and found.version == plan.version else None
 
 
 def read_build(folder: Path) -> Build | None:
@@ -118,7 +122,7 @@ def build_all(project: Project, plans: Sequence[Plan], engine: Mapping[str, str]
 def _build_new(project: Project, plans: Sequence[Plan], engine: Mapping[str, str]) -> dict[str, Build]:
     folders = {plan.id: folder_of(project.work, plan) for plan in plans}
     (project.work / "builds").mkdir(parents=True, exist_ok=True)
-    _need_room(project.work / "builds")
+    require_room("a build", project.work / "builds", NEEDED_BYTES)
     graph = bake.Graph(
         tuple(plans),
         project.root,
@@ -139,8 +143,8 @@ def _build_new(project: Project, plans: Sequence[Plan], engine: Mapping[str, str
         current.note = " ".join(result.digest.short for result in results)
     results = [replace(result, seconds=current.seconds) for result in results]
     for plan, result in zip(plans, results, strict=True):
-        (folders[plan.id] / PLAN).write_text(json.dumps(asdict(plan)))
-        _keep(folders[plan.id], result)
+        _keep(folders[plan.id], plan, result)
+        remember(project.work, plan)
     return {result.plan_id: result for result in results}
 
 
@@ -283,18 +287,8 @@ def _partial(folder: Path) -> Iterator[Path]:
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def _keep(folder: Path, result: Build) -> None:
+def _keep(folder: Path, plan: Plan, result: Build) -> None:
     data = asdict(result) | {"digest": str(result.digest)}
     del data["layout"], data["reused"]
-    partial = folder / f".{_RESULT}"
-    partial.write_text(json.dumps(data, indent=1))
-    partial.rename(folder / _RESULT)
-
-
-def _need_room(folder: Path) -> None:
-    free = shutil.disk_usage(folder).free
-    if free < NEEDED_BYTES:
-        raise ToolError(
-            f"{folder}: {free / 1e9:.1f} GB free, a build needs {NEEDED_BYTES / 1e9:.0f} GB",
-            hint="Free some space; `imagekit clean --cache` removes what imagekit keeps.",
-        )
+    (folder / PLAN).write_text(json.dumps(asdict(plan)))
+    write_whole(folder / _RESULT, json.dumps(data, indent=1))

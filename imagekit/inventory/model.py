@@ -73,7 +73,7 @@ class ImageInventory:
     """All that the layers of one manifest say; paths are without leading slash.
 
     `units` maps a unit to how it is switched on (or that it is masked), `sysctls` a key to the value that wins,
-    `revision` is what the label says of the sources.
+    `revision` is what the plan, the provenance or (of other builders) the label says of the sources.
     """
 
     digest: str

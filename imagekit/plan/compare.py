@@ -12,27 +12,12 @@ _WORDS = {
     "scripts": "the shared scripts in images/scripts changed",
     "authorities": "its authorities changed",
 }
-_SHORT = 12
 
 
 def changed_stages(old: Plan, new: Plan) -> tuple[str, ...]:
     """A line for every stage that differs, from the bottom up; empty when the plans have the same id."""
     before, after = ({stage.name: stage for stage in plan.stages} for plan in (old, new))
     return tuple(_lines(before, after))
-
-
-def only_the_commit(old: Plan, new: Plan) -> bool:
-    """Whether the plans differ in the commit and its date alone, and so in nothing that a layer is made of.
-
-    Where the date of the bottom layers differs too, file times do, and the layers are made anew.
-    """
-    before, after = ({stage.name: stage.inputs for stage in plan.stages} for plan in (old, new))
-    return before.keys() == after.keys() and {
-        key
-        for name, inputs in after.items()
-        for key in {*inputs, *before[name]}
-        if inputs.get(key) != before[name].get(key)
-    } in ({"revision"}, {"revision", "date"})
 
 
 def _lines(before: dict[str, Stage], after: dict[str, Stage]) -> Iterator[str]:
@@ -62,14 +47,5 @@ def _reasons(was: Stage, now: Stage) -> Iterator[str]:
 def _reason(key: str, was: str | None, now: str | None) -> str:
     if key in _WORDS:
         return _WORDS[key]
-    if key == "revision":
-        return f"commit {_commit(was)} to {_commit(now)}"
-    if key in ("date", "epoch"):
-        return f"{'date of the sources' if key == 'date' else 'date of the bottom layers'} changed"
     name = key.removeprefix("arg ")
     return f"{name} {was or 'unset'} to {now or 'unset'}"
-
-
-def _commit(revision: str | None) -> str:
-    base, dirty, _ = (revision or "none").partition("-dirty")
-    return base[:_SHORT] + dirty

@@ -35,17 +35,23 @@ class Stage:
     downloads: Mapping[str, str] = field(default_factory=dict)
 
 
+# 2025-01-01 UTC, as LAYER_EPOCH in the Dockerfiles. Files in layers are dated so, whatever day or commit they are built
+# on: any date out of the history would change with a commit of the very same files, and the digest with it.
+EPOCH = 1_735_689_600
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """The revision an image is made from; `epoch` and `date` are seconds since 1970.
+    """Where an image's inputs come from; no input itself: the same files in another commit are the same image.
 
-    `epoch` clamps file times: it is the date of the last change to the bottom of the image, so that a change further
-    up leaves the layers below byte for byte as they were. `date` is that of the last change to any input.
+    `revision` is the last commit that touched the image's inputs, with ``-dirty`` where some are in no commit yet; it
+    goes into the provenance, not into the image. `date` (seconds since 1970, the beginning of a UTC day) goes into the
+    version: the day of that commit, or of the first build of these inputs here. `epoch` clamps file times.
     """
 
     revision: str
     date: int
-    epoch: int
+    epoch: int = EPOCH
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Layers in order and ids for all stages: pure but for reading the project's files and git."""
+"""Layers in order and ids for all stages: pure but for reading the project's files, git, and an earlier build's day."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ from graphlib import CycleError, TopologicalSorter
 
 from imagekit.base.errors import ConfigError
 from imagekit.base.tree import folder_hash
-from imagekit.config.load import IMAGES_FILE, Project
+from imagekit.config.load import IMAGES_FILE, LOCK_FILE, Project
 from imagekit.config.model import Arch, DistroBase, ImageBase, ImageInit, ImageSpec, StandinInit
+from imagekit.plan.given import dated
 from imagekit.plan.lock import Locked, download_address
 from imagekit.plan.model import Plan, Source, Stage, StageKind, inputs_id
-from imagekit.plan.revision import read_source
+from imagekit.plan.revision import Inputs, read_source
 
 SCRIPTS = "images/scripts"
 STAMP = "images/stamp"
 DISTRO = "images/distro"
 # Raise when the way a stage is built changes in imagekit itself, so that no earlier result is taken for a new one.
-RECIPE = "2"
+RECIPE = "3"
 
 
 def make_plan(project: Project, image_name: str, *, arch: Arch | None = None) -> Plan:
@@ -31,19 +32,18 @@ def make_plan(project: Project, image_name: str, *, arch: Arch | None = None) ->
             f"image {image_name!r} is not declared for {chosen}", hint=f"Declared: {', '.join(image.arch)}."
         )
     _check_order(project, image_name, image)
-    source = _source(project, image)
     locked = Locked(project.lock)
     stages = _bottom(project, image, chosen)
     for layer in image.layers:
         stages.append(_layer(_Layering(project, image, chosen, locked), layer, stages))
-    stamp = _stamp(project, image_name, source, stages, locked)
-    version = version_of(source.date, stamp.id)
+    stamp = _stamp(project, image_name, stages, locked)
+    source = dated(project.work, stamp.id, _source(project, image, locked))
     return Plan(
         image=image_name,
         family=image.family.value,
         arch=chosen.value,
         id=stamp.id,
-        version=version,
+        version=version_of(source.date, stamp.id),
         source=source,
         stages=(*stages, stamp),
         embedded=image.embedded,
@@ -82,15 +82,19 @@ def _check_order(project: Project, name: str, image: ImageSpec) -> None:
         below.append(layer)
 
 
-def _source(project: Project, image: ImageSpec) -> Source:
-    bottom = [SCRIPTS, f"images/{image.layers[0]}"]
+def _source(project: Project, image: ImageSpec, locked: Locked) -> Source:
+    made_of = [SCRIPTS, STAMP, *(f"images/{layer}" for layer in image.layers)]
     if isinstance(image.base, DistroBase):
-        bottom.append(DISTRO)
+        made_of.append(DISTRO)
     if isinstance(image.kairos_init, StandinInit):
-        bottom.append(image.kairos_init.standin)
+        made_of.append(image.kairos_init.standin)
     # What imagekit brings has no history here; it is in the ids by its content.
-    own = [path for path in bottom if (project.root / path).exists()] or [str(IMAGES_FILE)]
-    return read_source(project.root, bottom=own, everything=["images", "cloud-config"])
+    own = [path for path in made_of if (project.root / path).exists()] or [str(IMAGES_FILE)]
+    lock = str(LOCK_FILE) if (project.root / LOCK_FILE).exists() else ""
+    # images.yaml speaks of other images too, so it dates none of them; it belongs to the source all the same.
+    committed = [*own, str(IMAGES_FILE), *([lock] if lock else []), *image.cloud_config]
+    used = tuple(locked.used.values()) if lock else ()
+    return read_source(project.root, Inputs(dated=own, committed=committed, lock=lock, locked=used))
 
 
 def _bottom(project: Project, image: ImageSpec, arch: Arch) -> list[Stage]:
@@ -193,7 +197,7 @@ def _layer_args(of: _Layering, name: str, first: bool) -> dict[str, str]:
     return args
 
 
-def _stamp(project: Project, image_name: str, source: Source, stages: list[Stage], locked: Locked) -> Stage:
+def _stamp(project: Project, image_name: str, stages: list[Stage], locked: Locked) -> Stage:
     image, top = project.image(image_name), stages[-1]
     layers = [stage for stage in stages if stage.kind is StageKind.LAYER]
     declared = {key: layer.args[key] for layer in layers for key in project.layers[layer.name].args}
@@ -211,9 +215,6 @@ def _stamp(project: Project, image_name: str, source: Source, stages: list[Stage
         "recipe": RECIPE,
         "folder": folder_hash(project.located(STAMP)),
         "scripts": folder_hash(project.located(SCRIPTS)),
-        "revision": source.revision,
-        "date": str(source.date),
-        "epoch": str(source.epoch),
         **{f"arg {key}": value for key, value in args.items()},
         f"stage {top.name}": top.id,
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from imagekit.base.errors import ConfigError
@@ -11,22 +12,55 @@ from imagekit.base.git import git_argv, git_environment
 from imagekit.base.process import Completed, ProcessError, ProgramMissingError, run
 from imagekit.plan.model import Source
 
+_DAY = 86_400
 
-def read_source(root: Path, *, bottom: Sequence[str], everything: Sequence[str]) -> Source:
-    """The last commits that touched `bottom` and `everything` (paths under `root`).
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """Where an image's inputs stand in a project: paths under its root, and what images.lock holds of them.
+
+    `dated` are those whose last change dates the image, `lock` the file that is shared with other images and `locked`
+    the digests in it that this image uses; `committed` is all that has to be in a commit for the source to be clean.
+    """
+
+    dated: Sequence[str]
+    committed: Sequence[str]
+    lock: str = ""
+    locked: Sequence[str] = ()
+
+
+def read_source(root: Path, inputs: Inputs) -> Source:
+    """The last commit that touched an image's inputs, and the day (UTC) of the last change that the image shows.
 
     Uncommitted changes mark the revision with ``-dirty``. Where there is no git history, SOURCE_DATE_EPOCH from the
     environment stands in; raises `ConfigError` when there is neither, and when a shallow clone cuts the history off
     before a commit that is asked for.
     """
     try:
-        revision, date = _last_commit(root, everything)
-        _, epoch = _last_commit(root, bottom)
-        status = _git(root, "status", "--porcelain", "--", *everything)
+        revision, _ = _last_commit(root, inputs.committed)
+        date = max(_last_commit(root, inputs.dated)[1], *_locked_on(root, inputs))
+        status = _git(root, "status", "--porcelain", "--", *inputs.committed)
     except (ProcessError, ProgramMissingError):
         _refuse_unborn(root)
         return _from_environment(root)
-    return Source(revision=revision + ("-dirty" if status.strip() else ""), date=date, epoch=epoch)
+    return Source(revision=revision + ("-dirty" if status.strip() else ""), date=_day(date))
+
+
+def _day(seconds: int) -> int:
+    return seconds - seconds % _DAY
+
+
+def _locked_on(root: Path, inputs: Inputs) -> list[int]:
+    """When each digest that the image uses came into images.lock: that of another image changes no date here."""
+    dates = [0]
+    for digest in inputs.locked:
+        # git-log(1), -S: commits that change how often the string is there.
+        scope = [f"-S{digest}", "--", inputs.lock]
+        found = _git(root, "log", "-1", "--format=%H %ct", *scope).split()
+        if found:
+            _refuse_boundary(root, found[0], [inputs.lock])
+            dates.append(int(found[1]))
+    return dates
 
 
 def _git(root: Path, *arguments: str) -> str:
@@ -38,8 +72,8 @@ def _asked(root: Path, *arguments: str, ok: Sequence[int] = (0,)) -> Completed:
 
 
 def _last_commit(root: Path, paths: Sequence[str]) -> tuple[str, int]:
-    for scope in (["--", *paths], []):
-        found = _git(root, "log", "-1", "--format=%H %ct", *scope).split()
+    for scope in (paths, ()):
+        found = _git(root, "log", "-1", "--format=%H %ct", *(["--", *scope] if scope else [])).split()
         if found:
             _refuse_boundary(root, found[0], scope)
             return found[0], int(found[1])
@@ -67,7 +101,7 @@ def _refuse_boundary(root: Path, commit: str, scope: Sequence[str]) -> None:
         return
     raise ConfigError(
         f"{root}: a shallow clone, whose history ends at {commit[:12]}, before the last change of "
-        f"{', '.join(scope[1:])}: version and digests would differ from those of a full clone",
+        f"{', '.join(scope)}: version and digests would differ from those of a full clone",
         hint="Complete it: git fetch --unshallow (in GitHub Actions: fetch-depth: 0 of actions/checkout).",
     )
 
@@ -85,4 +119,4 @@ def _from_environment(root: Path) -> Source:
             f"{root}: not a git checkout, so the sources have no date",
             hint="Work in a git checkout, or set SOURCE_DATE_EPOCH to the sources' date in seconds since 1970.",
         )
-    return Source(revision="unknown", date=int(text), epoch=int(text))
+    return Source(revision="unknown", date=_day(int(text)))

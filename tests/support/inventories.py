@@ -15,6 +15,7 @@ from imagekit.build.builder import PLAN, Build, folder_of, read_build
 from imagekit.config.load import Project
 from imagekit.inventory.model import ImageInventory
 from imagekit.inventory.take import take
+from imagekit.plan.given import remember
 from imagekit.plan.resolve import make_plan
 from tests.support.authorities import Authority, certificate
 from tests.support.layout import layer, layout, member, symlink
@@ -82,14 +83,14 @@ def keep_build(project: Project, *changes: Callable[[Members], object], name: st
     put(members, "etc/kairos-release", f'KAIROS_VERSION="{plan.version}"\n'.encode())
     for change in changes:
         change(members)
-    labels = {"org.opencontainers.image.revision": plan.source.revision}
-    digest = layout(folder / "oci", [layer(*members.values())], labels=labels)
+    digest = layout(folder / "oci", [layer(*members.values())])
     data = {
         **{"image": name, "plan_id": plan.id, "version": plan.version, "digest": str(digest)},
         **{"layers": [], "seconds": 1.0},
     }
     (folder / "build.json").write_text(json.dumps(data))
     (folder / PLAN).write_text(json.dumps(asdict(plan)))
+    remember(project.work, plan)
     found = read_build(folder)
     assert found is not None
     return found

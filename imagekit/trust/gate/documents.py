@@ -118,12 +118,17 @@ def _made_by(made: list[tuple[Good, Made]]) -> Finding:
 def _clean(made: list[Made]) -> Finding:
     if not made:
         return finding("source", False, "without provenance nobody knows what source the image was made from")
+    # A plan's id is its content: what was built before it was committed is, under the same id, what the commit holds.
+    committed = {each.plan for each in made if each.revision and not each.dirty}
     for each in made:
+        if each.plan in committed:
+            continue
         if not each.revision:
             return finding("source", False, "the provenance names no commit")
         if each.dirty:
             return finding("source", False, f"made from {each.revision[:12]} with changes that are in no commit")
-    return finding("source", True, f"commit {made[-1].revision[:12]}, nothing changed beside it")
+    named = [each.revision for each in made if each.revision and not each.dirty]
+    return finding("source", True, f"commit {named[-1][:12]}, nothing changed beside it")
 
 
 def _framework(made: list[Made]) -> Finding:

@@ -166,14 +166,32 @@ def test_the_command_shows_it_below_the_tree(project: Project) -> None:
     assert "  extra: its files changed" in done.stdout.splitlines()
 
 
-def test_the_same_files_committed_say_that_only_the_commit_differs(project: Project) -> None:
-    """The id of the plan still moves with the commit; at least it is told that nothing else did."""
+def test_the_same_files_committed_are_the_same_build(project: Project) -> None:
+    """It had another id and version, and had to pass its tests again."""
     path = project.root / "images/extra/Dockerfile"
     path.write_text(path.read_text() + "# more\n")
-    keep_build(load_project(project.root))
+    build = keep_build(load_project(project.root))
     commit(project.root, "extra: more", "2026-11-24T12:00:00+00:00")
-    told = since_last_build(project, make_plan(load_project(project.root), NAME))
-    assert len(told) == 3
-    assert told[1].startswith("  stamp: commit ")
-    assert "-dirty to " in told[1]
-    assert told[2] == "  only the commit differs, the files are the same: every layer is reused, the tests run again"
+    plan = make_plan(load_project(project.root), NAME)
+    assert (plan.id, plan.version) == (build.plan_id, build.version)
+    assert since_last_build(project, plan) == (f"built: {build.digest}",)
+
+
+def test_an_earlier_state_that_is_kept_is_told_as_built(project: Project) -> None:
+    first, path = keep_build(project), project.root / "images/extra/Dockerfile"
+    before = path.read_text()
+    keep_build(edit(project))
+    path.write_text(before)
+    again = make_plan(load_project(project.root), NAME)
+    assert since_last_build(project, again) == (f"built: {first.digest}",)
+
+
+def test_a_run_of_what_was_committed_since_has_nothing_to_do(project: Project) -> None:
+    path = project.root / "images/extra/Dockerfile"
+    path.write_text(path.read_text() + "# more\n")
+    world = SimBackend()
+    first = run_image(load_project(project.root), NAME, Options(publish=False), world)
+    commit(project.root, "extra: more", "2026-11-24T12:00:00+00:00")
+    second = run_image(load_project(project.root), NAME, Options(publish=False), world)
+    assert second.unchanged
+    assert second.result.run_id == first.result.run_id

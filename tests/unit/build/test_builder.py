@@ -41,7 +41,7 @@ def keep(work: Path, plan: Plan) -> Digest:
         seconds=2.0,
         reused=False,
     )
-    builder._keep(folder, result)
+    builder._keep(folder, plan, result)
     return digest
 
 
@@ -69,8 +69,9 @@ def test_a_damaged_earlier_build_is_built_again(tmp_path: Path, plan: Plan, dama
 
 def test_too_little_room_is_told_before_anything_is_built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(10, 9, builder.NEEDED_BYTES - 1))
-    with pytest.raises(ToolError, match="a build needs 4 GB"):
-        builder._need_room(tmp_path)
+    project = load_project(make_project(tmp_path / "project"))
+    with pytest.raises(ToolError, match=r"a build needs about 3815 MiB in .*: not enough to begin"):
+        builder.build(project, make_plan(project, "small-node"), {})
 
 
 def test_a_full_disk_is_no_fault_of_a_layer(plan: Plan) -> None:

@@ -10,7 +10,7 @@ from imagekit.base.errors import ConfigError
 from imagekit.base.process import run
 from imagekit.config.load import load_project
 from imagekit.plan.resolve import make_plan
-from imagekit.plan.revision import read_source
+from imagekit.plan.revision import Inputs, read_source
 from tests.support.project import commit, git, make_project
 
 
@@ -81,4 +81,4 @@ def test_a_clone_that_was_completed_is_taken(origin: Path) -> None:
 def test_a_repository_without_a_commit_is_not_called_no_checkout(tmp_path: Path) -> None:
     run(["git", "init", "-q"], timeout=20, cwd=tmp_path)
     with pytest.raises(ConfigError, match="has no commit yet"):
-        read_source(tmp_path, bottom=["images"], everything=["images"])
+        read_source(tmp_path, Inputs(dated=["images"], committed=["images"]))

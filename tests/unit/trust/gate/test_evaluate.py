@@ -13,11 +13,24 @@ from hypothesis import strategies as st
 
 from imagekit.base.errors import ConfigError
 from imagekit.oci.reference import Digest
-from imagekit.trust.evidence.statement import TEST_RESULT_TYPE, Statement
+from imagekit.trust.evidence.statement import TEST_RESULT_TYPE, Statement, parse_statement
 from imagekit.trust.gate.evaluate import evaluate
 from imagekit.trust.gate.model import Decision, Evidence, GateClosedError, Item, Status, Stay, Stays
 from imagekit.trust.sign.trust import Problem, Reading
-from tests.support.release import DAY, DIGEST, IMAGE, NOW, SUITE, dated, evidence, item, policy, statements, trust
+from tests.support.release import (
+    DAY,
+    DIGEST,
+    IMAGE,
+    NOW,
+    SUITE,
+    dated,
+    evidence,
+    item,
+    policy,
+    provenance,
+    statements,
+    trust,
+)
 
 NAMES = tuple(statements())
 GOOD = {name: item(by, says, at=dated(name)) for name, (by, says) in statements().items()}
@@ -70,6 +83,19 @@ def test_good_set_passes() -> None:
     assert {finding.status for finding in decision.findings} == {Status.SATISFIED}
     assert len(decision.sources) == 8
     decision.demand()
+
+
+@pytest.mark.parametrize(("same_plan", "passed"), [(True, True), (False, False)])
+def test_sources_that_were_committed_after_the_build_are_clean(same_plan: bool, passed: bool) -> None:
+    """A plan's id is its content: under the same one, what a later provenance names is what was built before."""
+    says = provenance(revision="b" * 40 + "-dirty")
+    if not same_plan:
+        text = says.to_bytes().replace(b"e" * 64, b"9" * 64)
+        says = parse_statement(text)
+    early = item("ours", says, at=NOW - 2 * DAY)
+    decision = decide([early, *GOOD.values()])
+    assert decision.passed is passed
+    assert [each.name for each in decision.unsatisfied] == ([] if passed else ["source"])
 
 
 @given(st.permutations(list(GOOD.values())))
