@@ -12,7 +12,7 @@ from imagekit.app.node import installed_machine, machine_of, make_disks
 from imagekit.app.runs import new_run
 from imagekit.config.load import Project
 from imagekit.doctor.check import VERIFY, require
-from imagekit.machine.interface import Installer, Road
+from imagekit.machine.interface import BootPath, Installer
 from imagekit.machine.machine import NodeMachine
 from imagekit.machine.profile import parse_profile
 from imagekit.plan.resolve import make_plan
@@ -20,7 +20,7 @@ from imagekit.plan.resolve import make_plan
 
 @contextmanager
 def machine_by_hand(
-    project: Project, name: str, road: Road, firmware: str = "", installer: Installer = Installer.DISK
+    project: Project, name: str, boot_path: BootPath, firmware: str = "", installer: Installer = Installer.DISK
 ) -> Iterator[NodeMachine]:
     """A booted machine of an image for the time of the block; its console log stays in the runs folder.
 
@@ -29,13 +29,13 @@ def machine_by_hand(
     if firmware:
         chosen, tpm = parse_profile(firmware)
         project = project.with_machine(name, chosen, tpm=tpm)
-    require((*VERIFY, *machine_needs(project.image(name).vm, (road,))), host_of(project))
+    require((*VERIFY, *machine_needs(project.image(name).vm, (boot_path,))), host_of(project))
     image = built(project, make_plan(project, name))
     run_id, folder = new_run(project.work)
     subject = Subject(project=project, name=name, image=image, run_id=run_id, folder=folder)
-    if road is Road.INSTALLED:
+    if boot_path is BootPath.INSTALLED:
         with installed_machine(subject, installer=installer) as installed:
             yield installed
     else:
-        with machine_of(subject, make_disks(subject), road) as machine:
+        with machine_of(subject, make_disks(subject), boot_path) as machine:
             yield machine

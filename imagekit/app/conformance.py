@@ -19,7 +19,7 @@ from imagekit.base.log import step
 from imagekit.base.strictjson import MANIFEST_FIELDS, read_object
 from imagekit.checks.contract.image import image_facts
 from imagekit.checks.contract.life import DISK_MIB, disk_trip, installed_trip, live_trip
-from imagekit.checks.contract.model import Conformance, Moment, Road, Trip, TripFacts, write_facts
+from imagekit.checks.contract.model import Conformance, ContractPath, Moment, Trip, TripFacts, write_facts
 from imagekit.checks.contract.node import Place
 from imagekit.checks.contract.suite import judge
 from imagekit.config.load import Project
@@ -100,22 +100,22 @@ def record(
     """The facts of all these trips; what a node did not come to is said in `TripFacts.broken`, never left out."""
     found: dict[str, TripFacts] = {}
     for trip in trips:
-        if trip.road is Road.IMAGE:
+        if trip.boot_path is ContractPath.IMAGE:
             found[trip.name] = TripFacts({Moment.IMAGE: image_facts(subject.layout, subject.digest)})
-    booted = [trip for trip in trips if trip.road is not Road.IMAGE]
+    booted = [trip for trip in trips if trip.boot_path is not ContractPath.IMAGE]
     if booted:
         require(VERIFY, host_of(project))
         uri = libvirt_uri(project)
         with libvirt(uri):
             sweep(uri, work=machines_folder(project.work))
-            for trip in sorted(booted, key=lambda trip: trip.road is Road.LIVE):
+            for trip in sorted(booted, key=lambda trip: trip.boot_path is ContractPath.LIVE):
                 if trip.name not in found:
                     found |= _walk(project, subject, trip, run_id, folder)
     return found
 
 
 def _walk(project: Project, subject: Subject, trip: Trip, run_id: str, folder: Path) -> dict[str, TripFacts]:
-    """One trip; that of the installed road passes the live system, so its facts come with it."""
+    """One trip; that of the installed boot path passes the live system, so its facts come with it."""
     place = Place(
         artifacts=_artifacts(project, subject),
         harness=project.harness,
@@ -125,11 +125,11 @@ def _walk(project: Project, subject: Subject, trip: Trip, run_id: str, folder: P
         uri=libvirt_uri(project),
     )
     with step(f"Trip {trip.name}"):
-        match trip.road:
-            case Road.INSTALLED:
+        match trip.boot_path:
+            case ContractPath.INSTALLED:
                 live, installed = installed_trip(place, trip)
-                return {trip.name: installed, Trip(Road.LIVE, trip.firmware).name: live}
-            case Road.DISK:
+                return {trip.name: installed, Trip(ContractPath.LIVE, trip.firmware).name: live}
+            case ContractPath.DISK:
                 disks = project.work / "disks"
                 disk = installed_disk(subject.layout, subject.digest, disks, size=DISK_MIB << 20)
                 return {trip.name: disk_trip(place, trip, disk.path)}
@@ -151,8 +151,10 @@ def recorded(project: Project, name: str, trip: Trip, asked: Sequence[Trip]) -> 
     """The facts of one trip of those that this process asks for, each recorded once."""
     kept = _kept()
     if trip.name not in kept:
-        # All that needs a machine is recorded together, so that the roads share it.
-        together = [one for one in asked if (one.road is Road.IMAGE) == (trip.road is Road.IMAGE)]
+        # All that needs a machine is recorded together, so that the boot paths share it.
+        together = [
+            one for one in asked if (one.boot_path is ContractPath.IMAGE) == (trip.boot_path is ContractPath.IMAGE)
+        ]
         run_id, folder = new_run(project.work)
         kept |= record(project, built_subject(project, name), together, run_id, folder)
         write_facts(kept, folder / FACTS)

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from imagekit.base.earlier import boot_path_today
 from imagekit.base.errors import ConfigError
 from imagekit.base.waiting import Deadline, DeadlineError, wait_until
 
 _CHUNK = 1 << 16
 
 
-def find_console(work: Path, run_id: str | None, road: str | None) -> Path:
-    """The newest console log, of a run (a beginning of its id is enough) or road if named; raises `ConfigError`."""
-    logs = (work / "runs").glob(f"{run_id or ''}*/{road or '*'}/console.log")
-    found = sorted(logs, key=lambda path: path.stat().st_mtime)
+def find_console(work: Path, run_id: str | None, boot_path: str | None) -> Path:
+    """The newest console log, of a run (the beginning of its id) or boot path if named; raises `ConfigError`."""
+    logs = (work / "runs").glob(f"{run_id or ''}*/*/console.log")
+    # The folder of a run is named as the boot path was when it ran.
+    asked = [log for log in logs if boot_path in (None, boot_path_today(log.parent.name))]
+    found = sorted(asked, key=lambda path: path.stat().st_mtime)
     if not found:
         raise ConfigError("no console log of such a machine is kept here", hint="`imagekit test IMAGE` makes one.")
     return found[-1]

@@ -79,7 +79,7 @@ class _Written:
 
 
 def _check(root: Path, word: str) -> Explained | None:
-    """A check by its id, with or without road and parameters, or by a part of it that is long enough to mean one."""
+    """A check by its id, with or without boot path and parameters, or by a part of it that fits only one."""
     asked = re.sub(r"\[.*\]$", "", re.sub(r"^\w+:(?!:)", "", word))
     known = list(_checks(located(root, HARNESS) / "checks"))
     found = [each for each in known if each.id == asked] or [

@@ -20,7 +20,7 @@ from imagekit.config.load import Project
 from imagekit.config.merge import merged_cloud_config
 from imagekit.config.model import ImageSpec
 from imagekit.doctor.model import Need
-from imagekit.machine.interface import BootRecord, Road, VmShape
+from imagekit.machine.interface import BootPath, BootRecord, VmShape
 from imagekit.oci.reference import Digest
 from imagekit.plan.model import Plan
 from imagekit.report.result import BootChart, ConsoleExcerpt, ReleaseRow, RunResult, UnitJournal
@@ -72,10 +72,10 @@ class Subject(Target):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RoadResult:
-    """What one road brought."""
+class BootPathResult:
+    """What one boot path brought."""
 
-    road: Road
+    boot_path: BootPath
     boot: BootRecord
     chart: BootChart
     console: ConsoleExcerpt
@@ -95,7 +95,7 @@ class Booted(Protocol):
     def login(self) -> str:
         """The command that logs in."""
 
-    def check(self) -> RoadResult:
+    def check(self) -> BootPathResult:
         """Run every check of the image's layers; a check that fails is in the result, not an error."""
 
 
@@ -142,8 +142,8 @@ class Backend(Protocol):
     def require(self, project: Project, needs: Sequence[Need]) -> None:
         """Hold this machine to what the stages need."""
 
-    def lint(self, target: Target, roads: Sequence[Road]) -> int:
-        """Hold the checks of these roads against what they will get, before anything is built; how many there are."""
+    def lint(self, target: Target, boot_paths: Sequence[BootPath]) -> int:
+        """Hold the checks of these boot paths against what they will get, before a build; how many there are."""
 
     def build(self, project: Project, plan: Plan) -> Build:
         """Build a plan."""
@@ -151,14 +151,14 @@ class Backend(Protocol):
     def prove(self, project: Project, plan: Plan, image: Build) -> tuple[Package, ...]:
         """Prove that all that was declared is in the artifact; its packages."""
 
-    def disks(self, subject: Subject, roads: Sequence[Road]) -> Disks:
-        """What machines boot from on these roads."""
+    def disks(self, subject: Subject, boot_paths: Sequence[BootPath]) -> Disks:
+        """What machines boot from on these boot paths."""
 
-    def boot(self, subject: Subject, disks: Disks, road: Road) -> AbstractContextManager[Booted]:
+    def boot(self, subject: Subject, disks: Disks, boot_path: BootPath) -> AbstractContextManager[Booted]:
         """A machine that came up."""
 
-    def console(self, subject: Subject, road: Road) -> ConsoleExcerpt | None:
-        """What the machine of a road wrote, also one that never came up; None when there was none."""
+    def console(self, subject: Subject, boot_path: BootPath) -> ConsoleExcerpt | None:
+        """What the machine of a boot path wrote, also one that never came up; None when there was none."""
 
     def origin_digest(self, subject: Subject, options: ScenarioOptions) -> Digest | None:
         """The digest that the scenarios would start from, without fetching it; None when only a registry can tell."""

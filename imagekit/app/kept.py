@@ -1,7 +1,7 @@
-"""What passed, kept by what it depends on: one file for a road or a scenario, written when it has ended.
+"""What passed, kept by what it depends on: one file for a boot path or a scenario, written when it has ended.
 
-It belongs to the digest and not to the run: a run whose publishing fails, or that is interrupted on a later road, loses
-nothing, and the next one says what it reuses and of which day. Only passes are kept; what failed is run again.
+It belongs to the digest and not to the run: a run whose publishing fails, or that is interrupted on a later boot path,
+loses nothing, and the next one says what it reuses and of which day. Only passes are kept; what failed is run again.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import TypeVar
 
 from imagekit import __version__
-from imagekit.app.interface import RoadResult
+from imagekit.app.interface import BootPathResult
 from imagekit.base.files import write_whole
 from imagekit.base.tree import folder_hash
 from imagekit.checks.scenario import ScenarioResult
 from imagekit.checks.suitehash import suite_hash
 from imagekit.config.load import Project
-from imagekit.machine.interface import Road
+from imagekit.machine.interface import BootPath
 from imagekit.oci.reference import Digest
 from imagekit.plan.model import inputs_id
 from imagekit.scenarios.model import Scenario
@@ -33,12 +33,12 @@ _OWN = ("machine", "checks", "scenarios", "artifact")  # the packages that decid
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KeptRoad:
-    """A road that passed: in which run, and when its tests began (UTC)."""
+class KeptBootPath:
+    """A boot path that passed: in which run, and when its tests began (UTC)."""
 
     run_id: str
     tested: datetime
-    road: RoadResult
+    boot_path: BootPathResult
     format: int = _FORMAT
 
 
@@ -52,7 +52,7 @@ class KeptScenario:
     format: int = _FORMAT
 
 
-_Kept = TypeVar("_Kept", KeptRoad, KeptScenario)
+_Kept = TypeVar("_Kept", KeptBootPath, KeptScenario)
 
 
 @cache
@@ -67,7 +67,7 @@ def harness_version() -> str:
 
 
 def dependencies(project: Project, image_name: str, digest: Digest) -> dict[str, str]:
-    """All that a result of any road depends on: digest, checks, harness, machine, cloud-config."""
+    """All that a result of any boot path depends on: digest, checks, harness, machine, cloud-config."""
     image, harness = project.image(image_name), project.harness
     seeds = [sha256((project.root / path).read_bytes()).hexdigest() for path in image.cloud_config]
     return {
@@ -80,9 +80,9 @@ def dependencies(project: Project, image_name: str, digest: Digest) -> dict[str,
     }
 
 
-def road_id(inputs: Mapping[str, str], road: Road) -> str:
-    """The name of what is kept of one road."""
-    return inputs_id({**inputs, "road": road})
+def boot_path_id(inputs: Mapping[str, str], boot_path: BootPath) -> str:
+    """The name of what is kept of one boot path."""
+    return inputs_id({**inputs, "boot_path": boot_path})
 
 
 def scenario_id(inputs: Mapping[str, str], origin: Digest, options: ScenarioOptions, scenario: Scenario) -> str:
@@ -97,19 +97,19 @@ class Results:
     def __init__(self, work: Path) -> None:
         self._folder = work / "results"
 
-    def road(self, name: str) -> KeptRoad | None:
-        """What is kept of a road under this name, when it passed."""
-        found = self._read(name, KeptRoad)
-        return found if found is not None and found.road.suites.passed else None
+    def boot_path(self, name: str) -> KeptBootPath | None:
+        """What is kept of a boot path under this name, when it passed."""
+        found = self._read(name, KeptBootPath)
+        return found if found is not None and found.boot_path.suites.passed else None
 
     def scenario(self, name: str) -> KeptScenario | None:
         """What is kept of a scenario under this name, when it passed."""
         found = self._read(name, KeptScenario)
         return found if found is not None and found.scenario.passed else None
 
-    def keep(self, name: str, what: KeptRoad | KeptScenario) -> None:
+    def keep(self, name: str, what: KeptBootPath | KeptScenario) -> None:
         """Keep a pass, whole or not at all; a failure is none and is not kept."""
-        passed = what.road.suites.passed if isinstance(what, KeptRoad) else what.scenario.passed
+        passed = what.boot_path.suites.passed if isinstance(what, KeptBootPath) else what.scenario.passed
         if not passed:
             return
         self._folder.mkdir(parents=True, exist_ok=True)

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from imagekit.app import node
 from imagekit.app.changes import changes_since
 from imagekit.app.image import built, proven
-from imagekit.app.interface import Booted, Disks, Origin, RoadResult, Subject, Target
+from imagekit.app.interface import Booted, BootPathResult, Disks, Origin, Subject, Target
 from imagekit.app.ladder import climb, origin_digest, start_of
 from imagekit.app.needs import host_of
 from imagekit.app.release import publish
@@ -23,7 +23,7 @@ from imagekit.checks.tlspeer import Peers
 from imagekit.config.load import Project
 from imagekit.doctor.check import require
 from imagekit.doctor.model import Need
-from imagekit.machine.interface import BootRecord, Road
+from imagekit.machine.interface import BootPath, BootRecord
 from imagekit.machine.machine import NodeMachine
 from imagekit.machine.ssh import shell_argv
 from imagekit.oci.reference import Digest
@@ -54,7 +54,7 @@ class LocalMachine:
         """The command that logs in."""
         return shlex.join(shell_argv(self.machine.ssh))
 
-    def check(self) -> RoadResult:
+    def check(self) -> BootPathResult:
         """Run every check of the image's layers."""
         return node.check_machine(self.subject, self.machine, self.peers)
 
@@ -81,9 +81,9 @@ class LocalBackend:
         """Hold this machine to what the stages need."""
         require(needs, host_of(project))
 
-    def lint(self, target: Target, roads: Sequence[Road]) -> int:
+    def lint(self, target: Target, boot_paths: Sequence[BootPath]) -> int:
         """Hold the checks against what they will get; how many there are."""
-        return node.lint_checks(target, roads)
+        return node.lint_checks(target, boot_paths)
 
     def build(self, project: Project, plan: Plan) -> Build:
         """Build a plan with the engine of the project."""
@@ -93,24 +93,24 @@ class LocalBackend:
         """Prove that all that was declared is in the artifact; its packages."""
         return proven(project, plan, image)
 
-    def disks(self, subject: Subject, roads: Sequence[Road]) -> LiveArtifacts:
-        """What machines boot from on these roads."""
+    def disks(self, subject: Subject, boot_paths: Sequence[BootPath]) -> LiveArtifacts:
+        """What machines boot from on these boot paths."""
         artifacts = node.make_disks(subject)
-        if Road.INSTALLED in roads:
+        if BootPath.INSTALLED in boot_paths:
             node.make_installed_disk(subject)
         return artifacts
 
     @contextmanager
-    def boot(self, subject: Subject, disks: Disks, road: Road) -> Iterator[Booted]:
+    def boot(self, subject: Subject, disks: Disks, boot_path: BootPath) -> Iterator[Booted]:
         """A machine that came up."""
         assert isinstance(disks, LiveArtifacts)
-        with node.test_peers(subject) as peers, node.machine_of(subject, disks, road, peers) as machine:
+        with node.test_peers(subject) as peers, node.machine_of(subject, disks, boot_path, peers) as machine:
             yield LocalMachine(subject, machine, peers)
 
-    def console(self, subject: Subject, road: Road) -> ConsoleExcerpt | None:
-        """What the machine of a road wrote; None when there was none."""
-        written = (subject.folder / road.value / "console.log").exists()
-        return node.console_excerpt(subject, road) if written else None
+    def console(self, subject: Subject, boot_path: BootPath) -> ConsoleExcerpt | None:
+        """What the machine of a boot path wrote; None when there was none."""
+        written = (subject.folder / boot_path.value / "console.log").exists()
+        return node.console_excerpt(subject, boot_path) if written else None
 
     def origin_digest(self, subject: Subject, options: ScenarioOptions) -> Digest | None:
         """The digest that the scenarios would start from, when that can be told without a registry."""

@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING
 
 from imagekit.config.load import Project
 from imagekit.config.model import Firmware, VmSpec
-from imagekit.machine.interface import Road
+from imagekit.machine.interface import BootPath
 from imagekit.services.libvirtd import default_uri
 
 if TYPE_CHECKING:
     from imagekit.doctor.model import Host, Need
 
 
-def machine_needs(vm: VmSpec, roads: Sequence[Road]) -> tuple[Need, ...]:
+def machine_needs(vm: VmSpec, boot_paths: Sequence[BootPath]) -> tuple[Need, ...]:
     """What the machine of an image needs beside what every machine does."""
     from imagekit.doctor.check import DISKS
     from imagekit.doctor.model import Need
 
     firmware = () if vm.firmware is Firmware.BIOS else (Need.UEFI,)
     tpm = (Need.TPM,) if vm.tpm else ()
-    return (*firmware, *tpm, *(DISKS if Road.INSTALLED in roads else ()))
+    return (*firmware, *tpm, *(DISKS if BootPath.INSTALLED in boot_paths else ()))
 
 
 def libvirt_uri(project: Project) -> str:

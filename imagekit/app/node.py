@@ -1,4 +1,4 @@
-"""One road: disks, boot, checks, and what the node says of its own boot."""
+"""One boot path: disks, boot, checks, and what the node says of its own boot."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from imagekit.app.interface import RoadResult, Subject, Target
+from imagekit.app.interface import BootPathResult, Subject, Target
 from imagekit.app.journals import keep_journal
 from imagekit.app.needs import libvirt_uri
 from imagekit.artifact.installed import installed_disk
@@ -24,7 +24,7 @@ from imagekit.machine.folder import machines_folder, owned_folder
 from imagekit.machine.hardware import NodeRequest
 from imagekit.machine.identity import NodeKeys, fresh_keys, seed_disk
 from imagekit.machine.install import AgentDisk, InstallRequest, install_by_agent
-from imagekit.machine.interface import Installer, Road
+from imagekit.machine.interface import BootPath, Installer
 from imagekit.machine.machine import NodeMachine
 from imagekit.machine.node import InstalledNode, node
 from imagekit.machine.profile import DirectKernel, load_profile, profile_name
@@ -35,12 +35,12 @@ from imagekit.report.result import ConsoleExcerpt
 from imagekit.services.libvirtd import libvirt
 
 
-def suites_of(subject: Target, road: Road) -> Suites:
+def suites_of(subject: Target, boot_path: BootPath) -> Suites:
     """Where the checks of an image are."""
     return Suites(
         checks_root=subject.harness / "checks",
         images_root=subject.project.root / "images",
-        out=subject.folder / road.value,
+        out=subject.folder / boot_path.value,
         family=subject.spec.family.value,
         profile=subject.profile,
     )
@@ -57,16 +57,16 @@ def make_installed_disk(subject: Subject) -> Path:
     return installed_disk(subject.image.layout, subject.image.digest, subject.project.work / "disks").path
 
 
-def lint_checks(subject: Target, roads: Sequence[Road]) -> int:
-    """Hold the checks of these roads against what they will get, before anything is built; how many there are.
+def lint_checks(subject: Target, boot_paths: Sequence[BootPath]) -> int:
+    """Hold the checks of these boot paths against what they will get, before anything is built; how many there are.
 
     Raises `SuiteError` for a check file that cannot be loaded, `EmptySuiteError` for a layer without checks,
     `ContradictionError` for a need that the machine does not meet, `ConfigError` for a runbook page that is not there.
     """
     number = 0
-    for road in roads:
-        checks = collect_checks(subject.spec.layers, suites_of(subject, road), road=road)
-        refuse_contradictions(lint(checks, Offer(shape=subject.shape, road=road)))
+    for boot_path in boot_paths:
+        checks = collect_checks(subject.spec.layers, suites_of(subject, boot_path), boot_path=boot_path)
+        refuse_contradictions(lint(checks, Offer(shape=subject.shape, boot_path=boot_path)))
         refuse_missing_pages(checks, subject.project.located("docs/runbook"))
         number += len(checks)
     return number
@@ -74,17 +74,17 @@ def lint_checks(subject: Target, roads: Sequence[Road]) -> int:
 
 @contextmanager
 def machine_of(
-    subject: Subject, artifacts: LiveArtifacts, road: Road, peers: Peers | None = None
+    subject: Subject, artifacts: LiveArtifacts, boot_path: BootPath, peers: Peers | None = None
 ) -> Iterator[NodeMachine]:
     """A booted machine for the time of the block; what killed runs left behind is removed first."""
-    match road:
-        case Road.LIVE if not _starts_kernels(subject):
+    match boot_path:
+        case BootPath.LIVE if not _starts_kernels(subject):
             with medium_machine(subject, peers) as machine:
                 yield machine
-        case Road.FAST | Road.LIVE:
-            with _libvirt(subject) as uri, boot(_boot_request(subject, artifacts, road, peers, uri)) as machine:
+        case BootPath.DIRECT | BootPath.LIVE:
+            with _libvirt(subject) as uri, boot(_boot_request(subject, artifacts, boot_path, peers, uri)) as machine:
                 yield machine
-        case Road.INSTALLED:
+        case BootPath.INSTALLED:
             with installed_machine(subject, peers) as machine:
                 yield machine
 
@@ -102,14 +102,16 @@ def _forwards(peers: Peers | None) -> tuple[Forward, ...]:
     return tuple(Forward(port=peer.port, host_port=peer.port, address=peer.address) for peer in _each(peers))
 
 
-def _boot_request(subject: Subject, artifacts: LiveArtifacts, road: Road, peers: Peers | None, uri: str) -> BootRequest:
+def _boot_request(
+    subject: Subject, artifacts: LiveArtifacts, boot_path: BootPath, peers: Peers | None, uri: str
+) -> BootRequest:
     return BootRequest(
         name=subject.name,
         run_id=subject.run_id,
         artifacts=artifacts,
-        folder=subject.folder / road.value,
+        folder=subject.folder / boot_path.value,
         harness=subject.harness,
-        road=road,
+        boot_path=boot_path,
         shape=subject.shape,
         forwards=_forwards(peers),
         cloud_config=subject.cloud_config,
@@ -131,7 +133,7 @@ def installed_machine(
         case Installer.AGENT:
             made = agent_disk(subject)
             disk, keys = made.path, made.keys
-    with _firmware_boot(subject, Road.INSTALLED, peers, disks=(DiskSource(backing=disk),), keys=keys) as machine:
+    with _firmware_boot(subject, BootPath.INSTALLED, peers, disks=(DiskSource(backing=disk),), keys=keys) as machine:
         yield machine
 
 
@@ -158,14 +160,14 @@ def medium_machine(subject: Subject, peers: Peers | None = None) -> Iterator[Ins
     """The image's ISO, booted by firmware and its own GRUB; for firmware that starts no kernel without them."""
     with owned_folder(subject.run_id, _machines(subject)) as folder:
         write_iso(subject.image.layout, subject.image.digest, folder / "medium.iso")
-        with _firmware_boot(subject, Road.LIVE, peers, media=(folder / "medium.iso",)) as machine:
+        with _firmware_boot(subject, BootPath.LIVE, peers, media=(folder / "medium.iso",)) as machine:
             yield machine
 
 
 @contextmanager
 def _firmware_boot(
     subject: Subject,
-    road: Road,
+    boot_path: BootPath,
     peers: Peers | None,
     *,
     disks: tuple[DiskSource, ...] = (),
@@ -181,7 +183,7 @@ def _firmware_boot(
         request = NodeRequest(
             name=subject.name,
             run_id=subject.run_id,
-            folder=subject.folder / road.value,
+            folder=subject.folder / boot_path.value,
             work=_machines(subject),
             harness=subject.harness,
             disks=disks,
@@ -189,11 +191,11 @@ def _firmware_boot(
             keys=keys,
             shape=subject.shape,
             forwards=_forwards(peers),
-            road=road,
+            boot_path=boot_path,
             uri=uri,
         )
         machine = stack.enter_context(node(request))
-        with step(f"Booting {subject.name} ({road}, {profile_name(subject.shape)})") as told:
+        with step(f"Booting {subject.name} ({boot_path}, {profile_name(subject.shape)})") as told:
             machine.start()
             record = machine.wait_boot()
             told.note = ", ".join(f"{phase.name} {phase.seconds:.1f} s" for phase in record.phases)
@@ -217,28 +219,28 @@ def test_peers(subject: Subject) -> Iterator[Peers]:
         yield peers
 
 
-def check_machine(subject: Subject, machine: NodeMachine, peers: Peers) -> RoadResult:
+def check_machine(subject: Subject, machine: NodeMachine, peers: Peers) -> BootPathResult:
     """Run every check of the image's layers on a machine, and keep its boot chart, console and journal."""
-    road = machine.boot.road
-    suites = run_suites(machine, subject.spec.layers, suites_of(subject, road), peers=peers)
+    boot_path = machine.boot.boot_path
+    suites = run_suites(machine, subject.spec.layers, suites_of(subject, boot_path), peers=peers)
     with step("Collecting the boot chart and the journal"):
         chart = collect_chart(machine)
-        kept = keep_journal(machine, subject.folder / road.value / "journal.log", suites)
-    return RoadResult(
-        road=road,
+        kept = keep_journal(machine, subject.folder / boot_path.value / "journal.log", suites)
+    return BootPathResult(
+        boot_path=boot_path,
         boot=machine.boot,
         chart=chart,
-        console=console_excerpt(subject, road),
+        console=console_excerpt(subject, boot_path),
         suites=suites,
         journals=kept.journals,
         notes=kept.notes,
     )
 
 
-def console_excerpt(subject: Subject, road: Road) -> ConsoleExcerpt:
-    """The lines of a road's console that matter; also of a machine that never came up."""
+def console_excerpt(subject: Subject, boot_path: BootPath) -> ConsoleExcerpt:
+    """The lines of a boot path's console that matter; also of a machine that never came up."""
     console = Console(
-        subject.folder / road.value / "console.log", load_patterns(subject.harness / "console-patterns.yaml")
+        subject.folder / boot_path.value / "console.log", load_patterns(subject.harness / "console-patterns.yaml")
     )
     console.poll()
     return excerpt(console.log, {match.line: match.pattern.id for match in console.matches})

@@ -6,21 +6,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from imagekit.machine.interface import DISKLESS, Road
+from imagekit.machine.interface import DISKLESS, BootPath
 from imagekit.report.result import RunResult
 from imagekit.scenarios.options import ScenarioOptions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """What to do: the roads to test on, whether to publish, whether to test `fresh` what passed before.
+    """What to do: the boot paths to test on, whether to publish, whether to test `fresh` what passed before.
 
     `firmware` names the profile of the machine, such as ``uefi+tpm``; without it the image's own declaration holds.
-    With `lifecycle` its scenarios follow the checks; with no roads they are all that is done. `keep` is called with a
-    login command while the last machine, good or bad, still runs; a machine to keep is always a fresh one.
+    With `lifecycle` its scenarios follow the checks; with no boot paths they are all that is done. `keep` is called
+    with a login command while the last machine, good or bad, still runs; a machine to keep is always a fresh one.
     """
 
-    roads: tuple[Road, ...] = DISKLESS
+    boot_paths: tuple[BootPath, ...] = DISKLESS
     publish: bool = True
     fresh: bool = False
     lifecycle: ScenarioOptions | None = None
@@ -30,14 +30,14 @@ class Options:
     def command(self, name: str) -> str:
         """The command line that asks for the same again."""
         scenarios = self.lifecycle.command if self.lifecycle else ""
-        road = f" --road {self.roads[0]}" if len(self.roads) == 1 else ""
+        boot_path = f" --boot {self.boot_paths[0]}" if len(self.boot_paths) == 1 else ""
         firmware = f" --firmware {self.firmware}" if self.firmware else ""
-        return f"imagekit {'run' if self.publish else 'test'} {name}{road}{firmware}{scenarios}"
+        return f"imagekit {'run' if self.publish else 'test'} {name}{boot_path}{firmware}{scenarios}"
 
     @property
     def stages(self) -> tuple[str, ...]:
         """The names of the stages that will be gone through."""
-        tests = tuple(f"{part} {road}" for road in self.roads for part in ("boot", "checks"))
+        tests = tuple(f"{part} {boot_path}" for boot_path in self.boot_paths for part in ("boot", "checks"))
         lifecycle = ("lifecycle",) if self.lifecycle else ()
         return ("plan", "needs", "build", "proof", *tests, *lifecycle, *(("publish",) if self.publish else ()))
 

@@ -6,21 +6,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from imagekit.app.interface import RoadResult
+from imagekit.app.interface import BootPathResult
 from imagekit.app.record import Record, layer_rows
 from imagekit.build.builder import Build
 from imagekit.checks.outcome import SuiteResult
 from imagekit.checks.scenario import ScenarioResult
-from imagekit.machine.interface import Road
+from imagekit.machine.interface import BootPath
 from imagekit.plan.model import Plan
 from imagekit.report.result import ConsoleExcerpt, ReleaseRow, RunResult, Verdict
 
 
 @dataclass(frozen=True, slots=True)
-class RoadTest:
-    """A road that was tested: the result, when its tests began (UTC), in which run."""
+class BootPathTest:
+    """A boot path that was tested: the result, when its tests began (UTC), in which run."""
 
-    result: RoadResult
+    result: BootPathResult
     tested: datetime
     run_id: str
     reused: bool = False
@@ -38,35 +38,37 @@ class ScenarioTest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tested:
-    """What is known of the tests of an image: of the roads that were `asked` for, and of scenarios in their order."""
+    """What is known of the tests of an image: of the boot paths `asked` for, and of scenarios in their order."""
 
-    asked: tuple[Road, ...] = ()
-    roads: tuple[RoadTest, ...] = ()
+    asked: tuple[BootPath, ...] = ()
+    boot_paths: tuple[BootPathTest, ...] = ()
     scenarios: tuple[ScenarioResult, ...] = ()
     times: tuple[datetime, ...] = ()  # when the tests behind `scenarios` began
 
     @property
     def suites(self) -> SuiteResult | None:
-        """All checks of all roads as one result; None when no road was tested."""
-        return combined([test.result for test in self.roads]) if self.roads else None
+        """All checks of all boot paths as one result; None when no boot path was tested."""
+        return combined([test.result for test in self.boot_paths]) if self.boot_paths else None
 
     @property
     def passed(self) -> bool:
-        """Something was tested, every road that was asked for among it, and all of it passed."""
+        """Something was tested, every boot path that was asked for among it, and all of it passed."""
         suites = self.suites
-        there = [test.result.road for test in self.roads] == list(self.asked)
+        there = [test.result.boot_path for test in self.boot_paths] == list(self.asked)
         checks = suites.passed if suites is not None else bool(self.scenarios)
         return there and checks and all(scenario.passed for scenario in self.scenarios)
 
     @property
     def since(self) -> datetime | None:
         """When the oldest of these tests began."""
-        return min((*(test.tested for test in self.roads), *self.times), default=None)
+        return min((*(test.tested for test in self.boot_paths), *self.times), default=None)
 
 
-def combined(results: Sequence[RoadResult]) -> SuiteResult:
-    """All checks of all roads as one result; the road stands before a check's id."""
-    checks = [replace(check, id=f"{result.road}:{check.id}") for result in results for check in result.suites.checks]
+def combined(results: Sequence[BootPathResult]) -> SuiteResult:
+    """All checks of all boot paths as one result; the boot path stands before a check's id."""
+    checks = [
+        replace(check, id=f"{result.boot_path}:{check.id}") for result in results for check in result.suites.checks
+    ]
     return SuiteResult(
         suite_hash=results[0].suites.suite_hash,
         checks=tuple(checks),
@@ -88,7 +90,7 @@ def run_result(
     release: ReleaseRow | None = None,
 ) -> RunResult:
     """Everything that a run found out; passed only when nothing failed and all that was asked for passed."""
-    last = tested.roads[-1].result if tested.roads else None
+    last = tested.boot_paths[-1].result if tested.boot_paths else None
     return RunResult(
         run_id=run_id,
         image=image,
@@ -104,13 +106,15 @@ def run_result(
         layers=layer_rows(built),
         stages=record.stages(),
         boot=last.boot if last else None,
-        boots=tuple(test.result.boot for test in tested.roads),
+        boots=tuple(test.result.boot for test in tested.boot_paths),
         chart=last.chart if last else None,
         console=console,
         suites=tested.suites,
         scenarios=tested.scenarios,
-        journals=tuple(each for test in tested.roads for each in test.result.journals),
-        notes=tuple(f"{test.result.road} road: {note}" for test in tested.roads for note in test.result.notes),
+        journals=tuple(each for test in tested.boot_paths for each in test.result.journals),
+        notes=tuple(
+            f"{test.result.boot_path} boot path: {note}" for test in tested.boot_paths for note in test.result.notes
+        ),
         release=release,
         failure=record.failure,
     )

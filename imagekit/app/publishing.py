@@ -10,14 +10,14 @@ from imagekit.app.outcome import run_result
 from imagekit.app.record import Record
 from imagekit.app.reuse import Reuse, tested_before
 from imagekit.config.load import Project
-from imagekit.machine.interface import Road
+from imagekit.machine.interface import BootPath
 from imagekit.report.result import ReleaseRow, Verdict
 
 
 def publish_tested(
-    project: Project, image_name: str, roads: Sequence[Road], backend: Backend | None = None
+    project: Project, image_name: str, boot_paths: Sequence[BootPath], backend: Backend | None = None
 ) -> ReleaseRow:
-    """Publish an image that was built and passed before on these roads; raises `NotPassedError` when it was not."""
+    """Publish an image that passed before on these boot paths; raises `NotPassedError` when it did not."""
     from imagekit.registry.errors import NotPassedError
 
     if backend is None:
@@ -32,7 +32,7 @@ def publish_tested(
         subject = Subject(project=project, name=image_name, image=image, run_id=run_id, folder=project.work)
         result = run_result(
             record,
-            tested_before(Reuse(backend, subject), tuple(roads)),
+            tested_before(Reuse(backend, subject), tuple(boot_paths)),
             run_id=run_id,
             image=image_name,
             embedded=subject.spec.embedded,

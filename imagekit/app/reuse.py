@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from imagekit.app.interface import Backend, RoadResult, Subject
-from imagekit.app.kept import KeptRoad, KeptScenario, Results, dependencies, road_id, scenario_id
-from imagekit.app.outcome import RoadTest, ScenarioTest, Tested
+from imagekit.app.interface import Backend, BootPathResult, Subject
+from imagekit.app.kept import KeptBootPath, KeptScenario, Results, boot_path_id, dependencies, scenario_id
+from imagekit.app.outcome import BootPathTest, ScenarioTest, Tested
 from imagekit.checks.scenario import ScenarioResult
-from imagekit.machine.interface import Road
+from imagekit.machine.interface import BootPath
 from imagekit.oci.reference import Digest
 from imagekit.scenarios.model import Scenario
 from imagekit.scenarios.options import ScenarioOptions
@@ -23,12 +23,12 @@ class Reuse:
         self._results = Results(subject.project.work)
         self._inputs = dependencies(subject.project, subject.name, subject.image.digest)
 
-    def roads(self, asked: Sequence[Road]) -> dict[Road, RoadTest]:
-        """The roads among these that passed."""
-        kept = {road: self._results.road(road_id(self._inputs, road)) for road in asked}
+    def boot_paths(self, asked: Sequence[BootPath]) -> dict[BootPath, BootPathTest]:
+        """The boot paths among these that passed."""
+        kept = {boot_path: self._results.boot_path(boot_path_id(self._inputs, boot_path)) for boot_path in asked}
         return {
-            road: RoadTest(found.road, found.tested, found.run_id, reused=True)
-            for road, found in kept.items()
+            boot_path: BootPathTest(found.boot_path, found.tested, found.run_id, reused=True)
+            for boot_path, found in kept.items()
             if found is not None and self._counts(found.tested)
         }
 
@@ -46,11 +46,11 @@ class Reuse:
             if found is not None and self._counts(found.tested)
         }
 
-    def keep_road(self, found: RoadResult, tested: datetime) -> RoadTest:
-        """Keep a road that has ended, when it passed."""
-        kept = KeptRoad(run_id=self._subject.run_id, tested=tested, road=found)
-        self._results.keep(road_id(self._inputs, found.road), kept)
-        return RoadTest(found, tested, self._subject.run_id)
+    def keep_boot_path(self, found: BootPathResult, tested: datetime) -> BootPathTest:
+        """Keep a boot path that has ended, when it passed."""
+        kept = KeptBootPath(run_id=self._subject.run_id, tested=tested, boot_path=found)
+        self._results.keep(boot_path_id(self._inputs, found.boot_path), kept)
+        return BootPathTest(found, tested, self._subject.run_id)
 
     def keep_scenario(
         self, scenario: Scenario, result: ScenarioResult, tested: datetime, origin: Digest, options: ScenarioOptions
@@ -66,14 +66,14 @@ class Reuse:
         return age.total_seconds() >= 0 and (limit is None or age < limit)
 
 
-def tested_before(reuse: Reuse, asked: tuple[Road, ...]) -> Tested:
+def tested_before(reuse: Reuse, asked: tuple[BootPath, ...]) -> Tested:
     """All that is known of an image without doing anything; whole lives alone count among scenarios."""
     options = ScenarioOptions()
-    roads, scenarios = reuse.roads(asked), reuse.scenarios(options)
+    boot_paths, scenarios = reuse.boot_paths(asked), reuse.scenarios(options)
     whole = len(scenarios) == len(options.scenarios)
     return Tested(
         asked=asked,
-        roads=tuple(roads[road] for road in asked if road in roads),
+        boot_paths=tuple(boot_paths[boot_path] for boot_path in asked if boot_path in boot_paths),
         scenarios=tuple(scenarios[each.name].result for each in options.scenarios) if whole else (),
         times=tuple(test.tested for test in scenarios.values()) if whole else (),
     )

@@ -11,10 +11,10 @@ from pathlib import Path
 
 from imagekit.app.changes import last_good
 from imagekit.app.declaring import declared_at
-from imagekit.app.interface import Backend, Disks, RoadResult, Subject, Target
+from imagekit.app.interface import Backend, BootPathResult, Disks, Subject, Target
 from imagekit.app.needs import machine_needs
 from imagekit.app.options import Finished, Options
-from imagekit.app.outcome import RoadTest, ScenarioTest, Tested, run_result
+from imagekit.app.outcome import BootPathTest, ScenarioTest, Tested, run_result
 from imagekit.app.record import Record
 from imagekit.app.reuse import Reuse
 from imagekit.app.runs import kept_runs, new_run, write_views
@@ -26,7 +26,7 @@ from imagekit.checks.scenario import ScenarioResult
 from imagekit.config.load import Project
 from imagekit.doctor.check import BUILD, PUBLISH, VERIFY
 from imagekit.doctor.model import Need
-from imagekit.machine.interface import Road
+from imagekit.machine.interface import BootPath
 from imagekit.machine.profile import parse_profile
 from imagekit.plan.model import Plan
 from imagekit.report.result import ConsoleExcerpt, ReleaseRow, RunResult, Verdict, write_result
@@ -82,9 +82,9 @@ class _Run:
     record: Record = field(init=False)
     plan: Plan | None = None
     image: Build | None = None
-    at: Road | None = None
-    known: dict[Road, RoadTest] = field(default_factory=dict)  # what passed before, until it is told
-    roads: list[RoadTest] = field(default_factory=list)
+    at: BootPath | None = None
+    known: dict[BootPath, BootPathTest] = field(default_factory=dict)  # what passed before, until it is told
+    boot_paths: list[BootPathTest] = field(default_factory=list)
     scenarios: dict[str, ScenarioTest] = field(default_factory=dict)
     release: ReleaseRow | None = None
 
@@ -93,12 +93,12 @@ class _Run:
         self.record = Record(expected=self.options.stages, again=self.options.command(self.name))
 
     def go(self) -> None:
-        """Every stage in order; a road or a scenario that does not pass ends it before publishing."""
+        """Every stage in order; a boot path or a scenario that does not pass ends it before publishing."""
         plan, image = self._built()
         with self.record.stage("proof", "Proof that all that was declared is in the artifact") as stage:
             packages = self.backend.prove(self.project, plan, image)
             stage.note = f"{len(packages)} packages"
-        self._test_roads(image)
+        self._test_boot_paths(image)
         if self.options.lifecycle is not None and self.record.failure is None:
             self._test_scenarios(image, self.options.lifecycle)
         if self.options.publish and self.record.failure is None:
@@ -118,7 +118,7 @@ class _Run:
             needs = self._needs(kept)
             self.backend.require(self.project, needs)
             stage.note = f"{len(needs)} needs met"
-        self._lint([road for road in self.options.roads if road not in self.known])
+        self._lint([boot_path for boot_path in self.options.boot_paths if boot_path not in self.known])
         with self.record.stage("build", f"Build of {self.name}") as stage:
             self.image = image = kept or self.backend.build(self.project, plan)
             stage.reused, stage.note = image.reused, f"sha256:{image.digest.short}"
@@ -126,13 +126,13 @@ class _Run:
             self._recall(image)  # another plan may have given a digest that passed before
         return plan, image
 
-    def _lint(self, roads: Sequence[Road]) -> None:
+    def _lint(self, boot_paths: Sequence[BootPath]) -> None:
         """A check that cannot be run is named in seconds, not after a build and a boot."""
-        if not roads:
+        if not boot_paths:
             return
         target = Target(project=self.project, name=self.name, run_id=self.run_id, folder=self.folder)
         with self.record.stage("lint", "Checks as they stand") as stage:
-            stage.note = f"{self.backend.lint(target, roads)} checks to run"
+            stage.note = f"{self.backend.lint(target, boot_paths)} checks to run"
 
     def _recall(self, image: Build) -> None:
         """Look up what passed before of this digest.
@@ -142,13 +142,13 @@ class _Run:
         if self.options.fresh or self.options.keep is not None:
             return
         reuse, options = Reuse(self.backend, self._subject(image)), self.options
-        self.known = reuse.roads(options.roads)
+        self.known = reuse.boot_paths(options.boot_paths)
         if options.lifecycle is not None or options.publish:
             self.scenarios = reuse.scenarios(options.lifecycle or ScenarioOptions())
 
     def _needs(self, image: Build | None) -> list[Need]:
         build = [need for need in BUILD if need is not Need.MMDEBSTRAP or self.project.image(self.name).embedded]
-        machines = (*VERIFY, *machine_needs(self.project.image(self.name).vm, self.options.roads))
+        machines = (*VERIFY, *machine_needs(self.project.image(self.name).vm, self.options.boot_paths))
         return [
             *(build if image is None else ()),
             *(machines if self._boots() else ()),
@@ -159,50 +159,50 @@ class _Run:
         """Whether anything is left that needs a machine."""
         script = self.options.lifecycle
         scenarios = script is not None and any(each.name not in self.scenarios for each in script.scenarios)
-        return scenarios or any(road not in self.known for road in self.options.roads)
+        return scenarios or any(boot_path not in self.known for boot_path in self.options.boot_paths)
 
-    def _test_roads(self, image: Build) -> None:
-        """Boot every road that has not passed yet and run the checks there; stops at the first that does not pass."""
+    def _test_boot_paths(self, image: Build) -> None:
+        """Boot, and run the checks, on every boot path that has not passed yet; stops at the first that does not."""
         subject, disks = self._subject(image), None
-        for road in self.options.roads:
-            if road in self.known:
-                self._tell_reused(self.known[road])
+        for boot_path in self.options.boot_paths:
+            if boot_path in self.known:
+                self._tell_reused(self.known[boot_path])
                 continue
             disks = disks or self._disks(subject)
-            self.at = road
-            found = self._test_road(subject, disks, road)
+            self.at = boot_path
+            found = self._test_boot_path(subject, disks, boot_path)
             if not found.suites.passed:
                 blocking = found.suites.blocking
                 first = f"{blocking[0].layer}: {blocking[0].title}" if blocking else "no check was run"
                 said = f"{len(blocking)} of {len(found.suites.checks)} checks did not pass"
-                self.record.fail(f"checks {road}", said, first)
+                self.record.fail(f"checks {boot_path}", said, first)
                 return
 
-    def _tell_reused(self, test: RoadTest) -> None:
-        road = test.result.road
-        with self.record.stage(f"boot {road}", f"Kept: boot, {road} road") as stage:
+    def _tell_reused(self, test: BootPathTest) -> None:
+        boot_path = test.result.boot_path
+        with self.record.stage(f"boot {boot_path}", f"Kept: boot, {boot_path} boot path") as stage:
             stage.reused, stage.note = True, f"as in run {test.run_id}"
-        with self.record.stage(f"checks {road}", f"Kept: checks, {road} road") as stage:
+        with self.record.stage(f"checks {boot_path}", f"Kept: checks, {boot_path} boot path") as stage:
             stage.reused, stage.note = True, f"{test.result.suites.said}, on {test.tested:%Y-%m-%d %H:%M} UTC"
-        self.roads.append(test)
+        self.boot_paths.append(test)
 
     def _disks(self, subject: Subject) -> Disks:
         with self.record.stage("disks", "Disks") as stage:
-            disks = self.backend.disks(subject, self.options.roads)
+            disks = self.backend.disks(subject, self.options.boot_paths)
             stage.reused, stage.note = disks.reused, f"kernel {disks.kernel_release}"
         return disks
 
-    def _test_road(self, subject: Subject, disks: Disks, road: Road) -> RoadResult:
+    def _test_boot_path(self, subject: Subject, disks: Disks, boot_path: BootPath) -> BootPathResult:
         tested = self.backend.now()
         with ExitStack() as stack:
-            with self.record.stage(f"boot {road}", f"Boot, {road} road") as stage:
-                machine = stack.enter_context(self.backend.boot(subject, disks, road))
+            with self.record.stage(f"boot {boot_path}", f"Boot, {boot_path} boot path") as stage:
+                machine = stack.enter_context(self.backend.boot(subject, disks, boot_path))
                 stage.note = f"{machine.boot.seconds_to_ssh:.1f} s to SSH under {machine.boot.accelerator}"
-            with self.record.stage(f"checks {road}", f"Checks, {road} road") as stage:
+            with self.record.stage(f"checks {boot_path}", f"Checks, {boot_path} boot path") as stage:
                 found = machine.check()
                 stage.note, stage.failed = found.suites.said, not found.suites.passed
-            self.roads.append(Reuse(self.backend, subject).keep_road(found, tested))
-            if self.options.keep and (road is self.options.roads[-1] or not found.suites.passed):
+            self.boot_paths.append(Reuse(self.backend, subject).keep_boot_path(found, tested))
+            if self.options.keep and (boot_path is self.options.boot_paths[-1] or not found.suites.passed):
                 self.options.keep(machine.login)
         return found
 
@@ -252,7 +252,9 @@ class _Run:
         """Everything that is known by now, with its verdict."""
         scenarios = self._scenario_results()
         times = [self.scenarios[each.name].tested for each in scenarios if each.name in self.scenarios]
-        tested = Tested(asked=self.options.roads, roads=tuple(self.roads), scenarios=scenarios, times=tuple(times))
+        tested = Tested(
+            asked=self.options.boot_paths, boot_paths=tuple(self.boot_paths), scenarios=scenarios, times=tuple(times)
+        )
         return run_result(
             self.record,
             tested,
@@ -267,9 +269,9 @@ class _Run:
         )
 
     def _console(self) -> ConsoleExcerpt | None:
-        """That of the road the run came to last, whether its machine came up or not."""
-        last = self.roads[-1].result if self.roads else None
-        if self.at is None or self.image is None or (last is not None and last.road is self.at):
+        """That of the boot path the run came to last, whether its machine came up or not."""
+        last = self.boot_paths[-1].result if self.boot_paths else None
+        if self.at is None or self.image is None or (last is not None and last.boot_path is self.at):
             return last.console if last else None
         return self.backend.console(self._subject(self.image), self.at)
 
@@ -286,7 +288,7 @@ class _Run:
     def done_before(self, result: RunResult) -> RunResult | None:
         """The result of the run that had done all of this; None when this one did something, or that one is gone."""
         scenarios = [self.scenarios[each.name] for each in result.scenarios if each.name in self.scenarios]
-        reused = all(test.reused for test in self.roads) and all(test.reused for test in scenarios)
+        reused = all(test.reused for test in self.boot_paths) and all(test.reused for test in scenarios)
         published = self.release is None or self.release.already_there
         if result.verdict is not Verdict.PASSED or not published or not reused:
             return None
@@ -294,10 +296,10 @@ class _Run:
 
     def keep_verdict(self, result: RunResult) -> None:
         """Remember a verdict about everything; one about a few scenarios alone is none."""
-        if self.options.roads and (self.options.lifecycle is None or self.options.lifecycle.whole):
+        if self.options.boot_paths and (self.options.lifecycle is None or self.options.lifecycle.whole):
             keep_verdict(self.project.work, self._verdict_id(result), self.run_id)
 
     def _verdict_id(self, result: RunResult) -> str:
         assert self.image is not None
         names = [each.name for each in result.scenarios]
-        return verdict_id(self.project, self.name, self.image.digest, self.options.roads, lifecycle=names)
+        return verdict_id(self.project, self.name, self.image.digest, self.options.boot_paths, lifecycle=names)

@@ -10,17 +10,17 @@ from imagekit.app.kept import dependencies
 from imagekit.base.errors import ConfigError
 from imagekit.base.files import write_whole
 from imagekit.config.load import Project
-from imagekit.machine.interface import Road
+from imagekit.machine.interface import BootPath
 from imagekit.oci.reference import Digest
 from imagekit.plan.model import inputs_id
 from imagekit.report.result import FILE_NAME, RunResult, Verdict, read_result
 
 
 def verdict_id(
-    project: Project, image_name: str, digest: Digest, roads: Sequence[Road], *, lifecycle: Sequence[str] = ()
+    project: Project, image_name: str, digest: Digest, boot_paths: Sequence[BootPath], *, lifecycle: Sequence[str] = ()
 ) -> str:
-    """Names all that a verdict depends on: digest, checks, harness, machine, cloud-config, roads, scenarios."""
-    inputs = dependencies(project, image_name, digest) | {"roads": " ".join(roads)}
+    """Names all that a verdict depends on: digest, checks, harness, machine, cloud-config, boot paths, scenarios."""
+    inputs = dependencies(project, image_name, digest) | {"boot_paths": " ".join(boot_paths)}
     return inputs_id(inputs | ({"lifecycle": " ".join(lifecycle)} if lifecycle else {}))
 
 

@@ -1,4 +1,4 @@
-"""The fast road's initrd: busybox, a short init and the image's own kernel modules; kept uncompressed."""
+"""The direct boot path's initrd: busybox, a short init and the image's own kernel modules; kept uncompressed."""
 
 from __future__ import annotations
 
@@ -29,5 +29,5 @@ def fast_initrd(init: bytes, busybox: bytes, modules: list[tuple[str, bytes]]) -
 
 
 def init_script(harness: Path) -> bytes:
-    """The init of the fast road, from `vm-harness/fast-init`."""
+    """The init of the direct boot path, from `vm-harness/fast-init`."""
     return (harness / "fast-init" / "init").read_bytes()

@@ -61,7 +61,7 @@ def modules(root: Path, wanted: Iterable[str]) -> list[tuple[str, bytes]]:
             _after_needs(by_name[name], needs, order)
         elif name not in builtin:
             raise NotBootableError(
-                f"kernel {root.name} has no module {name}, which the fast road needs",
+                f"kernel {root.name} has no module {name}, which the direct boot path needs",
                 hint="Use a kernel package with virtio, squashfs and overlay.",
             )
     return [(_name(path) + ".ko", _module(root / path)) for path in order]

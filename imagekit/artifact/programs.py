@@ -28,7 +28,7 @@ def first_of(names: Sequence[str], package: str) -> Path:
 
 
 def busybox() -> Path:
-    """A statically linked busybox: the only program in the fast road's initrd."""
+    """A statically linked busybox: the only program in the direct boot path's initrd."""
     path = find("busybox", "busybox-static")
     if b"/ld-linux" in path.read_bytes()[: 1 << 16]:
         raise ProgramMissingError(f"{path} needs shared libraries", hint="Install the package busybox-static.")

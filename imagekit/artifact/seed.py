@@ -28,7 +28,7 @@ class NodeIdentity:
     """Who the node is and who may log in; the host key is the private half in OpenSSH's form.
 
     `hostname` names the instance; a node takes its host name from its profile or makes its own, except on the fast
-    road, where no profile is applied.
+    boot path, where no profile is applied.
     """
 
     hostname: str

@@ -1,4 +1,4 @@
-"""Both roads to SSH, against a plain Debian with cloud-init and dracut on the same QEMU."""
+"""Both boot paths to SSH, against a plain Debian with cloud-init and dracut on the same QEMU."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from imagekit.bench.model import Goal, Row
 from imagekit.bench.plain import PlainBoot, boot_plain
 from imagekit.bench.reference import reference_image
 from imagekit.bench.subject import Subject
-from imagekit.machine.interface import DISKLESS, BootRecord, Road
+from imagekit.machine.interface import DISKLESS, BootPath, BootRecord
 from imagekit.services.libvirtd import libvirt
 
-GOALS = {Road.FAST: Goal(limit=0.4), Road.LIVE: Goal(limit=0.6)}
+GOALS = {BootPath.DIRECT: Goal(limit=0.4), BootPath.LIVE: Goal(limit=0.6)}
 _AGAINST = "plain Debian, cloud-init, dracut"
 
 
@@ -23,22 +23,22 @@ def measure(bench: Subject) -> list[Row]:
     artifacts = node.make_disks(subject)
     live_iso(artifacts)  # made once for a digest, no part of a boot
     uri = libvirt_uri(bench.project)
-    roads = []
+    boot_paths = []
     with libvirt(uri):
         plain = boot_plain(image, subject.shape, subject.harness, bench.scratch, uri)
-        for road in DISKLESS:
-            with node.machine_of(subject, artifacts, road) as machine:
-                roads.append(machine.boot)
-    return [row for record in roads for row in rows_of(record, plain)]
+        for boot_path in DISKLESS:
+            with node.machine_of(subject, artifacts, boot_path) as machine:
+                boot_paths.append(machine.boot)
+    return [row for record in boot_paths for row in rows_of(record, plain)]
 
 
 def rows_of(record: BootRecord, plain: PlainBoot) -> tuple[Row, Row]:
-    """The two rows of one road."""
-    goal = GOALS[record.road]
+    """The two rows of one boot path."""
+    goal = GOALS[record.boot_path]
     note = f"{record.shape.cpus} CPUs, {record.shape.memory_mib} MiB, {record.accelerator}, QEMU {record.qemu_version}"
     return (
         Row(
-            name=f"boot to SSH, {record.road} road",
+            name=f"boot to SSH, {record.boot_path} boot path",
             measured=record.seconds_to_ssh,
             unit="s",
             against=_AGAINST,
@@ -47,7 +47,7 @@ def rows_of(record: BootRecord, plain: PlainBoot) -> tuple[Row, Row]:
             note=note,
         ),
         Row(
-            name=f"boot to SSH, {record.road} road, CPU",
+            name=f"boot to SSH, {record.boot_path} boot path, CPU",
             measured=record.cpu_seconds,
             unit="CPU s",
             against=_AGAINST,

@@ -1,4 +1,4 @@
-"""The checks of a road, against stock testinfra that opens a new paramiko connection for each fact."""
+"""The checks of a boot path, against stock testinfra that opens a new paramiko connection for each fact."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from imagekit.base.log import progress, step
 from imagekit.bench.model import Goal, Row
 from imagekit.bench.subject import Subject
 from imagekit.checks.runner import run_suites
-from imagekit.machine.interface import Road, SshTarget
+from imagekit.machine.interface import BootPath, SshTarget
 
 if TYPE_CHECKING:
     from testinfra.host import Host
@@ -23,18 +23,18 @@ _PATIENCE = 60
 
 
 def measure(bench: Subject) -> list[Row]:
-    """Wall seconds of both on one machine on the fast road; compared by the check and by the fact."""
+    """Wall seconds of both on one machine on the direct boot path; compared by the check and by the fact."""
     subject = bench.node()
     with node.test_peers(subject) as peers:
         artifacts = node.make_disks(subject)
-        with node.machine_of(subject, artifacts, Road.FAST, peers) as machine:
-            suites = run_suites(machine, subject.spec.layers, node.suites_of(subject, Road.FAST), peers=peers)
+        with node.machine_of(subject, artifacts, BootPath.DIRECT, peers) as machine:
+            suites = run_suites(machine, subject.spec.layers, node.suites_of(subject, BootPath.DIRECT), peers=peers)
             with step(f"Stock testinfra: {FACTS} facts, a connection each"):
                 stock = stock_seconds(machine.ssh, FACTS)
     count = len(suites.checks)
     against = f"testinfra, paramiko, {FACTS} facts"
     each = Row(
-        name=f"one check of {count}, fast road",
+        name=f"one check of {count}, direct boot path",
         measured=suites.seconds / count,
         unit="s",
         against=against,

@@ -69,8 +69,8 @@ def verdict_note(result: RunResult) -> str:
     """How the checks ended, for a row that is about time."""
     assert result.suites is not None
     counted = ", ".join(f"{count} {outcome}" for outcome, count in result.suites.counts.items() if count)
-    roads = " and ".join(boot.road.value for boot in result.boots)
-    return f"verdict {result.verdict}: {counted}, on the {roads} road"
+    boot_paths = " and ".join(boot.boot_path.value for boot in result.boots)
+    return f"verdict {result.verdict}: {counted}, on the {boot_paths} boot path"
 
 
 def share_base(project: Project, clone: Path) -> None:

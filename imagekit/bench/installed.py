@@ -1,4 +1,4 @@
-"""An installed node to SSH, through firmware and GRUB, against the live road of the same image."""
+"""An installed node to SSH, through firmware and GRUB, against the live boot path of the same image."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from imagekit.app.needs import libvirt_uri
 from imagekit.artifact.live import live_iso
 from imagekit.bench.model import Goal, Row
 from imagekit.bench.subject import Subject
-from imagekit.machine.interface import BootRecord, Road
+from imagekit.machine.interface import BootPath, BootRecord
 from imagekit.services.libvirtd import libvirt
 
 GOAL = Goal(limit=1.5)
-_AGAINST = "live road of the same image"
+_AGAINST = "live boot path of the same image"
 
 
 def measure(bench: Subject) -> list[Row]:
@@ -21,7 +21,7 @@ def measure(bench: Subject) -> list[Row]:
     live_iso(artifacts)  # made once for a digest, no part of a boot
     node.make_installed_disk(subject)
     with libvirt(libvirt_uri(bench.project)):
-        with node.machine_of(subject, artifacts, Road.LIVE) as machine:
+        with node.machine_of(subject, artifacts, BootPath.LIVE) as machine:
             live = machine.boot
         with node.installed_machine(subject) as installed:
             first = installed.boot
@@ -36,7 +36,7 @@ def rows_of(which: str, record: BootRecord, live: BootRecord) -> tuple[Row, Row]
     phases = ", ".join(f"{phase.name} {phase.seconds:.1f} s" for phase in record.phases)
     return (
         Row(
-            name=f"{which} boot to SSH, installed road",
+            name=f"{which} boot to SSH, installed boot path",
             measured=record.seconds_to_ssh,
             unit="s",
             against=_AGAINST,
@@ -45,7 +45,7 @@ def rows_of(which: str, record: BootRecord, live: BootRecord) -> tuple[Row, Row]
             note=f"{record.shape.firmware}: {phases}",
         ),
         Row(
-            name=f"{which} boot to SSH, installed road, CPU",
+            name=f"{which} boot to SSH, installed boot path, CPU",
             measured=record.cpu_seconds,
             unit="CPU s",
             against=_AGAINST,

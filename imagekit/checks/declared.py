@@ -76,7 +76,7 @@ def listens() -> tuple[Declared, ...]:
     """What the layers of this image declare as open on this boot path."""
     here = session()
     every = (each for name in here.layers for each in layer(name).listens)
-    return tuple(each for each in every if not each.only_on or here.road in each.only_on)
+    return tuple(each for each in every if not each.only_on or here.boot_path in each.only_on)
 
 
 def undeclared(opened: Iterable[Open], declared: Iterable[Declared]) -> list[Open]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from imagekit.base.errors import ConfigError
 from imagekit.checks.session import CheckMeta
-from imagekit.machine.interface import Road, VmShape
+from imagekit.machine.interface import BootPath, VmShape
 
 
 class ContradictionError(ConfigError):
@@ -19,10 +19,10 @@ class ContradictionError(ConfigError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
-    """What the machine will have: its shape and road, free disk in MiB, harness services it reaches, units it masks."""
+    """What the machine will have: shape, boot path, free disk in MiB, harness services it reaches, masked units."""
 
     shape: VmShape
-    road: Road
+    boot_path: BootPath
     disk_mib: int = 0
     network: bool = True
     services: frozenset[str] = frozenset({"tls"})

@@ -1,7 +1,8 @@
 """The pytest plugin of the process that runs the checks: metadata, fixtures, and an account of what happened.
 
 A check is a test function below ``vm-harness/checks/<layer>/`` whose docstring says what it proves. Marks:
-``runbook(page)`` (a page below docs/runbook), ``warn_only(until=, ticket=)``, ``road(name)``, ``needs(**resources)``.
+``runbook(page)`` (a page below docs/runbook), ``warn_only(until=, ticket=)``, ``boot_path(name)``,
+``needs(**resources)``.
 Loaded by `imagekit.checks.runner` with ``-p``; it never runs in the process of imagekit itself.
 """
 
@@ -19,6 +20,7 @@ import pytest
 import testinfra
 from testinfra.host import Host
 
+from imagekit.base.earlier import boot_path_today
 from imagekit.base.text import clean, one_line
 from imagekit.checks.children import end_children
 from imagekit.checks.facts import Facts, collect_facts
@@ -30,7 +32,8 @@ from imagekit.checks.tlspeer import Peers, TlsPeer
 _MARKS = (
     "runbook(page): the page below docs/runbook that helps when this check fails",
     "warn_only(until, ticket): does not block until that day (ISO date); from then on it is required",
-    "road(name): true on this road to a running node only",
+    "boot_path(name): true on this boot path to a running node only",
+    "road(name): earlier name of boot_path",
     "needs(**resources): what the machine must have, see imagekit.checks.lint",
 )
 # A wrapper is sent the result of what it wraps, and returns it.
@@ -60,9 +63,9 @@ def pytest_collectreport(report: pytest.CollectReport) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what belongs to another road and account for what will run."""
+    """Leave out what belongs to another boot path and account for what will run."""
     session = config.stash[_session_key]
-    items[:] = [item for item in items if _on_road(item, session.road)]
+    items[:] = [item for item in items if _on_boot_path(item, session.boot_path)]
     for item in items:
         meta = describe(item, session)
         item.stash[_meta_key] = meta
@@ -80,9 +83,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         )
 
 
-def _on_road(item: pytest.Item, road: str) -> bool:
-    roads = {name for mark in item.iter_markers("road") for name in mark.args}
-    return not roads or road in roads
+def _on_boot_path(item: pytest.Item, boot_path: str) -> bool:
+    # `road` is the mark's earlier name.
+    marks = [mark for name in ("boot_path", "road") for mark in item.iter_markers(name)]
+    boot_paths = {boot_path_today(name) for mark in marks for name in mark.args}
+    return not boot_paths or boot_path in boot_paths
 
 
 def describe(item: pytest.Item, session: Session) -> CheckMeta:

@@ -25,7 +25,7 @@ from imagekit.checks.session import SESSION_VARIABLE, CheckMeta, Event, Session,
 from imagekit.checks.suitehash import suite_hash
 from imagekit.checks.telling import Teller
 from imagekit.checks.tlspeer import Peers
-from imagekit.machine.interface import Machine, Road
+from imagekit.machine.interface import BootPath, Machine
 
 _COLLECT_SECONDS = 120.0
 _PYTEST_USAGE = 4  # https://docs.pytest.org/en/stable/reference/exit-codes.html
@@ -68,13 +68,13 @@ class _Account:
 
 
 def collect_checks(
-    layers: Sequence[str], suites: Suites, *, road: Road, today: date | None = None
+    layers: Sequence[str], suites: Suites, *, boot_path: BootPath, today: date | None = None
 ) -> tuple[CheckMeta, ...]:
-    """The checks that will run on this road, without a machine; for the lint before a boot.
+    """The checks that will run on this boot path, without a machine; for the lint before a boot.
 
     Raises `EmptySuiteError` naming a layer without checks and `BrokenCheckError` when a check file is wrong.
     """
-    session = _session("local://", False, layers, suites, road, today, 60.0)
+    session = _session("local://", False, layers, suites, boot_path, today, 60.0)
     _pytest(session, suites, ("--collect-only",), _COLLECT_SECONDS)
     account = _read(session)
     if account.broken:
@@ -103,7 +103,9 @@ def run_suites(
     Raises `EmptySuiteError` naming a layer without checks, `SuiteError` when pytest itself breaks.
     """
     host = f"ssh://{machine.ssh.alias}?" + urlencode({"ssh_config": os.fspath(machine.ssh.config)})
-    session = _session(host, True, layers, suites, machine.boot.road, today, machine.boot.scaled(check_seconds), peers)
+    session = _session(
+        host, True, layers, suites, machine.boot.boot_path, today, machine.boot.scaled(check_seconds), peers
+    )
     return run_session(session, suites, deadline_seconds=machine.boot.scaled(deadline_seconds), workers=workers)
 
 
@@ -134,7 +136,7 @@ def _session(
     sudo: bool,
     layers: Sequence[str],
     suites: Suites,
-    road: Road,
+    boot_path: BootPath,
     today: date | None,
     check_seconds: float,
     peers: Peers | None = None,
@@ -145,7 +147,7 @@ def _session(
     return Session(
         host=host,
         sudo=sudo,
-        road=str(road),
+        boot_path=str(boot_path),
         layers=tuple(layers),
         checks_root=os.fspath(suites.checks_root.resolve()),
         images_root=os.fspath(suites.images_root.resolve()),
@@ -242,7 +244,7 @@ def _refuse_empty(layers: Sequence[str], suites: Suites, account: _Account) -> N
 def _empty(layer: str, folder: Path) -> EmptySuiteError:
     return EmptySuiteError(
         f"layer {layer} collected no check: nothing would be proven about it",
-        hint=f"Add test_*.py with at least one check for this road to {folder}.",
+        hint=f"Add test_*.py with at least one check for this boot path to {folder}.",
     )
 
 

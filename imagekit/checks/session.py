@@ -41,7 +41,7 @@ class Session:
 
     host: str
     sudo: bool
-    road: str
+    boot_path: str
     layers: tuple[str, ...]
     checks_root: str
     images_root: str

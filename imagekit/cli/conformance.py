@@ -5,16 +5,16 @@ from __future__ import annotations
 import click
 
 from imagekit.cli.app import App
+from imagekit.cli.machine import boot_option
 from imagekit.cli.screen import say
 
-_ROADS = ("image", "live", "installed", "disk", "all")
+_BOOT_PATHS = ("image", "live", "installed", "disk", "all")
 
 
 @click.command("conformance")
 @click.argument("image", required=False, metavar="[IMAGE|REF]")
-@click.option(
-    "--road",
-    type=click.Choice(_ROADS),
+@boot_option(
+    *_BOOT_PATHS,
     multiple=True,
     default=("all",),
     show_default=True,
@@ -39,7 +39,7 @@ _ROADS = ("image", "live", "installed", "disk", "all")
 )
 @click.pass_context
 def command(
-    ctx: click.Context, image: str | None, road: tuple[str, ...], firmware: tuple[str, ...], short: bool, form: str
+    ctx: click.Context, image: str | None, boot_path: tuple[str, ...], firmware: tuple[str, ...], short: bool, form: str
 ) -> None:
     """Hold the node contract against an image and its nodes; print a table.
 
@@ -52,6 +52,6 @@ def command(
 
     app: App = ctx.obj
     name = image if image and "/" in image else app.image_name(image)
-    found = conformance(app.project, subject_of(app.project, name), trips_of(road, firmware, short=short))
+    found = conformance(app.project, subject_of(app.project, name), trips_of(boot_path, firmware, short=short))
     say({"text": as_text, "markdown": as_markdown, "json": as_json}[form](found), nl=False)
     ctx.exit(0 if found.passed else 1)

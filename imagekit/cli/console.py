@@ -7,6 +7,7 @@ import sys
 import click
 
 from imagekit.cli.app import App
+from imagekit.cli.machine import boot_option
 from imagekit.cli.screen import say
 
 _QUIET_SECONDS = 60.0
@@ -14,11 +15,11 @@ _QUIET_SECONDS = 60.0
 
 @click.command("console")
 @click.argument("run_id", required=False, metavar="[RUN]")
-@click.option("--road", type=click.Choice(["fast", "live"]), help="Of the machine on this road.")
+@boot_option("direct", "live", "installed", help="Of the machine on this boot path.")
 @click.option("--follow", "-f", is_flag=True, help="Go on until the console is silent for a minute.")
 @click.option("--raw", is_flag=True, help="The bytes as they came, control sequences included.")
 @click.pass_obj
-def command(app: App, run_id: str | None, road: str | None, follow: bool, raw: bool) -> None:
+def command(app: App, run_id: str | None, boot_path: str | None, follow: bool, raw: bool) -> None:
     """Show or follow the console of the last machine.
 
     The serial log from the first byte, also of a machine that runs now and of one that never came up.
@@ -27,7 +28,7 @@ def command(app: App, run_id: str | None, road: str | None, follow: bool, raw: b
     from imagekit.app.consoles import follow as followed
     from imagekit.machine.console import clean
 
-    log = find_console(app.work, run_id, road)
+    log = find_console(app.work, run_id, boot_path)
     say(f"{log}:", err=True)
     chunks = followed(log, seconds=_QUIET_SECONDS if follow else 0.0)
     if raw:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
 import click
+
+from imagekit.base.earlier import boot_path_today
 
 # imagekit.machine.profile knows the same; it is not imported for a help text.
 FIRMWARES = ("bios", "bios+tpm", "uefi", "uefi+tpm", "uefi-secure", "uefi-secure+tpm")
@@ -21,3 +26,33 @@ fresh_option = click.option(
     is_flag=True,
     help="Test anew what passed before on the same digest.",
 )
+
+
+class RenamedOption(click.Option):
+    """An option with earlier names, which still work for one release and which no help text shows."""
+
+    def __init__(self, param_decls: Sequence[str], *, earlier: Sequence[str], **attributes: Any) -> None:
+        super().__init__([*param_decls, *earlier], **attributes)
+        self._earlier = earlier
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        """The line of the help text, with the present names."""
+        every, self.opts = self.opts, [name for name in self.opts if name not in self._earlier]
+        try:
+            return super().get_help_record(ctx)
+        finally:
+            self.opts = every
+
+
+class BootPathChoice(click.Choice[str]):
+    """Names of boot paths; `fast` is an earlier name of `direct`."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The present name."""
+        return super().convert(boot_path_today(value), param, ctx)
+
+
+def boot_option(*choices: str, **attributes: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """`--boot`, which was `--road` until 2026-12."""
+    kind = BootPathChoice(choices)
+    return click.option("--boot", "boot_path", cls=RenamedOption, earlier=("--road",), type=kind, **attributes)

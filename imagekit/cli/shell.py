@@ -5,15 +5,16 @@ from __future__ import annotations
 import click
 
 from imagekit.cli.app import App
-from imagekit.cli.machine import firmware_option
+from imagekit.cli.machine import boot_option, firmware_option
 
 
 @click.command("shell")
 @click.argument("image", required=False)
-@click.option(
-    "--road",
-    type=click.Choice(["fast", "live", "installed"]),
-    default="fast",
+@boot_option(
+    "direct",
+    "live",
+    "installed",
+    default="direct",
     show_default=True,
     help="Which way from the image to a running node.",
 )
@@ -23,14 +24,14 @@ from imagekit.cli.machine import firmware_option
     type=click.Choice(["disk", "agent"]),
     default="disk",
     show_default=True,
-    help="What makes the disk of the installed road: the disk builder, or kairos-agent on a live node.",
+    help="What makes the disk of the installed boot path: the disk builder, or kairos-agent on a live node.",
 )
 @click.argument("remote", nargs=-1, metavar="[-- COMMAND...]")
 @click.pass_context
 def command(
     ctx: click.Context,
     image: str | None,
-    road: str,
+    boot_path: str,
     firmware: str | None,
     installed_by: str,
     remote: tuple[str, ...],
@@ -41,11 +42,11 @@ def command(
     """
     from imagekit.app.byhand import machine_by_hand
     from imagekit.base.process import interactive
-    from imagekit.machine.interface import Installer, Road
+    from imagekit.machine.interface import BootPath, Installer
     from imagekit.machine.ssh import shell_argv
 
     app: App = ctx.obj
     name, installer = app.image_name(image), Installer(installed_by)
-    with machine_by_hand(app.project, name, Road(road), firmware or "", installer) as machine:
+    with machine_by_hand(app.project, name, BootPath(boot_path), firmware or "", installer) as machine:
         status = interactive([*shell_argv(machine.ssh), *remote])
     ctx.exit(status)

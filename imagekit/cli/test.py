@@ -9,18 +9,21 @@ import click
 
 from imagekit.cli.app import App
 from imagekit.cli.lifecycle import LifecycleWords, lifecycle_options, scenario_options
-from imagekit.cli.machine import firmware_option, fresh_option
+from imagekit.cli.machine import boot_option, firmware_option, fresh_option
 from imagekit.cli.screen import finish, say
 
 
 @click.command("test")
 @click.argument("image", required=False)
-@click.option(
-    "--road",
-    type=click.Choice(["fast", "live", "both", "installed", "all"]),
+@boot_option(
+    "direct",
+    "live",
+    "both",
+    "installed",
+    "all",
     default="both",
     show_default=True,
-    help="Which way from the image to a running node; both: fast and live.",
+    help="Which way from the image to a running node; both: direct and live.",
 )
 @firmware_option
 @fresh_option
@@ -30,7 +33,7 @@ from imagekit.cli.screen import finish, say
 def command(
     ctx: click.Context,
     image: str | None,
-    road: str,
+    boot_path: str,
     firmware: str | None,
     fresh: bool,
     keep: bool,
@@ -48,15 +51,15 @@ def command(
         return
     from imagekit.app.options import Options
     from imagekit.app.run import run_image
-    from imagekit.machine.interface import DISKLESS, Road
+    from imagekit.machine.interface import DISKLESS, BootPath
 
     app: App = ctx.obj
-    several = {"both": DISKLESS, "all": tuple(Road)}
-    roads: tuple[Road, ...] = several[road] if road in several else (Road(road),)
+    several = {"both": DISKLESS, "all": tuple(BootPath)}
+    boot_paths: tuple[BootPath, ...] = several[boot_path] if boot_path in several else (BootPath(boot_path),)
     if words["scenario"] and not words["lifecycle"]:
-        roads = ()
+        boot_paths = ()
     options = Options(
-        roads=roads,
+        boot_paths=boot_paths,
         publish=False,
         fresh=fresh,
         lifecycle=scenario_options(words),

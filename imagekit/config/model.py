@@ -6,7 +6,9 @@ from enum import StrEnum
 from pathlib import PurePosixPath
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+
+from imagekit.base.earlier import boot_path_today
 
 
 class Family(StrEnum):
@@ -108,6 +110,9 @@ class Present(Frozen):
     masked: tuple[Unit, ...] = Field((), description="systemd units that must be masked, or not be there at all")
 
 
+BootPathName = Annotated[Literal["direct", "live", "installed"], BeforeValidator(boot_path_today)]
+
+
 class Listener(Frozen):
     """A port that a node has open to the network, and that is meant to be."""
 
@@ -116,7 +121,7 @@ class Listener(Frozen):
     program: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._@+-]{1,15}$")] = Field(
         description="the process that listens, by the kernel's name for it (15 characters at most)"
     )
-    only_on: tuple[Literal["fast", "live", "installed"], ...] = Field(
+    only_on: tuple[BootPathName, ...] = Field(
         (), description="the boot paths on which it is open; default: all of them"
     )
 

@@ -1,4 +1,4 @@
-"""A static busybox, the whole userland of the fast road's initrd."""
+"""A static busybox, the whole userland of the direct boot path's initrd."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A program that writes ISO 9660 images, for the live road and the cloud-config disk."""
+"""A program that writes ISO 9660 images, for the live boot path and the cloud-config disk."""
 
 from __future__ import annotations
 

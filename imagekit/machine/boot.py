@@ -38,7 +38,7 @@ from imagekit.machine.domain import (
 from imagekit.machine.errors import HypervisorError
 from imagekit.machine.folder import owned_folder
 from imagekit.machine.identity import NodeKeys, fresh_keys, node_identity, seed_disk
-from imagekit.machine.interface import BootRecord, Road, VmShape
+from imagekit.machine.interface import BootPath, BootRecord, VmShape
 from imagekit.machine.machine import NodeMachine
 from imagekit.machine.patience import Patience
 from imagekit.machine.ports import reserved_port
@@ -47,7 +47,10 @@ from imagekit.machine.profile import DirectKernel, Profile, load_profile, profil
 from imagekit.machine.reach import admitted
 from imagekit.machine.watch import awaited, empty_log, explained, watcher
 
-_LIMITS = {Road.FAST: 120.0, Road.LIVE: 240.0}  # seconds on the machine of reference; about five times a quiet boot
+_LIMITS = {
+    BootPath.DIRECT: 120.0,
+    BootPath.LIVE: 240.0,
+}  # seconds on the machine of reference; about five times a quiet boot
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,8 +58,8 @@ class BootRequest:
     """What to boot and how: `folder` keeps console.log, `harness` is the project's vm-harness, `limit` in seconds.
 
     `limit` is for the machine of reference and is scaled by the measured speed. `kernel_arguments` are appended.
-    `cloud_config` is the image's own, for the live road; `disks` come before its medium. An installed node has more
-    than one boot: see `imagekit.machine.node`.
+    `cloud_config` is the image's own, for the live boot path; `disks` come before its medium. An installed node has
+    more than one boot: see `imagekit.machine.node`.
     """
 
     name: str
@@ -64,7 +67,7 @@ class BootRequest:
     artifacts: LiveArtifacts
     folder: Path
     harness: Path
-    road: Road = Road.FAST
+    boot_path: BootPath = BootPath.DIRECT
     shape: VmShape = field(default_factory=VmShape)
     limit: float | None = None
     forwards: tuple[Forward, ...] = ()
@@ -88,7 +91,7 @@ def boot(request: BootRequest) -> Iterator[NodeMachine]:
         places = (request.artifacts.folder, request.folder)
         speed = acceleration(emulator, probe=LibvirtProbe(opened, emulator, places))
         folder = stack.enter_context(owned_folder(request.run_id))
-        with step(f"Booting {request.name} ({request.road.value}) under {speed.accelerator.value}") as told:
+        with step(f"Booting {request.name} ({request.boot_path.value}) under {speed.accelerator.value}") as told:
             machine = stack.enter_context(_running(request, opened, emulator, speed, folder))
             told.note = f"{machine.boot.seconds_to_ssh:.1f} s to the login, {machine.boot.cpu_seconds:.0f} CPU s"
         yield machine
@@ -111,7 +114,7 @@ def _running(
             hypervisor.check_may_relay(domain.name)
         watch = watcher(domain.name, handle, console)
         deadline = Patience(
-            speed.scaled(request.limit or _LIMITS[request.road]),
+            speed.scaled(request.limit or _LIMITS[request.boot_path]),
             lambda: hypervisor.cpu_seconds(handle),
             lambda: console.size,
         )
@@ -121,7 +124,7 @@ def _running(
         with explained(console):
             stack.enter_context(ssh.session(target, deadline, watch))
         record = BootRecord(
-            road=request.road,
+            boot_path=request.boot_path,
             accelerator=speed.accelerator,
             qemu_version=hypervisor.version_text(opened.getVersion()),
             machine=domain.machine,
@@ -182,26 +185,26 @@ def _kernel(request: BootRequest, profile: Profile) -> Path:
         case DirectKernel.NONE:
             raise HypervisorError(
                 f"the firmware {profile_name(request.shape)} starts no kernel without a signed boot loader",
-                hint="Use the installed road, or another firmware for the fast and live roads.",
+                hint="Use the installed boot path, or another firmware for the direct and live boot paths.",
             )
 
 
 def _media(request: BootRequest, folder: Path, keys: NodeKeys, kernel: Path) -> tuple[KernelStart, tuple[Disk, ...]]:
-    """Kernel start and disks of a road; the artifacts themselves are only ever read."""
+    """Kernel start and disks of a boot path; the artifacts themselves are only ever read."""
     artifacts = request.artifacts
-    cmdline = kernel_arguments(request.road, request.kernel_arguments)
-    match request.road:
-        case Road.FAST:
+    cmdline = kernel_arguments(request.boot_path, request.kernel_arguments)
+    match request.boot_path:
+        case BootPath.DIRECT:
             initrd = folder / "initrd"
             overlay = fast_overlay(node_identity(keys, request.name), request.harness)
             initrd.touch(mode=0o600)  # it holds the node's host key
             initrd.write_bytes(artifacts.fast_initrd.read_bytes() + overlay)
             start = KernelStart(kernel=kernel, initrd=initrd, cmdline=cmdline)
             return start, (Disk(path=artifacts.rootfs, serial=ROOT_SERIAL), *request.disks)
-        case Road.LIVE:
+        case BootPath.LIVE:
             seed = seed_disk(keys, request.name, folder, request.cloud_config)
             media = (Disk(path=live_iso(artifacts), serial="live"), Disk(path=seed, serial="cidata"))
             start = KernelStart(kernel=kernel, initrd=artifacts.initrd, cmdline=cmdline)
             return start, (*request.disks, *media)
-        case Road.INSTALLED:
+        case BootPath.INSTALLED:
             raise HypervisorError("a node with a disk of its own is not booted so", hint="Use imagekit.machine.node.")

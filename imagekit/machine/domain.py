@@ -9,7 +9,7 @@ from pathlib import Path
 
 from imagekit.base import process
 from imagekit.base.errors import ConfigError
-from imagekit.machine.interface import Accelerator, Road, VmShape
+from imagekit.machine.interface import Accelerator, BootPath, VmShape
 from imagekit.machine.profile import Profile
 
 MACHINE = "q35"
@@ -206,13 +206,13 @@ def user_network(ssh_port: int, forwards: Sequence[Forward], *, relay: Path | No
     return ",".join(parts)
 
 
-def kernel_arguments(road: Road, extra: Sequence[str] = ()) -> str:
-    """The kernel command line of a road; `extra` follows. That of an installed disk is its boot loader's."""
-    match road:
-        case Road.LIVE:
+def kernel_arguments(boot_path: BootPath, extra: Sequence[str] = ()) -> str:
+    """The kernel command line of a boot path; `extra` follows. That of an installed disk is its boot loader's."""
+    match boot_path:
+        case BootPath.LIVE:
             parts = [LIVE_ARGUMENTS]
-        case Road.FAST:
+        case BootPath.DIRECT:
             parts = [FAST_ARGUMENTS, *(f"systemd.mask={unit}" for unit in FAST_MASKS)]
-        case Road.INSTALLED:
+        case BootPath.INSTALLED:
             parts = []
     return " ".join([*parts, *extra])

@@ -15,7 +15,7 @@ from imagekit.machine.accel import Acceleration
 from imagekit.machine.disks import DiskSource
 from imagekit.machine.domain import Disk, Domain, FirmwareState, Forward, Owner, domain_name, domain_xml, user_network
 from imagekit.machine.identity import NodeKeys, fresh_keys
-from imagekit.machine.interface import Road, VmShape
+from imagekit.machine.interface import BootPath, VmShape
 from imagekit.machine.profile import load_profile
 
 
@@ -25,8 +25,9 @@ class NodeRequest:
 
     `disks` come first in the machine, in their order, then `media` (ISO images, only read). `keys` are those that the
     disk was installed with or that a seed among the media brings. With `press_enter` GRUB's menu is not waited out; its
-    own list of fallback entries then does not count, because GRUB uses it only when nobody touched the menu. `road` is
-    what its boots are recorded as: a machine without disks that starts from the ISO is on the live road.
+    own list of fallback entries then does not count, because GRUB uses it only when nobody touched the menu.
+    `boot_path` is what its boots are recorded as: a machine without disks that starts from the ISO is on the live boot
+    path.
     """
 
     name: str
@@ -41,7 +42,7 @@ class NodeRequest:
     forwards: tuple[Forward, ...] = ()
     open_network: bool = False
     press_enter: bool = True
-    road: Road = Road.INSTALLED
+    boot_path: BootPath = BootPath.INSTALLED
     uri: str | None = None
 
 

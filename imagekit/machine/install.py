@@ -29,7 +29,7 @@ from imagekit.machine.boot import BootRequest, boot
 from imagekit.machine.disks import create_disk
 from imagekit.machine.domain import Disk, Forward
 from imagekit.machine.identity import NodeKeys, agent_config, fresh_keys, keep_keys, kept_keys
-from imagekit.machine.interface import Road, VmShape
+from imagekit.machine.interface import BootPath, VmShape
 from imagekit.machine.machine import NodeMachine
 from imagekit.machine.profile import profile_name
 
@@ -130,7 +130,7 @@ def _live(request: InstallRequest, disk: Path) -> BootRequest:
         artifacts=request.artifacts,
         folder=request.folder,
         harness=request.harness,
-        road=Road.LIVE,
+        boot_path=BootPath.LIVE,
         shape=request.shape,
         forwards=request.forwards,
         cloud_config=request.cloud_config,

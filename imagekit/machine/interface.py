@@ -7,6 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
+from imagekit.base.earlier import boot_path_today
 from imagekit.base.process import Completed
 from imagekit.config.model import Firmware as Firmware  # declared in images.yaml
 
@@ -15,16 +16,20 @@ _REFERENCE_BOOT = 30.0
 _MOST_PACE = 10.0
 
 
-class Road(StrEnum):
+class BootPath(StrEnum):
     """How an image digest becomes a running node; see docs/architecture.md."""
 
-    FAST = "fast"
+    DIRECT = "direct"
     LIVE = "live"
     INSTALLED = "installed"
 
+    @classmethod
+    def _missing_(cls, value: object) -> BootPath | None:
+        return next((path for path in cls if path.value == boot_path_today(value)), None)
 
-DISKLESS = (Road.FAST, Road.LIVE)
-"""The roads that need no installed disk."""
+
+DISKLESS = (BootPath.DIRECT, BootPath.LIVE)
+"""The boot paths that need no installed disk."""
 
 
 class Installer(StrEnum):
@@ -79,7 +84,7 @@ class BootRecord:
     `cpu_seconds` is QEMU's until the login. `phases` are known for installed boots only.
     """
 
-    road: Road
+    boot_path: BootPath
     accelerator: Accelerator
     qemu_version: str
     machine: str

@@ -278,7 +278,7 @@ class InstalledNode(NodeMachine):
     def _measured(self, banner_at: float) -> BootRecord:
         now = process.now()
         return BootRecord(
-            road=self._request.road,
+            boot_path=self._request.boot_path,
             accelerator=self._hardware.speed.accelerator,
             qemu_version=self._qemu_version,
             machine=MACHINE,

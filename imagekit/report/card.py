@@ -139,21 +139,21 @@ def _of_stage(failure: Failure, result: RunResult) -> Fault:
 
 def _again(failure: Failure, result: RunResult) -> str:
     """The shortest command that comes to the same place: a build, a boot without checks, or the run."""
-    name, _, road = failure.stage.partition(" ")
+    name, _, boot_path = failure.stage.partition(" ")
     if name == "build":
         return f"imagekit build {shlex.quote(result.image)}"
-    if name == "boot" and road:
-        return f"imagekit shell {shlex.quote(result.image)} --road {road} -- true"
+    if name == "boot" and boot_path:
+        return f"imagekit shell {shlex.quote(result.image)} --boot {boot_path} -- true"
     return failure.again or result.command
 
 
 def _console(stage: str, result: RunResult) -> str:
-    name, _, road = stage.partition(" ")
-    return f"imagekit console {result.run_id} --road {road}" if name == "boot" and road else ""
+    name, _, boot_path = stage.partition(" ")
+    return f"imagekit console {result.run_id} --boot {boot_path}" if name == "boot" and boot_path else ""
 
 
 def _of_check(check: CheckResult, result: RunResult, failure: Failure) -> Fault:
-    road, name = _road_and_id(check)
+    boot_path, name = _boot_path_and_id(check)
     unit = unit_of(check)
     journal = next((each.lines for each in result.journals if each.unit == unit), ())
     return Fault(
@@ -164,8 +164,8 @@ def _of_check(check: CheckResult, result: RunResult, failure: Failure) -> Fault:
         unit=unit,
         places=tuple(dict.fromkeys((_line_of(name, check.details), *places_in(check.message)))),
         page=f"docs/runbook/{check.runbook}.md" if check.runbook else "",
-        again=_look(result.image, road, unit) if unit else failure.again or result.command,
-        log=f".imagekit/runs/{result.run_id}/{road}/journal.log" if road else "",
+        again=_look(result.image, boot_path, unit) if unit else failure.again or result.command,
+        log=f".imagekit/runs/{result.run_id}/{boot_path}/journal.log" if boot_path else "",
         journal=journal,
         explain=name,
     )
@@ -176,10 +176,10 @@ def unit_of(check: CheckResult) -> str:
     return unit_in(f"{check.message} {check.title} {check.id}")
 
 
-def _road_and_id(check: CheckResult) -> tuple[str, str]:
-    """The road, if any, and the id without it: ``live:base/test_ssh.py::test_keys``."""
-    road, colon, name = check.id.partition(":")
-    return (road, name) if colon and not name.startswith(":") else ("", check.id)
+def _boot_path_and_id(check: CheckResult) -> tuple[str, str]:
+    """The boot path, if any, and the id without it: ``live:base/test_ssh.py::test_keys``."""
+    boot_path, colon, name = check.id.partition(":")
+    return (boot_path, name) if colon and not name.startswith(":") else ("", check.id)
 
 
 def _of_scenario(scenario: ScenarioResult, result: RunResult) -> Fault:
@@ -202,9 +202,9 @@ def _ended(outcome: Outcome) -> str:
     }.get(outcome, "no reason was told")
 
 
-def _look(image: str, road: str, unit: str) -> str:
-    """A look at one unit on a fresh node of the same road."""
-    way = f" --road {road}" if road and road != "fast" else ""
+def _look(image: str, boot_path: str, unit: str) -> str:
+    """A look at one unit on a fresh node of the same boot path."""
+    way = f" --boot {boot_path}" if boot_path and boot_path != "direct" else ""
     return f"imagekit shell {shlex.quote(image)}{way} -- systemctl status {shlex.quote(unit)}"
 
 

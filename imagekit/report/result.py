@@ -9,7 +9,9 @@ import json
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
+from imagekit.base.earlier import check_id_today, renamed
 from imagekit.base.errors import ConfigError
 from imagekit.base.files import write_whole
 from imagekit.base.strictjson import read_object
@@ -161,7 +163,8 @@ class RunResult:
     `journals` tell of units that failed checks named, `notes` what of a node could not be kept, `declared` is
     file and line where a layer declares what the first fault is about.
 
-    `boots` holds the boot on every road; `boot`, `chart` and `console` are those of the road to look at: the last one.
+    `boots` holds the boot on every boot path; `boot`, `chart` and `console` are those of the boot path to look at: the
+    last one.
     """
 
     run_id: str
@@ -218,8 +221,24 @@ def read_result(path: Path) -> RunResult:
         data = read_object(path.read_bytes(), str(path), limit=_MAX_BYTES)
         if data.get("format") != FORMAT:
             raise ResultError(f"{path}: not a result file of format {FORMAT}", hint="Run the image again.")
-        return TypeAdapter(RunResult).validate_python(data)
+        return TypeAdapter(RunResult).validate_python(_today(data))
     except FileNotFoundError:
         raise ResultError(f"{path}: no such result", hint="`imagekit run IMAGE` makes one.") from None
     except (ValueError, ValidationError) as error:
         raise ResultError(f"{path}: damaged: {str(error)[:300]}", hint="Run the image again.") from None
+
+
+def _today(data: dict[str, Any]) -> dict[str, Any]:
+    """A result in the words of today; before 2026-12 a boot path was called `road`, and the first one `fast`."""
+    boots, suites = data.get("boots"), data.get("suites")
+    data = {**data, "boot": renamed(data.get("boot"), "road", "boot_path")}
+    if isinstance(boots, list):
+        data["boots"] = [renamed(boot, "road", "boot_path") for boot in boots]
+    if isinstance(suites, dict) and isinstance(checks := suites.get("checks"), list):
+        data["suites"] = {**suites, "checks": [_check_today(check) for check in checks]}
+    return data
+
+
+def _check_today(check: object) -> object:
+    known = isinstance(check, dict) and isinstance(check.get("id"), str)
+    return {**check, "id": check_id_today(check["id"])} if known and isinstance(check, dict) else check

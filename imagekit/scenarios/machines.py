@@ -19,7 +19,7 @@ from imagekit.machine.errors import BootFailedError
 from imagekit.machine.folder import owned_folder
 from imagekit.machine.hardware import NodeRequest
 from imagekit.machine.identity import agent_config, fresh_keys, seed_disk
-from imagekit.machine.interface import Road, VmShape
+from imagekit.machine.interface import BootPath, VmShape
 from imagekit.machine.machine import NodeMachine
 from imagekit.machine.node import InstalledNode, node
 
@@ -256,7 +256,7 @@ class RigMachines:
             artifacts=rig.artifacts,
             folder=rig.folder / name,
             harness=rig.harness,
-            road=Road.LIVE,
+            boot_path=BootPath.LIVE,
             shape=rig.shape,
             cloud_config=rig.cloud_config,
             disks=(Disk(path=disk, serial="system", readonly=False, format="qcow2"),),

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from imagekit.checks.contract.model import Moment, Road, Trip, TripFacts
+from imagekit.checks.contract.model import ContractPath, Moment, Trip, TripFacts
 from imagekit.checks.contract.plugin import ConformancePlugin, facts_fixture
 
 HERE = Path(__file__).parent
-# What every change is asked; `imagekit conformance` drives every road, at night under both firmwares (tests/e2e).
-ASKED = (Trip(Road.IMAGE),)
+# What every change is asked; `imagekit conformance` drives every boot path, at night under both firmwares (tests/e2e).
+ASKED = (Trip(ContractPath.IMAGE),)
 plugin = ConformancePlugin(HERE)
 
 

@@ -12,25 +12,25 @@ from dataclasses import replace
 from pathlib import Path
 
 from imagekit.app.conformance import FACTS
-from imagekit.checks.contract.model import Conformance, Moment, Road, Trip, TripFacts, read_facts, write_facts
-from imagekit.checks.contract.show import as_markdown, roads_page
+from imagekit.checks.contract.model import Conformance, ContractPath, Moment, Trip, TripFacts, read_facts, write_facts
+from imagekit.checks.contract.show import as_markdown, boot_paths_page
 from imagekit.checks.contract.suite import judge, list_checks
 from imagekit.config.model import Firmware
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "conformance.md"
 BEGIN, END = "<!-- checks begin -->\n", "<!-- checks end -->"
-ROADS_BEGIN, ROADS_END = "<!-- roads begin -->\n", "<!-- roads end -->"
+BOOT_PATHS_BEGIN, BOOT_PATHS_END = "<!-- boot paths begin -->\n", "<!-- boot paths end -->"
 
 
 def trips_in(facts: dict[str, TripFacts]) -> list[Trip]:
     """The trips of recorded facts, each as far as it came or was to come."""
     found = []
     for name, one in facts.items():
-        road, _, firmware = name.partition("-")
+        boot_path, _, firmware = name.partition("-")
         last = [moment for moment in Moment if moment in one.moments or moment in one.broken][-1]
-        found.append(Trip(Road(road), Firmware(firmware or "bios"), last))
-    return sorted(found, key=lambda trip: (list(Road).index(trip.road), trip.firmware))
+        found.append(Trip(ContractPath(boot_path), Firmware(firmware or "bios"), last))
+    return sorted(found, key=lambda trip: (list(ContractPath).index(trip.boot_path), trip.firmware))
 
 
 def judged(folders: list[Path]) -> Conformance:
@@ -52,7 +52,7 @@ def between(text: str, begin: str, end: str, new: str) -> str:
 def main() -> None:
     """Write the page."""
     found = judged([Path(word) for word in sys.argv[1:]])
-    text = between(PAGE.read_text(), ROADS_BEGIN, ROADS_END, roads_page())
+    text = between(PAGE.read_text(), BOOT_PATHS_BEGIN, BOOT_PATHS_END, boot_paths_page())
     PAGE.write_text(between(text, BEGIN, END, as_markdown(found)))
 
 

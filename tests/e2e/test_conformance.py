@@ -1,4 +1,4 @@
-"""The node contract on the embedded image and its nodes: every road, both firmwares."""
+"""The node contract on the embedded image and its nodes: every boot path, both firmwares."""
 
 from __future__ import annotations
 
@@ -20,5 +20,5 @@ def test_the_embedded_image_keeps_every_promise(clone: Clone, first: First, firm
     done = run(argv, timeout=_SECONDS, cwd=clone.root, env=environment(), ok=range(256))
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
     told = json.loads(done.stdout)
-    roads = ["image", *(f"{road}-{firmware}" for road in ("live", "installed", "disk"))]
-    assert sorted(told["trips"]) == sorted(roads)
+    boot_paths = ["image", *(f"{boot_path}-{firmware}" for boot_path in ("live", "installed", "disk"))]
+    assert sorted(told["trips"]) == sorted(boot_paths)

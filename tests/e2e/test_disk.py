@@ -63,6 +63,6 @@ _UEFI = [pytest.param(name, marks=pytest.mark.nightly(minutes=2)) for name in ("
 @pytest.mark.parametrize("firmware", ["bios", *_UEFI])
 def test_the_disk_boots_to_the_active_image(clone: Clone, published: Reference, firmware: str) -> None:
     asked = "cat /run/cos/active_mode && kairos-agent state get boot"
-    done = clone.imagekit("shell", IMAGE, "--road", "installed", "--firmware", firmware, "--", asked)
+    done = clone.imagekit("shell", IMAGE, "--boot", "installed", "--firmware", firmware, "--", asked)
     assert done.returncode == 0, done.stdout + done.stderr[-6000:]
     assert "active_boot" in done.stdout

@@ -22,7 +22,7 @@ publish: {embedded: true}
 channels:
   dev: {embedded: true}
   staging: {embedded: true, provenance: {clean_source: true}}
-  prod: {embedded: true, tests: {roads: [fast, live], max_age: 14d}, provenance: {clean_source: true}}
+  prod: {embedded: true, tests: {boot_paths: [direct, live], max_age: 14d}, provenance: {clean_source: true}}
 """
 
 

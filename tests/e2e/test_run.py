@@ -32,7 +32,7 @@ def test_a_run_ends_with_a_published_digest(first: First) -> None:
     result = first.result
     assert result["verdict"] == "passed"
     assert [stage["status"] for stage in result["stages"]] == ["done"] * len(result["stages"])
-    assert {boot["road"] for boot in result["boots"]} == {"fast", "live"}
+    assert {boot["boot_path"] for boot in result["boots"]} == {"direct", "live"}
     outcomes = [check["outcome"] for check in result["suites"]["checks"] if check["required"]]
     assert len(outcomes) >= 120
     assert set(outcomes) == {"passed"}
@@ -53,7 +53,7 @@ def test_the_views_are_made(clone: Clone, first: First) -> None:
     assert "<svg" in page
     assert "http://" not in page.replace("http://www.w3.org", "")
     assert (folder / "junit.xml").exists()
-    assert (folder / "fast" / "console.log").exists()
+    assert (folder / "direct" / "console.log").exists()
     assert (folder / "live" / "console.log").stat().st_size > 0
 
 
@@ -141,7 +141,7 @@ def test_a_broken_layer_is_caught_by_its_own_suite(pristine: Clone, first: First
     done = pristine.imagekit("run", IMAGE)
     assert done.returncode == 1, done.stdout + done.stderr[-3000:]
     result = last_result(pristine)
-    assert result["failure"]["stage"] == "checks fast"
+    assert result["failure"]["stage"] == "checks direct"
     failed = {check["layer"] for check in result["suites"]["checks"] if check["outcome"] != "passed"}
     assert layer in failed
     assert result["release"] is None

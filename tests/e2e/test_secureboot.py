@@ -1,4 +1,4 @@
-"""The installed road under UEFI with Secure Boot and a TPM: firmware, signed shim, signed GRUB, signed kernel."""
+"""The installed boot path under UEFI with Secure Boot and a TPM: firmware, signed shim, signed GRUB, signed kernel."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def test_a_node_boots_under_secure_boot_and_sees_its_tpm(clone: Clone) -> None:
     done = clone.imagekit(
         "shell",
         "debian-node",
-        "--road",
+        "--boot",
         "installed",
         "--firmware",
         "uefi-secure+tpm",
@@ -29,6 +29,6 @@ def test_a_node_boots_under_secure_boot_and_sees_its_tpm(clone: Clone) -> None:
 
 
 def test_a_kernel_is_not_started_past_secure_boot(clone: Clone) -> None:
-    done = clone.imagekit("shell", "debian-node", "--road", "fast", "--firmware", "uefi-secure", "--", "true")
+    done = clone.imagekit("shell", "debian-node", "--boot", "direct", "--firmware", "uefi-secure", "--", "true")
     assert done.returncode == 3
     assert "starts no kernel without a signed boot loader" in done.stderr

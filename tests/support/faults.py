@@ -23,11 +23,11 @@ class Fault:
 _RUN, _TEST = "imagekit/app/run.py", "tests/unit/app/test_run.py"
 FAULTS = (
     Fault(
-        name="published after a road that failed",
+        name="published after a boot path that failed",
         file=_RUN,
         old="            if not found.suites.passed:\n                blocking",
         new="            if False:\n                blocking",
-        test=f"{_TEST}::test_a_check_that_did_not_pass_on_any_road_publishes_nothing",
+        test=f"{_TEST}::test_a_check_that_did_not_pass_on_any_boot_path_publishes_nothing",
     ),
     Fault(
         name="scenarios do not count",
@@ -74,7 +74,7 @@ FAULTS = (
     Fault(
         name="a kept failure is a pass",
         file="imagekit/app/kept.py",
-        old="return found if found is not None and found.road.suites.passed else None",
+        old="return found if found is not None and found.boot_path.suites.passed else None",
         new="return found",
         test=f"{_TEST}::test_a_kept_result_that_was_made_to_say_failed_is_not_reused",
     ),
@@ -114,7 +114,7 @@ FAULTS = (
         test=f"{_TEST}::test_a_result_older_than_the_policy_allows_or_of_the_future_is_made_anew",
     ),
     Fault(
-        name="one road of two is enough",
+        name="one boot path of two is enough",
         file="imagekit/app/outcome.py",
         old="return there and checks and",
         new="return checks and",

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from imagekit.artifact.packagelist import packages_of_dpkg
 from imagekit.checks.outcome import CheckResult, Outcome, SuiteResult
-from imagekit.machine.interface import Accelerator, BootRecord, Road, VmShape
+from imagekit.machine.interface import Accelerator, BootPath, BootRecord, VmShape
 from imagekit.oci.manifest import Descriptor
 from imagekit.oci.reference import MEDIA_TYPE_MANIFEST, Digest
 from imagekit.trust.evidence.sbom import cyclonedx, sbom_statement
@@ -100,7 +100,7 @@ def suite(*checks: CheckResult) -> SuiteResult:
 
 
 BOOT = BootRecord(
-    road=Road.FAST,
+    boot_path=BootPath.DIRECT,
     accelerator=Accelerator.TCG,
     qemu_version="10.0.2",
     machine="q35",

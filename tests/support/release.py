@@ -10,7 +10,7 @@ from typing import Any
 from imagekit.artifact.packagelist import packages_of_dpkg
 from imagekit.checks.outcome import Outcome, SuiteResult
 from imagekit.checks.scenario import ScenarioResult
-from imagekit.machine.interface import Road
+from imagekit.machine.interface import BootPath
 from imagekit.oci.reference import Digest
 from imagekit.plan.model import Plan, Source, Stage, StageKind
 from imagekit.trust.evidence.decisions import Waiver, approval_statement, summary_statement, waiver_statement
@@ -37,7 +37,9 @@ ADA, BOB, EVE = "Ada <ada@bank.example>", "Bob <bob@bank.example>", "Eve <eve@ba
 def requirements() -> Requirements:
     """What the strict channel of these tests asks for."""
     return Requirements(
-        tests=Tests(suites=("current",), roads=("fast",), checks=("base::root",), scenarios=SCENARIOS, max_age="14d"),
+        tests=Tests(
+            suites=("current",), boot_paths=("direct",), checks=("base::root",), scenarios=SCENARIOS, max_age="14d"
+        ),
         provenance=Provenance(builders=(LOCAL_BUILDER,), clean_source=True),
         embedded=False,
         soak=Soak(channel="staging", time="3d"),
@@ -122,7 +124,7 @@ def result(
     return result_statement(
         digest,
         suite or SuiteResult(suite_hash=SUITE, checks=(check("root"), check("ssh")), seconds=1.0),
-        [BOOT, replace(BOOT, road=Road.LIVE)],
+        [BOOT, replace(BOOT, boot_path=BootPath.LIVE)],
         harness_version="0.1.0",
         scenarios=[story(name) for name in SCENARIOS] if scenarios is None else scenarios,
         tested=tested.isoformat(),

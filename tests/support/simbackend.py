@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
-from imagekit.app.interface import Booted, Disks, Origin, RoadResult, Subject, Target
+from imagekit.app.interface import Booted, BootPathResult, Disks, Origin, Subject, Target
 from imagekit.artifact.packagelist import Package
 from imagekit.base.errors import RefusedError
 from imagekit.build.builder import Build, folder_of
@@ -19,7 +19,7 @@ from imagekit.checks.outcome import CheckResult, Outcome, SuiteResult
 from imagekit.checks.scenario import ScenarioResult
 from imagekit.config.load import Project
 from imagekit.doctor.model import Need
-from imagekit.machine.interface import BootRecord, Road
+from imagekit.machine.interface import BootPath, BootRecord
 from imagekit.oci.reference import Digest
 from imagekit.plan.model import Plan
 from imagekit.plan.resolve import make_plan
@@ -59,27 +59,27 @@ class SimMachine:
 
     world: SimBackend
     subject: Subject
-    road: Road
+    boot_path: BootPath
 
     @property
     def boot(self) -> BootRecord:
         """What the boot cost."""
-        return replace(BOOT, road=self.road)
+        return replace(BOOT, boot_path=self.boot_path)
 
     @property
     def login(self) -> str:
         """The command that would log in."""
-        return f"ssh {self.subject.name}-{self.road}"
+        return f"ssh {self.subject.name}-{self.boot_path}"
 
-    def check(self) -> RoadResult:
-        """One check, that ends as the world was told for this road."""
-        self.world.called(f"check {self.road}")
-        outcome = self.world.outcomes.get(self.road, Outcome.PASSED)
+    def check(self) -> BootPathResult:
+        """One check, that ends as the world was told for this boot path."""
+        self.world.called(f"check {self.boot_path}")
+        outcome = self.world.outcomes.get(self.boot_path, Outcome.PASSED)
         checks = (
             CheckResult(id="base/test_x.py::test_x", layer="base", title="x holds", outcome=outcome, seconds=0.1),
         )
-        return RoadResult(
-            road=self.road,
+        return BootPathResult(
+            boot_path=self.boot_path,
             boot=self.boot,
             chart=_CHART,
             console=ConsoleExcerpt(lines=(), total=7),
@@ -97,7 +97,7 @@ class SimBackend:
 
     failing: set[str] = field(default_factory=set)
     interrupted: set[str] = field(default_factory=set)
-    outcomes: dict[Road, Outcome] = field(default_factory=dict)
+    outcomes: dict[BootPath, Outcome] = field(default_factory=dict)
     scenario_outcomes: dict[str, Outcome] = field(default_factory=dict)
     collects: bool = True
     calls: Counter[str] = field(default_factory=Counter)
@@ -105,7 +105,7 @@ class SimBackend:
     age: timedelta | None = timedelta(days=30)
     tags: dict[str, Digest] = field(default_factory=dict)
     published: list[RunResult] = field(default_factory=list)
-    alive: list[Road] = field(default_factory=list)
+    alive: list[BootPath] = field(default_factory=list)
     needed: tuple[Need, ...] = ()
 
     def called(self, name: str) -> None:
@@ -135,10 +135,10 @@ class SimBackend:
         self.needed = tuple(needs)
         self.called("needs")
 
-    def lint(self, target: Target, roads: Sequence[Road]) -> int:
-        """One check a road."""
+    def lint(self, target: Target, boot_paths: Sequence[BootPath]) -> int:
+        """One check a boot path."""
         self.called("lint")
-        return len(roads)
+        return len(boot_paths)
 
     def build(self, project: Project, plan: Plan) -> Build:
         """A build whose digest is a hash of the plan's id."""
@@ -163,22 +163,22 @@ class SimBackend:
         self.called("proof")
         return ()
 
-    def disks(self, subject: Subject, roads: Sequence[Road]) -> SimDisks:
+    def disks(self, subject: Subject, boot_paths: Sequence[BootPath]) -> SimDisks:
         """Disks."""
         self.called("disks")
         return SimDisks()
 
     @contextmanager
-    def boot(self, subject: Subject, disks: Disks, road: Road) -> Iterator[Booted]:
+    def boot(self, subject: Subject, disks: Disks, boot_path: BootPath) -> Iterator[Booted]:
         """A machine for the time of the block."""
-        self.alive.append(road)
+        self.alive.append(boot_path)
         try:
-            self.called(f"boot {road}")
-            yield SimMachine(self, subject, road)
+            self.called(f"boot {boot_path}")
+            yield SimMachine(self, subject, boot_path)
         finally:
-            self.alive.remove(road)
+            self.alive.remove(boot_path)
 
-    def console(self, subject: Subject, road: Road) -> ConsoleExcerpt | None:
+    def console(self, subject: Subject, boot_path: BootPath) -> ConsoleExcerpt | None:
         """The console of a machine that never came up."""
         return ConsoleExcerpt(lines=(), total=3)
 

@@ -12,7 +12,7 @@ from imagekit.base.text import one_line
 from imagekit.checks.contract import questions
 from imagekit.checks.contract.config import probe_config
 from imagekit.checks.contract.facts import NodeFacts
-from imagekit.checks.contract.model import Moment, Road, Trip, TripFacts
+from imagekit.checks.contract.model import ContractPath, Moment, Trip, TripFacts
 from imagekit.checks.contract.node import DEVICE, Place, ask, live_facts, live_node, take_facts
 from imagekit.config.model import Firmware
 from imagekit.machine.disks import DiskSource, create_disk
@@ -29,7 +29,7 @@ NAME = "conformance"
 
 def live_trip(place: Place, firmware: Firmware) -> TripFacts:
     """The live system alone."""
-    return _from_the_medium(place, Trip(Road.LIVE, firmware))[0]
+    return _from_the_medium(place, Trip(ContractPath.LIVE, firmware))[0]
 
 
 def installed_trip(place: Place, trip: Trip) -> tuple[TripFacts, TripFacts]:
@@ -76,7 +76,7 @@ def _live_on(
     place: Place, trip: Trip, source: DiskSource, media: tuple[Path, ...], keys: NodeKeys, found: TripFacts
 ) -> None:
     request = NodeRequest(
-        name=f"{NAME}-{trip.road}",
+        name=f"{NAME}-{trip.boot_path}",
         run_id=place.run_id,
         folder=place.folder / trip.name,
         work=_folder(place.work),

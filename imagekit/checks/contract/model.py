@@ -1,4 +1,4 @@
-"""The words of a conformance run: roads, moments, trips, checks and their results."""
+"""The words of a conformance run: boot paths, moments, trips, checks and their results."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from imagekit.checks.outcome import Outcome
 from imagekit.config.model import Firmware
 
 
-class Road(StrEnum):
+class ContractPath(StrEnum):
     """What is looked at: the image, its live system, a node that the agent installed, a node from a built disk."""
 
     IMAGE = "image"
@@ -60,31 +60,31 @@ _NODE = (
     Moment.RECOVERY,
     Moment.RESET,
 )
-MOMENTS: Mapping[Road, tuple[Moment, ...]] = {
-    Road.IMAGE: (Moment.IMAGE,),
-    Road.LIVE: (Moment.LIVE,),
-    Road.INSTALLED: (Moment.INSTALL, *_NODE),
-    Road.DISK: _NODE,
+MOMENTS: Mapping[ContractPath, tuple[Moment, ...]] = {
+    ContractPath.IMAGE: (Moment.IMAGE,),
+    ContractPath.LIVE: (Moment.LIVE,),
+    ContractPath.INSTALLED: (Moment.INSTALL, *_NODE),
+    ContractPath.DISK: _NODE,
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Trip:
-    """One road under one firmware, up to and including the moment `until`."""
+    """One boot path under one firmware, up to and including the moment `until`."""
 
-    road: Road
+    boot_path: ContractPath
     firmware: Firmware = Firmware.BIOS
     until: Moment | None = None
 
     @property
     def name(self) -> str:
         """`image`, `live-bios`, `disk-uefi` and so on."""
-        return "image" if self.road is Road.IMAGE else f"{self.road}-{self.firmware}"
+        return "image" if self.boot_path is ContractPath.IMAGE else f"{self.boot_path}-{self.firmware}"
 
     @property
     def moments(self) -> tuple[Moment, ...]:
         """The moments it comes to, in their order."""
-        every = MOMENTS[self.road]
+        every = MOMENTS[self.boot_path]
         return every if self.until is None else every[: every.index(self.until) + 1]
 
 
@@ -139,7 +139,7 @@ class Check:
     title: str
     section: str
     basis: str
-    roads: tuple[Road, ...]
+    boot_paths: tuple[ContractPath, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,19 +182,19 @@ def needed(fixtures: Iterable[str]) -> tuple[Moment, ...]:
     return tuple(moment for moment in Moment if moment in set(fixtures))
 
 
-def trips_of(roads: Iterable[str], firmwares: Iterable[str], *, short: bool = False) -> tuple[Trip, ...]:
-    """The trips of these roads (`all` for each) under these firmwares; `short` ends with the first boot of a node."""
-    asked = set(roads)
-    until = {Road.INSTALLED: Moment.FIRST, Road.DISK: Moment.FIRST} if short else {}
+def trips_of(boot_paths: Iterable[str], firmwares: Iterable[str], *, short: bool = False) -> tuple[Trip, ...]:
+    """The trips of these boot paths (or `all`) under these firmwares; `short` ends with a node's first boot."""
+    asked = set(boot_paths)
+    until = {ContractPath.INSTALLED: Moment.FIRST, ContractPath.DISK: Moment.FIRST} if short else {}
     found = [
-        Trip(road, Firmware.BIOS if road is Road.IMAGE else Firmware(firmware), until.get(road))
+        Trip(boot_path, Firmware.BIOS if boot_path is ContractPath.IMAGE else Firmware(firmware), until.get(boot_path))
         for firmware in firmwares
-        for road in Road
-        if asked & {road.value, "all"}
+        for boot_path in ContractPath
+        if asked & {boot_path.value, "all"}
     ]
     return tuple(dict.fromkeys(found))
 
 
-def roads_of(moments: Sequence[Moment]) -> tuple[Road, ...]:
-    """The roads on which all these moments come."""
-    return tuple(road for road in Road if moments and set(moments) <= set(MOMENTS[road]))
+def boot_paths_of(moments: Sequence[Moment]) -> tuple[ContractPath, ...]:
+    """The boot paths on which all these moments come."""
+    return tuple(boot_path for boot_path in ContractPath if moments and set(moments) <= set(MOMENTS[boot_path]))

@@ -15,7 +15,7 @@ from imagekit.checks.contract.facts import NodeFacts, parse_sections
 from imagekit.config.model import Firmware
 from imagekit.machine.boot import BootRequest, boot
 from imagekit.machine.domain import Disk
-from imagekit.machine.interface import Machine, Road, VmShape
+from imagekit.machine.interface import BootPath, Machine, VmShape
 from imagekit.machine.machine import NodeMachine
 
 LIVE_NAME = "conformance-live"
@@ -59,7 +59,7 @@ def live_node(place: Place, firmware: Firmware, disk: Path) -> Iterator[NodeMach
         artifacts=place.artifacts,
         folder=place.folder / f"live-{firmware}",
         harness=place.harness,
-        road=Road.LIVE,
+        boot_path=BootPath.LIVE,
         shape=VmShape(memory_mib=place.memory_mib, firmware=firmware),
         cloud_config=probe_config(LIVE_NAME),
         disks=(Disk(path=disk, serial="system", readonly=False, format="qcow2"),),

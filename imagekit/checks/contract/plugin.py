@@ -18,7 +18,16 @@ import pytest
 
 from imagekit.base.text import clean, one_line
 from imagekit.checks.contract.facts import ImageFacts, NodeFacts
-from imagekit.checks.contract.model import Check, Moment, Road, Trip, TripFacts, needed, read_facts, roads_of
+from imagekit.checks.contract.model import (
+    Check,
+    ContractPath,
+    Moment,
+    Trip,
+    TripFacts,
+    boot_paths_of,
+    needed,
+    read_facts,
+)
 from imagekit.checks.outcome import Outcome
 from imagekit.checks.session import Event, append
 from imagekit.config.model import Firmware
@@ -38,7 +47,7 @@ class Session:
 
     def write(self, path: Path) -> None:
         """Write the session file."""
-        trips = [[trip.road, trip.firmware, trip.until] for trip in self.trips]
+        trips = [[trip.boot_path, trip.firmware, trip.until] for trip in self.trips]
         facts = os.fspath(self.facts) if self.facts else None
         path.write_text(json.dumps({"trips": trips, "facts": facts, "events": os.fspath(self.events)}))
 
@@ -47,8 +56,8 @@ class Session:
         """Read what `write` wrote."""
         data = json.loads(path.read_text())
         trips = (
-            Trip(Road(road), Firmware(firmware), Moment(until) if until else None)
-            for road, firmware, until in data["trips"]
+            Trip(ContractPath(boot_path), Firmware(firmware), Moment(until) if until else None)
+            for boot_path, firmware, until in data["trips"]
         )
         facts = Path(data["facts"]) if data["facts"] else None
         return cls(trips=tuple(trips), facts=facts, events=Path(data["events"]))
@@ -130,7 +139,7 @@ class ConformancePlugin:
     def _mark(self, items: list[pytest.Item]) -> None:
         for item in items:
             trip = _trip(item)
-            needs = ("docker",) if trip is None or trip.road is Road.IMAGE else ("docker", "vm")
+            needs = ("docker",) if trip is None or trip.boot_path is ContractPath.IMAGE else ("docker", "vm")
             for mark in needs:
                 item.add_marker(mark)
 
@@ -168,7 +177,7 @@ def describe(item: pytest.Item) -> Check:
         title=one_line(doc.splitlines()[0].rstrip(".")) + (f" {more}" if more else ""),
         section=str(mark.args[0]),
         basis=basis,
-        roads=roads_of(needed(getattr(item, "fixturenames", ()))),
+        boot_paths=boot_paths_of(needed(getattr(item, "fixturenames", ()))),
     )
 
 
@@ -207,5 +216,5 @@ def _fields(check: Check) -> dict[str, object]:
         "title": check.title,
         "section": check.section,
         "basis": check.basis,
-        "roads": list(check.roads),
+        "boot_paths": list(check.boot_paths),
     }

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from itertools import groupby
 
-from imagekit.checks.contract.model import MEANING, MOMENTS, Check, Conformance, Road
+from imagekit.checks.contract.model import MEANING, MOMENTS, Check, Conformance, ContractPath
 from imagekit.checks.outcome import Outcome
 
 _NOT_ASKED = "-"
@@ -57,11 +57,11 @@ def verdict_line(found: Conformance) -> str:
     return f"{found.subject} {word}: {len(found.checks)} checks on {', '.join(found.trips)}; {counts}."
 
 
-def roads_page() -> str:
-    """Which moments each road comes to, for the page about conformance."""
-    rows = [[road, ", ".join(f"`{moment}`" for moment in MOMENTS[road])] for road in Road]
+def boot_paths_page() -> str:
+    """Which moments each boot path comes to, for the page about conformance."""
+    rows = [[boot_path, ", ".join(f"`{moment}`" for moment in MOMENTS[boot_path])] for boot_path in ContractPath]
     meanings = [[f"`{moment}`", meaning] for moment, meaning in MEANING.items()]
-    return _table(["road", "moments"], rows) + "\n" + _table(["moment", "when facts are taken"], meanings)
+    return _table(["boot path", "moments"], rows) + "\n" + _table(["moment", "when facts are taken"], meanings)
 
 
 def _file(check: Check) -> str:

@@ -14,7 +14,7 @@ from imagekit.base.errors import ConfigError, ToolError
 from imagekit.base.log import step
 from imagekit.base.process import run
 from imagekit.base.reason import summary
-from imagekit.checks.contract.model import Check, Conformance, Road, Trip, Verdict
+from imagekit.checks.contract.model import Check, Conformance, ContractPath, Trip, Verdict
 from imagekit.checks.outcome import Outcome
 from imagekit.checks.session import Event, read_events
 
@@ -53,14 +53,14 @@ def judge(checks: Path, out: Path, subject: str, trips: Sequence[Trip], facts: P
             verdicts=verdicts,
         )
         if not found.checks:
-            raise NoChecksError("no check was collected for these roads", hint=f"Checks are kept in {checks}.")
+            raise NoChecksError("no check was collected for these boot paths", hint=f"Checks are kept in {checks}.")
         told.note = ", ".join(f"{found.count(outcome)} {outcome}" for outcome in Outcome if found.count(outcome))
     return found
 
 
 def list_checks(checks: Path, out: Path) -> tuple[Check, ...]:
-    """All checks of the folder, whatever road they are for."""
-    trips = [Trip(road) for road in Road]
+    """All checks of the folder, whatever boot path they are for."""
+    trips = [Trip(boot_path) for boot_path in ContractPath]
     found = tuple(_run(checks, out, trips, None, ("--collect-only",)).checks.values())
     if not found:
         raise NoChecksError("no check was collected", hint=f"Checks are kept in {checks}.")
@@ -128,7 +128,9 @@ def _read(events: Path) -> _Account:
 
 def _collected(account: _Account, event: dict[str, Any]) -> None:
     trip, asked = event.pop("trip"), event.pop("asked")
-    account.checks[event["id"]] = Check(**{**event, "roads": tuple(Road(road) for road in event["roads"])})
+    account.checks[event["id"]] = Check(
+        **{**event, "boot_paths": tuple(ContractPath(boot_path) for boot_path in event["boot_paths"])}
+    )
     where = account.asked.setdefault(event["id"], [])
     if asked:
         where.append(trip)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from imagekit.base.earlier import check_id_today
 from imagekit.oci.reference import Digest
 from imagekit.trust.evidence.moment import read_moment
 from imagekit.trust.evidence.statement import SUMMARY_TYPE, Statement
@@ -74,7 +75,7 @@ def read_waiver(statement: Statement) -> Waiver | None:
     check, person, reason = (str(text) for text in texts)
     return Waiver(
         digest=statement.subject,
-        check=check,
+        check=check_id_today(check),
         person=person,
         reason=reason,
         expires=expires,

@@ -96,7 +96,7 @@ def _configured(name: str, value: str, annotations: dict[str, str]) -> dict[str,
 
 def _machine(boot: BootRecord) -> dict[str, Any]:
     annotations = {
-        "road": str(boot.road),
+        "bootPath": str(boot.boot_path),
         "accelerator": str(boot.accelerator),
         "firmware": str(boot.shape.firmware),
         "tpm": str(boot.shape.tpm).lower(),
@@ -108,7 +108,7 @@ def _machine(boot: BootRecord) -> dict[str, Any]:
         "secondsToSsh": f"{boot.seconds_to_ssh:.1f}",
         "cpuSeconds": f"{boot.cpu_seconds:.1f}",
     }
-    return _configured("machine", str(boot.road), annotations)
+    return _configured("machine", str(boot.boot_path), annotations)
 
 
 def _check(check: CheckResult) -> dict[str, Any]:

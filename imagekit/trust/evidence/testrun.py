@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from imagekit.base.earlier import boot_path_today, check_id_today
 from imagekit.checks.outcome import Outcome
 from imagekit.trust.evidence.moment import read_moment
 from imagekit.trust.evidence.statement import Statement
@@ -35,7 +36,7 @@ class TestRun:
 
     summary: str
     suite: str
-    roads: tuple[str, ...]
+    boot_paths: tuple[str, ...]
     checks: tuple[CheckRow, ...]
     scenarios: Mapping[str, str]
     failures: Mapping[str, str]
@@ -74,7 +75,7 @@ def read_run(statement: Statement) -> TestRun:
     return TestRun(
         summary=str(fields.get("result") or ""),
         suite=_suite(fields),
-        roads=_roads(fields),
+        boot_paths=_boot_paths(fields),
         checks=checks,
         scenarios=scenarios,
         failures=_failures(fields, checks, scenarios),
@@ -99,7 +100,9 @@ def _malformed(fields: Mapping[str, Any]) -> str:
 
 def _check(entry: Mapping[str, Any]) -> CheckRow:
     return CheckRow(
-        id=str(entry.get("id")), outcome=str(entry.get("outcome")), required=entry.get("required") is not False
+        id=check_id_today(str(entry.get("id"))),
+        outcome=str(entry.get("outcome")),
+        required=entry.get("required") is not False,
     )
 
 
@@ -108,7 +111,7 @@ def _failures(fields: Mapping[str, Any], checks: tuple[CheckRow, ...], scenarios
     bad |= {SCENARIO_PREFIX + name: outcome for name, outcome in scenarios.items() if outcome != Outcome.PASSED}
     listed = fields.get("failedTests") or []
     names = listed if isinstance(listed, list) else ["failedTests"]
-    return {**{str(name): str(Outcome.FAILED) for name in names}, **bad}
+    return {**{check_id_today(str(name)): str(Outcome.FAILED) for name in names}, **bad}
 
 
 def _suite(fields: Mapping[str, Any]) -> str:
@@ -116,8 +119,10 @@ def _suite(fields: Mapping[str, Any]) -> str:
     return hashes.pop() if len(hashes) == 1 else ""
 
 
-def _roads(fields: Mapping[str, Any]) -> tuple[str, ...]:
-    return tuple(str(entry["annotations"].get("road", "")) for entry in _configured(fields, "machine"))
+def _boot_paths(fields: Mapping[str, Any]) -> tuple[str, ...]:
+    """Of every machine; statements of before 2026-12 call it `road`."""
+    notes = [entry["annotations"] for entry in _configured(fields, "machine")]
+    return tuple(str(boot_path_today(note.get("bootPath", note.get("road", "")))) for note in notes)
 
 
 def _configured(fields: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:

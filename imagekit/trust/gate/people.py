@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from fnmatch import fnmatchcase
 
+from imagekit.base.earlier import check_id_today
 from imagekit.trust.evidence.decisions import (
     APPROVAL_TYPE,
     WAIVER_TYPE,
@@ -14,7 +15,7 @@ from imagekit.trust.evidence.decisions import (
     read_waiver,
     summarised_channel,
 )
-from imagekit.trust.evidence.statement import PROVENANCE_TYPE, SIGNATURE_TYPE, SUMMARY_TYPE, TEST_RESULT_TYPE
+from imagekit.trust.evidence.statement import PROVENANCE_TYPE, SIGNATURE_TYPE, SUMMARY_TYPE, TEST_RESULT_TYPE, Statement
 from imagekit.trust.evidence.testrun import SCENARIO_PREFIX as SCENARIO
 from imagekit.trust.gate.documents import finding
 from imagekit.trust.gate.model import Evidence, Finding, Status
@@ -182,8 +183,14 @@ def _asked(evidence: Evidence, name: str) -> list[str]:
         for item in evidence.items
         if item.reading.statement is not None
         and item.reading.statement.predicate_type == WAIVER_TYPE
-        and item.reading.statement.predicate.get("check") == name
+        and _is_about(item.reading.statement, name)
     ]
+
+
+def _is_about(waiver: Statement, name: str) -> bool:
+    """Whether a waiver names this check or scenario, perhaps by the words of before 2026-12."""
+    check = waiver.predicate.get("check")
+    return isinstance(check, str) and check_id_today(check) == name
 
 
 def _counted(
@@ -192,7 +199,7 @@ def _counted(
     good: list[tuple[Good, Waiver]] = []
     refused: list[str] = []
     for item in items:
-        if item.statement.predicate.get("check") != name:
+        if not _is_about(item.statement, name):
             continue
         waiver = read_waiver(item.statement)
         flaw = "is not complete" if waiver is None else _waiver_flaw(view, item, waiver, wanted)

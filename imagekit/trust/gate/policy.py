@@ -9,8 +9,9 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, StringConstraints, model_validator
 
+from imagekit.base.earlier import boot_path_today, check_id_today
 from imagekit.base.errors import ConfigError
 from imagekit.config.load import parse_file
 from imagekit.config.model import Frozen, Name
@@ -37,7 +38,8 @@ def span(text: str) -> timedelta:
 
 
 Span = Annotated[str, AfterValidator(_span)]
-Glob = Annotated[str, StringConstraints(min_length=1, max_length=300)]
+Glob = Annotated[str, StringConstraints(min_length=1, max_length=300), AfterValidator(check_id_today)]
+PathName = Annotated[Name, BeforeValidator(boot_path_today)]
 SuiteName = Annotated[str, StringConstraints(pattern=rf"^({CURRENT}|[0-9a-f]{{64}})$")]
 
 
@@ -67,7 +69,11 @@ class Tests(Frozen):
     suites: tuple[SuiteName, ...] = Field(
         (CURRENT,), description="hashes of check suites that count; current: that of the checks in this project"
     )
-    roads: tuple[Name, ...] = Field((), description="roads on which the image must have been tested")
+    boot_paths: tuple[PathName, ...] = Field(
+        (),
+        validation_alias=AliasChoices("boot_paths", "roads"),  # its name until 2026-12
+        description="boot paths on which the image must have been tested",
+    )
     checks: tuple[Glob, ...] = Field((), description="ids (globs) of checks that must have passed, each at least once")
     scenarios: tuple[Name, ...] = Field((), description="lifecycle scenarios that must have passed")
     max_age: Span | None = Field(None, description="how old a test result may be, e.g. 14d")

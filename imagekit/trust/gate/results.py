@@ -26,7 +26,7 @@ class _Result:
 
 
 def tests(view: View, wanted: Tests) -> list[Finding]:
-    """One finding for the results as a whole, one for each road, check and scenario asked for, one for each failure."""
+    """One finding for the whole, one for each boot path, check and scenario asked for, one for each failure."""
     found = view.of(TEST_RESULT_TYPE, Purpose.BUILD)
     results = [_Result(item, read_run(item.statement)) for item in found.good]
     judged = [(result, _flaw(view, result, wanted)) for result in results]
@@ -43,7 +43,7 @@ def tests(view: View, wanted: Tests) -> list[Finding]:
         whole = _whole(view, counted)
     return [
         whole,
-        *_roads(counted, wanted.roads),
+        *_boot_paths(counted, wanted.boot_paths),
         *_failures(results),
         *_checks(counted, results, wanted.checks),
         *_scenarios(counted, results, wanted.scenarios),
@@ -93,15 +93,17 @@ def _whole(view: View, counted: list[_Result]) -> Finding:
     return finding("tests", True, reason, tuple(result.item.source for result in counted))
 
 
-def _roads(counted: list[_Result], wanted: tuple[str, ...]) -> list[Finding]:
-    there = {road for result in counted for road in result.run.roads}
+def _boot_paths(counted: list[_Result], wanted: tuple[str, ...]) -> list[Finding]:
+    there = {boot_path for result in counted for boot_path in result.run.boot_paths}
     return [
         finding(
-            f"road/{road}",
-            road in there,
-            "tested on it" if road in there else f"not tested on it, only on: {', '.join(sorted(there)) or 'none'}",
+            f"boot-path/{boot_path}",
+            boot_path in there,
+            "tested on it"
+            if boot_path in there
+            else f"not tested on it, only on: {', '.join(sorted(there)) or 'none'}",
         )
-        for road in wanted
+        for boot_path in wanted
     ]
 
 

@@ -332,10 +332,10 @@ def _(stage: Stage) -> None:
     stage.sign("tests", result(stage.digest, tested=stage.scene.now + DAY))
 
 
-@attack("road that was not tested", "road/fast", "tested")
+@attack("boot path that was not tested", "boot-path/direct", "tested")
 def _(stage: Stage) -> None:
     entries = stage.scene.signed["tests"].says.predicate["configuration"]
-    stage.change("tests", configuration=[entry for entry in entries if "fast" not in str(entry)])
+    stage.change("tests", configuration=[entry for entry in entries if "direct" not in str(entry)])
 
 
 @attack("scenario that was not run", "scenario/upgrade", "tested")

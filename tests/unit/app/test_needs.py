@@ -5,7 +5,7 @@ from __future__ import annotations
 from imagekit.app.needs import machine_needs
 from imagekit.config.model import Firmware, VmSpec
 from imagekit.doctor.model import Need
-from imagekit.machine.interface import DISKLESS, Road
+from imagekit.machine.interface import DISKLESS, BootPath
 
 
 def test_a_plain_machine_needs_nothing_more() -> None:
@@ -14,4 +14,4 @@ def test_a_plain_machine_needs_nothing_more() -> None:
 
 def test_firmware_tpm_and_disk_bring_their_needs() -> None:
     vm = VmSpec(firmware=Firmware.UEFI_SECURE, tpm=True)
-    assert machine_needs(vm, (Road.INSTALLED,)) == (Need.UEFI, Need.TPM, Need.DISK_IMAGES)
+    assert machine_needs(vm, (BootPath.INSTALLED,)) == (Need.UEFI, Need.TPM, Need.DISK_IMAGES)

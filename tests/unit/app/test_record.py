@@ -73,10 +73,10 @@ def test_only_runs_of_dead_processes_are_abandoned(tmp_path: Path) -> None:
 
 
 def test_the_newest_console_is_shown_to_its_end(tmp_path: Path) -> None:
-    log = tmp_path / "runs" / "20260101" / "fast" / "console.log"
+    log = tmp_path / "runs" / "20260101" / "direct" / "console.log"
     log.parent.mkdir(parents=True)
     log.write_bytes(b"one\n" * 50_000)
-    assert find_console(tmp_path, None, "fast") == log
+    assert find_console(tmp_path, None, "direct") == log
     assert b"".join(follow(log, seconds=0.0)) == log.read_bytes()
     with pytest.raises(ConfigError, match="no console log"):
         find_console(tmp_path, None, "live")

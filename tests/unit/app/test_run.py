@@ -14,7 +14,7 @@ from imagekit.app.run import run_image
 from imagekit.checks.outcome import Outcome
 from imagekit.config.load import Project, load_project
 from imagekit.doctor.model import Need
-from imagekit.machine.interface import DISKLESS, Road
+from imagekit.machine.interface import DISKLESS, BootPath
 from imagekit.registry.errors import NotPassedError
 from imagekit.report.result import StageStatus, Verdict, read_result
 from imagekit.scenarios.options import ScenarioOptions
@@ -24,7 +24,7 @@ from tests.support.simbackend import SimBackend, SimulatedError
 
 NAME = "small-node"
 BOTH = Options(lifecycle=ScenarioOptions(seed=1))
-TWO = Options(publish=False, roads=(), lifecycle=ScenarioOptions(names=("reset", "unsigned"), seed=1))
+TWO = Options(publish=False, boot_paths=(), lifecycle=ScenarioOptions(names=("reset", "unsigned"), seed=1))
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def test_a_run_passes_and_is_published_with_all_that_was_tested(project: Project
     assert done.error is None
     assert done.result.verdict is Verdict.PASSED
     assert set(statuses(done).values()) == {StageStatus.DONE}
-    assert [boot.road for boot in world.published[0].boots] == [Road.FAST, Road.LIVE]
+    assert [boot.boot_path for boot in world.published[0].boots] == [BootPath.DIRECT, BootPath.LIVE]
     assert world.published[0].tested == "2026-11-28T12:06:00+00:00"
     assert read_result(project.work / "runs" / done.result.run_id) == done.result
     assert world.alive == []
@@ -62,8 +62,8 @@ def test_a_run_passes_and_is_published_with_all_that_was_tested(project: Project
         "build",
         "proof",
         "disks",
-        "boot fast",
-        "check fast",
+        "boot direct",
+        "check direct",
         "boot live",
         "check live",
         "publish",
@@ -88,17 +88,17 @@ def test_a_stage_that_breaks_ends_the_run_and_is_named(project: Project, stage: 
 
 
 @pytest.mark.parametrize("outcome", [each for each in Outcome if each is not Outcome.PASSED])
-@pytest.mark.parametrize("road", DISKLESS)
-def test_a_check_that_did_not_pass_on_any_road_publishes_nothing(
-    project: Project, road: Road, outcome: Outcome
+@pytest.mark.parametrize("boot_path", DISKLESS)
+def test_a_check_that_did_not_pass_on_any_boot_path_publishes_nothing(
+    project: Project, boot_path: BootPath, outcome: Outcome
 ) -> None:
-    world = SimBackend(outcomes={road: outcome})
+    world = SimBackend(outcomes={boot_path: outcome})
     done = run_image(project, NAME, Options(), world)
     assert done.result.verdict is Verdict.FAILED
     assert done.result.failure is not None
-    assert done.result.failure.stage == f"checks {road}"
+    assert done.result.failure.stage == f"checks {boot_path}"
     assert world.calls["publish"] == 0
-    assert world.calls["boot live"] == (1 if road is Road.LIVE else 0)
+    assert world.calls["boot live"] == (1 if boot_path is BootPath.LIVE else 0)
 
 
 def test_a_machine_on_which_no_check_was_run_has_not_passed(project: Project) -> None:
@@ -127,24 +127,24 @@ def test_after_a_failed_publish_the_next_run_only_publishes(project: Project) ->
     assert world.published[0].boots == first.result.boots
 
 
-def test_a_road_that_failed_is_run_again_and_one_that_passed_is_not(project: Project) -> None:
-    world = SimBackend(outcomes={Road.LIVE: Outcome.FAILED})
+def test_a_boot_path_that_failed_is_run_again_and_one_that_passed_is_not(project: Project) -> None:
+    world = SimBackend(outcomes={BootPath.LIVE: Outcome.FAILED})
     run_image(project, NAME, Options(), world)
     world.outcomes.clear()
     done = run_image(project, NAME, Options(), world)
     assert done.result.verdict is Verdict.PASSED
-    assert world.calls["boot fast"] == 1
+    assert world.calls["boot direct"] == 1
     assert world.calls["boot live"] == 2
-    assert statuses(done)["checks fast"] is StageStatus.REUSED
+    assert statuses(done)["checks direct"] is StageStatus.REUSED
     assert statuses(done)["checks live"] is StageStatus.DONE
 
 
-def test_ctrl_c_on_the_second_road_keeps_the_first(project: Project) -> None:
+def test_ctrl_c_on_the_second_boot_path_keeps_the_first(project: Project) -> None:
     world = SimBackend(interrupted={"boot live"})
     run_image(project, NAME, Options(), world)
     world.interrupted.clear()
     run_image(project, NAME, Options(), world)
-    assert world.calls["boot fast"] == 1
+    assert world.calls["boot direct"] == 1
 
 
 def test_a_test_after_a_run_says_what_it_reuses(project: Project) -> None:
@@ -153,7 +153,7 @@ def test_a_test_after_a_run_says_what_it_reuses(project: Project) -> None:
     done = run_image(project, NAME, Options(publish=False), world)
     assert done.unchanged
     assert done.result.run_id == first.result.run_id
-    assert world.calls["boot fast"] == 1
+    assert world.calls["boot direct"] == 1
 
 
 def test_a_run_with_nothing_to_do_shows_the_run_that_did_it(project: Project) -> None:
@@ -170,7 +170,7 @@ def test_fresh_does_all_of_it_anew(project: Project) -> None:
     run_image(project, NAME, Options(), world)
     done = run_image(project, NAME, Options(fresh=True), world)
     assert not done.unchanged
-    assert world.calls["boot fast"] == world.calls["boot live"] == 2
+    assert world.calls["boot direct"] == world.calls["boot live"] == 2
 
 
 def test_a_machine_to_keep_is_a_fresh_one_and_still_runs(project: Project) -> None:
@@ -178,7 +178,7 @@ def test_a_machine_to_keep_is_a_fresh_one_and_still_runs(project: Project) -> No
     run_image(project, NAME, Options(publish=False), world)
 
     def keep(login: str) -> None:
-        assert world.alive == [Road.LIVE]
+        assert world.alive == [BootPath.LIVE]
         said.append(login)
 
     run_image(project, NAME, Options(publish=False, keep=keep), world)
@@ -200,14 +200,14 @@ def test_a_result_does_not_outlive_what_it_depends_on(project: Project, change: 
     path = project.root / change
     path.write_text((path.read_text() if path.exists() else "") + "# changed\n")
     run_image(load_project(project.root), NAME, Options(), world)
-    assert world.calls["boot fast"] == 2
+    assert world.calls["boot direct"] == 2
 
 
 def test_another_machine_is_another_result(project: Project) -> None:
     world = SimBackend()
     run_image(project, NAME, Options(publish=False), world)
     run_image(project, NAME, Options(publish=False, firmware="uefi"), world)
-    assert world.calls["boot fast"] == 2
+    assert world.calls["boot direct"] == 2
 
 
 @pytest.mark.parametrize(("days", "boots"), [(29, 1), (31, 2), (-1, 2)])
@@ -218,7 +218,7 @@ def test_a_result_older_than_the_policy_allows_or_of_the_future_is_made_anew(
     run_image(project, NAME, Options(), world)
     world.clock += timedelta(days=days)
     run_image(project, NAME, Options(), world)
-    assert world.calls["boot fast"] == boots
+    assert world.calls["boot direct"] == boots
 
 
 @pytest.mark.parametrize("damage", ["", "{}", "[]", "nonsense", '{"format": 99}'])
@@ -228,7 +228,7 @@ def test_a_kept_result_that_is_damaged_is_as_good_as_missing(project: Project, d
     for path in (project.work / "results").iterdir():
         path.write_text(damage)
     assert run_image(project, NAME, Options(), world).result.verdict is Verdict.PASSED
-    assert world.calls["boot fast"] == 2
+    assert world.calls["boot direct"] == 2
 
 
 def test_a_kept_result_that_was_made_to_say_failed_is_not_reused(project: Project) -> None:
@@ -237,7 +237,7 @@ def test_a_kept_result_that_was_made_to_say_failed_is_not_reused(project: Projec
     for path in (project.work / "results").iterdir():
         path.write_text(path.read_text().replace('"outcome": "passed"', '"outcome": "failed"'))
     run_image(project, NAME, Options(), world)
-    assert world.calls["boot fast"] == 2
+    assert world.calls["boot direct"] == 2
 
 
 def test_scenarios_follow_the_checks_and_are_in_what_is_published(project: Project) -> None:
@@ -283,7 +283,7 @@ def test_more_power_cuts_are_another_promise_and_another_start_is_not_known(proj
     cuts = ScenarioOptions(names=("power-cuts",), cuts=3, seed=1)
     world = SimBackend()
     for asked in (cuts, cuts, replace(cuts, cuts=100), replace(cuts, upgrade_from="a.example/b@sha256:" + "a" * 64)):
-        run_image(project, NAME, Options(publish=False, roads=(), lifecycle=asked), world)
+        run_image(project, NAME, Options(publish=False, boot_paths=(), lifecycle=asked), world)
     assert world.calls["scenario power-cuts"] == 3
 
 
@@ -301,12 +301,12 @@ def test_publish_needs_no_run_of_its_own(project: Project) -> None:
     world = SimBackend()
     with pytest.raises(NotPassedError, match="has not passed its tests"):
         publish_tested(project, NAME, DISKLESS, world)
-    run_image(project, NAME, Options(publish=False, roads=(Road.FAST,)), world)
+    run_image(project, NAME, Options(publish=False, boot_paths=(BootPath.DIRECT,)), world)
     with pytest.raises(NotPassedError, match="has not passed its tests"):
         publish_tested(project, NAME, DISKLESS, world)
-    run_image(project, NAME, Options(publish=False, roads=(Road.LIVE,)), world)
+    run_image(project, NAME, Options(publish=False, boot_paths=(BootPath.LIVE,)), world)
     runs = len(list((project.work / "runs").iterdir()))
     row = publish_tested(project, NAME, DISKLESS, world)
     assert not row.already_there
-    assert [boot.road for boot in world.published[0].boots] == [Road.FAST, Road.LIVE]
+    assert [boot.boot_path for boot in world.published[0].boots] == [BootPath.DIRECT, BootPath.LIVE]
     assert len(list((project.work / "runs").iterdir())) == runs

@@ -13,7 +13,7 @@ from imagekit.base.errors import ConfigError
 from imagekit.base.process import run
 from imagekit.checks.runner import Suites, collect_checks
 from imagekit.config.load import load_project
-from imagekit.machine.interface import Road
+from imagekit.machine.interface import BootPath
 from imagekit.plan.resolve import make_plan
 from imagekit.trust.gate.policy import load_policy
 
@@ -43,7 +43,7 @@ def test_its_checks_are_collected_as_they_stand(tmp_path: Path) -> None:
     suites = Suites(
         checks_root=project.harness / "checks", images_root=new.root / "images", out=tmp_path / "out", family="debian"
     )
-    found = collect_checks(["site"], suites, road=Road.FAST)
+    found = collect_checks(["site"], suites, boot_path=BootPath.DIRECT)
     assert [check.title for check in found] == [
         "Dns is reachable",
         "Every package that the layer declares is installed",

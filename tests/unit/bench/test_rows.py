@@ -16,7 +16,7 @@ from imagekit.bench.plain import PlainBoot
 from imagekit.bench.rootfs import step_seconds
 from imagekit.checks.outcome import Outcome
 from imagekit.checks.scenario import ScenarioResult
-from imagekit.machine.interface import Accelerator, BootPhase, BootRecord, Road, VmShape
+from imagekit.machine.interface import Accelerator, BootPath, BootPhase, BootRecord, VmShape
 from imagekit.oci.reference import Digest
 from imagekit.report.result import StageRow, StageStatus
 from imagekit.scenarios.runner import Told
@@ -24,10 +24,10 @@ from imagekit.scenarios.runner import Told
 PLAIN = PlainBoot(seconds_to_ssh=50.0, cpu_seconds=70.0)
 
 
-def booted(road: Road, seconds: float, cpu: float) -> BootRecord:
+def booted(boot_path: BootPath, seconds: float, cpu: float) -> BootRecord:
     """A boot that took so long."""
     return BootRecord(
-        road=road,
+        boot_path=boot_path,
         accelerator=Accelerator.TCG,
         qemu_version="10.0.2",
         machine="q35",
@@ -40,24 +40,28 @@ def booted(road: Road, seconds: float, cpu: float) -> BootRecord:
 
 
 @pytest.mark.parametrize(
-    ("road", "seconds", "cpu", "met"),
-    [(Road.FAST, 20.0, 28.0, Met.YES), (Road.FAST, 21.0, 28.1, Met.NO), (Road.LIVE, 30.0, 42.0, Met.YES)],
+    ("boot_path", "seconds", "cpu", "met"),
+    [
+        (BootPath.DIRECT, 20.0, 28.0, Met.YES),
+        (BootPath.DIRECT, 21.0, 28.1, Met.NO),
+        (BootPath.LIVE, 30.0, 42.0, Met.YES),
+    ],
 )
-def test_each_road_has_its_own_goal(road: Road, seconds: float, cpu: float, met: Met) -> None:
-    assert {row.met for row in boot.rows_of(booted(road, seconds, cpu), PLAIN)} == {met}
+def test_each_boot_path_has_its_own_goal(boot_path: BootPath, seconds: float, cpu: float, met: Met) -> None:
+    assert {row.met for row in boot.rows_of(booted(boot_path, seconds, cpu), PLAIN)} == {met}
 
 
 @pytest.mark.parametrize(("seconds", "cpu", "met"), [(30.0, 45.0, Met.YES), (30.1, 45.1, Met.NO)])
 def test_an_installed_boot_is_held_against_the_live_one(seconds: float, cpu: float, met: Met) -> None:
-    live = booted(Road.LIVE, 20.0, 30.0)
-    record = replace(booted(Road.INSTALLED, seconds, cpu), phases=(BootPhase(name="firmware", seconds=8.0),))
+    live = booted(BootPath.LIVE, 20.0, 30.0)
+    record = replace(booted(BootPath.INSTALLED, seconds, cpu), phases=(BootPhase(name="firmware", seconds=8.0),))
     rows = installed.rows_of("first", record, live)
     assert {row.met for row in rows} == {met}
     assert rows[0].note == "bios: firmware 8.0 s"
 
 
 def test_a_change_is_compared_with_boots_and_checks_alone() -> None:
-    stages = [("build", 9.0), ("boot fast", 20.0), ("checks fast", 5.0), ("boot live", 30.0), ("publish", 4.0)]
+    stages = [("build", 9.0), ("boot direct", 20.0), ("checks direct", 5.0), ("boot live", 30.0), ("publish", 4.0)]
     rows = tuple(StageRow(name=name, status=StageStatus.DONE, seconds=seconds) for name, seconds in stages)
     assert change.boots_and_checks(rows) == 55.0
 

@@ -63,12 +63,12 @@ def test_without_such_a_run_it_is_said_plainly(project: Project) -> None:
 
 
 def test_the_verdict_after_a_change_is_held_against_boots_and_checks() -> None:
-    names = (("build", 10.0), ("boot fast", 20.0), ("checks fast", 20.0), ("boot live", 0.0))
+    names = (("build", 10.0), ("boot direct", 20.0), ("checks direct", 20.0), ("boot live", 0.0))
     stages = tuple(StageRow(name=name, status=StageStatus.DONE, seconds=seconds) for name, seconds in names)
     rows = rows_of(Ran(seconds=60.0, silence=1.0, result=replace(sample.good(), stages=stages)))
     assert rows[0].ratio == 1.5
     assert rows[0].met is Met.NO
-    assert [row.name for row in rows[1:]] == ["change, build", "change, boot fast", "change, checks fast"]
+    assert [row.name for row in rows[1:]] == ["change, build", "change, boot direct", "change, checks direct"]
 
 
 def test_a_clone_has_what_is_committed_and_a_registry_of_its_own(project: Project, tmp_path: Path) -> None:

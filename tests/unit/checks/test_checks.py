@@ -9,7 +9,7 @@ import pytest
 from imagekit.checks.lint import Offer, lint
 from imagekit.checks.runner import Suites, collect_checks
 from imagekit.checks.session import CheckMeta
-from imagekit.machine.interface import DISKLESS, Road, VmShape
+from imagekit.machine.interface import DISKLESS, BootPath, VmShape
 
 ROOT = Path(__file__).resolve().parents[3]
 LAYERS = ("base", "k0s", "sssd", "ca-trust")
@@ -20,7 +20,7 @@ def collected(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     suites = Suites(
         checks_root=ROOT / "vm-harness/checks", images_root=ROOT / "images", out=tmp_path_factory.mktemp("out")
     )
-    return collect_checks(LAYERS, suites, road=request.param)
+    return collect_checks(LAYERS, suites, boot_path=request.param)
 
 
 def test_there_are_enough(collected: tuple[CheckMeta, ...]) -> None:
@@ -39,4 +39,4 @@ def test_no_two_checks_have_one_name(collected: tuple[CheckMeta, ...]) -> None:
 
 
 def test_the_default_machine_is_enough(collected: tuple[CheckMeta, ...]) -> None:
-    assert lint(collected, Offer(shape=VmShape(), road=Road.FAST)) == ()
+    assert lint(collected, Offer(shape=VmShape(), boot_path=BootPath.DIRECT)) == ()

@@ -8,11 +8,11 @@ import pytest
 from imagekit.base.errors import ConfigError
 from imagekit.checks.lint import ContradictionError, Offer, lint, refuse_contradictions, refuse_missing_pages
 from imagekit.checks.session import CheckMeta
-from imagekit.machine.interface import Firmware, Road, VmShape
+from imagekit.machine.interface import BootPath, Firmware, VmShape
 
 OFFER = Offer(
     shape=VmShape(memory_mib=1024, cpus=2, firmware=Firmware.BIOS),
-    road=Road.FAST,
+    boot_path=BootPath.DIRECT,
     disk_mib=100,
     masked_units=frozenset({"fail2ban.service"}),
 )
@@ -58,7 +58,7 @@ def test_contradictions(needs: dict[str, Any], words: str) -> None:
 
 
 def test_no_network() -> None:
-    offer = Offer(shape=VmShape(), road=Road.FAST, network=False)
+    offer = Offer(shape=VmShape(), boot_path=BootPath.DIRECT, network=False)
     assert len(lint([check(network=True)], offer)) == 1
     refuse_contradictions([])
 

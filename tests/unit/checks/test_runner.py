@@ -18,7 +18,7 @@ from imagekit.checks.runner import (
     collect_checks,
     run_session,
 )
-from imagekit.machine.interface import Road
+from imagekit.machine.interface import BootPath
 from tests.support.evil import EVIL
 
 HEAD = 'import pytest\nimport time\npytestmark = pytest.mark.runbook("base")\n'
@@ -41,9 +41,9 @@ def write(suites: Suites, layer: str, body: str, name: str = "test_it.py") -> No
 
 
 def go(
-    suites: Suites, *layers: str, road: Road = Road.FAST, deadline: float = 60.0, limit: float = 20.0
+    suites: Suites, *layers: str, boot_path: BootPath = BootPath.DIRECT, deadline: float = 60.0, limit: float = 20.0
 ) -> SuiteResult:
-    session = _session("local://", False, layers, suites, road, TODAY, limit)
+    session = _session("local://", False, layers, suites, boot_path, TODAY, limit)
     return run_session(session, suites, deadline_seconds=deadline)
 
 
@@ -123,11 +123,11 @@ def test_a_layer_without_checks_is_an_error_naming_it(suites: Suites) -> None:
         go(suites, "base", "k0s")
 
 
-def test_checks_of_another_road_do_not_count(suites: Suites) -> None:
-    write(suites, "base", '@pytest.mark.road("live")\ndef test_live():\n    """Lives."""\n')
-    assert go(suites, "base", road=Road.LIVE).passed
+def test_checks_of_another_boot_path_do_not_count(suites: Suites) -> None:
+    write(suites, "base", '@pytest.mark.boot_path("live")\ndef test_live():\n    """Lives."""\n')
+    assert go(suites, "base", boot_path=BootPath.LIVE).passed
     with pytest.raises(EmptySuiteError, match="layer base"):
-        go(suites, "base", road=Road.FAST)
+        go(suites, "base", boot_path=BootPath.DIRECT)
 
 
 def test_a_deadline_leaves_errored_and_missing(suites: Suites) -> None:
@@ -183,7 +183,7 @@ def test_a_file_that_cannot_be_loaded_is_errored_and_the_rest_runs(suites: Suite
     assert [check.outcome for check in result.checks] == [Outcome.ERRORED, Outcome.PASSED]
     assert "nowhere_to_be_found" in result.checks[0].details
     with pytest.raises(SuiteError, match=r"base/test_a.py"):
-        collect_checks(["base"], suites, road=Road.FAST)
+        collect_checks(["base"], suites, boot_path=BootPath.DIRECT)
 
 
 def test_warn_only_until_its_day(suites: Suites) -> None:
@@ -209,7 +209,7 @@ def test_warn_only_until_its_day(suites: Suites) -> None:
 def test_a_check_without_its_metadata_never_passes(suites: Suites, body: str) -> None:
     write(suites, "base", body)
     with pytest.raises(SuiteError):
-        collect_checks(["base"], suites, road=Road.FAST)
+        collect_checks(["base"], suites, boot_path=BootPath.DIRECT)
 
 
 def test_the_check_without_its_mark_is_named_first(suites: Suites) -> None:
@@ -219,7 +219,7 @@ def test_the_check_without_its_mark_is_named_first(suites: Suites) -> None:
     with pytest.raises(
         BrokenCheckError, match=r"test_it\.py::test_it: a check needs a docstring .* and a runbook mark"
     ) as caught:
-        collect_checks(["base"], suites, road=Road.FAST)
+        collect_checks(["base"], suites, boot_path=BootPath.DIRECT)
     assert "pytest.log" in caught.value.hint
     assert caught.value.exit_code == 2, "operator.md: exit 3 and a hint about CA keys for a mark that is not there"
 
@@ -229,13 +229,13 @@ def test_a_check_file_that_is_wrong_is_its_authors_to_mend(suites: Suites, body:
     """operator.md, row "check file broken": exit 3, which is for tools and hosts."""
     write(suites, "base", body)
     with pytest.raises(BrokenCheckError, match=r"check file base/test_it\.py cannot be loaded") as caught:
-        collect_checks(["base"], suites, road=Road.FAST)
+        collect_checks(["base"], suites, boot_path=BootPath.DIRECT)
     assert caught.value.exit_code == 2
 
 
 def test_collecting_tells_needs(suites: Suites) -> None:
     write(suites, "base", '@pytest.mark.needs(memory_mib=2048)\ndef test_it():\n    """Is hungry."""\n')
-    (check,) = collect_checks(["base"], suites, road=Road.FAST)
+    (check,) = collect_checks(["base"], suites, boot_path=BootPath.DIRECT)
     assert check.needs == {"memory_mib": 2048}
     assert check.id == "base/test_it.py::test_it"
 
@@ -298,6 +298,6 @@ def test_side_by_side_in_any_folder(tmp_path: Path, workers: int) -> None:
     root = tmp_path / EVIL
     suites = Suites(checks_root=root / "checks", images_root=root, out=root / "out")
     write(suites, "base", GOOD)
-    session = _session("local://", False, ["base"], suites, Road.FAST, TODAY, 20.0)
+    session = _session("local://", False, ["base"], suites, BootPath.DIRECT, TODAY, 20.0)
     result = run_session(session, suites, deadline_seconds=60.0, workers=workers)
     assert outcomes(result) == {"test_good": Outcome.PASSED}

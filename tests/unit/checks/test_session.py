@@ -12,7 +12,7 @@ def session(tmp_path: Path) -> Session:
     return Session(
         host="local://",
         sudo=False,
-        road="fast",
+        boot_path="direct",
         layers=("base",),
         checks_root="/c",
         images_root="/i",

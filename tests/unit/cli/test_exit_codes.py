@@ -98,7 +98,7 @@ def test_help_lists_every_command() -> None:
 
 
 def test_the_console_is_shown_whole_and_without_control_sequences(project: Path) -> None:
-    log = project / ".imagekit/runs/20260101-000000-aaaa/fast/console.log"
+    log = project / ".imagekit/runs/20260101-000000-aaaa/direct/console.log"
     log.parent.mkdir(parents=True)
     log.write_bytes(b"\x1b[31mline\x1b[0m of the console\r\n" * 3000)
     done = imagekit(project, "console")

@@ -2,9 +2,34 @@
 
 from __future__ import annotations
 
+import click
+import pytest
+
+from imagekit.cli import cli
 from imagekit.cli.machine import FIRMWARES
 from imagekit.machine.profile import profile_names
 
 
 def test_every_profile_can_be_asked_for() -> None:
     assert set(FIRMWARES) == set(profile_names())
+
+
+@pytest.mark.parametrize("name", ["test", "shell", "console", "conformance"])
+@pytest.mark.parametrize("option", ["--boot", "--road"])
+def test_the_earlier_name_of_boot_works_and_is_not_shown(name: str, option: str) -> None:
+    command = cli.get_command(click.Context(cli), name)
+    assert command is not None
+    context = command.make_context(name, [option, "live"])
+    assert context.params["boot_path"] in ("live", ("live",))
+    assert "--road" not in command.get_help(context)
+    assert "--boot [" in command.get_help(context)
+
+
+@pytest.mark.parametrize("option", ["--boot", "--road"])
+@pytest.mark.parametrize("word", ["fast", "direct"])
+def test_fast_is_direct(option: str, word: str) -> None:
+    command = cli.get_command(click.Context(cli), "shell")
+    assert command is not None
+    assert command.make_context("shell", [option, word]).params["boot_path"] == "direct"
+    with pytest.raises(click.BadParameter, match="'direct', 'live', 'installed'"):
+        command.make_context("shell", [option, "slow"])

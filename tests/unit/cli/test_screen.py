@@ -116,7 +116,7 @@ def test_a_mistake_of_ours(capsys: pytest.CaptureFixture[str], monkeypatch: pyte
 @pytest.fixture
 def console(tmp_path: Path) -> Path:
     """A console log of a run in a project."""
-    log = make_project(tmp_path) / ".imagekit/runs/r1/fast/console.log"
+    log = make_project(tmp_path) / ".imagekit/runs/r1/direct/console.log"
     log.parent.mkdir(parents=True)
     log.write_bytes(b"\x1b[32mgreen\x1b[0m \x9b\xc2\x9b31m \xe2\x80\xaeevil\xe2\x80\x8b\r\n\xff last")
     return log

@@ -21,7 +21,7 @@ from imagekit.machine.domain import (
     kernel_arguments,
     user_network,
 )
-from imagekit.machine.interface import DISKLESS, Accelerator, Firmware, Road, VmShape
+from imagekit.machine.interface import DISKLESS, Accelerator, BootPath, Firmware, VmShape
 from imagekit.machine.profile import load_profile
 
 HARNESS = Path(__file__).parents[3] / "vm-harness"
@@ -157,13 +157,13 @@ def test_the_network_is_closed_but_for_what_is_asked() -> None:
     assert "restrict" not in user_network(2222, [], relay=None, open_network=True)
 
 
-def test_a_panic_ends_either_road_at_once() -> None:
-    for road in DISKLESS:
-        assert "panic=-1" in kernel_arguments(road).split()
-    assert kernel_arguments(Road.LIVE, ("extra=1",)).endswith(" extra=1")
+def test_a_panic_ends_either_boot_path_at_once() -> None:
+    for boot_path in DISKLESS:
+        assert "panic=-1" in kernel_arguments(boot_path).split()
+    assert kernel_arguments(BootPath.LIVE, ("extra=1",)).endswith(" extra=1")
 
 
-def test_the_fast_road_is_no_mode_of_the_framework() -> None:
-    line = kernel_arguments(Road.FAST)
+def test_the_fast_boot_path_is_no_mode_of_the_framework() -> None:
+    line = kernel_arguments(BootPath.DIRECT)
     assert "root=live" not in line
     assert "COS_" not in line

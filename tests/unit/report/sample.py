@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from imagekit.checks.outcome import CheckResult, Outcome, SuiteResult
 from imagekit.checks.scenario import ScenarioResult
-from imagekit.machine.interface import Accelerator, BootRecord, Road, VmShape
+from imagekit.machine.interface import Accelerator, BootPath, BootRecord, VmShape
 from imagekit.report.result import (
     BootChart,
     BootUnit,
@@ -100,7 +100,7 @@ def good() -> RunResult:
         ),
         stages=tuple(StageRow(name=name, status=StageStatus.DONE, seconds=s, note="") for name, s in STAGES),
         boot=BootRecord(
-            road=Road.FAST,
+            boot_path=BootPath.DIRECT,
             accelerator=Accelerator.TCG,
             qemu_version="10.0.2",
             machine="pc-q35-10.0",

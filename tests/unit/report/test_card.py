@@ -22,15 +22,15 @@ RUN = "20261122-181500-debian-node"
 
 
 def failed(*checks: CheckResult, **more: object) -> RunResult:
-    """A run whose checks on the fast road did not pass."""
+    """A run whose checks on the direct boot path did not pass."""
     fine = good()
     assert fine.suites is not None
-    told = tuple(replace(each, id=f"fast:{each.id}") for each in checks)
+    told = tuple(replace(each, id=f"direct:{each.id}") for each in checks)
     failure = Failure(
-        stage="checks fast",
+        stage="checks direct",
         error=f"{len(told)} of {len(told)} checks did not pass",
         hint=f"{told[0].layer}: {told[0].title}",
-        again="imagekit test debian-node --road fast",
+        again="imagekit test debian-node --boot direct",
     )
     result = replace(
         fine, verdict=Verdict.FAILED, release=None, failure=failure, suites=replace(fine.suites, checks=told)
@@ -76,18 +76,20 @@ def test_a_failed_unit_is_told_with_its_journal_and_a_command_for_it_alone() -> 
         places=("vm-harness/checks/sssd/test_sssd.py:31",),
         page="docs/runbook/sssd.md",
         again="imagekit shell debian-node -- systemctl status sssd.service",
-        log=f".imagekit/runs/{RUN}/fast/journal.log",
+        log=f".imagekit/runs/{RUN}/direct/journal.log",
         journal=lines,
         explain="sssd/test_sssd.py::test_7",
     )
     assert found.hint == "", "the hint of failed checks repeats the first of them"
 
 
-@pytest.mark.parametrize(("road", "way"), [("fast", ""), ("live", " --road live"), ("installed", " --road installed")])
-def test_the_command_boots_the_road_that_failed(road: str, way: str) -> None:
+@pytest.mark.parametrize(
+    ("boot_path", "way"), [("direct", ""), ("live", " --boot live"), ("installed", " --boot installed")]
+)
+def test_the_command_boots_the_boot_path_that_failed(boot_path: str, way: str) -> None:
     result = failed(UNIT)
     assert result.suites is not None
-    suites = replace(result.suites, checks=(replace(UNIT, id=f"{road}:{UNIT.id}"),))
+    suites = replace(result.suites, checks=(replace(UNIT, id=f"{boot_path}:{UNIT.id}"),))
     again = card(replace(result, suites=suites)).first.again
     assert again == f"imagekit shell debian-node{way} -- systemctl status sssd.service"
 
@@ -120,8 +122,8 @@ def test_the_command_boots_the_road_that_failed(road: str, way: str) -> None:
             "Build the image again.",
             {
                 "failed": "debian-node: the initrd is damaged (console line 303: Initramfs unpacking failed)",
-                "log": f"imagekit console {RUN} --road live",
-                "again": "imagekit shell debian-node --road live -- true",
+                "log": f"imagekit console {RUN} --boot live",
+                "again": "imagekit shell debian-node --boot live -- true",
                 "runbook": "docs/runbook/boot.md",
             },
         ),
@@ -148,7 +150,7 @@ def test_a_machines_last_lines_are_no_reason() -> None:
     error = (
         "debian-node ended by itself; the console's last lines:\n[1.0] a\n[2.2] usb: device not found\n[3.0] Started"
     )
-    first = card(broken("boot fast", error, "The whole log: console.log")).first
+    first = card(broken("boot direct", error, "The whole log: console.log")).first
     assert (first.what, first.said) == ("debian-node ended by itself", "")
     assert first.console == ("[1.0] a", "[2.2] usb: device not found", "[3.0] Started")
 
@@ -167,13 +169,13 @@ def test_a_check_file_that_is_no_python_is_told_by_its_error_and_line() -> None:
 
 def test_a_run_that_was_stopped_is_interrupted() -> None:
     """Row "Ctrl-C is called FAILED"."""
-    result = broken("boot fast", INTERRUPTED)
+    result = broken("boot direct", INTERRUPTED)
     assert word_of(result) == "interrupted"
     assert render_terminal(result).startswith(" INTERRUPTED  debian-node")
     assert "failed" not in render_terminal(result).lower()
     assert ">interrupted</span>" in render_html(result)
     assert "interrupted: debian" in render_markdown(result).replace("\\", "")
-    assert "the run was stopped during the stage boot fast" in card(result).first.what
+    assert "the run was stopped during the stage boot direct" in card(result).first.what
 
 
 def test_an_interrupt_among_checks_hides_none_that_failed() -> None:
@@ -237,7 +239,7 @@ def test_junit_holds_the_card_of_a_check() -> None:
 
 def test_what_was_not_kept_and_what_changed_is_said() -> None:
     """Row "/var full": journal.log had 0 bytes, silently."""
-    note = "fast road: the journal that the node handed out is empty (journal.log)"
+    note = "direct boot path: the journal that the node handed out is empty (journal.log)"
     result = failed(UNIT, notes=(note,), changes=("package sssd: 2.8 -> 2.9",))
     for view in (render_html(result), render_markdown(result), render_terminal(result, width=200)):
         assert flat(note) in flat(view)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from imagekit.checks.outcome import Outcome
+from imagekit.checks.outcome import Outcome, SuiteResult
 from imagekit.report.result import FILE_NAME, ResultError, Verdict, read_result, write_result
 from tests.unit.report.sample import bad, good, stories
 
@@ -54,3 +54,20 @@ def test_an_edited_verdict_is_refused(tmp_path: Path) -> None:
     path.write_text(json.dumps({**data, "verdict": "passed"}))
     with pytest.raises(ResultError):
         read_result(path)
+
+
+def test_a_result_of_earlier_words_is_read(tmp_path: Path) -> None:
+    """Until 2026-12 `boot_path` was `road` and `direct` was `fast`."""
+    check = replace(bad_suites().checks[0], id="direct:base/test_a.py::test_a")
+    now = replace(bad(), suites=replace(bad_suites(), checks=(check,)))
+    path = write_result(now, tmp_path)
+    text = path.read_text().replace('"boot_path": "direct"', '"road": "fast"').replace('"direct:', '"fast:')
+    assert text.count('"road": "fast"') == 1 + len(now.boots)
+    path.write_text(text)
+    assert read_result(path) == now
+
+
+def bad_suites() -> SuiteResult:
+    suites = bad().suites
+    assert suites is not None
+    return suites

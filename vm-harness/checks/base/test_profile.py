@@ -10,8 +10,8 @@ from testinfra.host import Host
 from imagekit.checks import declared
 from imagekit.checks.profile import COMPLAINTS, Question
 
-# On the fast road no cloud-config is applied: that road has no framework's initrd to do it.
-pytestmark = [pytest.mark.runbook("profile"), pytest.mark.road("live", "installed")]
+# On the direct boot path no cloud-config is applied: that boot path has no framework's initrd to do it.
+pytestmark = [pytest.mark.runbook("profile"), pytest.mark.boot_path("live", "installed")]
 PROMISES = declared.profile()
 _BREAK = "@imagekit-next@"
 

@@ -75,33 +75,33 @@ def test_agent_knows_how_it_booted(agent: dict[str, str]) -> None:
     assert agent["boot"] in {f"{word}_boot" for word in words} | {"unknown"}
 
 
-@pytest.mark.road("live")
+@pytest.mark.boot_path("live")
 def test_live_sentinel(facts: Facts) -> None:
     """A live node carries the live sentinel and no other."""
     modes = {path for path in facts.files if re.fullmatch(r"/run/cos/\w+_mode", path)}
     assert modes == {"/run/cos/live_mode"}
 
 
-@pytest.mark.road("live")
+@pytest.mark.boot_path("live")
 def test_agent_says_live(agent: dict[str, str]) -> None:
     """kairos-agent calls a live boot a live boot."""
     assert agent["boot"] == "livecd_boot"
 
 
-@pytest.mark.road("installed")
+@pytest.mark.boot_path("installed")
 def test_active_sentinel(facts: Facts) -> None:
     """An installed node that was started as usual carries the active sentinel and no other."""
     modes = {path for path in facts.files if re.fullmatch(r"/run/cos/\w+_mode", path)}
     assert modes == {"/run/cos/active_mode"}
 
 
-@pytest.mark.road("installed")
+@pytest.mark.boot_path("installed")
 def test_agent_says_active(agent: dict[str, str]) -> None:
     """kairos-agent calls the usual boot of an installed node active."""
     assert agent["boot"] == "active_boot"
 
 
-@pytest.mark.road("live", "installed")
+@pytest.mark.boot_path("live", "installed")
 def test_stages_ran(facts: Facts) -> None:
     """The framework's boot stages ran and did not fail."""
     stages = {

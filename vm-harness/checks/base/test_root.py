@@ -10,13 +10,13 @@ from imagekit.checks.facts import Facts
 pytestmark = pytest.mark.runbook("root-file-system")
 
 
-@pytest.mark.road("fast", "installed")
+@pytest.mark.boot_path("direct", "installed")
 def test_root_is_mounted_read_only(facts: Facts) -> None:
     """The root file system is mounted read-only."""
     assert "ro" in facts.mounts["/"].options | facts.mounts["/"].super_options
 
 
-@pytest.mark.road("fast", "installed")
+@pytest.mark.boot_path("direct", "installed")
 def test_root_refuses_a_write(root: Host) -> None:
     """Even root cannot write below /usr."""
     attempt = root.run("touch /usr/bin/imagekit-probe")
@@ -24,7 +24,7 @@ def test_root_refuses_a_write(root: Host) -> None:
     assert "Read-only file system" in attempt.stderr
 
 
-@pytest.mark.road("live")
+@pytest.mark.boot_path("live")
 def test_what_is_written_stays_in_memory(facts: Facts) -> None:
     """A live node writes to memory only: the medium below is read-only."""
     assert facts.mounts["/"].volatile

@@ -108,7 +108,7 @@ def test_the_keytab_lies_where_it_lasts(host: Host) -> None:
     assert KEYTAB in host.run("klist -k 2>&1").stdout
 
 
-@pytest.mark.road("installed")
+@pytest.mark.boot_path("installed")
 @pytest.mark.parametrize("path", declared.state("sssd"))
 def test_the_state_of_a_domain_lasts(facts: Facts, path: str) -> None:
     """A directory with the state of a joined domain is on the persistent partition."""

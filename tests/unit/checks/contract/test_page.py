@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from imagekit.checks.contract.show import roads_page
-from tests.conformance.page import BEGIN, END, PAGE, ROADS_BEGIN, ROADS_END
+from imagekit.checks.contract.show import boot_paths_page
+from tests.conformance.page import BEGIN, BOOT_PATHS_BEGIN, BOOT_PATHS_END, END, PAGE
 from tests.unit.checks.contract.run import cases
 
 _AGAIN = "write it anew: python -m tests.conformance.page .imagekit/runs/RUN..."
@@ -32,5 +32,5 @@ def test_page_has_the_promises_in_words() -> None:
     assert [promise for promise in promises if promise not in text] == [], _AGAIN
 
 
-def test_page_tells_the_roads() -> None:
-    assert part(ROADS_BEGIN, ROADS_END) == roads_page(), _AGAIN
+def test_page_tells_the_boot_paths() -> None:
+    assert part(BOOT_PATHS_BEGIN, BOOT_PATHS_END) == boot_paths_page(), _AGAIN

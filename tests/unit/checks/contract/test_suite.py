@@ -12,13 +12,13 @@ from imagekit.checks.contract.facts import NodeFacts, NoFactError, parse_section
 from imagekit.checks.contract.model import (
     Check,
     Conformance,
+    ContractPath,
     Moment,
-    Road,
     Trip,
     TripFacts,
     Verdict,
+    boot_paths_of,
     read_facts,
-    roads_of,
     trips_of,
     write_facts,
 )
@@ -28,7 +28,12 @@ from imagekit.checks.outcome import Outcome
 from imagekit.config.model import Firmware
 from tests.unit.checks.contract.run import FOLDER, cases, good
 
-EVERY = (Trip(Road.IMAGE), Trip(Road.LIVE), Trip(Road.INSTALLED), Trip(Road.DISK, Firmware.UEFI))
+EVERY = (
+    Trip(ContractPath.IMAGE),
+    Trip(ContractPath.LIVE),
+    Trip(ContractPath.INSTALLED),
+    Trip(ContractPath.DISK, Firmware.UEFI),
+)
 
 
 def facts_of(trip: Trip) -> TripFacts:
@@ -41,7 +46,7 @@ def kept(tmp_path: Path) -> Path:
     return tmp_path / "facts.json"
 
 
-def test_good_facts_conform_on_every_road(kept: Path, tmp_path: Path) -> None:
+def test_good_facts_conform_on_every_boot_path(kept: Path, tmp_path: Path) -> None:
     found = judge(FOLDER, tmp_path, "x", EVERY, kept)
     assert found.passed
     assert {check.id for check in found.checks} == {name for name, _, _ in cases()}
@@ -50,7 +55,7 @@ def test_good_facts_conform_on_every_road(kept: Path, tmp_path: Path) -> None:
 
 
 def test_a_short_trip_asks_less(kept: Path, tmp_path: Path) -> None:
-    short = Trip(Road.DISK, Firmware.UEFI, Moment.FIRST)
+    short = Trip(ContractPath.DISK, Firmware.UEFI, Moment.FIRST)
     found = judge(FOLDER, tmp_path, "x", (short,), kept)
     assert found.passed
     assert not any(check.id.startswith(("persistence/", "image/", "live/")) for check in found.checks)
@@ -130,10 +135,10 @@ def test_trips_of_the_command_line() -> None:
     assert short.moments == (Moment.INSTALL, Moment.FIRST)
 
 
-def test_roads_follow_from_the_moments() -> None:
-    assert roads_of([Moment.FIRST]) == (Road.INSTALLED, Road.DISK)
-    assert roads_of([Moment.INSTALL, Moment.FIRST]) == (Road.INSTALLED,)
-    assert roads_of([]) == ()
+def test_boot_paths_follow_from_the_moments() -> None:
+    assert boot_paths_of([Moment.FIRST]) == (ContractPath.INSTALLED, ContractPath.DISK)
+    assert boot_paths_of([Moment.INSTALL, Moment.FIRST]) == (ContractPath.INSTALLED,)
+    assert boot_paths_of([]) == ()
 
 
 def test_answers_that_break_off_are_an_error() -> None:
@@ -143,8 +148,8 @@ def test_answers_that_break_off_are_an_error() -> None:
 
 
 def small(outcome: Outcome) -> Conformance:
-    check = Check(id="live/x[a]", title="It is so [a]", section="2 live", basis="code", roads=(Road.LIVE,))
-    other = Check(id="live/x[b]", title="It is so [b]", section="2 live", basis="code", roads=(Road.LIVE,))
+    check = Check(id="live/x[a]", title="It is so [a]", section="2 live", basis="code", boot_paths=(ContractPath.LIVE,))
+    other = Check(id="live/x[b]", title="It is so [b]", section="2 live", basis="code", boot_paths=(ContractPath.LIVE,))
     verdicts = {
         "live/x[a]": {"live-bios": Verdict(outcome=Outcome.PASSED)},
         "live/x[b]": {"live-bios": Verdict(outcome=outcome, message="it | is not")},

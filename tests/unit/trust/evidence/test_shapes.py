@@ -131,12 +131,12 @@ def test_test_result_has_what_in_toto_asks_for() -> None:
     assert fields["passedTests"] == ["base::root", "base::ssh", "scenario/install", "scenario/upgrade"]
     assert fields["failedTests"] == fields["warnedTests"] == []
     machine = next(entry for entry in fields["configuration"] if entry["name"] == "machine")["annotations"]
-    assert {"accelerator", "firmware", "memoryMiB", "cpus", "road"} <= machine.keys()
+    assert {"accelerator", "firmware", "memoryMiB", "cpus", "bootPath"} <= machine.keys()
 
 
 def test_test_result_reads_back() -> None:
     run = read_run(parse_statement(result().to_bytes()))
-    assert (run.suite, run.roads, run.tested) == (SUITE, ("fast", "live"), NOW - DAY)
+    assert (run.suite, run.boot_paths, run.tested) == (SUITE, ("direct", "live"), NOW - DAY)
     assert run.scenarios == dict.fromkeys(SCENARIOS, "passed")
     assert run.failures == {}
     assert run.flaw == ""

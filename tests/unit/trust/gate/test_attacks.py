@@ -375,9 +375,9 @@ def _(scene: Scene) -> None:
     scene.add("more", "ours", replace(good, predicate={**good.predicate, "failedTests": "base::ssh"}))
 
 
-@attack("road that was not tested", "road/fast", "not tested on it, only on: live")
+@attack("boot path that was not tested", "boot-path/direct", "not tested on it, only on: live")
 def _(scene: Scene) -> None:
-    entries = [e for e in scene.signed["tests"].says.predicate["configuration"] if "fast" not in str(e)]
+    entries = [e for e in scene.signed["tests"].says.predicate["configuration"] if "direct" not in str(e)]
     change(scene, "tests", configuration=entries)
 
 
