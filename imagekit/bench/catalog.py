@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 # name -> what it measures; imagekit/bench/<name>.py holds `measure`.
 BENCHMARKS = {
     "startup": "CPU seconds of --help and plan",
+    "growth": "CPU seconds of plan for 30 and 300 images that share their layers",
     "evidence": "CPU seconds of verifying the evidence of an image",
     "unchanged": "a run with nothing changed, against the one that built",
     "rootfs": "image to root file system, against cp and sha256sum",

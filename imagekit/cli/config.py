@@ -22,15 +22,14 @@ def check(app: App) -> None:
     """
     from imagekit.build.authorities import authorities_of
     from imagekit.config.templates import unfilled
-    from imagekit.plan.resolve import make_plan
+    from imagekit.plan.matrix import make_plans
     from imagekit.trust.gate.policy import load_policy
     from imagekit.trust.sign.trust import TRUST_FILE, load_trust
 
     load_policy(app.root)
     if (app.root / TRUST_FILE).exists():
         load_trust(app.root)
-    for name in app.project.images:
-        make_plan(app.project, name)
+    make_plans(app.project)
     authorities_of(app.project, sorted(app.project.layers))
     for warning in unfilled(app.project):
         say(f"warning: {warning}", err=True)

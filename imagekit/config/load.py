@@ -79,12 +79,13 @@ def load_project(root: Path) -> Project:
     lock_path = root / LOCK_FILE
     lock = parsed(LockFile, read_yaml(lock_path)) if lock_path.exists() else LockFile()
     layers: dict[str, LayerSpec] = {}
+    read: set[Path] = set()
     for image_name, image in images.items():
         for index, layer in enumerate(image.layers):
             if layer not in layers:
                 where = images_source.line(("images", image_name, "layers", index))
                 layers[layer] = _load_layer(root, layer, f"{images_source.path}:{where}")
-        _check_cloud_config(root, image_name, image, images_source)
+        _check_cloud_config(root, image_name, image, images_source, read)
     return Project(root=root, images=images, layers=layers, settings=settings, lock=lock)
 
 
@@ -120,7 +121,8 @@ def _load_layer(root: Path, name: str, named_at: str) -> LayerSpec:
     return spec
 
 
-def _check_cloud_config(root: Path, name: str, image: ImageSpec, source: YamlFile) -> None:
+def _check_cloud_config(root: Path, name: str, image: ImageSpec, source: YamlFile, read: set[Path]) -> None:
+    """Check the files that an image names, but for those in `read`, which another image named before."""
     from imagekit.config.cloudconfig import read_cloud_config
 
     for index, path in enumerate(image.cloud_config):
@@ -130,4 +132,6 @@ def _check_cloud_config(root: Path, name: str, image: ImageSpec, source: YamlFil
                 f"{source.path}:{line}: cloud_config: no file {path}",
                 hint="Paths start at the project's folder.",
             )
-        read_cloud_config(root / path)
+        if root / path not in read:
+            read_cloud_config(root / path)
+            read.add(root / path)

@@ -8,6 +8,7 @@ from imagekit.config.load import Project
 from imagekit.config.model import Arch
 from imagekit.plan.model import Plan
 from imagekit.plan.resolve import make_plan
+from imagekit.plan.sources import Sources
 
 # https://docs.github.com/en/actions/reference/runners/github-hosted-runners
 RUNNERS = {Arch.AMD64: "ubuntu-24.04", Arch.ARM64: "ubuntu-24.04-arm"}
@@ -20,7 +21,8 @@ def make_plans(project: Project, *, arch: Arch | None = None) -> tuple[Plan, ...
     Raises `ConfigError` for the first image that cannot be planned.
     """
     wanted = ((name, one) for name, image in project.images.items() for one in image.arch if arch in (None, one))
-    return tuple(make_plan(project, name, arch=one) for name, one in wanted)
+    sources = Sources(project)
+    return tuple(make_plan(project, name, arch=one, sources=sources) for name, one in wanted)
 
 
 def as_matrix(plans: tuple[Plan, ...]) -> dict[str, Any]:

@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 from graphlib import CycleError, TopologicalSorter
 
 from imagekit.base.errors import ConfigError
-from imagekit.base.tree import folder_hash
 from imagekit.config.load import IMAGES_FILE, LOCK_FILE, Project
 from imagekit.config.model import Arch, DistroBase, ImageBase, ImageInit, ImageSpec, StandinInit
 from imagekit.plan.given import dated
 from imagekit.plan.lock import Locked, download_address
 from imagekit.plan.model import Plan, Source, Stage, StageKind, inputs_id
-from imagekit.plan.revision import Inputs, read_source
+from imagekit.plan.revision import Inputs
+from imagekit.plan.sources import Sources
 
 SCRIPTS = "images/scripts"
 STAMP = "images/stamp"
@@ -23,8 +23,12 @@ DISTRO = "images/distro"
 RECIPE = "3"
 
 
-def make_plan(project: Project, image_name: str, *, arch: Arch | None = None) -> Plan:
-    """Plan one image for one architecture; raise `ConfigError` for missing layers, cycles or a wrong order."""
+def make_plan(project: Project, image_name: str, *, arch: Arch | None = None, sources: Sources | None = None) -> Plan:
+    """Plan one image for one architecture; raise `ConfigError` for missing layers, cycles or a wrong order.
+
+    With `sources` what other images of the same command have read is not read again.
+    """
+    sources = sources or Sources(project)
     image = project.image(image_name)
     chosen = arch or image.arch[0]
     if chosen not in image.arch:
@@ -33,11 +37,11 @@ def make_plan(project: Project, image_name: str, *, arch: Arch | None = None) ->
         )
     _check_order(project, image_name, image)
     locked = Locked(project.lock)
-    stages = _bottom(project, image, chosen)
+    stages = _bottom(sources, image, chosen)
     for layer in image.layers:
-        stages.append(_layer(_Layering(project, image, chosen, locked), layer, stages))
-    stamp = _stamp(project, image_name, stages, locked)
-    source = dated(project.work, stamp.id, _source(project, image, locked))
+        stages.append(_layer(_Layering(sources, image, chosen, locked), layer, stages))
+    stamp = _stamp(sources, image_name, stages, locked)
+    source = dated(project.work, stamp.id, _source(sources, image, locked))
     return Plan(
         image=image_name,
         family=image.family.value,
@@ -82,27 +86,28 @@ def _check_order(project: Project, name: str, image: ImageSpec) -> None:
         below.append(layer)
 
 
-def _source(project: Project, image: ImageSpec, locked: Locked) -> Source:
+def _source(sources: Sources, image: ImageSpec, locked: Locked) -> Source:
+    root = sources.project.root
     made_of = [SCRIPTS, STAMP, *(f"images/{layer}" for layer in image.layers)]
     if isinstance(image.base, DistroBase):
         made_of.append(DISTRO)
     if isinstance(image.kairos_init, StandinInit):
         made_of.append(image.kairos_init.standin)
     # What imagekit brings has no history here; it is in the ids by its content.
-    own = [path for path in made_of if (project.root / path).exists()] or [str(IMAGES_FILE)]
-    lock = str(LOCK_FILE) if (project.root / LOCK_FILE).exists() else ""
+    own = [path for path in made_of if (root / path).exists()] or [str(IMAGES_FILE)]
+    lock = str(LOCK_FILE) if (root / LOCK_FILE).exists() else ""
     # images.yaml speaks of other images too, so it dates none of them; it belongs to the source all the same.
-    committed = [*own, str(IMAGES_FILE), *([lock] if lock else []), *image.cloud_config]
+    committed = (*own, str(IMAGES_FILE), *([lock] if lock else []), *image.cloud_config)
     used = tuple(locked.used.values()) if lock else ()
-    return read_source(project.root, Inputs(dated=own, committed=committed, lock=lock, locked=used))
+    return sources.revision(Inputs(dated=tuple(own), committed=committed, lock=lock, locked=used))
 
 
-def _bottom(project: Project, image: ImageSpec, arch: Arch) -> list[Stage]:
+def _bottom(sources: Sources, image: ImageSpec, arch: Arch) -> list[Stage]:
     """What stands below the layers: the distribution and the framework, where they are made here."""
     stages: list[Stage] = []
     common = {"recipe": RECIPE, "arch": arch.value}
     if isinstance(image.base, DistroBase):
-        inputs = {**common, "folder": folder_hash(project.located(DISTRO)), "distro": image.base.distro}
+        inputs = {**common, "folder": sources.folder(DISTRO), "distro": image.base.distro}
         stages.append(
             Stage(
                 name="distro",
@@ -116,7 +121,7 @@ def _bottom(project: Project, image: ImageSpec, arch: Arch) -> list[Stage]:
     if isinstance(image.kairos_init, StandinInit):
         folder = image.kairos_init.standin
         below = {stage.name: stage.id for stage in stages}
-        inputs = {**common, **below, "folder": folder_hash(project.located(folder))}
+        inputs = {**common, **below, "folder": sources.folder(folder)}
         stages.append(
             Stage(
                 name="kairos-init",
@@ -135,7 +140,7 @@ def _bottom(project: Project, image: ImageSpec, arch: Arch) -> list[Stage]:
 class _Layering:
     """What every layer of one image is planned from."""
 
-    project: Project
+    sources: Sources
     image: ImageSpec
     arch: Arch
     locked: Locked
@@ -149,11 +154,11 @@ def _layer(of: _Layering, name: str, stages: list[Stage]) -> Stage:
     inputs = {
         "recipe": RECIPE,
         "arch": of.arch.value,
-        "folder": folder_hash(of.project.located(f"images/{name}")),
-        "scripts": folder_hash(of.project.located(SCRIPTS)),
+        "folder": of.sources.folder(f"images/{name}"),
+        "scripts": of.sources.folder(SCRIPTS),
         **{f"arg {key}": value for key, value in args.items()},
         **{f"stage {stage.name}": stage.id for stage in needed},
-        **_authorities(of.project, name),
+        **of.sources.authorities(name),
     }
     return Stage(
         name=name,
@@ -167,24 +172,14 @@ def _layer(of: _Layering, name: str, stages: list[Stage]) -> Stage:
     )
 
 
-def _authorities(project: Project, layer: str) -> dict[str, str]:
-    """What the layer's certificates are once they are written anew; raises `ConfigError` for one that is not taken."""
-    patterns = project.layers[layer].present.certificates
-    if not patterns:
-        return {}
-    from imagekit.config.authorities import content_id, read_authorities
-
-    return {"authorities": content_id(read_authorities(project.located(f"images/{layer}"), patterns))}
-
-
 def _downloads(of: _Layering, name: str, args: Mapping[str, str]) -> dict[str, str]:
     """Addresses and checksums; none with the stand-in, which downloads nothing."""
-    wanted = of.project.layers[name].downloads
+    wanted = of.sources.project.layers[name].downloads
     return {download_address(each, args, of.arch): args[key] for key, each in wanted.items() if args.get(key)}
 
 
 def _layer_args(of: _Layering, name: str, first: bool) -> dict[str, str]:
-    spec, image = of.project.layers[name], of.image
+    spec, image = of.sources.project.layers[name], of.image
     args = {"FAMILY": image.family.value, "PACKAGES": " ".join(spec.packages_of(image.family, of.arch))}
     args.update({key: image.args.get(key, default) for key, default in spec.args.items()})
     if first and isinstance(image.base, ImageBase):
@@ -197,7 +192,8 @@ def _layer_args(of: _Layering, name: str, first: bool) -> dict[str, str]:
     return args
 
 
-def _stamp(project: Project, image_name: str, stages: list[Stage], locked: Locked) -> Stage:
+def _stamp(sources: Sources, image_name: str, stages: list[Stage], locked: Locked) -> Stage:
+    project = sources.project
     image, top = project.image(image_name), stages[-1]
     layers = [stage for stage in stages if stage.kind is StageKind.LAYER]
     declared = {key: layer.args[key] for layer in layers for key in project.layers[layer.name].args}
@@ -213,8 +209,8 @@ def _stamp(project: Project, image_name: str, stages: list[Stage], locked: Locke
         args["LOCK"] = inputs_id(locked.used)
     inputs = {
         "recipe": RECIPE,
-        "folder": folder_hash(project.located(STAMP)),
-        "scripts": folder_hash(project.located(SCRIPTS)),
+        "folder": sources.folder(STAMP),
+        "scripts": sources.folder(SCRIPTS),
         **{f"arg {key}": value for key, value in args.items()},
         f"stage {top.name}": top.id,
     }

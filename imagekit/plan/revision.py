@@ -23,10 +23,10 @@ class Inputs:
     the digests in it that this image uses; `committed` is all that has to be in a commit for the source to be clean.
     """
 
-    dated: Sequence[str]
-    committed: Sequence[str]
+    dated: tuple[str, ...]
+    committed: tuple[str, ...]
     lock: str = ""
-    locked: Sequence[str] = ()
+    locked: tuple[str, ...] = ()
 
 
 def read_source(root: Path, inputs: Inputs) -> Source:

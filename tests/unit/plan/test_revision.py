@@ -81,4 +81,4 @@ def test_a_clone_that_was_completed_is_taken(origin: Path) -> None:
 def test_a_repository_without_a_commit_is_not_called_no_checkout(tmp_path: Path) -> None:
     run(["git", "init", "-q"], timeout=20, cwd=tmp_path)
     with pytest.raises(ConfigError, match="has no commit yet"):
-        read_source(tmp_path, Inputs(dated=["images"], committed=["images"]))
+        read_source(tmp_path, Inputs(dated=("images",), committed=("images",)))
