@@ -16,6 +16,7 @@ from imagekit.app.needs import machine_needs
 from imagekit.app.options import Finished, Options
 from imagekit.app.outcome import BootPathTest, ScenarioTest, Tested, run_result
 from imagekit.app.record import Record
+from imagekit.app.remember import remember_run
 from imagekit.app.reuse import Reuse
 from imagekit.app.runs import kept_runs, new_run, write_views
 from imagekit.app.verdict import keep_verdict, kept_verdict, verdict_id
@@ -63,6 +64,7 @@ def run_image(project: Project, name: str, options: Options, backend: Backend | 
         result = replace(result, changes=run.changes())
     result = replace(result, declared=declared_at(project.root, result))
     write_result(result, run.folder)
+    remember_run(project, result)
     if result.verdict is Verdict.PASSED:
         run.keep_verdict(result)
     return Finished(result=result, page=write_views(result, run.folder), error=error)

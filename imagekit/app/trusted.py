@@ -233,8 +233,11 @@ def publish_gate(project: Project) -> Gate:
     """The gate that publishing asks before it gives a tag."""
 
     def ask(client: Registry, reference: Reference) -> None:
+        from imagekit.app.remember import remember_gate
         from imagekit.trust.gate.policy import PUBLISH
 
-        gate_of(project, client, reference, PUBLISH).demand()
+        decision = gate_of(project, client, reference, PUBLISH)
+        remember_gate(project, reference.repository.rpartition("/")[2], decision)
+        decision.demand()
 
     return ask

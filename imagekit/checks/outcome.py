@@ -22,7 +22,8 @@ class Outcome(StrEnum):
 class CheckResult:
     """One check of one layer; `seconds` is wall time of the call phase.
 
-    A check that only warns names the `ticket` and the day `expires` (ISO date) from which it is required again.
+    A check that only warns names the `ticket`, the day `expires` (ISO date) from which it is required again,
+    and perhaps the `owner` who looks after it.
     """
 
     id: str
@@ -36,6 +37,7 @@ class CheckResult:
     runbook: str = ""
     ticket: str = ""
     expires: str = ""
+    owner: str = ""
 
     @property
     def muted(self) -> str:

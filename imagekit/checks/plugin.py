@@ -1,7 +1,7 @@
 """The pytest plugin of the process that runs the checks: metadata, fixtures, and an account of what happened.
 
 A check is a test function below ``vm-harness/checks/<layer>/`` whose docstring says what it proves. Marks:
-``runbook(page)`` (a page below docs/runbook), ``warn_only(until=, ticket=)``, ``boot_path(name)``,
+``runbook(page)`` (a page below docs/runbook), ``warn_only(until=, ticket=, owner=)``, ``boot_path(name)``,
 ``needs(**resources)``.
 Loaded by `imagekit.checks.runner` with ``-p``; it never runs in the process of imagekit itself.
 """
@@ -31,7 +31,7 @@ from imagekit.checks.tlspeer import Peers, TlsPeer
 
 _MARKS = (
     "runbook(page): the page below docs/runbook that helps when this check fails",
-    "warn_only(until, ticket): does not block until that day (ISO date); from then on it is required",
+    "warn_only(until, ticket, owner): does not block until that day (ISO date); from then on it is required",
     "boot_path(name): true on this boot path to a running node only",
     "road(name): earlier name of boot_path",
     "needs(**resources): what the machine must have, see imagekit.checks.lint",
@@ -79,6 +79,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             runbook=meta.runbook,
             ticket=meta.ticket,
             expires=meta.expires,
+            owner=meta.owner,
             needs=dict(meta.needs),
         )
 
@@ -97,7 +98,7 @@ def describe(item: pytest.Item, session: Session) -> CheckMeta:
     page = next((str(mark.args[0]) for mark in item.iter_markers("runbook")), "")
     if not doc or not page:
         raise pytest.UsageError(f"{item.nodeid}: a check needs a docstring (what it proves) and a runbook mark")
-    required, ticket, expires = _severity(item, session.day)
+    required, ticket, expires, owner = _severity(item, session.day)
     needs = {name: want for mark in item.iter_markers("needs") for name, want in mark.kwargs.items()}
     callspec = getattr(item, "callspec", None)
     title = one_line(doc.splitlines()[0].rstrip(".")) + (f" [{callspec.id}]" if callspec is not None else "")
@@ -109,19 +110,20 @@ def describe(item: pytest.Item, session: Session) -> CheckMeta:
         runbook=page,
         ticket=ticket,
         expires=expires,
+        owner=owner,
         needs=needs,
     )
 
 
-def _severity(item: pytest.Item, today: date) -> tuple[bool, str, str]:
+def _severity(item: pytest.Item, today: date) -> tuple[bool, str, str, str]:
     mark = item.get_closest_marker("warn_only")
     if mark is None:
-        return True, "", ""
+        return True, "", "", ""
     try:
         until, ticket = date.fromisoformat(mark.kwargs["until"]), str(mark.kwargs["ticket"])
     except (KeyError, ValueError, TypeError):
         raise pytest.UsageError(f'{item.nodeid}: warn_only needs until="YYYY-MM-DD" and ticket="..."') from None
-    return today >= until, ticket, until.isoformat()
+    return today >= until, ticket, until.isoformat(), str(mark.kwargs.get("owner", ""))
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -290,4 +290,5 @@ def _result(meta: CheckMeta, account: _Account, late: str) -> CheckResult:
         runbook=meta.runbook,
         ticket=meta.ticket,
         expires=meta.expires,
+        owner=meta.owner,
     )

@@ -82,6 +82,7 @@ class CheckMeta:
     runbook: str = ""
     ticket: str = ""
     expires: str = ""
+    owner: str = ""
     needs: Mapping[str, Any] = field(default_factory=dict)
 
 

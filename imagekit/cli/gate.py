@@ -24,6 +24,7 @@ def command(ctx: click.Context, reference: str, channel: str, form: str) -> None
     """
     from imagekit.app.desk import named
     from imagekit.app.release import registry_client
+    from imagekit.app.remember import remember_gate
     from imagekit.app.trusted import gate_of
     from imagekit.trust.gate import show
 
@@ -31,6 +32,7 @@ def command(ctx: click.Context, reference: str, channel: str, form: str) -> None
     target = named(app.project, reference)
     with registry_client(app.project, target.registry) as client:
         decision = gate_of(app.project, client, target, channel)
+    remember_gate(app.project, target.repository.rpartition("/")[2], decision)
     match form:
         case "json":
             say(show.as_json(decision))

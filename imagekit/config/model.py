@@ -303,6 +303,11 @@ class Settings(Frozen):
     ledger_branch: Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9][A-Za-z0-9._/-]*)?$")] = Field(
         "", description="the one branch of ledger_remote that decisions go to; default: the remote's default branch"
     )
+    history: Annotated[str, StringConstraints(min_length=1, max_length=500)] | None = Field(
+        None,
+        description="SQLite file with the results of all runs, seen from the project's folder; "
+        "default: history.sqlite in the work folder",
+    )
     libvirt_uri: Annotated[str, StringConstraints(pattern=r"^[a-z0-9+]+://[^\s]*$")] | None = Field(
         None,
         description="libvirt connection; default LIBVIRT_DEFAULT_URI, else qemu:///system for root and qemu:///session",

@@ -26,6 +26,7 @@ ORDER = (
     "fleet",
     "release",
     "report",
+    "history",
     "scenarios",
     "doctor",
     "app",
