@@ -64,5 +64,5 @@ def _checks(result: RunResult, reused: set[str]) -> Iterator[tuple[object, ...]]
 
 def _boots(result: RunResult, reused: set[str]) -> Iterator[tuple[object, ...]]:
     for boot in result.boots:
-        fresh = f"boot {boot.road}" not in reused
-        yield result.run_id, str(boot.road), int(fresh), boot.seconds_to_ssh, boot.cpu_seconds
+        fresh = f"boot {boot.boot_path}" not in reused
+        yield result.run_id, str(boot.boot_path), int(fresh), boot.seconds_to_ssh, boot.cpu_seconds

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from imagekit.checks.outcome import CheckResult, Outcome, SuiteResult
-from imagekit.machine.interface import Road
+from imagekit.machine.interface import BootPath
 from imagekit.report.result import Failure, LayerRow, ReleaseRow, RunResult, StageRow, StageStatus, Verdict
 from tests.support.images import BOOT
 
@@ -26,11 +26,11 @@ def result(
     size: int = 300_000_000,
     **quarantine: str,
 ) -> RunResult:
-    """One run on the fast boot path: its checks by layer, such as ``{"base": Outcome.PASSED}``."""
+    """One run on the direct boot path: its checks by layer, such as ``{"base": Outcome.PASSED}``."""
     outcomes = {"base": Outcome.PASSED} if outcomes is None else outcomes
     checks = tuple(
         CheckResult(
-            id=f"{Road.FAST}:{layer}/test_x.py::test_x",
+            id=f"{BootPath.DIRECT}:{layer}/test_x.py::test_x",
             layer=layer,
             title="x holds",
             outcome=outcome,
@@ -53,11 +53,11 @@ def result(
         digest=digest,
         layers=(LayerRow(name="base", id="1", digest=digest, size=size, seconds=1.0, cached=False),),
         stages=tuple(
-            StageRow(name=f"{part} {Road.FAST}", status=status, seconds=seconds) for part in ("boot", "checks")
+            StageRow(name=f"{part} {BootPath.DIRECT}", status=status, seconds=seconds) for part in ("boot", "checks")
         ),
         boot=BOOT,
-        boots=(replace(BOOT, road=Road.FAST, seconds_to_ssh=seconds, cpu_seconds=seconds * 2),),
+        boots=(replace(BOOT, boot_path=BootPath.DIRECT, seconds_to_ssh=seconds, cpu_seconds=seconds * 2),),
         suites=suites,
         release=ReleaseRow(reference="r.example/x:v1", digest=digest, key_fingerprint="f") if published else None,
-        failure=None if suites.passed else Failure(stage=f"checks {Road.FAST}", error="a check did not pass"),
+        failure=None if suites.passed else Failure(stage=f"checks {BootPath.DIRECT}", error="a check did not pass"),
     )

@@ -19,7 +19,7 @@ from imagekit.config.load import Project, load_project
 from imagekit.history import read
 from imagekit.history.model import Night, NightOutcome
 from imagekit.history.starvation import AlarmKind
-from imagekit.machine.interface import Road
+from imagekit.machine.interface import BootPath
 from imagekit.report.result import Verdict
 from tests.support.project import commit, make_project
 from tests.support.simbackend import SimBackend
@@ -39,7 +39,7 @@ def project(tmp_path: Path) -> Project:
 
 
 def test_every_run_is_in_the_history_good_or_bad(project: Project) -> None:
-    world = SimBackend(outcomes={Road.FAST: Outcome.FAILED})
+    world = SimBackend(outcomes={BootPath.DIRECT: Outcome.FAILED})
     run_image(project, NAME, Options(), world)
     world.outcomes.clear()
     run_image(project, NAME, Options(), world)
@@ -52,6 +52,7 @@ def test_every_run_is_in_the_history_good_or_bad(project: Project) -> None:
 def test_a_history_that_cannot_be_written_ends_no_run_and_is_said(
     project: Project, caplog: pytest.LogCaptureFixture
 ) -> None:
+    project.work.mkdir()
     history_path(project).write_text("no database, for sure; " * 100)
     done = run_image(project, NAME, Options(), SimBackend())
     assert done.result.verdict is Verdict.PASSED
@@ -115,10 +116,10 @@ def test_the_command_ends_with_one_when_something_starves(project: Project) -> N
 
 
 def test_flakes_of_the_project(project: Project) -> None:
-    world = SimBackend(outcomes={Road.FAST: Outcome.FAILED})
+    world = SimBackend(outcomes={BootPath.DIRECT: Outcome.FAILED})
     run_image(project, NAME, Options(publish=False), world)
     world.outcomes.clear()
     run_image(project, NAME, Options(publish=False), world)
     done = CliRunner().invoke(cli, ["--project", str(project.root), "flakes"], standalone_mode=False)
     assert done.return_value == 1
-    assert "fast:base/test_x.py::test_x 50 % (1 of 2)" in done.output
+    assert "direct:base/test_x.py::test_x 50 % (1 of 2)" in done.output

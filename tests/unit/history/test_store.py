@@ -46,7 +46,7 @@ def test_what_is_added_is_read_back_and_added_once(tmp_path: Path) -> None:
         assert read.nights(history) == (night,)
         assert read.gates(history) == (gate,)
         assert read.runs(history, "other") == ()
-        assert read.stage_seconds(history, "small-node", "boot fast") == (20.0,)
+        assert read.stage_seconds(history, "small-node", "boot direct") == (20.0,)
 
 
 def test_what_a_run_told_again_is_no_run_of_its_checks(tmp_path: Path) -> None:
@@ -54,7 +54,7 @@ def test_what_a_run_told_again_is_no_run_of_its_checks(tmp_path: Path) -> None:
         add_run(history, result(NOON, reused=True))
         assert [each.fresh for each in read.check_runs(history)] == [False]
         assert read.boots(history) == ()
-        assert read.stage_seconds(history, "small-node", "boot fast") == ()
+        assert read.stage_seconds(history, "small-node", "boot direct") == ()
 
 
 WRITER = """
@@ -172,4 +172,4 @@ def test_nothing_of_a_transaction_that_raises_is_kept(tmp_path: Path) -> None:
     with History(path) as history:
         with pytest.raises(HistoryError, match="half done"), history.writing() as db:
             _break_off(db)
-        assert read.stage_seconds(history, "small-node", "boot fast")
+        assert read.stage_seconds(history, "small-node", "boot direct")

@@ -50,15 +50,15 @@ def test_every_series_is_there_with_its_values(found: Trends) -> None:
     series = {
         (plot.title, line.name): [value for _, value in line.points] for plot in found.plots for line in plot.lines
     }
-    assert series["Boot to SSH", "fast"] == [20.0 + number for number in range(20)]
-    assert series["Boot cost", "fast"] == [40.0 + 2 * number for number in range(20)]
+    assert series["Boot to SSH", "direct"] == [20.0 + number for number in range(20)]
+    assert series["Boot cost", "direct"] == [40.0 + 2 * number for number in range(20)]
     assert series["Image size", "packed"] == [300.0 + number for number in range(20)]
     assert series["Checks", "all"] == [2.0] * 20
     assert sum(series["Checks", "did not pass"]) == 4
     assert sum(series["Runs a week in which a check flaked", "runs"]) == 4
     assert series["Packages behind upstream", "packages"] == [float(number) for number in range(20)]
     assert (found.runs, found.passed) == (20, 16)
-    assert [flake.name for flake in found.flakes] == ["fast:k0s/test_x.py::test_x"]
+    assert [flake.name for flake in found.flakes] == ["direct:k0s/test_x.py::test_x"]
 
 
 def test_the_time_to_expect_is_the_median_of_what_was_done(tmp_path: Path) -> None:
@@ -66,7 +66,7 @@ def test_the_time_to_expect_is_the_median_of_what_was_done(tmp_path: Path) -> No
         for number, seconds in enumerate([10.0, 500.0, 12.0]):
             add_run(history, result(NOON + number * DAY, seconds=seconds))
         add_run(history, result(NOON + 9 * DAY, seconds=1.0, reused=True))
-        assert expected_seconds(history, "small-node", ["boot fast", "publish"]) == {"boot fast": 12.0}
+        assert expected_seconds(history, "small-node", ["boot direct", "publish"]) == {"boot direct": 12.0}
 
 
 def test_a_history_without_a_run_says_so_and_draws_nothing(tmp_path: Path) -> None:
@@ -125,8 +125,8 @@ def test_the_page_is_whole_in_itself_and_has_no_script(found: Trends, tmp_path: 
 def test_the_terminal_has_a_line_for_each_series(found: Trends) -> None:
     lines = render(found).splitlines()
     assert lines[0] == "small-node: 16 of 20 runs passed"
-    assert any(line.startswith("  Boot to SSH, fast: ▅") and "39 s (first 20, most 39)" in line for line in lines)
-    assert lines[-1].startswith("  flaky: fast:k0s/test_x.py::test_x 20 % (4 of 20)")
+    assert any(line.startswith("  Boot to SSH, direct: ▅") and "39 s (first 20, most 39)" in line for line in lines)
+    assert lines[-1].startswith("  flaky: direct:k0s/test_x.py::test_x 20 % (4 of 20)")
 
 
 def test_a_sparkline_shows_the_last_forty() -> None:
