@@ -10,9 +10,9 @@ import pytest
 
 from imagekit.doctor.check import check, this_host
 from imagekit.doctor.model import Need
+from imagekit.machine.libvirt.daemon import default_uri, libvirt
 from imagekit.services.dockerd import engine
 from imagekit.services.home import home
-from imagekit.services.libvirtd import default_uri, libvirt
 from tests.support.encodable import Encodable
 from tests.support.heartbeat import Heartbeat
 from tests.support.tiers import Tiers

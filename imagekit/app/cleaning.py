@@ -5,15 +5,15 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from imagekit.app import servicecontrol as control
 from imagekit.app.needs import libvirt_uri
 from imagekit.app.runs import abandoned_runs
 from imagekit.base.errors import ToolError
 from imagekit.base.process import alive
 from imagekit.config.load import Project
 from imagekit.machine.folder import machines_folder
+from imagekit.machine.libvirt.daemon import answers, libvirt
 from imagekit.machine.sweep import sweep, sweep_folders
-from imagekit.services import control
-from imagekit.services.libvirtd import answers, libvirt
 
 _CACHES = ("builds", "disks", "pulled", "distro", "verdicts", "engine", "bench")
 

@@ -25,12 +25,12 @@ from imagekit.checks.contract.suite import judge
 from imagekit.config.load import Project
 from imagekit.doctor.check import VERIFY, require
 from imagekit.machine.folder import machines_folder
+from imagekit.machine.libvirt.daemon import libvirt
 from imagekit.machine.sweep import sweep
 from imagekit.oci.manifest import Manifest
 from imagekit.oci.reference import Digest, Reference
 from imagekit.plan.resolve import make_plan
 from imagekit.registry.pull import pull_image
-from imagekit.services.libvirtd import libvirt
 
 FACTS = "conformance.json"
 _PLATFORM = ("linux", "amd64")

@@ -18,6 +18,7 @@ from imagekit.config.merge import merged_cloud_config
 from imagekit.machine.accel import Acceleration, acceleration
 from imagekit.machine.folder import machines_folder, owned_folder
 from imagekit.machine.interface import Accelerator, VmShape
+from imagekit.machine.libvirt.daemon import libvirt
 from imagekit.machine.sweep import sweep
 from imagekit.oci.reference import Digest, Reference
 from imagekit.scenarios.machines import Rig, RigMachines
@@ -26,7 +27,6 @@ from imagekit.scenarios.options import ScenarioOptions
 from imagekit.scenarios.runner import Told, lanes, run_scenarios
 from imagekit.scenarios.start import Pointer, Start, itself, pointers, pulled
 from imagekit.scenarios.supply import supply
-from imagekit.services.libvirtd import libvirt
 from imagekit.trust.gate.policy import load_policy
 
 

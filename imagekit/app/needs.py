@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from imagekit.config.load import Project
 from imagekit.config.model import Firmware, VmSpec
 from imagekit.machine.interface import BootPath
-from imagekit.services.libvirtd import default_uri
+from imagekit.machine.libvirt.daemon import default_uri
 
 if TYPE_CHECKING:
     from imagekit.doctor.model import Host, Need

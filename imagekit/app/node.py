@@ -25,6 +25,7 @@ from imagekit.machine.hardware import NodeRequest
 from imagekit.machine.identity import NodeKeys, fresh_keys, seed_disk
 from imagekit.machine.install import AgentDisk, InstallRequest, install_by_agent
 from imagekit.machine.interface import BootPath, Installer
+from imagekit.machine.libvirt.daemon import libvirt
 from imagekit.machine.machine import NodeMachine
 from imagekit.machine.node import InstalledNode, node
 from imagekit.machine.profile import DirectKernel, load_profile, profile_name
@@ -32,7 +33,6 @@ from imagekit.machine.sweep import sweep
 from imagekit.report.bootchart import collect_chart
 from imagekit.report.console import excerpt
 from imagekit.report.result import ConsoleExcerpt
-from imagekit.services.libvirtd import libvirt
 
 
 def suites_of(subject: Target, boot_path: BootPath) -> Suites:

@@ -10,7 +10,7 @@ from imagekit.bench.plain import PlainBoot, boot_plain
 from imagekit.bench.reference import reference_image
 from imagekit.bench.subject import Subject
 from imagekit.machine.interface import DISKLESS, BootPath, BootRecord
-from imagekit.services.libvirtd import libvirt
+from imagekit.machine.libvirt.daemon import libvirt
 
 GOALS = {BootPath.DIRECT: Goal(limit=0.4), BootPath.LIVE: Goal(limit=0.6)}
 _AGAINST = "plain Debian, cloud-init, dracut"

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from imagekit.app.runs import find_run
+from imagekit.app.servicecontrol import down
 from imagekit.base import process
 from imagekit.base.errors import ToolError
 from imagekit.base.git import git_argv, git_environment
@@ -18,7 +19,6 @@ from imagekit.bench.subject import program
 from imagekit.config.load import SETTINGS_FILE, Project
 from imagekit.machine.ports import reserved_port
 from imagekit.report.result import RunResult, read_result
-from imagekit.services.control import down
 
 _TIMEOUT = 7200.0
 

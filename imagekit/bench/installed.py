@@ -8,7 +8,7 @@ from imagekit.artifact.live import live_iso
 from imagekit.bench.model import Goal, Row
 from imagekit.bench.subject import Subject
 from imagekit.machine.interface import BootPath, BootRecord
-from imagekit.services.libvirtd import libvirt
+from imagekit.machine.libvirt.daemon import libvirt
 
 GOAL = Goal(limit=1.5)
 _AGAINST = "live boot path of the same image"

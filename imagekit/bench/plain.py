@@ -17,7 +17,6 @@ from imagekit.base import process
 from imagekit.base.log import step
 from imagekit.base.waiting import Deadline, wait_until
 from imagekit.bench.reference import Reference
-from imagekit.machine import libvirt as hypervisor
 from imagekit.machine import ssh
 from imagekit.machine.accel import acceleration
 from imagekit.machine.banner import BannerProbe
@@ -36,10 +35,11 @@ from imagekit.machine.errors import BootFailedError
 from imagekit.machine.folder import owned_folder
 from imagekit.machine.interface import VmShape
 from imagekit.machine.keys import KeyPair, fresh_pair
+from imagekit.machine.libvirt import connection as hypervisor
+from imagekit.machine.libvirt.probe import LibvirtProbe
+from imagekit.machine.libvirt.reach import admitted
 from imagekit.machine.ports import reserved_port
-from imagekit.machine.probe import LibvirtProbe
 from imagekit.machine.profile import load_profile
-from imagekit.machine.reach import admitted
 
 # No fstab, so the root is mounted writable from the start; with "ro" cloud-init could not do its work.
 ARGUMENTS = "root=/dev/vda rw console=ttyS0 panic=-1"

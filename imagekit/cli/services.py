@@ -26,8 +26,8 @@ def command() -> None:
 @click.pass_obj
 def up(app: App) -> None:
     """Start what does not run, and keep it running."""
+    from imagekit.app import servicecontrol as control
     from imagekit.app.needs import libvirt_uri
-    from imagekit.services import control
 
     _show(control.up(app.work, app.project.registry, uri=libvirt_uri(app.project)))
 
@@ -36,8 +36,8 @@ def up(app: App) -> None:
 @click.pass_obj
 def down(app: App) -> None:
     """Stop what `up` started."""
+    from imagekit.app import servicecontrol as control
     from imagekit.app.needs import libvirt_uri
-    from imagekit.services import control
 
     _show(control.down(app.work, app.project.registry, uri=libvirt_uri(app.project)))
 
@@ -46,8 +46,8 @@ def down(app: App) -> None:
 @click.pass_obj
 def status(app: App) -> None:
     """Show what runs and whose it is."""
+    from imagekit.app import servicecontrol as control
     from imagekit.app.needs import libvirt_uri
-    from imagekit.services import control
 
     _show(control.status(app.work, app.project.registry, uri=libvirt_uri(app.project)))
 
@@ -59,8 +59,9 @@ def move(app: App) -> None:
 
     References that name the old one, in the ledger and in channel files, are still understood in this checkout.
     """
+    from imagekit.app import servicecontrol as control
     from imagekit.base.errors import ConfigError
-    from imagekit.services import control, home
+    from imagekit.services import home
 
     if app.project.settings.registry is not None:
         raise ConfigError("imagekit.yaml names the registry", hint="Change `registry` there.")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from imagekit.base.errors import ToolError
 from imagekit.doctor.model import Finding, Host, Need, State
-from imagekit.services.libvirtd import answers
+from imagekit.machine.libvirt.daemon import answers
 
 if TYPE_CHECKING:
     from imagekit.machine.accel import Acceleration
@@ -38,8 +38,8 @@ def check(host: Host) -> Finding:
 
 def _found(host: Host, emulator: Path) -> Acceleration:
     from imagekit.machine.accel import acceleration
-    from imagekit.machine.libvirt import connection
-    from imagekit.machine.probe import LibvirtProbe
+    from imagekit.machine.libvirt.connection import connection
+    from imagekit.machine.libvirt.probe import LibvirtProbe
 
     if not answers(host.libvirt_uri):
         return acceleration(emulator)

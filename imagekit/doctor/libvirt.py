@@ -8,8 +8,8 @@ from pathlib import Path
 from imagekit.doctor.distribution import remedy
 from imagekit.doctor.model import Finding, Host, Need, State
 from imagekit.doctor.program import at_least, version_of
-from imagekit.services.busy import URI
-from imagekit.services.libvirtd import answers, daemon
+from imagekit.machine.libvirt.busy import URI
+from imagekit.machine.libvirt.daemon import answers, daemon
 
 LEAST = (10,)
 

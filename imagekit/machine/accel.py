@@ -68,8 +68,8 @@ class Probe(Protocol):
 def acceleration(emulator: Path, *, probe: Probe | None = None, cache: Path | None = None) -> Acceleration:
     """Find accelerator and speed, or take both from this boot's cache; finding costs a second, a KVM that hangs 3 more.
 
-    `probe` is how machines will be started (`imagekit.machine.probe`), by default QEMU itself. Raises `HypervisorError`
-    when the probe does not even run under emulation.
+    `probe` is how machines will be started (`imagekit.machine.libvirt.probe`), by default QEMU itself. Raises
+    `HypervisorError` when the probe does not even run under emulation.
     """
     how = probe or _Direct(emulator)
     key = _key(emulator, how.name)

@@ -16,7 +16,6 @@ from imagekit.artifact.programs import busybox, find
 from imagekit.artifact.seed import fast_overlay
 from imagekit.base import process
 from imagekit.base.log import step
-from imagekit.machine import libvirt as hypervisor
 from imagekit.machine import ssh
 from imagekit.machine.accel import Acceleration, acceleration
 from imagekit.machine.banner import BannerProbe
@@ -39,12 +38,13 @@ from imagekit.machine.errors import HypervisorError
 from imagekit.machine.folder import owned_folder
 from imagekit.machine.identity import NodeKeys, fresh_keys, node_identity, seed_disk
 from imagekit.machine.interface import BootPath, BootRecord, VmShape
+from imagekit.machine.libvirt import connection as hypervisor
+from imagekit.machine.libvirt.probe import LibvirtProbe
+from imagekit.machine.libvirt.reach import admitted
 from imagekit.machine.machine import NodeMachine
 from imagekit.machine.patience import Patience
 from imagekit.machine.ports import reserved_port
-from imagekit.machine.probe import LibvirtProbe
 from imagekit.machine.profile import DirectKernel, Profile, load_profile, profile_name
-from imagekit.machine.reach import admitted
 from imagekit.machine.watch import awaited, empty_log, explained, watcher
 
 _LIMITS = {

@@ -127,7 +127,7 @@ class Domain:
 
     Without a `direct` kernel the firmware boots the disks in their order, and a reboot of the guest is one. `label` is
     the user that libvirt runs QEMU as, when that is another than ours; `unconfined` names security models that would
-    forbid QEMU the relays: see `imagekit.machine.reach`.
+    forbid QEMU the relays: see `imagekit.machine.libvirt.reach`.
     """
 
     name: str

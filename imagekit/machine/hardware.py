@@ -50,7 +50,7 @@ class NodeRequest:
 class NodeHardware:
     """What stays the same over all starts of a node, and the XML of one start.
 
-    `admit` opens the paths of a domain to QEMU's user, see `imagekit.machine.reach`.
+    `admit` opens the paths of a domain to QEMU's user, see `imagekit.machine.libvirt.reach`.
     """
 
     request: NodeRequest

@@ -13,7 +13,6 @@ from imagekit.base import process
 from imagekit.base.errors import ToolError
 from imagekit.base.log import step
 from imagekit.base.waiting import Limit
-from imagekit.machine import libvirt as hypervisor
 from imagekit.machine import ssh
 from imagekit.machine.accel import acceleration
 from imagekit.machine.banner import BannerProbe
@@ -24,13 +23,14 @@ from imagekit.machine.errors import BootFailedError, BootLoopError, ConnectionLo
 from imagekit.machine.folder import owned_folder
 from imagekit.machine.hardware import NodeHardware, NodeRequest
 from imagekit.machine.interface import BootPhase, BootRecord, SshTarget
+from imagekit.machine.libvirt import connection as hypervisor
+from imagekit.machine.libvirt.probe import LibvirtProbe
+from imagekit.machine.libvirt.reach import admitted
 from imagekit.machine.machine import NodeMachine
 from imagekit.machine.patience import Patience
 from imagekit.machine.phases import boot_phases
 from imagekit.machine.ports import reserved_port
 from imagekit.machine.power import Power
-from imagekit.machine.probe import LibvirtProbe
-from imagekit.machine.reach import admitted
 from imagekit.machine.starts import Starts
 from imagekit.machine.watch import awaited, empty_log, ended, explained, refuse_fatal, refuse_flood, whole_log
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import Any
 
-from imagekit.machine import libvirt as hypervisor
 from imagekit.machine.errors import HypervisorError
+from imagekit.machine.libvirt import connection as hypervisor
 
 _ENTER = 28  # Linux's key code
 _HELD_MS = 100

@@ -9,10 +9,10 @@ from typing import Any
 from xml.etree import ElementTree
 
 from imagekit.base import process
-from imagekit.machine import libvirt as hypervisor
 from imagekit.machine.domain import NAMESPACE, PREFIX
 from imagekit.machine.folder import PREFIX as FOLDER_PREFIX
 from imagekit.machine.folder import dead_folders
+from imagekit.machine.libvirt import connection as hypervisor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from imagekit.base.waiting import DeadlineError, Limit, wait_until
-from imagekit.machine import libvirt as hypervisor
 from imagekit.machine.console import Console, ConsoleMatch, Severity
 from imagekit.machine.errors import BootFailedError
+from imagekit.machine.libvirt import connection as hypervisor
 
 
 def empty_log(folder: Path) -> Path:

@@ -1,41 +1,14 @@
-"""Reasons to keep a daemon running although no imagekit uses it."""
+"""Whether a daemon is needed by somebody who is no imagekit, asked of the package that knows the daemon.
+
+The guard is a process of its own and gets its daemon as JSON: so the question is named, and a service needs to know
+nothing of libvirt.
+"""
 
 from __future__ import annotations
 
-from imagekit.base.process import now
-
-OWN_PREFIX = "imagekit-"
-URI = "qemu:///system"
-_TRUST_SECONDS = 5.0
-_busy_until = 0.0
+import pkgutil
 
 
-def busy(reason: str) -> bool:
-    """Whether a reason holds now: ``libvirt`` while domains run that are not imagekit's; no name, no reason."""
-    global _busy_until
-    if reason != "libvirt":
-        return False
-    if now() < _busy_until:
-        return True
-    found = bool(foreign_domains())
-    if found:
-        _busy_until = now() + _TRUST_SECONDS
-    return found
-
-
-def foreign_domains() -> list[str]:
-    """Names of running domains on the system libvirt that imagekit did not make; empty when libvirt does not answer."""
-    import libvirt
-
-    libvirt.registerErrorHandler(lambda _context, _error: None, None)
-    try:
-        connection = libvirt.openReadOnly(URI)
-    except libvirt.libvirtError:
-        return []
-    try:
-        names = [domain.name() for domain in connection.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_ACTIVE)]
-    except libvirt.libvirtError:
-        return []
-    finally:
-        connection.close()
-    return [name for name in names if not name.startswith(OWN_PREFIX)]
+def busy(question: str) -> bool:
+    """What the function ``module:function`` answers; no name, no reason."""
+    return bool(question) and bool(pkgutil.resolve_name(question)())

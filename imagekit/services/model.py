@@ -24,7 +24,7 @@ class Daemon:
 
     A killed one leaves `leftovers` (files, folders) and mounts at or below `mounts` behind. `runtime` is a folder for
     its sockets, made before its start and removed after its end.
-    `busy` names a question of `imagekit.services.busy` that, while answered yes, keeps the daemon running.
+    `busy` names a function (``module:function``) that, while it says yes, keeps the daemon running.
     """
 
     name: str

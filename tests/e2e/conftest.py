@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
+from imagekit.app import servicecontrol as control
 from imagekit.base.process import Completed, run
-from imagekit.services import control
 
 ROOT = Path(__file__).parents[2]
 IMAGE = "debian-node"

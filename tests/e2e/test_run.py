@@ -13,7 +13,7 @@ import pytest
 
 from imagekit.base.process import run
 from imagekit.base.waiting import Deadline, wait_until
-from imagekit.machine import libvirt as hypervisor
+from imagekit.machine.libvirt import connection as hypervisor
 from imagekit.machine.sweep import machines
 from imagekit.oci.reference import Reference
 from imagekit.registry.client import Registry

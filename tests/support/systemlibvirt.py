@@ -13,7 +13,7 @@ from pathlib import Path
 
 from imagekit.base.process import background
 from imagekit.base.waiting import Deadline, wait_until
-from imagekit.services.libvirtd import answers
+from imagekit.machine.libvirt.daemon import answers
 
 _START = """
 set -e

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from imagekit.app.servicecontrol import Service, down, status, up
 from imagekit.base.process import alive, run
 from imagekit.base.waiting import Deadline, wait_until
-from imagekit.services import dockerd, libvirtd, mounts
-from imagekit.services.control import Service, down, status, up
+from imagekit.machine.libvirt import daemon as libvirtd
+from imagekit.services import dockerd, mounts
 from imagekit.services.dockerapi import docker_program
 from imagekit.services.dockerd import address, engine
 from imagekit.services.home import home

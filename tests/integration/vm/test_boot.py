@@ -12,11 +12,11 @@ import pytest
 from imagekit.artifact.programs import find
 from imagekit.base import process
 from imagekit.base.waiting import Deadline, wait_until
-from imagekit.machine import libvirt as hypervisor
 from imagekit.machine.accel import acceleration
 from imagekit.machine.boot import BootRequest, boot
 from imagekit.machine.errors import BootFailedError, HypervisorError
 from imagekit.machine.folder import PREFIX, runtime_base
+from imagekit.machine.libvirt import connection as hypervisor
 from imagekit.machine.sweep import machines, sweep
 from tests.support.tinykernel import artifacts
 

@@ -15,7 +15,6 @@ from imagekit.artifact.programs import find
 from imagekit.base.process import run
 from imagekit.config.model import Firmware
 from imagekit.machine import acl
-from imagekit.machine import libvirt as hypervisor
 from imagekit.machine.accel import acceleration
 from imagekit.machine.boot import BootRequest, boot
 from imagekit.machine.disks import DiskSource
@@ -23,9 +22,10 @@ from imagekit.machine.domain import Forward
 from imagekit.machine.errors import BootFailedError, HypervisorError
 from imagekit.machine.hardware import NodeRequest
 from imagekit.machine.interface import VmShape
+from imagekit.machine.libvirt import connection as hypervisor
+from imagekit.machine.libvirt.probe import LibvirtProbe
+from imagekit.machine.libvirt.reach import qemu_user
 from imagekit.machine.node import node
-from imagekit.machine.probe import LibvirtProbe
-from imagekit.machine.reach import qemu_user
 from tests.integration.vm.test_boot import HARNESS
 from tests.support.bootsector import GRUB, boot_disk
 from tests.support.systemlibvirt import system_libvirt

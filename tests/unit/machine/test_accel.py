@@ -10,7 +10,7 @@ import pytest
 from imagekit.machine.accel import Acceleration, acceleration, boot_sector
 from imagekit.machine.errors import HypervisorError
 from imagekit.machine.interface import Accelerator
-from imagekit.machine.libvirt import check_version, version_text
+from imagekit.machine.libvirt.connection import check_version, version_text
 
 
 def emulator(folder: Path, body: str) -> Path:

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from imagekit.app.needs import libvirt_uri
+from imagekit.app.servicecontrol import status
 from imagekit.config.load import load_project
-from imagekit.services import libvirtd
-from imagekit.services.control import status
-from imagekit.services.libvirtd import configure
+from imagekit.machine.libvirt import daemon as libvirtd
+from imagekit.machine.libvirt.daemon import configure
 from imagekit.services.model import ServiceError
 from tests.support.project import make_project
 

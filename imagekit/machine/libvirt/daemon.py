@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from imagekit.services.busy import URI
+from imagekit.machine.libvirt.busy import URI
 from imagekit.services.lease import leased, running
 from imagekit.services.model import Daemon, ServiceError
 
@@ -75,7 +75,7 @@ def daemon() -> Daemon:
         state=_STATE,
         log=_STATE / "libvirtd.log",
         leftovers=(_STATE / "libvirtd.pid",),
-        busy="libvirt",
+        busy="imagekit.machine.libvirt.busy:busy",
     )
 
 

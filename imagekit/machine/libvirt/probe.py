@@ -19,13 +19,13 @@ from xml.etree import ElementTree
 from imagekit.base import process
 from imagekit.base.waiting import Deadline, DeadlineError, wait_until
 from imagekit.machine import acl
-from imagekit.machine import libvirt as hypervisor
 from imagekit.machine.accel import ANSWER
 from imagekit.machine.domain import NAMESPACE, domain_name
 from imagekit.machine.errors import HypervisorError
 from imagekit.machine.folder import owned_folder
 from imagekit.machine.interface import Accelerator
-from imagekit.machine.reach import QemuUser, admit, qemu_user, work_folder
+from imagekit.machine.libvirt import connection as hypervisor
+from imagekit.machine.libvirt.reach import QemuUser, admit, qemu_user, work_folder
 
 _MOST_DISKS = 4
 _DISK_BYTES = 1 << 20  # SeaBIOS boots no virtio disk without a whole cylinder

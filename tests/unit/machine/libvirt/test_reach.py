@@ -11,7 +11,7 @@ import pytest
 from imagekit.machine import acl
 from imagekit.machine.errors import HypervisorError
 from imagekit.machine.folder import owned_folder
-from imagekit.machine.reach import QemuUser, admit, dac_label, qemu_user, security_models
+from imagekit.machine.libvirt.reach import QemuUser, admit, dac_label, qemu_user, security_models
 
 STRANGER = QemuUser(uid=64055, gid=108)
 CAPABILITIES = """<capabilities><host>

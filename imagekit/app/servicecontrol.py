@@ -8,8 +8,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import assert_never
 
-from imagekit.services import dockerd, libvirtd, registry
-from imagekit.services.busy import URI
+from imagekit.machine.libvirt import daemon as libvirtd
+from imagekit.machine.libvirt.busy import URI
+from imagekit.services import dockerd, registry
 from imagekit.services.dockerapi import engine_facts
 from imagekit.services.lease import drop, keep, running
 from imagekit.services.model import Daemon, ServiceStatus
