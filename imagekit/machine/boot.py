@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import secrets
-import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -12,45 +9,21 @@ from pathlib import Path
 from typing import Any
 
 from imagekit.artifact.live import LiveArtifacts, live_iso
-from imagekit.artifact.programs import busybox, find
 from imagekit.artifact.seed import fast_overlay
-from imagekit.base import process
 from imagekit.base.log import step
-from imagekit.machine import ssh
-from imagekit.machine.accel import Acceleration, acceleration
-from imagekit.machine.banner import BannerProbe
-from imagekit.machine.console import Console, load_patterns
-from imagekit.machine.domain import (
-    MACHINE,
-    ROOT_SERIAL,
-    Disk,
-    Domain,
-    FirmwareState,
-    Forward,
-    KernelStart,
-    Owner,
-    domain_name,
-    domain_xml,
-    kernel_arguments,
-    user_network,
-)
+from imagekit.machine.domain import ROOT_SERIAL, Disk, Forward, KernelStart, kernel_arguments
 from imagekit.machine.errors import HypervisorError
 from imagekit.machine.folder import owned_folder
+from imagekit.machine.hardware import NodeRequest
 from imagekit.machine.identity import NodeKeys, fresh_keys, node_identity, seed_disk
-from imagekit.machine.interface import BootPath, BootRecord, VmShape
-from imagekit.machine.libvirt import connection as hypervisor
-from imagekit.machine.libvirt.probe import LibvirtProbe
-from imagekit.machine.libvirt.reach import admitted
-from imagekit.machine.machine import NodeMachine
-from imagekit.machine.patience import Patience
-from imagekit.machine.ports import reserved_port
+from imagekit.machine.interface import BootPath, VmShape
+from imagekit.machine.libvirt.provider import connect as libvirt
+from imagekit.machine.node import InstalledNode, node
 from imagekit.machine.profile import DirectKernel, Profile, load_profile, profile_name
-from imagekit.machine.watch import awaited, empty_log, explained, watcher
+from imagekit.machine.provider import Connect
 
-_LIMITS = {
-    BootPath.DIRECT: 120.0,
-    BootPath.LIVE: 240.0,
-}  # seconds on the machine of reference; about five times a quiet boot
+# Seconds on the machine of reference; about five times a quiet boot.
+_LIMITS = {BootPath.DIRECT: 120.0, BootPath.LIVE: 240.0}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,99 +52,40 @@ class BootRequest:
 
 
 @contextmanager
-def boot(request: BootRequest) -> Iterator[NodeMachine]:
+def boot(request: BootRequest, *, connect: Connect = libvirt) -> Iterator[InstalledNode]:
     """Boot, wait for the first login, and yield the machine; it is gone when the block ends, the console log stays.
 
     Raises `BootFailedError` as soon as the console shows that no login can come, when QEMU ends, or at the deadline;
     `HypervisorError` when libvirt or QEMU do not do their part.
     """
-    emulator = find("qemu-system-x86_64", "qemu-system-x86")
     with ExitStack() as stack:
-        opened = stack.enter_context(hypervisor.connection(request.uri))
-        places = (request.artifacts.folder, request.folder)
-        speed = acceleration(emulator, probe=LibvirtProbe(opened, emulator, places))
         folder = stack.enter_context(owned_folder(request.run_id))
-        with step(f"Booting {request.name} ({request.boot_path.value}) under {speed.accelerator.value}") as told:
-            machine = stack.enter_context(_running(request, opened, emulator, speed, folder))
-            told.note = f"{machine.boot.seconds_to_ssh:.1f} s to the login, {machine.boot.cpu_seconds:.0f} CPU s"
+        machine = stack.enter_context(node(_node_request(request, folder), connect=connect))
+        with step(f"Booting {request.name} ({request.boot_path.value})") as told:
+            machine.start()
+            record = machine.wait_boot(limit=request.limit or _LIMITS[request.boot_path])
+            took = f"{record.seconds_to_ssh:.1f} s to the login, {record.cpu_seconds:.0f} CPU s"
+            told.note = f"{took}, under {record.accelerator}"
         yield machine
 
 
-@contextmanager
-def _running(
-    request: BootRequest, opened: Any, emulator: Path, speed: Acceleration, folder: Path
-) -> Iterator[NodeMachine]:
-    console = Console(empty_log(request.folder), load_patterns(request.harness / "console-patterns.yaml"))
-    keys = fresh_keys()
-    with ExitStack() as stack:
-        port = stack.enter_context(reserved_port())
-        target = ssh.write_target(folder, port=port, user=keys.user, client=keys.client, host=keys.host)
-        domain = admitted(opened, _domain(request, emulator, speed, folder, port, keys, console.log))
-        xml = domain_xml(domain, request.harness / "domains" / "machine.xml.j2")
-        begun = process.now()
-        handle = stack.enter_context(hypervisor.started(opened, xml))
-        if request.forwards:
-            hypervisor.check_may_relay(domain.name)
-        watch = watcher(domain.name, handle, console)
-        deadline = Patience(
-            speed.scaled(request.limit or _LIMITS[request.boot_path]),
-            lambda: hypervisor.cpu_seconds(handle),
-            lambda: console.size,
-        )
-        with BannerProbe(port, console.log) as probe:
-            awaited(probe.poll, deadline, watch, console, f"the SSH banner of {domain.name}")
-        banner = process.now() - begun
-        with explained(console):
-            stack.enter_context(ssh.session(target, deadline, watch))
-        record = BootRecord(
-            boot_path=request.boot_path,
-            accelerator=speed.accelerator,
-            qemu_version=hypervisor.version_text(opened.getVersion()),
-            machine=domain.machine,
-            cpu_model=speed.cpu_model,
-            shape=request.shape,
-            seconds_to_ssh=process.now() - begun,
-            seconds_to_banner=banner,
-            cpu_seconds=hypervisor.cpu_seconds(handle),
-            speed=speed.speed,
-        )
-        yield NodeMachine(
-            name=domain.name,
-            target=target,
-            record=record,
-            console=console,
-            watch=watch,
-            runs=lambda: hypervisor.runs(handle),
-        )
-
-
-def _domain(
-    request: BootRequest,
-    emulator: Path,
-    speed: Acceleration,
-    folder: Path,
-    port: int,
-    keys: NodeKeys,
-    log: Path,
-) -> Domain:
-    profile = load_profile(request.shape.firmware, request.harness)
+def _node_request(request: BootRequest, folder: Path) -> NodeRequest:
+    keys, profile = fresh_keys(), load_profile(request.shape.firmware, request.harness)
     direct, disks = _media(request, folder, keys, _kernel(request, profile))
-    relay = busybox() if request.forwards else None
-    return Domain(
-        name=domain_name(request.name, secrets.token_hex(4)),
-        uuid=str(uuid.uuid4()),
-        genid=str(uuid.uuid4()),
-        owner=Owner(pid=os.getpid(), started=process.start_time(os.getpid()), run=request.run_id, folder=folder),
-        accelerator=speed.accelerator,
-        emulator=emulator,
-        shape=request.shape,
-        profile=profile,
-        state=FirmwareState(nvram=folder / "nvram.fd", tpm=folder / "tpm"),
+    return NodeRequest(
+        name=request.name,
+        run_id=request.run_id,
+        folder=request.folder,
+        work=request.artifacts.folder,
+        harness=request.harness,
+        fixed=disks,
         direct=direct,
-        disks=disks,
-        console=log,
-        netdev=user_network(port, request.forwards, relay=relay, open_network=request.open_network),
-        machine=MACHINE,
+        keys=keys,
+        shape=request.shape,
+        forwards=request.forwards,
+        open_network=request.open_network,
+        boot_path=request.boot_path,
+        uri=request.uri,
     )
 
 

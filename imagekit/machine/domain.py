@@ -1,4 +1,4 @@
-"""A machine as libvirt's domain XML: pure functions from data to text."""
+"""What a machine is made of: data, and pure functions that make it."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ class Owner:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Domain:
-    """Everything the XML says.
+    """A whole machine; `imagekit.machine.provider` starts it.
 
     Without a `direct` kernel the firmware boots the disks in their order, and a reboot of the guest is one. `label` is
     the user that libvirt runs QEMU as, when that is another than ours; `unconfined` names security models that would
@@ -151,37 +151,6 @@ class Domain:
     def relays(self) -> bool:
         """Whether QEMU starts a program for each connection of the guest to a server of the harness."""
         return "guestfwd=" in self.netdev
-
-
-def domain_xml(domain: Domain, template: Path) -> str:
-    """The XML of a domain; the template decides the hardware. Raises `ConfigError` for a template that is wrong."""
-    import jinja2
-
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
-    try:
-        return environment.from_string(template.read_text()).render(
-            name=domain.name,
-            uuid=domain.uuid,
-            genid=domain.genid,
-            owner=domain.owner,
-            accelerator=domain.accelerator.value,
-            emulator=domain.emulator,
-            memory_mib=domain.shape.memory_mib,
-            cpus=domain.shape.cpus,
-            profile=domain.profile,
-            tpm=domain.shape.tpm,
-            state=domain.state,
-            machine=domain.machine,
-            direct=domain.direct,
-            disks=domain.disks,
-            console=domain.console,
-            netdev=domain.netdev,
-            label=domain.label,
-            unconfined=domain.unconfined,
-            relays=domain.relays,
-        )
-    except (OSError, jinja2.TemplateError) as error:
-        raise ConfigError(f"the domain template {template} cannot be used: {error}") from None
 
 
 def domain_name(image: str, token: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import secrets
 import uuid
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,7 +12,16 @@ from imagekit.artifact.programs import busybox
 from imagekit.base import process
 from imagekit.machine.accel import Acceleration
 from imagekit.machine.disks import DiskSource
-from imagekit.machine.domain import Disk, Domain, FirmwareState, Forward, Owner, domain_name, domain_xml, user_network
+from imagekit.machine.domain import (
+    Disk,
+    Domain,
+    FirmwareState,
+    Forward,
+    KernelStart,
+    Owner,
+    domain_name,
+    user_network,
+)
 from imagekit.machine.identity import NodeKeys, fresh_keys
 from imagekit.machine.interface import BootPath, VmShape
 from imagekit.machine.profile import load_profile
@@ -23,11 +31,12 @@ from imagekit.machine.profile import load_profile
 class NodeRequest:
     """A node to have: `folder` keeps console.log, `work` is where its disks lie while it lives (never in memory).
 
-    `disks` come first in the machine, in their order, then `media` (ISO images, only read). `keys` are those that the
-    disk was installed with or that a seed among the media brings. With `press_enter` GRUB's menu is not waited out; its
-    own list of fallback entries then does not count, because GRUB uses it only when nobody touched the menu.
-    `boot_path` is what its boots are recorded as: a machine without disks that starts from the ISO is on the live boot
-    path.
+    `disks` come first in the machine, in their order, then those that are taken as they are (`fixed`), then `media`
+    (ISO images, only read). With a `direct` kernel QEMU starts that, past firmware and boot loader, and a restart of
+    the guest ends the machine. `keys` are those that the disk was installed with or that a seed among the media brings.
+    With `press_enter` GRUB's menu is not waited out; its own list of fallback entries then does not count, because GRUB
+    uses it only when nobody touched the menu. `boot_path` is what its boots are recorded as: a machine without disks
+    that starts from the ISO is on the live boot path.
     """
 
     name: str
@@ -35,7 +44,9 @@ class NodeRequest:
     folder: Path
     work: Path
     harness: Path
-    disks: tuple[DiskSource, ...]
+    disks: tuple[DiskSource, ...] = ()
+    fixed: tuple[Disk, ...] = ()
+    direct: KernelStart | None = None
     media: tuple[Path, ...] = ()
     keys: NodeKeys = field(default_factory=fresh_keys)
     shape: VmShape = field(default_factory=VmShape)
@@ -48,17 +59,13 @@ class NodeRequest:
 
 @dataclass(frozen=True, slots=True)
 class NodeHardware:
-    """What stays the same over all starts of a node, and the XML of one start.
-
-    `admit` opens the paths of a domain to QEMU's user, see `imagekit.machine.libvirt.reach`.
-    """
+    """What stays the same over all starts of a node, and the machine of one start."""
 
     request: NodeRequest
     emulator: Path
     speed: Acceleration
     folder: Path
     port: int
-    admit: Callable[[Domain], Domain]
     name: str = field(init=False)
     uuid: str = field(init=False)
 
@@ -66,11 +73,16 @@ class NodeHardware:
         object.__setattr__(self, "name", domain_name(self.request.name, secrets.token_hex(4)))
         object.__setattr__(self, "uuid", str(uuid.uuid4()))
 
-    def xml(self, disks: tuple[Disk, ...], media: tuple[Path, ...], log: Path) -> str:
-        """The domain for one start."""
+    @property
+    def template(self) -> Path:
+        """The file that decides the devices."""
+        return self.request.harness / "domains" / "machine.xml.j2"
+
+    def domain(self, disks: tuple[Disk, ...], media: tuple[Path, ...], log: Path) -> Domain:
+        """The machine for one start."""
         request = self.request
         read_only = tuple(Disk(path=path.resolve(), serial=f"medium{number}") for number, path in enumerate(media))
-        domain = Domain(
+        return Domain(
             name=self.name,
             uuid=self.uuid,
             genid=str(uuid.uuid4()),
@@ -82,8 +94,8 @@ class NodeHardware:
             shape=request.shape,
             profile=load_profile(request.shape.firmware, request.harness),
             state=FirmwareState(nvram=self.folder / "nvram.fd", tpm=self.folder / "tpm"),
-            direct=None,
-            disks=(*disks, *read_only),
+            direct=request.direct,
+            disks=(*disks, *request.fixed, *read_only),
             console=log,
             netdev=user_network(
                 self.port,
@@ -92,4 +104,3 @@ class NodeHardware:
                 open_network=request.open_network,
             ),
         )
-        return domain_xml(self.admit(domain), request.harness / "domains" / "machine.xml.j2")

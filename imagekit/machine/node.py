@@ -8,13 +8,11 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 
-from imagekit.artifact.programs import find
 from imagekit.base import process
 from imagekit.base.errors import ToolError
 from imagekit.base.log import step
 from imagekit.base.waiting import Limit
 from imagekit.machine import ssh
-from imagekit.machine.accel import acceleration
 from imagekit.machine.banner import BannerProbe
 from imagekit.machine.console import Console, load_patterns
 from imagekit.machine.disks import DiskSet
@@ -23,14 +21,13 @@ from imagekit.machine.errors import BootFailedError, BootLoopError, ConnectionLo
 from imagekit.machine.folder import owned_folder
 from imagekit.machine.hardware import NodeHardware, NodeRequest
 from imagekit.machine.interface import BootPhase, BootRecord, SshTarget
-from imagekit.machine.libvirt import connection as hypervisor
-from imagekit.machine.libvirt.probe import LibvirtProbe
-from imagekit.machine.libvirt.reach import admitted
+from imagekit.machine.libvirt.provider import connect as libvirt
 from imagekit.machine.machine import NodeMachine
 from imagekit.machine.patience import Patience
 from imagekit.machine.phases import boot_phases
 from imagekit.machine.ports import reserved_port
 from imagekit.machine.power import Power
+from imagekit.machine.provider import Connect
 from imagekit.machine.starts import Starts
 from imagekit.machine.watch import awaited, empty_log, ended, explained, refuse_fatal, refuse_flood, whole_log
 
@@ -41,31 +38,37 @@ _KEY_EVERY = 1.0
 
 
 @contextmanager
-def node(request: NodeRequest) -> Iterator[InstalledNode]:
+def node(request: NodeRequest, *, connect: Connect = libvirt) -> Iterator[InstalledNode]:
     """A node that is off, with its disks made; all of it but the console log is gone when the block ends.
 
     Raises `HypervisorError` when libvirt or QEMU do not do their part.
     """
-    emulator = find("qemu-system-x86_64", "qemu-system-x86")
     with ExitStack() as stack:
-        opened = stack.enter_context(hypervisor.connection(request.uri))
-        speed = acceleration(emulator, probe=LibvirtProbe(opened, emulator, (request.work, request.folder)))
+        provider = stack.enter_context(connect(request.uri))
+        speed = provider.acceleration((request.work, request.folder))
         folder = stack.enter_context(owned_folder(request.run_id))
         folder.chmod(0o711)  # the TPM's emulator may run as a user of its own
-        request.work.mkdir(parents=True, exist_ok=True)
-        disks = DiskSet(stack.enter_context(owned_folder(request.run_id, request.work)), request.disks)
+        disks = DiskSet(_disks_folder(request, stack), request.disks)
         port = stack.enter_context(reserved_port())
         keys = request.keys
         made = InstalledNode(
             request=request,
-            hardware=NodeHardware(request, emulator, speed, folder, port, partial(admitted, opened)),
+            hardware=NodeHardware(request, provider.emulator, speed, folder, port),
             target=ssh.write_target(folder, port=port, user=keys.user, client=keys.client, host=keys.host),
-            power=Power(opened),
+            power=Power(provider),
             disks=disks,
-            qemu_version=hypervisor.version_text(opened.getVersion()),
+            qemu_version=provider.qemu_version,
         )
         stack.callback(made.cut_power)
         yield made
+
+
+def _disks_folder(request: NodeRequest, stack: ExitStack) -> Path:
+    """Where its own disks lie; a machine without any leaves nothing in the work folder."""
+    if not request.disks:
+        return request.work
+    request.work.mkdir(parents=True, exist_ok=True)
+    return stack.enter_context(owned_folder(request.run_id, request.work))
 
 
 class InstalledNode(NodeMachine):
@@ -87,7 +90,7 @@ class InstalledNode(NodeMachine):
             target=target,
             record=None,
             console=console,
-            watch=partial(self._look, through=True),
+            watch=partial(self._look, through=request.direct is None),
             runs=lambda: power.running,
         )
         self.boot_id = ""
@@ -115,9 +118,8 @@ class InstalledNode(NodeMachine):
         self._media = self._media if media is None else media
         self._asked, self._before, self._cpu_before = process.now(), self._starts.poll(), 0.0
         self._mark = self._console.size
-        self._power.on(self._hardware.xml(self._disks.disks(), self._media, self._console.log))
-        if self._request.forwards:
-            hypervisor.check_may_relay(self.name)
+        domain = self._hardware.domain(self._disks.disks(), self._media, self._console.log)
+        self._power.on(domain, self._hardware.template)
 
     def wait_boot(self, *, limit: float = BOOT_LIMIT, boots: int = 1, through_crashes: bool = False) -> BootRecord:
         """Wait until one can log in; `limit` in seconds on the machine of reference, `boots` starts are allowed.
@@ -292,5 +294,7 @@ class InstalledNode(NodeMachine):
         )
 
     def _phases(self, now: float) -> tuple[BootPhase, ...]:
+        if self._request.direct is not None:
+            return ()  # no firmware, no boot loader
         shown = self.run("systemctl show --property=UserspaceTimestampMonotonic --value").stdout
         return boot_phases(self._starts, asked=self._asked, login=now, userspace_usec=shown)

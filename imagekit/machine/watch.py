@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from imagekit.base.waiting import DeadlineError, Limit, wait_until
 from imagekit.machine.console import Console, ConsoleMatch, Severity
 from imagekit.machine.errors import BootFailedError
-from imagekit.machine.libvirt import connection as hypervisor
 
 
 def empty_log(folder: Path) -> Path:
@@ -25,19 +23,6 @@ def empty_log(folder: Path) -> Path:
 def whole_log(console: Console) -> str:
     """Where to read more, as a hint."""
     return f"The whole console is in {console.log}."
-
-
-def watcher(name: str, handle: Any, console: Console) -> Callable[[], None]:
-    """A function that raises `BootFailedError` when a machine that must not end has ended, or shows that it will."""
-
-    def watch() -> None:
-        running = hypervisor.runs(handle)  # asked before reading, so that a dead machine's last words are read
-        refuse_fatal(name, console.poll(), console)
-        if not running:
-            raise ended(name, console)
-        refuse_flood(name, console)
-
-    return watch
 
 
 def refuse_fatal(name: str, fresh: list[ConsoleMatch], console: Console) -> None:

@@ -14,7 +14,7 @@ import pytest
 from imagekit.base.process import run
 from imagekit.base.waiting import Deadline, wait_until
 from imagekit.machine.libvirt import connection as hypervisor
-from imagekit.machine.sweep import machines
+from imagekit.machine.libvirt.domains import machines
 from imagekit.oci.reference import Reference
 from imagekit.registry.client import Registry
 from imagekit.services.registry import registry as embedded_registry

@@ -69,3 +69,20 @@ def test_a_forward_import_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     module = tmp_path / "plan" / "late.py"
     module.write_text("def late() -> None:\n    from imagekit import registry\n    import imagekit.build.bake\n")
     assert forward(module) == ["build", "registry"]
+
+
+def test_libvirt_is_imported_in_one_package() -> None:
+    """Everything else goes through `imagekit.machine.provider`; a second provider then needs no other change."""
+    found = {path.parent for path in ROOT.rglob("*.py") if foreign(path) & {"libvirt", "libvirt_qemu"}}
+    assert found == {ROOT / "machine" / "libvirt"}
+
+
+def foreign(path: Path) -> set[str]:
+    """Top-level names of what a module imports from outside."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found.add(node.module.split(".")[0])
+    return found

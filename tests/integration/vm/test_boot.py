@@ -17,7 +17,8 @@ from imagekit.machine.boot import BootRequest, boot
 from imagekit.machine.errors import BootFailedError, HypervisorError
 from imagekit.machine.folder import PREFIX, runtime_base
 from imagekit.machine.libvirt import connection as hypervisor
-from imagekit.machine.sweep import machines, sweep
+from imagekit.machine.libvirt.domains import machines
+from imagekit.machine.sweep import sweep
 from tests.support.tinykernel import artifacts
 
 ROOT = Path(__file__).parents[3]

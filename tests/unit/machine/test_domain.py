@@ -17,11 +17,11 @@ from imagekit.machine.domain import (
     KernelStart,
     Owner,
     domain_name,
-    domain_xml,
     kernel_arguments,
     user_network,
 )
 from imagekit.machine.interface import DISKLESS, Accelerator, BootPath, Firmware, VmShape
+from imagekit.machine.libvirt.domainxml import domain_xml
 from imagekit.machine.profile import load_profile
 
 HARNESS = Path(__file__).parents[3] / "vm-harness"

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from imagekit.base import process
 from imagekit.machine.folder import dead_folders, owned_folder
-from imagekit.machine.sweep import read_machine, sweep_folders
+from imagekit.machine.libvirt.domains import read_machine
+from imagekit.machine.sweep import sweep_folders
 
 LIVING = (os.getpid(), process.start_time(os.getpid()))
 DEAD = (LIVING[0], LIVING[1] - 1000)  # the same number, but another process

@@ -6,38 +6,40 @@ from pathlib import Path
 
 import pytest
 
-from imagekit.machine import watch
-from imagekit.machine.console import Console, load_patterns
+from imagekit.machine.boot import BootRequest, boot
 from imagekit.machine.errors import BootFailedError
+from tests.support.simprovider import SimProvider
+from tests.support.tinykernel import artifacts
 
-TABLE = Path(__file__).parents[3] / "vm-harness" / "console-patterns.yaml"
-
-
-@pytest.fixture
-def console(tmp_path: Path) -> Console:
-    log = tmp_path / "console.log"
-    log.write_bytes(b"")
-    return Console(log, load_patterns(TABLE))
+HARNESS = Path(__file__).parents[3] / "vm-harness"
 
 
-def test_a_fatal_line_ends_the_wait_while_the_machine_runs(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("imagekit.machine.watch.hypervisor.runs", lambda _: True)
-    look = watch.watcher("node", None, console)
-    look()
-    console.log.write_bytes(b"Hello\nKernel panic - not syncing: no luck\n")
-    with pytest.raises(BootFailedError, match=r"the kernel stopped \(console line 2"):
-        look()
+def failing(folder: Path, world: SimProvider, *, limit: float = 60.0) -> str:
+    """How a boot without a login ends."""
+    request = BootRequest(
+        name="tiny", run_id="t", artifacts=artifacts(folder, "x"), folder=folder / "run", harness=HARNESS, limit=limit
+    )
+    with pytest.raises(BootFailedError) as caught, boot(request, connect=world.connect):
+        pytest.fail("it booted")
+    assert not any(guest.running for guest in world.guests)
+    return str(caught.value)
 
 
-def test_a_machine_that_is_gone_ends_the_wait(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("imagekit.machine.watch.hypervisor.runs", lambda _: False)
-    console.log.write_bytes(b"last words\n")
-    with pytest.raises(BootFailedError, match="last words"):
-        watch.watcher("node", None, console)()
+def test_a_fatal_line_ends_the_wait_while_the_machine_runs(tmp_path: Path) -> None:
+    world = SimProvider(says=b"Hello\nKernel panic - not syncing: no luck\n", greets=False)
+    assert "the kernel stopped (console line 2" in failing(tmp_path, world, limit=0.3)
 
 
-def test_the_last_words_of_a_dead_machine_are_its_reason(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("imagekit.machine.watch.hypervisor.runs", lambda _: False)
-    console.log.write_bytes(b"Kernel panic - not syncing: no luck\n")
-    with pytest.raises(BootFailedError, match="the kernel stopped"):
-        watch.watcher("node", None, console)()
+def test_a_machine_that_is_gone_ends_the_wait(tmp_path: Path) -> None:
+    said = failing(tmp_path, SimProvider(says=b"last words\n", dies=True), limit=0.3)
+    assert "ended by itself" in said
+    assert "last words" in said
+
+
+def test_the_last_words_of_a_dead_machine_are_its_reason(tmp_path: Path) -> None:
+    world = SimProvider(says=b"Kernel panic - not syncing: no luck\n", dies=True)
+    assert "the kernel stopped" in failing(tmp_path, world, limit=0.3)
+
+
+def test_a_machine_that_says_nothing_is_waited_for_until_the_limit(tmp_path: Path) -> None:
+    assert "in vain" in failing(tmp_path, SimProvider(says=b"so far\n", greets=False), limit=0.3)
