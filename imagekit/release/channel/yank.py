@@ -58,7 +58,8 @@ def yank(desk: Desk, target: Reference, *, image: str, reason: str, homes: Seque
                 raise MissingObjectError(f"{target} is not there")
             version = client.labels(target.repository, digest).get(VERSION_LABEL, "")
         fixed, listed = target.at(digest), PurePosixPath(YANKS, f"{digest.hex}.json")
-        denial = _listed(desk, listed, digest) or _denial(desk, image, digest, reason)
+        kept = _denying(desk, desk.store.read(listed), digest)
+        denial = kept or _lost(desk, listed, digest) or _denial(desk, image, digest, reason)
         signed, commit = None, ""
         if digest not in yanked(chain.vouched):  # in an emergency anybody may have left a record that does not count
             signed = desk.record(
@@ -66,6 +67,9 @@ def yank(desk: Desk, target: Reference, *, image: str, reason: str, homes: Seque
             )
             with step(f"Recording decision {signed.record.sequence}"):
                 commit = desk.write(signed, None, message_of(signed.record), {listed: denial})
+        elif kept is None:  # recorded, and the file was taken away or damaged since
+            with step(f"Writing {listed} again"):
+                commit = desk.store.commit({listed: denial}, f"yank: {listed} again, which was lost")
         reached = [home for home in dict.fromkeys([*homes, target]) if _deny(desk, home, digest, denial)]
     pointing = [(name, pointer) for name in desk.repositories if (pointer := _pointer(desk, name, image, digest))]
     return Yanked(
@@ -78,11 +82,16 @@ def yank(desk: Desk, target: Reference, *, image: str, reason: str, homes: Seque
     )
 
 
-def _listed(desk: Desk, path: PurePosixPath, digest: Digest) -> bytes | None:
-    """The denial of an earlier run, unless it is something else than a denial that everybody takes."""
-    there = desk.store.read(path)
-    found = desk.verifier.denial(there) if there is not None else None
-    return there if found is not None and found.forbids(digest) and not found.flaw else None
+def _denying(desk: Desk, data: bytes | None, digest: Digest) -> bytes | None:
+    """The bytes themselves where they are a denial of the digest that everybody takes."""
+    found = desk.verifier.denial(data) if data is not None else None
+    return data if found is not None and found.forbids(digest) and not found.flaw else None
+
+
+def _lost(desk: Desk, path: PurePosixPath, digest: Digest) -> bytes | None:
+    """The very bytes of a denial that the history has and the files have not: the ledger is whole with no others."""
+    blobs = [lost.blob for lost in desk.store.lost() if lost.path == str(path)]
+    return next((data for data in desk.store.git.blobs(blobs) if _denying(desk, data, digest)), None)
 
 
 def _denial(desk: Desk, image: str, digest: Digest, reason: str) -> bytes:

@@ -123,6 +123,36 @@ def test_a_denial_that_was_taken_out_alone_is_named(office: Office, publish: Pub
         office.desk().chain()
 
 
+def test_yanking_again_brings_the_denial_back(office: Office, publish: Publish, work: Path) -> None:
+    """The very bytes, out of git's history: the record stands, and one commit makes the ledger whole again."""
+    digest = publish("v1")
+    yank(office.desk(), office.source(digest), image=IMAGE, reason="leaks", homes=[])
+    file = work / f"yanks/{digest.hex}.json"
+    before = file.read_bytes()
+    git(work, "rm", "-q", str(file))
+    git(work, "commit", "-qm", "tidy up")
+    again = yank(office.desk(), office.source(digest), image=IMAGE, reason="leaks", homes=[])
+    assert again.signed is None, "no second record"
+    assert again.commit
+    assert file.read_bytes() == before
+    assert len(office.desk().chain().records) == 1
+
+
+@pytest.mark.parametrize("instead", [b"", b"{}", b"no denial"])
+def test_yanking_again_replaces_what_is_no_denial(office: Office, publish: Publish, work: Path, instead: bytes) -> None:
+    """What stood there meanwhile stays in the history, for a person to look at and to seal."""
+    digest = publish("v1")
+    yank(office.desk(), office.source(digest), image=IMAGE, reason="leaks", homes=[])
+    file = work / f"yanks/{digest.hex}.json"
+    before = file.read_bytes()
+    file.write_bytes(instead)
+    git(work, "commit", "-qam", "tidy up")
+    yank(office.desk(), office.source(digest), image=IMAGE, reason="leaks", homes=[])
+    assert file.read_bytes() == before
+    with pytest.raises(LedgerError, match="was cut"):
+        office.desk().chain()
+
+
 def test_a_merge_that_drops_a_decision_is_named(office: Office, rolled: tuple[Digest, Digest], work: Path) -> None:
     """Own variant: no commit deletes anything; a merge takes the tree of the side that never had it."""
     git(work, "switch", "-q", "-c", "side", "HEAD^")
