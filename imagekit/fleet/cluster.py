@@ -131,6 +131,7 @@ class Cluster(Frozen):
     ssh_secret: Name = Field("node-ssh-key", description="Secret with the SSH key (key `value`) that reaches the nodes")
     ssh_user: Annotated[str, StringConstraints(pattern=r"^[a-z_][a-z0-9_-]{0,31}$")] = "kairos"
     token_expiry: Interval = Field("24h", description="how long a join token is good for")
+    join_tokens: bool = Field(False, description="whether a join token is made for nodes that nothing reaches over SSH")
     pooled: bool = Field(False, description="whether workers are taken out of a pool, instead of one machine each")
     credential: Name | None = Field(None, description="k0rdent Credential; default: CLUSTER-credential")
     cluster_template: Name | None = Field(None, description="k0rdent ClusterTemplate, as remote-cluster-1-0-38")

@@ -35,7 +35,10 @@ class FleetNode:
     power: Power = Power.ON
     canary: bool = False
     slot: str = "a"
+    installed: str | None = None
+    upgrade: str | None = None
     retiring: Retiring | None = None
+    leaving: bool = False
     labels: Mapping[str, str] = field(default_factory=dict)
     group: str | None = None
 

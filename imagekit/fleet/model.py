@@ -102,7 +102,15 @@ class NodeFields(Frozen):
     slot: Literal["a", "b"] | None = Field(
         None, description="which of its two instances runs; written by `provision roll`"
     )
+    installed: ImageDigest | None = Field(
+        None, description="what its machine was made from, where it upgraded itself since; written by `provision roll`"
+    )
+    upgrade: Name | None = Field(None, description="the run in which it upgraded itself; written by `provision roll`")
     retiring: Retiring | None = Field(None, description="its earlier instance; written by `provision roll`")
+    leaving: bool | None = Field(
+        None,
+        description="whether it is being rolled away from its digest, which may be withdrawn; by `provision roll`",
+    )
     labels: dict[LabelKey, Label] | None = Field(None, description="labels of the Kubernetes node")
 
 

@@ -15,6 +15,7 @@ from imagekit.fleet.platform import Platform
 from imagekit.fleet.ranges import expand
 from imagekit.fleet.rules import require_sound
 from imagekit.fleet.source import Source, fleet_paths, parse_source, read_sources
+from imagekit.fleet.usual import effective
 from imagekit.oci.reference import Digest
 
 T = TypeVar("T")
@@ -40,7 +41,7 @@ def compose(sources: Iterable[Source]) -> Fleet:
         nodes=_nodes(files),
         providers=_named(files, "providers"),
         classes=_named(files, "classes"),
-        clusters=_named(files, "clusters"),
+        clusters={name: effective(each) for name, each in _named(files, "clusters").items()},
         zones=_named(files, "zones"),
         platform=_platform(files),
     )

@@ -25,6 +25,7 @@ ORDER = (
     "trust",
     "fleet",
     "release",
+    "provision",
     "report",
     "history",
     "scenarios",
