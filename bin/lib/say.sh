@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# The story of a setup: every line on stderr, never more than 4 s of silence.
+# The output of a setup: every line on stderr, never more than 4 s of silence.
 
 say() { printf '%s\n' "$*" >&2; }
 

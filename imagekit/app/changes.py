@@ -60,8 +60,8 @@ def since_last_build(project: Project, plan: Plan) -> tuple[str, ...]:
         if before is None:
             return (f"the last build, {build.version}, does not say what it was made from",)
         if before.arch == plan.arch:
-            told = changed_stages(before, plan) or ("imagekit itself builds it in another way",)
-            return (f"since the last build, {build.version}:", *(f"  {line}" for line in told))
+            reported = changed_stages(before, plan) or ("imagekit itself builds it in another way",)
+            return (f"since the last build, {build.version}:", *(f"  {line}" for line in reported))
     return ()
 
 

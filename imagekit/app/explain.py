@@ -49,7 +49,7 @@ def explain(root: Path, word: str) -> Explained:
     )
 
 
-def _told(root: Path, name: str, about: str) -> Explained:
+def _reported(root: Path, name: str, about: str) -> Explained:
     path = located(root, PAGES) / f"{name}.md"
     text = path.read_text() if path.is_file() else f"There is no page {PAGES}/{name}.md; write one.\n"
     return Explained(about=about, page=f"{PAGES}/{name}.md", text=text)
@@ -58,14 +58,14 @@ def _told(root: Path, name: str, about: str) -> Explained:
 def _page(root: Path, word: str) -> Explained | None:
     name = word.removeprefix(f"{PAGES}/").removesuffix(".md")
     there = re.fullmatch(r"[\w-]+", name) and (located(root, PAGES) / f"{name}.md").is_file()
-    return _told(root, name, "") if there else None
+    return _reported(root, name, "") if there else None
 
 
 def _scenario(root: Path, word: str) -> Explained | None:
     from imagekit.scenarios.table import SCENARIOS
 
     found = next((each for each in SCENARIOS if each.name == word), None)
-    return _told(root, "lifecycle", f"scenario {found.name}: {found.promise}") if found else None
+    return _reported(root, "lifecycle", f"scenario {found.name}: {found.promise}") if found else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ def _check(root: Path, word: str) -> Explained | None:
     about = "\n".join(
         f"{each.title} ({HARNESS}/checks/{each.id.partition('::')[0]}:{each.line})" for each in found[:_SHOWN]
     )
-    return _told(root, found[0].page, about)
+    return _reported(root, found[0].page, about)
 
 
 def _checks(folder: Path) -> Iterator[_Written]:
@@ -133,4 +133,4 @@ def _pattern(root: Path, word: str) -> Explained | None:
     found = next((each for each in known if each.id == word or each.regex.search(word)), None)
     if found is None:
         return None
-    return _told(root, "boot", f"console, {found.id} ({found.severity}): {found.meaning}. {found.hint}")
+    return _reported(root, "boot", f"console, {found.id} ({found.severity}): {found.meaning}. {found.hint}")

@@ -25,7 +25,7 @@ from imagekit.oci.reference import Digest
 from imagekit.plan.model import Plan
 from imagekit.report.result import BootChart, ConsoleExcerpt, ReleaseRow, RunResult, UnitJournal
 from imagekit.scenarios.options import ScenarioOptions
-from imagekit.scenarios.runner import Told
+from imagekit.scenarios.runner import ScenarioRun
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,7 +166,7 @@ class Backend(Protocol):
     def origin(self, subject: Subject, options: ScenarioOptions) -> Origin:
         """The image that the scenarios start from, verified and fetched."""
 
-    def run_scenarios(self, subject: Subject, origin: Origin, options: ScenarioOptions) -> Iterator[Told]:
+    def run_scenarios(self, subject: Subject, origin: Origin, options: ScenarioOptions) -> Iterator[ScenarioRun]:
         """Run the scenarios; yields each result as it comes."""
 
     def changes(self, project: Project, good: RunResult, plan: Plan, image: Build | None) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from imagekit.app import node
 from imagekit.app.changes import changes_since
 from imagekit.app.image import built, proven
 from imagekit.app.interface import Booted, BootPathResult, Disks, Origin, Subject, Target
-from imagekit.app.ladder import climb, origin_digest, start_of
+from imagekit.app.lifecycle import origin_digest, run_lifecycle, start_of
 from imagekit.app.needs import host_of
 from imagekit.app.release import publish
 from imagekit.app.trusted import result_age
@@ -32,7 +32,7 @@ from imagekit.plan.model import Plan
 from imagekit.plan.resolve import make_plan
 from imagekit.report.result import ConsoleExcerpt, ReleaseRow, RunResult
 from imagekit.scenarios.options import ScenarioOptions
-from imagekit.scenarios.runner import Told
+from imagekit.scenarios.runner import ScenarioRun
 from imagekit.scenarios.start import Start
 
 
@@ -120,10 +120,10 @@ class LocalBackend:
         """The image that the scenarios start from."""
         return start_of(subject, options)
 
-    def run_scenarios(self, subject: Subject, origin: Origin, options: ScenarioOptions) -> Iterator[Told]:
+    def run_scenarios(self, subject: Subject, origin: Origin, options: ScenarioOptions) -> Iterator[ScenarioRun]:
         """Run the scenarios on machines of this host."""
         assert isinstance(origin, Start)
-        return climb(subject, origin, options)
+        return run_lifecycle(subject, origin, options)
 
     def changes(self, project: Project, good: RunResult, plan: Plan, image: Build | None) -> tuple[str, ...]:
         """What differs from a good run."""

@@ -195,10 +195,10 @@ def _firmware_boot(
             uri=uri,
         )
         machine = stack.enter_context(node(request))
-        with step(f"Booting {subject.name} ({boot_path}, {profile_name(subject.shape)})") as told:
+        with step(f"Booting {subject.name} ({boot_path}, {profile_name(subject.shape)})") as reported:
             machine.start()
             record = machine.wait_boot()
-            told.note = ", ".join(f"{phase.name} {phase.seconds:.1f} s" for phase in record.phases)
+            reported.note = ", ".join(f"{phase.name} {phase.seconds:.1f} s" for phase in record.phases)
         yield machine
 
 

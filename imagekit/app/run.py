@@ -229,9 +229,9 @@ class _Run:
         subject = self._subject(image)
         reuse, declared = Reuse(self.backend, subject), {each.name: each for each in SCENARIOS}
         origin, tested = self.backend.origin(subject, left), self.backend.now()
-        for told in self.backend.run_scenarios(subject, origin, left):
-            scenario = declared[told.result.name]
-            self.scenarios[scenario.name] = reuse.keep_scenario(scenario, told.result, tested, origin.digest, left)
+        for reported in self.backend.run_scenarios(subject, origin, left):
+            scenario = declared[reported.result.name]
+            self.scenarios[scenario.name] = reuse.keep_scenario(scenario, reported.result, tested, origin.digest, left)
         return f" from {origin.version} ({origin.said})"
 
     def _publish(self, plan: Plan, image: Build, packages: tuple[Package, ...]) -> None:

@@ -206,10 +206,10 @@ def _demand_no_denial(name: str, evidence: Evidence) -> None:
     from imagekit.trust.gate.model import YankedError
     from imagekit.trust.gate.people import denial_of
 
-    told = denial_of(evidence)
-    if told:
+    reported = denial_of(evidence)
+    if reported:
         raise YankedError(
-            f"{name}@{evidence.digest} was {told}", hint="Take another version; `imagekit verify` shows the denial."
+            f"{name}@{evidence.digest} was {reported}", hint="Take another version; `imagekit verify` shows the denial."
         )
 
 

@@ -135,9 +135,11 @@ def _set_attributes(image: Path, attributes: Mapping[str, Mapping[str, bytes]], 
         _debugfs(str(image), commands, epoch)
     shown = _debugfs(str(image), [f'ea_get -x "/{path}" {name}' for path, name, _ in wanted], epoch)
     found = [line.rstrip() for line in shown.splitlines() if line.strip() and not line.startswith("debugfs:")]
-    told = [f"{name} ({len(value)})" + (f" = {value.hex(' ')}" if value else "") for _, name, value in wanted]
-    if found != told:
-        raise ToolError(f"{image.name} does not hold the extended attributes that the image has, {len(told)} in all")
+    reported = [f"{name} ({len(value)})" + (f" = {value.hex(' ')}" if value else "") for _, name, value in wanted]
+    if found != reported:
+        raise ToolError(
+            f"{image.name} does not hold the extended attributes that the image has, {len(reported)} in all"
+        )
 
 
 def _debugfs(device: str, commands: list[str], epoch: int) -> str:

@@ -74,7 +74,7 @@ def write_installed(layout: Path, manifest: Digest, disk: Path, *, size: int | N
     """
     what = f"the installed disk of {manifest.short}"
     with (
-        step("Writing the installed disk") as told,
+        step("Writing the installed disk") as reported,
         room_for(what, disk.parent, _FILES * _UNPACKED * sum(each.size for each in layers(layout, manifest))) as room,
         tempfile.TemporaryDirectory(dir=disk.parent) as name,
     ):
@@ -87,7 +87,7 @@ def write_installed(layout: Path, manifest: Digest, disk: Path, *, size: int | N
         guid = uuid5(NAMESPACE_URL, str(manifest))
         write_disk(folder / "disk.raw", root, boot, plan, guid=guid, epoch=epoch)
         (folder / "disk.raw").rename(disk)
-        told.note = f"{plan.size >> 20} MiB, {disk.stat().st_blocks >> 11} MiB of them written"
+        reported.note = f"{plan.size >> 20} MiB, {disk.stat().st_blocks >> 11} MiB of them written"
 
 
 def created(layout: Path, manifest: Digest) -> int:

@@ -62,9 +62,9 @@ def live_artifacts(layout: Path, manifest: Digest, into: Path, *, harness: Path)
         return found
     into.mkdir(parents=True, exist_ok=True)
     with room_for(f"root file system and kernel of {manifest.short}", into), _fresh_folder(into, final) as folder:
-        with step("Writing the root file system") as told:
+        with step("Writing the root file system") as reported:
             size = _rootfs(layout, manifest, folder / "rootfs.squashfs")
-            told.note = f"{size >> 20} MiB"
+            reported.note = f"{size >> 20} MiB"
         release = _boot_files(folder, harness)
         record = {"recipe": recipe, "manifest": str(manifest), "kernel_release": release}
         (folder / "artifacts.json").write_text(json.dumps(record, indent=1) + "\n")

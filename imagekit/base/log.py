@@ -1,4 +1,4 @@
-"""The story on stderr: steps with a name, a depth and a duration; results go to stdout elsewhere.
+"""Progress on stderr: steps with a name, a depth and a duration; results go to stdout elsewhere.
 
 Modules call ``logging.getLogger(__name__)`` and `step`; only the CLI sets handlers and levels.
 """

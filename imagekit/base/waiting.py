@@ -70,7 +70,7 @@ def wait_until(
     `probe` raises when what is awaited cannot come any more; that error ends the wait at once.
     Raises `DeadlineError` naming `what`. Says what is awaited at least every 4 seconds.
     """
-    told = time.monotonic()
+    reported = time.monotonic()
     while True:
         found = probe()
         if found:
@@ -78,7 +78,7 @@ def wait_until(
         if deadline.passed:
             raise DeadlineError(f"waited {deadline.seconds:.0f} s for {what}, in vain", hint=hint)
         now = time.monotonic()
-        if now - told >= _TELL_EVERY:
-            told = now
+        if now - reported >= _TELL_EVERY:
+            reported = now
             progress(f"waiting for {what} ({deadline.seconds - deadline.remaining:.0f} of {deadline.seconds:.0f} s)")
         time.sleep(min(every, deadline.remaining))

@@ -26,15 +26,16 @@ BENCHMARKS = {
     "races": "200 races of two publishers on each registry, with the lock and without",
     "change": "a certificate added to the top layer, to the verdict",
     "upgrade": "bytes, memory and time of an upgrade on the node, against dd",
-    "ladder": "every lifecycle scenario, against its boots and image writes",
+    "lifecycle": "every lifecycle scenario, against its boots and image writes",
     "cold": "a fresh clone with nothing cached, stage by stage",
 }
-SLOW = ("races", "ladder", "cold")  # only when named
+EARLIER = {"ladder": "lifecycle"}  # what a benchmark was called before
+SLOW = ("races", "lifecycle", "cold")  # only when named
 
 
 def chosen(names: Sequence[str]) -> tuple[str, ...]:
     """The named benchmarks in the order of the table, each once; without names all but the slow ones."""
-    wanted = set(names) or {name for name in BENCHMARKS if name not in SLOW}
+    wanted = {EARLIER.get(name, name) for name in names} or {name for name in BENCHMARKS if name not in SLOW}
     return tuple(name for name in BENCHMARKS if name in wanted)
 
 

@@ -154,8 +154,8 @@ def _ours(field: Field, turn: int) -> tuple[dict[str, float], int]:
     for layout, digest in zip(field.layouts, field.digests, strict=True):
         argv += [layout, str(digest)]
     with step("imagekit: every step"):
-        told = json.loads(process.run([*argv, field.scratch / f"pulled-ours{turn}"], timeout=_TIMEOUT).stdout)
-    return dict(zip(STEPS, told["seconds"], strict=True)), told["peak"] - told["idle"]
+        reported = json.loads(process.run([*argv, field.scratch / f"pulled-ours{turn}"], timeout=_TIMEOUT).stdout)
+    return dict(zip(STEPS, reported["seconds"], strict=True)), reported["peak"] - reported["idle"]
 
 
 def _hash_rows(field: Field, rivals: dict[str, Path]) -> list[Row]:

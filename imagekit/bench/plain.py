@@ -53,10 +53,10 @@ def boot_plain(image: Reference, shape: VmShape, harness: Path, scratch: Path, u
             uri=uri,
         )
         machine = stack.enter_context(node(request))
-        told = stack.enter_context(step("Booting the reference image: plain Debian with cloud-init"))
+        reported = stack.enter_context(step("Booting the reference image: plain Debian with cloud-init"))
         machine.start()
         record = machine.wait_boot(limit=_LIMIT)
-        told.note = f"{record.seconds_to_ssh:.1f} s to the login, {record.cpu_seconds:.0f} CPU s"
+        reported.note = f"{record.seconds_to_ssh:.1f} s to the login, {record.cpu_seconds:.0f} CPU s"
         return PlainBoot(seconds_to_ssh=record.seconds_to_ssh, cpu_seconds=record.cpu_seconds)
 
 

@@ -64,6 +64,6 @@ def pushed(layout: Path, manifest: Digest, address: str) -> dict[str, int]:
     """Push by a fresh process and return its counts; see `imagekit.bench.pusher.push_and_tell`."""
     with step(f"Pushing {manifest.short}"):
         argv: list[str | Path] = [sys.executable, "-m", "imagekit.bench.pusher", layout, str(manifest), address]
-        told = process.run(argv, timeout=_TIMEOUT).stdout
-    counts: dict[str, int] = json.loads(told)
+        reported = process.run(argv, timeout=_TIMEOUT).stdout
+    counts: dict[str, int] = json.loads(reported)
     return counts

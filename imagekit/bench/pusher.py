@@ -42,5 +42,5 @@ def resident(field: str) -> int:
 
 
 if __name__ == "__main__":
-    told = push_and_tell(Path(sys.argv[1]), Digest(sys.argv[2]), sys.argv[3])
-    sys.stdout.write(json.dumps(told) + "\n")
+    reported = push_and_tell(Path(sys.argv[1]), Digest(sys.argv[2]), sys.argv[3])
+    sys.stdout.write(json.dumps(reported) + "\n")

@@ -68,7 +68,7 @@ def measure(bench: Subject) -> list[Row]:
 
 @contextmanager
 def step_seconds(name: str) -> Iterator[list[float]]:
-    """Collect how long steps of that name took, from the story that `imagekit.base.log` tells."""
+    """Collect how long steps of that name took, from the steps that `imagekit.base.log` tells."""
     found: list[float] = []
 
     class Listener(logging.Handler):

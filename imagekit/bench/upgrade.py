@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from imagekit.app.ladder import ladder_world
+from imagekit.app.lifecycle import lifecycle_world
 from imagekit.base.process import now
 from imagekit.bench.model import Bound, Goal, Row
 from imagekit.bench.subject import Subject
@@ -43,7 +43,10 @@ def measure(bench: Subject) -> list[Row]:
     subject = bench.node()
     image = subject.image
     start = itself(image.layout, image.digest, image.version)
-    with ladder_world(subject, start, ScenarioOptions().seeded()) as world, world.machines.installed("upgrade") as node:
+    with (
+        lifecycle_world(subject, start, ScenarioOptions().seeded()) as world,
+        world.machines.installed("upgrade") as node,
+    ):
         return rows_of(cost_of(node, world.supply.target(Kind.NEXT)))
 
 

@@ -194,13 +194,13 @@ def verdict(report: pytest.TestReport, call: pytest.CallInfo[None]) -> Outcome:
     return Outcome.FAILED if asserted and call.when == "call" else Outcome.ERRORED
 
 
-def _reason(call: pytest.CallInfo[None], told: str) -> str:
+def _reason(call: pytest.CallInfo[None], reported: str) -> str:
     if call.excinfo is None:
         return ""
     text = str(call.excinfo.value)
     name = type(call.excinfo.value).__name__
     if name == "AssertionError":
-        return sentence(text, told)
+        return sentence(text, reported)
     return text if name in ("Failed", "Skipped") else f"{name}: {text}"
 
 

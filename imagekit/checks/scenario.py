@@ -9,7 +9,7 @@ from imagekit.checks.outcome import Outcome
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScenarioResult:
-    """One story of a node's life: its promise, how it ended, and what it cost.
+    """One scenario of a node's life: its promise, how it ended, and what it cost.
 
     `seconds` is wall time, `budget` what it may take on this machine; `boots` counts starts of the node; `detail` says
     what happened when it did not pass.

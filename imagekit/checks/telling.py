@@ -24,7 +24,7 @@ class Teller:
     """Called with each line that pytest writes; the file of events has what the line is about by then."""
 
     events: Path
-    told: set[str] = field(default_factory=set)
+    reported: set[str] = field(default_factory=set)
 
     def __call__(self, line: str) -> None:
         """Tell one line of pytest's; those that are not about a check say nothing."""
@@ -44,9 +44,9 @@ class Teller:
                 self._tell(known.get(event["id"], {}), event)
 
     def _tell(self, check: dict[str, Any], ended: dict[str, Any]) -> None:
-        if ended["id"] in self.told:
+        if ended["id"] in self.reported:
             return
-        self.told.add(ended["id"])
+        self.reported.add(ended["id"])
         required = bool(check.get("required", True))
         muted = "" if required else f" (warns only until {check['expires']}, {check['ticket']})"
         why = f": {ended['message']}" if ended["message"] else ""

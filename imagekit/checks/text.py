@@ -37,18 +37,18 @@ def compared(operator: str, found: object, expected: object) -> str:
             return ""
 
 
-def sentence(message: str, told: str = "") -> str:
+def sentence(message: str, reported: str = "") -> str:
     """What to say of an assertion error.
 
-    The check's own words come first when it has some; then `told`, what `compared` said of it; then what can be read
-    out of pytest's words. Sets lose their Python names in all of them.
+    The check's own words come first when it has some; then `reported`, what `compared` said of it; then what can be
+    read out of pytest's words. Sets lose their Python names in all of them.
     """
     start = _ASSERT.search(message)
     own = (message[: start.start()] if start else message).strip()
     own = own.removeprefix("AssertionError:").strip()
     if own:
         return _without_sets(own)
-    return told or _without_sets(_read(message.strip()))
+    return reported or _without_sets(_read(message.strip()))
 
 
 def words(value: object) -> str:

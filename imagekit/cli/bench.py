@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from imagekit.bench.catalog import BENCHMARKS, chosen
+from imagekit.bench.catalog import BENCHMARKS, EARLIER, chosen
 from imagekit.cli.app import App
 from imagekit.cli.screen import say
 
@@ -17,7 +17,7 @@ _NAMES = "\b\nBenchmarks:\n" + "\n".join(f"  {name:<10} {text}" for name, text i
 
 
 @click.command("bench", epilog=_NAMES)
-@click.argument("names", nargs=-1, metavar="[NAMES]...", type=click.Choice(list(BENCHMARKS)))
+@click.argument("names", nargs=-1, metavar="[NAMES]...", type=click.Choice([*BENCHMARKS, *EARLIER]))
 @click.option("--image", help="Image to measure with; not needed when there is only one.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option(
@@ -27,7 +27,7 @@ _NAMES = "\b\nBenchmarks:\n" + "\n".join(f"  {name:<10} {text}" for name, text i
 def command(ctx: click.Context, names: tuple[str, ...], image: str | None, as_json: bool, out: Path | None) -> None:
     """Measure the pipeline against its goals; print ratios of one run.
 
-    Every reference is measured in the same run. Without NAMES all but `races`, `ladder` and `cold` are measured.
+    Every reference is measured in the same run. Without NAMES all but `races`, `lifecycle` and `cold` are measured.
     Results are kept in .imagekit/bench. Exit code 1 when a goal is missed, 3 when something could not be measured.
     """
     from imagekit.base.files import write_whole

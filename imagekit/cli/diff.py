@@ -43,11 +43,11 @@ def command(app: App, a: str, b: str, form: str, files: bool, key: Path | None) 
     from imagekit.trust.sign.keys import verifier_of
 
     found = diff(app.project, a, b, verifier=verifier_of(key) if key else None)
-    say(_told(found, form, files=files))
+    say(_reported(found, form, files=files))
     return 0 if found.comparison.equal else 1
 
 
-def _told(found: Diff, form: str, *, files: bool) -> str:
+def _reported(found: Diff, form: str, *, files: bool) -> str:
     import json
 
     from imagekit.report import differences

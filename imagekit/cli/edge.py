@@ -99,9 +99,9 @@ def _interrupt_on_termination() -> None:
 
 
 def _handler() -> logging.Handler:
-    from imagekit.cli.story import StoryHandler
+    from imagekit.cli.progress import ProgressHandler
 
-    handler = StoryHandler()
+    handler = ProgressHandler()
     logger = logging.getLogger("imagekit")
     logger.setLevel(logging.INFO)
     logger.addHandler(handler)
@@ -110,12 +110,12 @@ def _handler() -> logging.Handler:
 
 def set_loudness(*, verbose: bool, quiet: bool) -> None:
     """How much is told on stderr, as the options before the command's name say; `-q` of a command's own is not ours."""
-    from imagekit.cli.story import StoryHandler
+    from imagekit.cli.progress import ProgressHandler
 
     logger = logging.getLogger("imagekit")
     logger.setLevel(logging.DEBUG if verbose else logging.INFO)
     for handler in logger.handlers:
-        if quiet and isinstance(handler, StoryHandler):
+        if quiet and isinstance(handler, ProgressHandler):
             handler.be_quiet()
 
 

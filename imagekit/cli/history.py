@@ -60,6 +60,6 @@ def command(app: App, image: str | None, channel: str | None, at: datetime | Non
         if item.emergency:
             say(f"      WARNING made with a ledger that did not verify: {item.emergency}")
     for item in perhaps:
-        told = f"by its clock ({item.at:%Y-%m-%d %H:%M}) record {item.sequence} may count, too"
-        say(f"WARNING {told}; clocks before it say otherwise")
+        reported = f"by its clock ({item.at:%Y-%m-%d %H:%M}) record {item.sequence} may count, too"
+        say(f"WARNING {reported}; clocks before it say otherwise")
     say(f"{len(records)} decisions, every signature and link good")

@@ -37,12 +37,12 @@ def command(app: App, image: str | None, only_plan: bool, last: int, actor: str)
         homes = homes_of(app.project, desk, name)
         if only_plan:
             for fate in plan_retention(versions(desk, homes), last=last, needed=needed(desk, desk.chain())):
-                say(told(fate))
+                say(reported(fate))
             return
-        done = retire(desk, name, homes, last=last, tell=lambda fate: say(told(fate)))
+        done = retire(desk, name, homes, last=last, tell=lambda fate: say(reported(fate)))
     say(f"{len(done)} removed; the registry frees their blobs at its next garbage collection")
 
 
-def told(fate: Fate) -> str:
+def reported(fate: Fate) -> str:
     """One line of the answer."""
     return f"{'keep  ' if fate.keep else 'remove'}  {fate.version.reference}  {fate.why}"

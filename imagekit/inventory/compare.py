@@ -80,8 +80,8 @@ def compare(a: ImageInventory, b: ImageInventory) -> Comparison:
         paths=by_kind[ChangeKind.PRIVILEGE],
         others=kinds | ({"version"} if a.version != b.version else set()),
     )
-    told = (Change(kind=ChangeKind.FILES, name=folder, text=text) for folder, text in grouped(left))
-    return Comparison(changes=(*facts, *told, *_sizes(a, b)), files=files)
+    reported = (Change(kind=ChangeKind.FILES, name=folder, text=text) for folder, text in grouped(left))
+    return Comparison(changes=(*facts, *reported, *_sizes(a, b)), files=files)
 
 
 def _kernels(a: ImageInventory, b: ImageInventory) -> Iterator[Change]:

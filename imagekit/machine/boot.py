@@ -61,11 +61,11 @@ def boot(request: BootRequest, *, connect: Connect = libvirt) -> Iterator[Instal
     with ExitStack() as stack:
         folder = stack.enter_context(owned_folder(request.run_id))
         machine = stack.enter_context(node(_node_request(request, folder), connect=connect))
-        with step(f"Booting {request.name} ({request.boot_path.value})") as told:
+        with step(f"Booting {request.name} ({request.boot_path.value})") as reported:
             machine.start()
             record = machine.wait_boot(limit=request.limit or _LIMITS[request.boot_path])
             took = f"{record.seconds_to_ssh:.1f} s to the login, {record.cpu_seconds:.0f} CPU s"
-            told.note = f"{took}, under {record.accelerator}"
+            reported.note = f"{took}, under {record.accelerator}"
         yield machine
 
 

@@ -88,14 +88,14 @@ def install_by_agent(request: InstallRequest) -> AgentDisk:
     with _fresh_folder(request.into, final) as folder:
         keys, disk = fresh_keys(), folder / "disk.qcow2"
         create_disk(disk, size_mib=request.disk_mib)
-        with step(f"Installing {request.name} by its agent under {profile_name(request.shape)}") as told:
+        with step(f"Installing {request.name} by its agent under {profile_name(request.shape)}") as reported:
             begun = process.now()
             with boot(_live(request, disk)) as machine:
                 seconds = _install(machine, request, keys)
                 machine.run("sync")
                 machine.order("poweroff")
                 machine.wait_off(limit=120.0)
-            told.note = f"{process.now() - begun:.0f} s, {seconds:.0f} of them the agent's"
+            reported.note = f"{process.now() - begun:.0f} s, {seconds:.0f} of them the agent's"
         keep_keys(keys, folder / "keys.json")
         (folder / "install.json").write_text(json.dumps({"seconds": round(seconds, 1)}) + "\n")
     made = _kept(final, reused=False)

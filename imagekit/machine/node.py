@@ -131,11 +131,11 @@ class InstalledNode(NodeMachine):
         watch = partial(self._look, most=self._before + boots, through=through_crashes)
         deadline = self._deadline(limit)
         self._disconnect()
-        with step(f"Waiting for the login of {self._request.name}") as told:
+        with step(f"Waiting for the login of {self._request.name}") as reported:
             banner_at = self._log_in(deadline, watch, through_crashes)
             self._refuse_same_boot()
             self._record = self._measured(banner_at)
-            told.note = f"{self.boot.seconds_to_ssh:.1f} s, start {self.boot_count} of this machine"
+            reported.note = f"{self.boot.seconds_to_ssh:.1f} s, start {self.boot_count} of this machine"
         return self.boot
 
     def reboot(

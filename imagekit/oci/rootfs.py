@@ -249,8 +249,8 @@ class Tree:
                 hint="containerd refuses this image, too; build it again.",
             )
         inode = target.inode
-        for told in ("uid", "gid", "mtime"):
-            setattr(inode.entry, told, getattr(entry, told))
+        for reported in ("uid", "gid", "mtime"):
+            setattr(inode.entry, reported, getattr(entry, reported))
         if inode.entry.kind != SYMLINK:
             inode.entry.mode = entry.mode
         return inode

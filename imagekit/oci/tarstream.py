@@ -182,9 +182,11 @@ def _take(own: dict[str, bytes], kind: bytes, data: bytes) -> None:
 
 def _demand_harmless(data: bytes, own: Mapping[str, bytes], met: int) -> None:
     """A global header may hold a comment, as git-archive writes it: Go ignores it all, Python applies it all."""
-    told = sorted(key for key in _pax(data) if key in _MEANT or key.startswith((XATTR, *_REFUSED)))
-    if told or own:
-        raise ImageContentError(f"a layer holds a pax header for all files, of {', '.join(told) or 'one'}", hint=_HINT)
+    reported = sorted(key for key in _pax(data) if key in _MEANT or key.startswith((XATTR, *_REFUSED)))
+    if reported or own:
+        raise ImageContentError(
+            f"a layer holds a pax header for all files, of {', '.join(reported) or 'one'}", hint=_HINT
+        )
     if met > _MOST_GLOBALS:
         raise ImageContentError("a layer holds headers without end before one file", hint="Do not use this image.")
 

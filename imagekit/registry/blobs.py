@@ -49,13 +49,13 @@ class Meter:
 
     def __init__(self, what: str, size: int) -> None:
         self._what, self._size, self._done = what, size, 0
-        self._told = now()
+        self._reported = now()
 
     def add(self, count: int) -> None:
         """So many more bytes are through."""
         self._done += count
-        if now() - self._told >= _TELL_EVERY:
-            self._told = now()
+        if now() - self._reported >= _TELL_EVERY:
+            self._reported = now()
             progress(f"{self._what}: {self._done >> 20} of {self._size >> 20} MiB")
 
 

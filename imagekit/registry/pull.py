@@ -26,14 +26,14 @@ def pull_image(client: Registry, repository: str, digest: Digest, layout: Path) 
     manifest = client.manifest(repository, digest)
     if manifest.children:
         raise MalformedError(f"{digest.short} is an index of {len(manifest.children)} images; name one of them")
-    with step(f"Pulling {digest.short} of {client.address}/{repository}") as told:
+    with step(f"Pulling {digest.short} of {client.address}/{repository}") as reported:
         wanted = {blob.digest: blob for blob in manifest.blobs}  # what is named twice is fetched once
         missing = [blob for blob in wanted.values() if not _there(blob, blobs)]
         with room_for(f"image {digest.short}", layout, sum(blob.size for blob in missing)):
             blobs.mkdir(parents=True, exist_ok=True)
             fetched = sum(_fetch(client, repository, blob, blobs) for blob in missing)
             _write(blobs / digest.hex, manifest.raw)
-        told.note = f"{fetched / 1e6:.1f} MB"
+        reported.note = f"{fetched / 1e6:.1f} MB"
     return fetched
 
 

@@ -77,7 +77,7 @@ def push_disk_file(client: Registry, image: Reference, disk: DiskFile, signer: S
     digest = Digest.of_file(disk.path)
     blob = Descriptor(media_type=MEDIA_TYPES[disk.form], digest=digest, size=disk.path.stat().st_size)
     manifest = disk_manifest(disk, blob, subject)
-    with step(f"Pushing {disk.title} to {image.name}") as told:
+    with step(f"Pushing {disk.title} to {image.name}") as reported:
         sent = client.put_blob(image.repository, BlobSource.of_bytes(EMPTY))
         sent += client.put_blob(image.repository, BlobSource.of_file(disk.path, digest))
         attach(client, image.repository, subject, manifest)
@@ -85,7 +85,7 @@ def push_disk_file(client: Registry, image: Reference, disk: DiskFile, signer: S
             said = signature_statement(manifest.digest, {IMAGE: str(image.digest), FORMAT: disk.form})
             bundle = signer.sign(said.stamped(datetime.now(UTC)))
             attach_bundle(client, image.repository, manifest.descriptor, bundle, predicate_type=SIGNATURE_TYPE)
-        told.note = f"{sent / 1e6:.1f} MB sent"
+        reported.note = f"{sent / 1e6:.1f} MB sent"
     if not is_signed(client, image.repository, manifest.digest, verifier):
         raise VerificationError(
             f"{image.name}@{manifest.digest} has no signature that verifies",

@@ -37,8 +37,8 @@ def parse_chart(text: str) -> BootChart:
     userspace, finished = _seconds(manager, "UserspaceTimestamp"), _seconds(manager, "FinishTimestamp")
     initrd = _seconds(manager, "InitRDTimestamp")
     units = {unit.name: unit for block in blocks[1:] if (unit := _unit(block, finished)) is not None}
-    told = [unit for unit in units.values() if unit.failed or unit.seconds >= _NOTHING]
-    slowest = sorted(told, key=lambda unit: (unit.failed, unit.seconds), reverse=True)[:_UNITS]
+    reported = [unit for unit in units.values() if unit.failed or unit.seconds >= _NOTHING]
+    slowest = sorted(reported, key=lambda unit: (unit.failed, unit.seconds), reverse=True)[:_UNITS]
     return BootChart(
         kernel=initrd or userspace,
         initrd=initrd,

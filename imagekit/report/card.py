@@ -91,8 +91,11 @@ def card_of(result: RunResult) -> Card | None:
     blocking = result.suites.blocking if result.suites else ()
     broken = [each for each in result.scenarios if not each.passed]
     checks = [_of_check(each, result, failure) for each in blocking]
-    stories = [_of_scenario(each, result) for each in sorted(broken, key=lambda each: each.outcome is Outcome.MISSING)]
-    faults = [*checks[:1], *stories[:1], *checks[1:], *stories[1:]]  # of both kinds one is seen on a small screen
+    scenarios = [
+        _of_scenario(each, result) for each in sorted(broken, key=lambda each: each.outcome is Outcome.MISSING)
+    ]
+    # Of both kinds one is seen on a small screen.
+    faults = [*checks[:1], *scenarios[:1], *checks[1:], *scenarios[1:]]
     # A stage that was stopped, or broke off before its scenarios were run, is the fault itself.
     broke_off = any(each.outcome is Outcome.MISSING for each in broken)
     if not faults or broke_off or failure.error == INTERRUPTED:

@@ -59,11 +59,11 @@ def _stages(result: RunResult, first: Fault | None) -> TestSuite:
 
 def _scenarios(result: RunResult) -> TestSuite:
     suite = TestSuite(f"{result.image}/lifecycle")
-    suite.add_testcases([_story(scenario) for scenario in result.scenarios])
+    suite.add_testcases([_test_case(scenario) for scenario in result.scenarios])
     return suite
 
 
-def _story(scenario: ScenarioResult) -> TestCase:
+def _test_case(scenario: ScenarioResult) -> TestCase:
     case = TestCase(f"{scenario.name}: {scenario.promise}", "lifecycle")
     case.time = round(scenario.seconds, 3)
     if (outcome := _ending(scenario.outcome, scenario.detail or str(scenario.outcome))) is not None:

@@ -1,1 +1,1 @@
-"""Lifecycle scenarios: stories of a node that is installed, upgraded, broken, rolled back and reset."""
+"""Lifecycle scenarios: scripts for a node that is installed, upgraded, broken, rolled back and reset."""

@@ -1,4 +1,4 @@
-"""What a story asks of a node and tells it to do, in words that any Kairos node knows."""
+"""What a script asks of a node and tells it to do, in words that any Kairos node knows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nodes for stories: forks of one installed disk, and machines that start from the medium."""
+"""Nodes for scenarios: forks of one installed disk, and machines that start from the medium."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ _UNTIL_SECONDS = 240.0
 _DISK_MIB = 12 << 10
 
 
-class StoryNode:
-    """An installed node as stories see it."""
+class ScenarioNode:
+    """An installed node as scripts see it."""
 
     def __init__(self, machine: InstalledNode) -> None:
         self.pace = 1.0
@@ -117,12 +117,12 @@ class StoryNode:
 class MediumNode:
     """A machine that runs from the medium until `boot_from_disk`; from then on the installed one."""
 
-    def __init__(self, live: NodeMachine, leave: Callable[[], StoryNode]) -> None:
+    def __init__(self, live: NodeMachine, leave: Callable[[], ScenarioNode]) -> None:
         self._live: NodeMachine | None = live
         self.pace = live.boot.pace
         self._live_seconds = live.boot.seconds_to_ssh
         self._leave = leave
-        self._installed: StoryNode | None = None
+        self._installed: ScenarioNode | None = None
 
     @property
     def boots(self) -> int:
@@ -154,14 +154,14 @@ class MediumNode:
         return self._live
 
     @property
-    def _disk(self) -> StoryNode:
+    def _disk(self) -> ScenarioNode:
         assert self._installed is not None
         return self._installed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rig:
-    """What all machines of a ladder share; `disk` is the installed disk, only read, `artifacts` make the medium.
+    """What the machines of all scenarios share; `disk` is the installed disk, only read, `artifacts` make the medium.
 
     `folder` keeps the consoles, `work` is where disks lie while their machines live; `forwards` lead to the supply.
     """
@@ -185,12 +185,12 @@ class RigMachines:
     def __init__(self, rig: Rig) -> None:
         self._rig = rig
         self._keys = fresh_keys()
-        self._on: list[StoryNode] = []
+        self._on: list[ScenarioNode] = []
         self._aborted = False
         self.install_config = agent_config(self._keys, rig.name, rig.cloud_config)
 
     @contextmanager
-    def installed(self, name: str, *, more_mib: int = 0) -> Iterator[StoryNode]:
+    def installed(self, name: str, *, more_mib: int = 0) -> Iterator[ScenarioNode]:
         """A fork of the installed disk, booted; who may log in comes with a seed at this first boot."""
         size = (self._rig.disk.stat().st_size >> 20) + more_mib if more_mib else None
         with self._seed() as seed, self._started(self._request(name, self._rig.disk, (seed,), size)) as made:
@@ -207,7 +207,7 @@ class RigMachines:
             live = stack.enter_context(ExitStack())
             machine = live.enter_context(boot(self._live(name, disk)))
 
-            def leave() -> StoryNode:
+            def leave() -> ScenarioNode:
                 live.close()
                 return stack.enter_context(self._started(self._request(f"{name}-disk", disk, ())))
 
@@ -220,11 +220,11 @@ class RigMachines:
             machine.cut_power()
 
     @contextmanager
-    def _started(self, request: NodeRequest) -> Iterator[StoryNode]:
+    def _started(self, request: NodeRequest) -> Iterator[ScenarioNode]:
         if self._aborted:
             raise BootFailedError("no machine is started any more: the run was interrupted")
         with node(request) as machine:
-            made = StoryNode(machine)
+            made = ScenarioNode(machine)
             self._on.append(made)
             try:
                 made.first_boot()

@@ -1,4 +1,4 @@
-"""What a scenario is: a name, a promise, a budget and a story."""
+"""What a scenario is: a name, a promise, a budget and a script."""
 
 from __future__ import annotations
 
@@ -146,12 +146,12 @@ class Machines(Protocol):
         """The cloud-config that the agent is to install with, so that one can log in afterwards."""
 
     def abort(self) -> None:
-        """Take the power from every machine and start no other one, so that running stories end soon."""
+        """Take the power from every machine and start no other one, so that running scenarios end soon."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
-    """What a story has at hand: nodes, images, the version that is installed, and the seed of everything random.
+    """What a script has at hand: nodes, images, the version that is installed, and the seed of everything random.
 
     `state` are the directories that the image's layers declare to last.
     """
@@ -166,7 +166,7 @@ class World:
 
 @dataclass(slots=True)
 class Tally:
-    """What a story did, counted while it goes on."""
+    """What a script did, counted while it goes on."""
 
     nodes: list[Shell] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
@@ -178,7 +178,7 @@ class Tally:
         self.said.append(text)
 
 
-Story = Callable[[World, Tally], None]
+Script = Callable[[World, Tally], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,7 +191,7 @@ class Scenario:
     name: str
     promise: str
     budget: float
-    story: Story
+    script: Script
     each_cut: float = 0.0
 
     def allowance(self, cuts: int) -> float:

@@ -17,7 +17,7 @@ _MEMORY_SPARE_MIB = 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class ScenarioRun:
     """A result, and what its machines cost: seconds to logins, seconds of image writes, and how many of these."""
 
     result: ScenarioResult
@@ -33,19 +33,19 @@ def lanes(*, cores: int, free_mib: int, memory_mib: int, cores_each: int = 2) ->
 
 def run_scenarios(
     scenarios: Sequence[Scenario], world: World, *, scaled: Callable[[float], float], side_by_side: int = 1
-) -> Iterator[Told]:
+) -> Iterator[ScenarioRun]:
     """Run scenarios and yield each result as it comes; `scaled` makes this machine's seconds of reference ones.
 
     A promise that is not kept, and one kept too late, is a failed scenario; anything else that goes wrong an errored
     one. Side by side the longest begin first, so that no lane waits for another at the end. An interruption aborts the
-    running stories, which put their machines away.
+    running scenarios, which put their machines away.
     """
     if side_by_side == 1:
         yield from (_tell(scenario, world, scaled(scenario.allowance(world.cuts))) for scenario in scenarios)
         return
     with ThreadPoolExecutor(max_workers=side_by_side) as pool:
         longest_first = sorted(scenarios, key=lambda each: each.allowance(world.cuts), reverse=True)
-        running: list[Future[Told]] = [
+        running: list[Future[ScenarioRun]] = [
             pool.submit(_tell, scenario, world, scaled(scenario.allowance(world.cuts)) * side_by_side)
             for scenario in longest_first
         ]
@@ -65,12 +65,12 @@ def missing(scenario: Scenario, budget: float) -> ScenarioResult:
     )
 
 
-def _tell(scenario: Scenario, world: World, budget: float) -> Told:
+def _tell(scenario: Scenario, world: World, budget: float) -> ScenarioRun:
     tally, begun = Tally(), now()
     outcome, detail = Outcome.PASSED, ""
-    with step(f"Scenario {scenario.name}") as told:
+    with step(f"Scenario {scenario.name}") as reported:
         try:
-            scenario.story(world, tally)
+            scenario.script(world, tally)
         except RefusedError as error:
             outcome, detail = Outcome.FAILED, _words(error)
         except ImagekitError as error:
@@ -83,7 +83,7 @@ def _tell(scenario: Scenario, world: World, budget: float) -> Told:
                 f"its promise was kept after {seconds:.0f} s; its budget is {budget:.0f} s",
             )
         boots = sum(node.boots for node in tally.nodes)
-        told.note = f"{outcome}, {boots} boots" + (f": {detail.splitlines()[0]}" if detail else "")
+        reported.note = f"{outcome}, {boots} boots" + (f": {detail.splitlines()[0]}" if detail else "")
     result = ScenarioResult(
         name=scenario.name,
         promise=scenario.promise,
@@ -94,11 +94,11 @@ def _tell(scenario: Scenario, world: World, budget: float) -> Told:
         detail="\n".join([*tally.said, detail]) if detail else "; ".join(tally.said),
     )
     spent = sum(node.boot_seconds for node in tally.nodes)
-    return Told(result=result, boot_seconds=spent, write_seconds=tally.write_seconds, writes=tally.writes)
+    return ScenarioRun(result=result, boot_seconds=spent, write_seconds=tally.write_seconds, writes=tally.writes)
 
 
 def _pace(tally: Tally) -> float:
-    """By what the story's own nodes took for their first boot, before anything was done to them."""
+    """By what the scenario's own nodes took for their first boot, before anything was done to them."""
     return max((node.pace for node in tally.nodes), default=0.0)
 
 

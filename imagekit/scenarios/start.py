@@ -1,4 +1,4 @@
-"""Which image a ladder starts from: a named reference, what a channel points at, or the image itself."""
+"""Which image the scenarios start from: a named reference, what a channel points at, or the image itself."""
 
 from __future__ import annotations
 

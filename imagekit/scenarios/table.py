@@ -1,4 +1,4 @@
-"""All scenarios in the order of a ladder, and the table of them."""
+"""All scenarios in the order of the table, and the table of them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SCENARIOS: tuple[Scenario, ...] = (
 
 
 def chosen(names: Sequence[str]) -> tuple[Scenario, ...]:
-    """The named scenarios in the order of the ladder, each once; without names all. Raises `UnknownScenarioError`."""
+    """The named scenarios in the order of the table, each once; without names all. Raises `UnknownScenarioError`."""
     known = {scenario.name: scenario for scenario in SCENARIOS}
     for name in names:
         if name not in known:

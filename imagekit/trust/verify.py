@@ -172,7 +172,7 @@ def _images(
 
 def _denials(proof: Proof) -> list[Requirement]:
     """What was yanked is not verified, whoever signed it besides; nothing is told of where nobody yanked."""
-    return [Requirement(DENIED, False, denial.told) for denial in proof.denials[:1]]
+    return [Requirement(DENIED, False, denial.reported) for denial in proof.denials[:1]]
 
 
 def _signature(proof: Proof) -> Requirement:

@@ -19,6 +19,6 @@ def test_the_embedded_image_keeps_every_promise(clone: Clone, first: First, firm
     argv = clone.argv("conformance", IMAGE, "--firmware", firmware, "--format", "json")
     done = run(argv, timeout=_SECONDS, cwd=clone.root, env=environment(), ok=range(256))
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
-    told = json.loads(done.stdout)
+    reported = json.loads(done.stdout)
     boot_paths = ["image", *(f"{boot_path}-{firmware}" for boot_path in ("live", "installed", "disk"))]
-    assert sorted(told["trips"]) == sorted(boot_paths)
+    assert sorted(reported["trips"]) == sorted(boot_paths)

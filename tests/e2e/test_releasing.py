@@ -49,7 +49,7 @@ def release(clone: Clone, first: First) -> Iterator[Clone]:
 
 
 def change(clone: Clone) -> None:
-    """The next change of the story, committed."""
+    """The next change of the release, committed."""
     path = clone.root / "images/ca-trust/README.md"
     path.write_text(path.read_text() + "\nOne more line.\n")
     clone.git("commit", "-qam", "images: one more line")

@@ -80,15 +80,15 @@ def test_a_job_that_is_not_told_where_it_comes_from_checks_out_nothing() -> None
     for name in ("publish.yml", "build.yml"):
         for job in jobs(ROOT / ".github/workflows" / name).values():
             first = job["steps"][0]
-            for told, code in (
+            for reported, code in (
                 ("o/r@" + "a" * 40, 0),
                 ("@", 1),
                 ("o/r@main", 1),
                 ("o/r@", 1),
                 ("o/r/x@" + "a" * 40, 1),
             ):
-                done = run(["bash", "-c", first["run"]], timeout=10, env={"WORKFLOW": told}, ok=(0, 1))
-                assert done.returncode == code, told
+                done = run(["bash", "-c", first["run"]], timeout=10, env={"WORKFLOW": reported}, ok=(0, 1))
+                assert done.returncode == code, reported
 
 
 @pytest.mark.parametrize("path", [*WORKFLOWS, ACTION], ids=lambda path: path.name)

@@ -124,8 +124,8 @@ def seen(folders: Sequence[Path]) -> dict[str, Seen]:
     """The merged view of folders, lowest first."""
     places: dict[str, Path] = {}
     for folder in folders:
-        told = folder.with_name(f"{folder.name}.opaque")
-        _merge(folder, "", places, set(told.read_text().splitlines()) if told.exists() else set())
+        reported = folder.with_name(f"{folder.name}.opaque")
+        _merge(folder, "", places, set(reported.read_text().splitlines()) if reported.exists() else set())
     inodes: dict[tuple[int, int], list[str]] = {}
     for path, place in sorted(places.items()):
         found = place.lstat()

@@ -107,7 +107,7 @@ def plan(*, revision: str = "a" * 40, embedded: bool = False, image: str = IMAGE
     )
 
 
-def story(name: str, outcome: Outcome = Outcome.PASSED) -> ScenarioResult:
+def script(name: str, outcome: Outcome = Outcome.PASSED) -> ScenarioResult:
     """A scenario that ended so."""
     return ScenarioResult(name=name, promise="kept", outcome=outcome, seconds=1.0, budget=9.0)
 
@@ -126,7 +126,7 @@ def result(
         suite or SuiteResult(suite_hash=SUITE, checks=(check("root"), check("ssh")), seconds=1.0),
         [BOOT, replace(BOOT, boot_path=BootPath.LIVE)],
         harness_version="0.1.0",
-        scenarios=[story(name) for name in SCENARIOS] if scenarios is None else scenarios,
+        scenarios=[script(name) for name in SCENARIOS] if scenarios is None else scenarios,
         tested=tested.isoformat(),
         name=name,
     )

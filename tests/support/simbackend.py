@@ -25,7 +25,7 @@ from imagekit.plan.model import Plan
 from imagekit.plan.resolve import make_plan
 from imagekit.report.result import BootChart, ConsoleExcerpt, ReleaseRow, RunResult
 from imagekit.scenarios.options import ScenarioOptions
-from imagekit.scenarios.runner import Told
+from imagekit.scenarios.runner import ScenarioRun
 from tests.support.images import BOOT
 
 PUBLISHED = "registry.example/imagekit/small-node"
@@ -191,7 +191,7 @@ class SimBackend:
         self.called("origin")
         return SimOrigin(subject.image.digest)
 
-    def run_scenarios(self, subject: Subject, origin: Origin, options: ScenarioOptions) -> Iterator[Told]:
+    def run_scenarios(self, subject: Subject, origin: Origin, options: ScenarioOptions) -> Iterator[ScenarioRun]:
         """Each ends as the world was told."""
         for scenario in options.scenarios:
             self.called(f"scenario {scenario.name}")
@@ -199,7 +199,7 @@ class SimBackend:
             result = ScenarioResult(
                 name=scenario.name, promise=scenario.promise, outcome=outcome, seconds=1.0, budget=scenario.budget
             )
-            yield Told(result=result, boot_seconds=1.0, write_seconds=1.0, writes=1)
+            yield ScenarioRun(result=result, boot_seconds=1.0, write_seconds=1.0, writes=1)
 
     def changes(self, project: Project, good: RunResult, plan: Plan, image: Build | None) -> tuple[str, ...]:
         """Two digests, or a digest and a plan."""

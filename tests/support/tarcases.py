@@ -212,15 +212,15 @@ def _as_ours(info: tarfile.TarInfo, body: bytes) -> dict[str, Any]:
     )
 
 
-def normal(told: dict[str, Any]) -> dict[str, Any]:
+def normal(reported: dict[str, Any]) -> dict[str, Any]:
     """What another reader says, without what makes no difference for a file system."""
-    kind = told["kind"]
+    kind = reported["kind"]
     return {
-        **told,
-        "name": _clean(told["name"]),
-        "link": _clean(told["link"]) if kind == "1" else told["link"] if kind == "2" else "",
-        "size": told["size"] if kind == "0" else 0,
-        "mtime": max(0, told["mtime"]),
+        **reported,
+        "name": _clean(reported["name"]),
+        "link": _clean(reported["link"]) if kind == "1" else reported["link"] if kind == "2" else "",
+        "size": reported["size"] if kind == "0" else 0,
+        "mtime": max(0, reported["mtime"]),
     }
 
 

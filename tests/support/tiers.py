@@ -26,23 +26,23 @@ def minutes(item: pytest.Item) -> float | None:
 
 def durations(items: Iterable[pytest.Item]) -> Mapping[str, list[float]]:
     """The minutes of the night's tests by test function, one number for each of its cases."""
-    told: dict[str, list[float]] = defaultdict(list)
+    reported: dict[str, list[float]] = defaultdict(list)
     for item in items:
         if (each := minutes(item)) is not None:
-            told[item.nodeid.partition("[")[0]].append(each)
-    return told
+            reported[item.nodeid.partition("[")[0]].append(each)
+    return reported
 
 
-def expected(told: Mapping[str, list[float]]) -> str:
+def expected(reported: Mapping[str, list[float]]) -> str:
     """How many they are and how long they take together, in words."""
-    whole = round(sum(sum(each) for each in told.values()))
-    number = sum(len(each) for each in told.values())
+    whole = round(sum(sum(each) for each in reported.values()))
+    number = sum(len(each) for each in reported.values())
     return f"{number} tests of the night, about {whole // 60} h {whole % 60:02} min on two cores"
 
 
-def table(told: Mapping[str, list[float]]) -> list[str]:
+def table(reported: Mapping[str, list[float]]) -> list[str]:
     """The rows of CONTRIBUTING's table, longest first."""
-    rows = sorted(told.items(), key=lambda row: (-sum(row[1]), row[0]))
+    rows = sorted(reported.items(), key=lambda row: (-sum(row[1]), row[0]))
     return [f"| `{name}` | {len(each)} | {sum(each):g} |" for name, each in rows]
 
 
@@ -55,7 +55,7 @@ class Tiers:
 
     def pytest_report_collectionfinish(self, config: pytest.Config, items: list[pytest.Item]) -> list[str]:
         """One line before the first test; with --collect-only the table."""
-        told = durations(items)
-        if not told:
+        reported = durations(items)
+        if not reported:
             return []
-        return [expected(told), *(table(told) if config.option.collectonly else [])]
+        return [expected(reported), *(table(reported) if config.option.collectonly else [])]

@@ -29,9 +29,9 @@ _NAMED = re.compile(
 
 def image_facts(layout: Path, manifest: Digest) -> ImageFacts:
     """Read the image once; raises `ImageContentError` when a blob is not what its digest says."""
-    with step("Reading the image") as told:
+    with step("Reading the image") as reported:
         inventory = take_inventory(layout, manifest, keep=_KEPT)
-        told.note = f"{len(inventory.nodes)} files"
+        reported.note = f"{len(inventory.nodes)} files"
     config = small_json(layout, Digest(str(small_json(layout, manifest)["config"]["digest"])), fields=CONFIG_FIELDS)
     return facts_of(inventory, config)
 

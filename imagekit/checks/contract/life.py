@@ -88,7 +88,7 @@ def _live_on(
         uri=place.uri,
     )
     ahead = _ahead(trip)
-    with _told(found, ahead), node(request) as machine:
+    with _reported(found, ahead), node(request) as machine:
         while ahead:
             with step(f"Moment {ahead[0]}"):
                 found.moments[ahead[0]] = _STEPS[ahead[0]](machine)
@@ -141,7 +141,7 @@ _STEPS: Mapping[Moment, Callable[[InstalledNode], NodeFacts]] = {
 
 
 @contextmanager
-def _told(found: TripFacts, ahead: list[Moment]) -> Iterator[None]:
+def _reported(found: TripFacts, ahead: list[Moment]) -> Iterator[None]:
     """A node that fails ends its trip; the moments that did not come say so, and the checks of the others count."""
     try:
         yield

@@ -44,9 +44,9 @@ def ask(machine: Machine, script: str, *, timeout: float = _SECONDS) -> dict[str
 
 def take_facts(machine: Machine, *more: dict[str, str]) -> NodeFacts:
     """What the node is now, and the answers that it gave before."""
-    with step("Taking the facts of the node") as told:
+    with step("Taking the facts of the node") as reported:
         found = ask(machine, questions.probe(_PATIENCE))
-        told.note = f"{len(found)} sections"
+        reported.note = f"{len(found)} sections"
     return NodeFacts({key: text for part in (found, *more) for key, text in part.items()})
 
 

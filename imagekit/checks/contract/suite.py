@@ -43,7 +43,7 @@ def judge(checks: Path, out: Path, subject: str, trips: Sequence[Trip], facts: P
 
     Raises `NoChecksError` when nothing was collected, `ConformanceSuiteError` when pytest or a check file is broken.
     """
-    with step("Judging the facts") as told:
+    with step("Judging the facts") as reported:
         account = _run(checks, out, trips, facts, ())
         verdicts = {check: _verdicts(account, check) for check in account.checks if account.asked[check]}
         found = Conformance(
@@ -54,7 +54,7 @@ def judge(checks: Path, out: Path, subject: str, trips: Sequence[Trip], facts: P
         )
         if not found.checks:
             raise NoChecksError("no check was collected for these boot paths", hint=f"Checks are kept in {checks}.")
-        told.note = ", ".join(f"{found.count(outcome)} {outcome}" for outcome in Outcome if found.count(outcome))
+        reported.note = ", ".join(f"{found.count(outcome)} {outcome}" for outcome in Outcome if found.count(outcome))
     return found
 
 

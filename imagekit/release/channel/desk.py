@@ -150,9 +150,9 @@ class Desk:
         if action not in (Action.ROLLBACK, Action.YANK):
             basis.demand_committed()
         elif basis.uncommitted:
-            told = f"not as committed: {', '.join(basis.uncommitted)}"
-            logger.warning("WARNING: %s", told)
-            emergency = "; ".join(filter(None, (emergency, told)))
+            reported = f"not as committed: {', '.join(basis.uncommitted)}"
+            logger.warning("WARNING: %s", reported)
+            emergency = "; ".join(filter(None, (emergency, reported)))
         made = Record(
             sequence=chain.next_sequence,
             previous=chain.head,

@@ -57,17 +57,19 @@ def stays(records: Iterable[Record], digest: Digest) -> dict[str, Stay]:
     found: dict[str, Stay] = {}
     for record in records:
         if record.action is Action.YANK and record.digest == digest:
-            told = f"yanked by record {record.sequence}: {record.reason}"
-            found = {name: replace(stay, left=stay.left or record.at, taken_back=told) for name, stay in found.items()}
+            reported = f"yanked by record {record.sequence}: {record.reason}"
+            found = {
+                name: replace(stay, left=stay.left or record.at, taken_back=reported) for name, stay in found.items()
+            }
         if record.action not in _POINTS:
             continue
         stay = found.get(record.channel)
         if record.digest == digest:
             found[record.channel] = Stay(entered=record.at)
         elif stay is not None and stay.left is None and record.before == digest:
-            told = f"rolled back by record {record.sequence}: {record.reason}"
+            reported = f"rolled back by record {record.sequence}: {record.reason}"
             back = record.action is Action.ROLLBACK
-            found[record.channel] = replace(stay, left=record.at, taken_back=told if back else "")
+            found[record.channel] = replace(stay, left=record.at, taken_back=reported if back else "")
     return found
 
 

@@ -186,8 +186,8 @@ class LedgerStore:
 
     def _default(self) -> str:
         """The remote's own branch (git-ls-remote(1), ``--symref``)."""
-        told = self._git("ls-remote", "--symref", self.push, "HEAD").stdout.splitlines()
-        named = [line.split()[1] for line in told if line.startswith("ref: ")]
+        reported = self._git("ls-remote", "--symref", self.push, "HEAD").stdout.splitlines()
+        named = [line.split()[1] for line in reported if line.startswith("ref: ")]
         if not named:
             raise ConfigError(f"{self.push} does not say which branch is its default", hint="Name it: `ledger_branch`.")
         return named[0]

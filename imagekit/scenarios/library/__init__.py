@@ -1,1 +1,1 @@
-"""The stories, one module a family; `imagekit.scenarios.table` lists them."""
+"""The scripts, one module a family; `imagekit.scenarios.table` lists them."""

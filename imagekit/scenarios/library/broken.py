@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from imagekit.scenarios import ask
-from imagekit.scenarios.model import Kind, Mode, Node, Scenario, Story, Tally, World
+from imagekit.scenarios.model import Kind, Mode, Node, Scenario, Script, Tally, World
 from imagekit.scenarios.variants import HANG_SAYS
 
 _TRIES = 4
@@ -26,7 +26,7 @@ def _somebody_pulls_the_plug(node: Node) -> None:
     ask.demand(False, f"the node hung {_TRIES + 1} times and never fell back")
 
 
-def _story(kind: Kind, endure: Callable[[Node], None], *, again: bool = False) -> Story:
+def _script(kind: Kind, endure: Callable[[Node], None], *, again: bool = False) -> Script:
     """With `again` the repaired image is started twice; without it only the assessment is looked at: a boot less."""
 
     def fallback(world: World, tally: Tally) -> None:
@@ -54,18 +54,18 @@ SCENARIOS = (
         name="fallback-panic",
         promise="An image whose kernel panics is left for the old one by itself; the next good upgrade stays.",
         budget=400.0,
-        story=_story(Kind.PANIC, _comes_back_by_itself, again=True),
+        script=_script(Kind.PANIC, _comes_back_by_itself, again=True),
     ),
     Scenario(
         name="fallback-hang",
         promise="An image that hangs is left for the old one when power is cycled; the next good upgrade stays.",
         budget=400.0,
-        story=_story(Kind.HANG, _somebody_pulls_the_plug),
+        script=_script(Kind.HANG, _somebody_pulls_the_plug),
     ),
     Scenario(
         name="fallback-unit",
         promise="An image whose vital unit fails is left for the old one by itself; the next good upgrade stays.",
         budget=400.0,
-        story=_story(Kind.FAIL, _comes_back_by_itself),
+        script=_script(Kind.FAIL, _comes_back_by_itself),
     ),
 )

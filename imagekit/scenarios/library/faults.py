@@ -50,12 +50,12 @@ SCENARIOS = (
         name="disk-full",
         promise="An upgrade that finds no room fails, says so, leaves nothing behind and changes no image.",
         budget=110.0,
-        story=disk_full,
+        script=disk_full,
     ),
     Scenario(
         name="source-dies",
         promise="An upgrade whose registry dies half-way leaves nothing; the same one succeeds later.",
         budget=240.0,
-        story=source_dies,
+        script=source_dies,
     ),
 )

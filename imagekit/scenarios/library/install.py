@@ -38,6 +38,6 @@ SCENARIOS = (
         name="install",
         promise="An installed node boots from its disk, and twice again, as the same machine with its data.",
         budget=330.0,
-        story=install,
+        script=install,
     ),
 )

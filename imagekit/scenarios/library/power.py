@@ -69,6 +69,6 @@ SCENARIOS = (
         promise="Cut off at random moments of an upgrade, the node boots the old or the new image, and it is whole.",
         budget=150.0,
         each_cut=100.0,
-        story=power_cuts,
+        script=power_cuts,
     ),
 )

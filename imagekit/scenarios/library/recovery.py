@@ -46,12 +46,12 @@ SCENARIOS = (
         name="recovery",
         promise="Recovery is upgraded alone and boots once when chosen, with OEM and without the persistent partition.",
         budget=250.0,
-        story=recovery,
+        script=recovery,
     ),
     Scenario(
         name="reset",
         promise="A reset keeps OEM and wipes the persistent partition, and the node comes up again.",
         budget=240.0,
-        story=reset,
+        script=reset,
     ),
 )

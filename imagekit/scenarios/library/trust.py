@@ -1,6 +1,6 @@
 """Images that a node must not take.
 
-What a node of real Kairos (4.2) does about signatures is little, and these stories ask no more: with ``cosign: true``
+What a node of real Kairos (4.2) does about signatures is little, and these scenarios ask no more: with ``cosign: true``
 its agent calls ``cosign -key KEY IMAGE``, a program that no layer installs and a call that no cosign of today knows,
 once the room for the image is made. So it takes nothing then, signed or not. Who may enter is decided before: nodes are
 told digests that passed the gate.
@@ -38,12 +38,12 @@ SCENARIOS = (
         name="unsigned",
         promise="A node told to demand signatures takes no image that it cannot check, and nothing is left of it.",
         budget=110.0,
-        story=unsigned,
+        script=unsigned,
     ),
     Scenario(
         name="tampered",
         promise="An image whose content is not what its digest says is refused, and nothing is left of it.",
         budget=120.0,
-        story=tampered,
+        script=tampered,
     ),
 )

@@ -119,24 +119,24 @@ SCENARIOS = (
         name="upgrade",
         promise="After an upgrade the new image is active, what users wrote is there, the disk is used to its end.",
         budget=210.0,
-        story=upgrade,
+        script=upgrade,
     ),
     Scenario(
         name="rollback",
         promise="A chosen old image boots once, then the new one again; data is there, the next upgrade keeps it.",
         budget=330.0,
-        story=rollback,
+        script=rollback,
     ),
     Scenario(
         name="passive-upgrade",
         promise="The passive image boots, and an upgrade from it renews active and keeps passive.",
         budget=320.0,
-        story=passive,
+        script=passive,
     ),
     Scenario(
         name="config-change",
         promise="A cloud-config changed around an upgrade is what the new image applies.",
         budget=200.0,
-        story=config,
+        script=config,
     ),
 )

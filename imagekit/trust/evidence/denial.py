@@ -36,7 +36,7 @@ class Denial:
         return self.subjects is None or digest in self.subjects
 
     @property
-    def told(self) -> str:
+    def reported(self) -> str:
         """In one sentence."""
         if self.flaw:
             return f"denied, in a form that cannot be read: {self.flaw}"[:400]

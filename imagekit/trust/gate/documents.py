@@ -64,8 +64,8 @@ def identity(view: View) -> Finding:
     naming = [item for item in said if (one := claimed(item.statement)) is not None and one.image]
     if not naming:
         return finding("identity", False, f"no evidence of the builder says that this is {wanted.image}")
-    told = " ".join(each for each in (wanted.image, wanted.version, wanted.arch) if each)
-    return finding("identity", True, f"the evidence is about {told}", tuple(item.source for item in naming))
+    reported = " ".join(each for each in (wanted.image, wanted.version, wanted.arch) if each)
+    return finding("identity", True, f"the evidence is about {reported}", tuple(item.source for item in naming))
 
 
 def sbom(view: View, formats: tuple[SbomFormat, ...]) -> list[Finding]:

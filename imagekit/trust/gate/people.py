@@ -32,8 +32,8 @@ _GLOB = re.compile(r"[*?\[]")
 
 def yank(view: View) -> Finding:
     """No trusted key has denied the digest."""
-    told = denial_of(view.evidence)
-    return finding("yank", not told, told or "no denial is attached or listed")
+    reported = denial_of(view.evidence)
+    return finding("yank", not reported, reported or "no denial is attached or listed")
 
 
 def denial_of(evidence: Evidence) -> str:
@@ -47,7 +47,7 @@ def denial_of(evidence: Evidence) -> str:
     if not about:
         return ""
     denial, source = min(about, key=lambda each: bool(each[0].flaw))
-    return f"{denial.told} ({named(source)})"
+    return f"{denial.reported} ({named(source)})"
 
 
 def soak(view: View, wanted: Soak | None) -> list[Finding]:

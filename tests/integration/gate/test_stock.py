@@ -40,7 +40,7 @@ from tests.support.dockerregistry import PROGRAMS, DockerRegistry
 from tests.support.images import check, evidence_of, key, write_image
 from tests.support.page import blocks
 from tests.support.registry import RegistrySimulator
-from tests.support.release import ADA, BOB, DAY, SUITE, bundle, provenance, result, statements, story, trusted
+from tests.support.release import ADA, BOB, DAY, SUITE, bundle, provenance, result, script, statements, trusted
 from tests.support.scene import REPOSITORY, Scene, Signed
 
 pytestmark = [pytest.mark.registry, pytest.mark.cosign, pytest.mark.attack]
@@ -340,12 +340,12 @@ def _(stage: Stage) -> None:
 
 @attack("scenario that was not run", "scenario/upgrade", "tested")
 def _(stage: Stage) -> None:
-    stage.sign("tests", result(stage.digest, scenarios=[story("install")], tested=stage.scene.now - DAY))
+    stage.sign("tests", result(stage.digest, scenarios=[script("install")], tested=stage.scene.now - DAY))
 
 
 @attack("scenario that failed", "scenario/upgrade", "tested")
 def _(stage: Stage) -> None:
-    lived = [story("install"), story("upgrade", Outcome.FAILED)]
+    lived = [script("install"), script("upgrade", Outcome.FAILED)]
     stage.sign("tests", result(stage.digest, scenarios=lived, tested=stage.scene.now - DAY))
 
 

@@ -28,12 +28,12 @@ def compare(program: Path, dice: random.Random, folder: Path) -> str:
         over, why = overlaid(program, layers, place / "overlay")
     if mine is None:
         return "refused by all" if one is None and over is None else "refused here"
-    told = [layer.hex() for layer in layers]
-    assert mine == one, f"unpacked into one folder it differs: {said} {told}"
+    reported = [layer.hex() for layer in layers]
+    assert mine == one, f"unpacked into one folder it differs: {said} {reported}"
     if over is None and "not a directory" in why:
         # It looks below for the mode of a folder that no layer has an entry for, and meets an older whiteout there.
         return "taken, though overlayfs stumbles over a removal of an older layer"
-    assert mine == over, f"with overlayfs it differs: {why} {told}"
+    assert mine == over, f"with overlayfs it differs: {why} {reported}"
     return "taken by all, with one result"
 
 

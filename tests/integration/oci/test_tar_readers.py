@@ -31,8 +31,8 @@ def witness() -> Path:
 def goes(program: Path, archives: Iterable[bytes]) -> list[Reading]:
     """As Go's archive/tar reads each."""
     stdin = b"".join(len(data).to_bytes(8, "big") + data for data in archives)
-    told = [json.loads(line) for line in run([program, "list"], timeout=300, stdin=stdin).stdout.splitlines()]
-    return [None if each["error"] else [_decoded(member) for member in each["members"]] for each in told]
+    reported = [json.loads(line) for line in run([program, "list"], timeout=300, stdin=stdin).stdout.splitlines()]
+    return [None if each["error"] else [_decoded(member) for member in each["members"]] for each in reported]
 
 
 def _decoded(member: dict[str, object]) -> dict[str, object]:

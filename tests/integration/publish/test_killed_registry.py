@@ -111,16 +111,16 @@ def test_a_registry_that_stays_away_ends_in_a_clean_error_and_a_rerun_completes(
     ended, complete = 0, True
     for moment in moments(server, tmp_path, 5):
         tag = f"v{moment + 1}"
-        told = True
+        reported = True
         try:
             publish(server, tmp_path, tag, QUICK, at(moment, server.kill))
         except RegistryUnavailableError as error:
-            told, ended = False, ended + 1
+            reported, ended = False, ended + 1
             words = f"{error}: {error.hint}"
             complete = complete and server.address in words and "Running the same command again goes on" in words
         server.start()
         # Whoever was told of a success has a tag: only the claim was still to be withdrawn then.
-        demand_proven(server, client, tag, given=told or None)
+        demand_proven(server, client, tag, given=reported or None)
         publish(server, tmp_path, tag, PATIENT, lambda: None)
         demand_proven(server, client, tag, given=True)
     assert ended >= 4

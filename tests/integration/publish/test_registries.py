@@ -106,7 +106,7 @@ class Score:
     double: int = 0
     lost: int = 0
     without: int = 0
-    told: Counter[str] = field(default_factory=Counter)
+    reported: Counter[str] = field(default_factory=Counter)
 
 
 def race(server: DockerRegistry, client: Registry, folder: Path, rounds: int) -> Score:
@@ -121,14 +121,14 @@ def race(server: DockerRegistry, client: Registry, folder: Path, rounds: int) ->
             score.double += len(winners) > 1
             score.without += not winners
             score.lost += any(winner != holder for winner in winners)
-            score.told.update(words[0] for words in done)
+            score.reported.update(words[0] for words in done)
     return score
 
 
 def check_race(server: DockerRegistry, client: Registry, folder: Path, rounds: int) -> None:
     score = race(server, client, folder, rounds)
     assert (score.double, score.lost, score.without) == (0, 0, 0), score
-    assert score.told == {"published": rounds, "TagExistsError": rounds}, "who lost was told so"
+    assert score.reported == {"published": rounds, "TagExistsError": rounds}, "who lost was told so"
     assert sorted(user_tags(client)) == sorted(f"v{number}" for number in range(rounds))
 
 

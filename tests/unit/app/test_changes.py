@@ -102,12 +102,12 @@ def test_layers_changes_and_commits_are_told(project: Project) -> None:
     new = keep_build(project, ssh_opened)
     row = LayerRow(name="extra", id="0", digest="sha256:0", size=1, seconds=1.0, cached=False)
     run = good_run(old, layers=(row, replace(row, name="stamp")))
-    told = changes_since(project, run, make_plan(project, NAME), new)
-    assert told[0] == f"since run {run.run_id} ({old.version}): layer extra"
-    assert told[1] == "/etc/ssh/sshd_config changed"
-    assert told[2].startswith("commit ")
-    assert told[2].endswith("extra: more")
-    assert len(told) == 3
+    reported = changes_since(project, run, make_plan(project, NAME), new)
+    assert reported[0] == f"since run {run.run_id} ({old.version}): layer extra"
+    assert reported[1] == "/etc/ssh/sshd_config changed"
+    assert reported[2].startswith("commit ")
+    assert reported[2].endswith("extra: more")
+    assert len(reported) == 3
 
 
 def test_more_than_a_dozen_lines_are_counted(project: Project) -> None:
@@ -119,23 +119,23 @@ def test_more_than_a_dozen_lines_are_counted(project: Project) -> None:
 
     project = edit(project)
     run = good_run(old)
-    told = changes_since(project, run, make_plan(project, NAME), keep_build(project, many))
-    assert len(told) == 12
-    assert told[-1] == f"and 21 more: imagekit diff {run.run_id} {NAME}"
+    reported = changes_since(project, run, make_plan(project, NAME), keep_build(project, many))
+    assert len(reported) == 12
+    assert reported[-1] == f"and 21 more: imagekit diff {run.run_id} {NAME}"
 
 
 def test_a_build_that_is_gone_is_said(project: Project) -> None:
     old = keep_build(project)
     run = good_run(old, digest="sha256:" + "1" * 64)
-    told = changes_since(project, run, make_plan(project, NAME), old)
-    assert told[-1] == f"the build of run {run.run_id} is gone: packages and files cannot be compared"
+    reported = changes_since(project, run, make_plan(project, NAME), old)
+    assert reported[-1] == f"the build of run {run.run_id} is gone: packages and files cannot be compared"
 
 
 def test_a_plan_without_an_image_says_which_input_changed(project: Project) -> None:
     run = good_run(keep_build(project))
     project = edit(project)
-    told = changes_since(project, run, make_plan(project, NAME), None)
-    assert "extra: its files changed" in told
+    reported = changes_since(project, run, make_plan(project, NAME), None)
+    assert "extra: its files changed" in reported
 
 
 def test_the_plan_is_held_against_the_last_build(project: Project) -> None:
@@ -144,8 +144,8 @@ def test_the_plan_is_held_against_the_last_build(project: Project) -> None:
     build = keep_build(project)
     assert since_last_build(project, plan) == (f"built: {build.digest}",)
     project = edit(project)
-    told = since_last_build(project, make_plan(project, NAME))
-    assert told[:2] == (f"since the last build, {build.version}:", "  extra: its files changed")
+    reported = since_last_build(project, make_plan(project, NAME))
+    assert reported[:2] == (f"since the last build, {build.version}:", "  extra: its files changed")
     (build.layout.parent / "plan.json").unlink()
     (said,) = since_last_build(project, make_plan(project, NAME))
     assert said == f"the last build, {build.version}, does not say what it was made from"

@@ -91,10 +91,10 @@ def test_the_card_of_a_run(tmp_path: Path) -> None:
     for result, name in ((failed(UNIT), "20260101-a"), (good(), "20260102-b")):
         write_result(replace(result, run_id=name), tmp_path / ".imagekit/runs" / name)
     assert "PASSED" in run_cli(tmp_path).stdout
-    told = run_cli(tmp_path, "20260101").stdout
-    assert "because  expected nothing, found: sssd.service\n" in told
-    assert "again    imagekit shell debian-node -- systemctl status sssd.service\n" in told
-    assert "runbook  docs/runbook/sssd.md\n" in told
+    reported = run_cli(tmp_path, "20260101").stdout
+    assert "because  expected nothing, found: sssd.service\n" in reported
+    assert "again    imagekit shell debian-node -- systemctl status sssd.service\n" in reported
+    assert "runbook  docs/runbook/sssd.md\n" in reported
 
 
 def test_every_page_that_a_card_names_is_there() -> None:

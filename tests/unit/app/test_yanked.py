@@ -16,7 +16,7 @@ from imagekit.app.conformance import fetched_subject
 from imagekit.app.desk import open_desk
 from imagekit.app.disks import source_of
 from imagekit.app.interface import Subject
-from imagekit.app.ladder import start_of
+from imagekit.app.lifecycle import start_of
 from imagekit.app.release import PREDICATE_ANNOTATION
 from imagekit.app.trusted import gate_of, keys_of
 from imagekit.base.errors import RefusedError
@@ -41,7 +41,7 @@ from tests.support.released import NAME, release
 from tests.unit.cli.test_exit_codes import imagekit
 
 pytestmark = pytest.mark.attack
-TOLD = r"yanked by Bob: CVE-2026-1"
+REPORTED = r"yanked by Bob: CVE-2026-1"
 REPOSITORY = f"imagekit/{NAME}"
 
 
@@ -202,7 +202,7 @@ def test_refused(released: Withdrawn, use: Act, state: Act) -> None:
     withdraw(released)
     state(released)
     before = released.world.tags.copy()
-    with pytest.raises(RefusedError, match=TOLD.replace(": ", r".*: ")):
+    with pytest.raises(RefusedError, match=REPORTED.replace(": ", r".*: ")):
         use(released)
     assert released.world.tags == before
     assert not list(released.project.work.glob("pulled/*"))
@@ -215,7 +215,7 @@ def test_verify_and_gate_say_so_and_end_with_1(released: Withdrawn) -> None:
     for arguments in (("verify", str(released.reference)), ("gate", str(released.reference), "--channel", "dev")):
         done = released.run(*arguments)
         assert done.returncode == 1, done.stdout + done.stderr
-        assert re.search(f"unsatisfied +yank +{TOLD}", done.stdout), done.stdout
+        assert re.search(f"unsatisfied +yank +{REPORTED}", done.stdout), done.stdout
 
 
 @pytest.mark.parametrize("state", [_as_it_is, _lost_by_the_registry])
@@ -244,7 +244,7 @@ def test_verify_by_one_key_refuses_what_others_deny(released: Withdrawn, tmp_pat
     state(released)
     done = released.run("verify", str(released.reference), "--key", build)
     assert done.returncode == 1, done.stdout + done.stderr
-    assert re.search(f"unsatisfied +yank +{TOLD}", done.stdout), done.stdout
+    assert re.search(f"unsatisfied +yank +{REPORTED}", done.stdout), done.stdout
 
 
 @pytest.mark.parametrize("use", [USES[name] for name in ("disk REF", "conformance REF", "gate", "promote")])
@@ -255,7 +255,7 @@ def test_what_nobody_yanked_may_be_used(released: Withdrawn, use: Act) -> None:
 def test_no_disk_of_an_own_build_whose_digest_was_yanked(released: Withdrawn) -> None:
     assert source_of(released.project, NAME).manifest == released.reference.digest
     withdraw(released)
-    with pytest.raises(RefusedError, match=TOLD):
+    with pytest.raises(RefusedError, match=REPORTED):
         source_of(released.project, NAME)
 
 
@@ -267,7 +267,7 @@ def test_an_image_in_a_yanked_index_is_refused(released: Withdrawn) -> None:
     with released.world.client() as client:
         subject = client.manifest(REPOSITORY, index.digest).descriptor
         attach_bundle(client, REPOSITORY, subject, bundle, predicate_type=said.predicate_type)
-    with pytest.raises(RefusedError, match=TOLD):
+    with pytest.raises(RefusedError, match=REPORTED):
         fetched_subject(released.project, index)
 
 
@@ -283,5 +283,5 @@ def test_a_ledger_elsewhere_keeps_the_denial(released: Withdrawn, tmp_path: Path
     withdraw(elsewhere)
     _lost_by_the_registry(elsewhere)
     assert not (project.root / "yanks").exists()
-    with pytest.raises(RefusedError, match=TOLD):
+    with pytest.raises(RefusedError, match=REPORTED):
         _disk(elsewhere)

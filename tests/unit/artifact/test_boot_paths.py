@@ -101,8 +101,8 @@ def attributes_of(folder: Path) -> dict[str, dict[str, bytes]]:
 def in_ext2(image: Path, paths: list[str]) -> dict[str, Kept]:
     """The same of an ext2 file system, by debugfs."""
     commands = "\n".join(f'stat "/{path}"' for path in paths)
-    told = run([find("debugfs", "e2fsprogs"), "-f", "-", image], timeout=60, stdin=commands.encode()).stdout
-    return dict(zip(paths, map(_stat, told.split("debugfs: stat ")[1:]), strict=True))
+    reported = run([find("debugfs", "e2fsprogs"), "-f", "-", image], timeout=60, stdin=commands.encode()).stdout
+    return dict(zip(paths, map(_stat, reported.split("debugfs: stat ")[1:]), strict=True))
 
 
 def _stat(text: str) -> Kept:

@@ -29,8 +29,8 @@ def raw(tmp_path: Path) -> Path:
 
 def information(path: Path) -> dict[str, object]:
     """What qemu-img says of an image."""
-    told = run([find("qemu-img", "qemu-utils"), "info", "--output=json", path], timeout=20).stdout
-    found: dict[str, object] = json.loads(told)
+    reported = run([find("qemu-img", "qemu-utils"), "info", "--output=json", path], timeout=20).stdout
+    found: dict[str, object] = json.loads(reported)
     return found
 
 

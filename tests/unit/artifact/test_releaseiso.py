@@ -31,8 +31,8 @@ def test_the_root_folder_is_dated_like_the_image_and_all_content_is_kept(tmp_pat
     squash(tar, one, EPOCH)
     squash(tar, other, EPOCH)
     assert one.read_bytes() == other.read_bytes()
-    told = run([find("unsquashfs", "squashfs-tools"), "-UTC", "-lls", one], timeout=60).stdout
-    (root,) = [line for line in told.splitlines() if line.endswith(" squashfs-root")]
+    reported = run([find("unsquashfs", "squashfs-tools"), "-UTC", "-lls", one], timeout=60).stdout
+    (root,) = [line for line in reported.splitlines() if line.endswith(" squashfs-root")]
     assert "2025-01-01 00:00" in root
     run([find("unsquashfs", "squashfs-tools"), "-quiet", "-no-progress", "-dest", tmp_path / "tree", one], timeout=60)
     assert (tmp_path / "tree/etc/file-899").read_bytes() == b"x" * 899

@@ -15,6 +15,7 @@ def test_each_has_a_function_that_measures(name: str) -> None:
 def test_slow_ones_run_only_when_named() -> None:
     assert set(BENCHMARKS) - set(chosen(())) == set(SLOW)
     assert chosen(("cold",)) == ("cold",)
+    assert chosen(("ladder",)) == ("lifecycle",)  # its name before
 
 
 def test_each_runs_once_in_the_order_of_the_table() -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from imagekit.base.log import step
-from imagekit.bench import boot, change, installed, ladder, push, upgrade
+from imagekit.bench import boot, change, installed, lifecycle, push, upgrade
 from imagekit.bench.cost import cost
 from imagekit.bench.madelayout import MadeImage
 from imagekit.bench.model import Met
@@ -19,7 +19,7 @@ from imagekit.checks.scenario import ScenarioResult
 from imagekit.machine.interface import Accelerator, BootPath, BootPhase, BootRecord, VmShape
 from imagekit.oci.reference import Digest
 from imagekit.report.result import StageRow, StageStatus
-from imagekit.scenarios.runner import Told
+from imagekit.scenarios.runner import ScenarioRun
 
 PLAIN = PlainBoot(seconds_to_ssh=50.0, cpu_seconds=70.0)
 
@@ -87,8 +87,8 @@ def test_a_second_push_may_send_what_is_new_and_nothing_else(sent: int, met: Met
 
 def test_a_step_of_that_name_is_timed() -> None:
     logging.getLogger("imagekit").setLevel(logging.INFO)
-    with step_seconds("Writing") as found, step("Reading"), step("Writing") as told:
-        told.note = "3 MiB"
+    with step_seconds("Writing") as found, step("Reading"), step("Writing") as reported:
+        reported.note = "3 MiB"
     assert len(found) == 1
 
 
@@ -99,15 +99,15 @@ def test_the_cost_of_a_block_counts_wall_and_processor() -> None:
     assert found.cpu_seconds >= 0
 
 
-def told(name: str, outcome: Outcome = Outcome.PASSED) -> Told:
+def reported(name: str, outcome: Outcome = Outcome.PASSED) -> ScenarioRun:
     """A scenario of 100 s, 60 of them boots and 20 an image write."""
     result = ScenarioResult(name=name, promise="Kept.", outcome=outcome, seconds=100.0, budget=200.0, boots=3)
-    return Told(result=result, boot_seconds=60.0, write_seconds=20.0, writes=1)
+    return ScenarioRun(result=result, boot_seconds=60.0, write_seconds=20.0, writes=1)
 
 
 @pytest.mark.parametrize(("seconds", "met"), [(208.0, Met.YES), (209.0, Met.NO)])
-def test_the_ladder_is_held_against_its_boots_and_writes(seconds: float, met: Met) -> None:
-    whole, *each = ladder.rows_of([told("a"), told("b", Outcome.FAILED)], seconds)
+def test_lifecycle_is_measured_against_its_boots_and_writes(seconds: float, met: Met) -> None:
+    whole, *each = lifecycle.rows_of([reported("a"), reported("b", Outcome.FAILED)], seconds)
     assert whole.reference == 160.0
     assert whole.met is met
     assert "6 starts 120 s, 2 whole writes and broken ones 40 s; 1 did not pass" in whole.note

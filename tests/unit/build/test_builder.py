@@ -78,9 +78,9 @@ def test_a_full_disk_is_no_fault_of_a_layer(plan: Plan) -> None:
     progress = Progress({"base": "FROM x AS base\nRUN a"})
     progress.take("ERROR: write /x: no space left on device")
     failed = ProcessError("exit status 1", returncode=1, stdout="", stderr="")
-    told = builder._explained(bake.Graph((plan,), Path(), {}), progress, failed)
-    assert isinstance(told, ToolError)
-    assert "no disk space left" in str(told)
+    reported = builder._explained(bake.Graph((plan,), Path(), {}), progress, failed)
+    assert isinstance(reported, ToolError)
+    assert "no disk space left" in str(reported)
 
 
 def interrupted_build(folder: Path) -> None:
@@ -98,19 +98,19 @@ def test_a_failed_build_leaves_no_folder(tmp_path: Path) -> None:
 
 
 def test_builds_of_one_work_folder_follow_one_another(tmp_path: Path) -> None:
-    told: list[str] = []
+    reported: list[str] = []
     inside = threading.Event()
 
     def second() -> None:
         inside.wait(10)
         with builder.alone(tmp_path / "locks"):
-            told.append("second")
+            reported.append("second")
 
     thread = threading.Thread(target=second)
     thread.start()
     with builder.alone(tmp_path / "locks"):
         inside.set()
         thread.join(0.2)
-        told.append("first")
+        reported.append("first")
     thread.join(10)
-    assert told == ["first", "second"]
+    assert reported == ["first", "second"]

@@ -16,7 +16,7 @@ def log(digest: str, text: str | bytes, stream: int = 1) -> dict[str, Any]:
     return {"logs": [{"vertex": digest, "stream": stream, "data": b64encode(data).decode()}]}
 
 
-def told(*events: dict[str, Any], indent: int | None = None) -> Progress:
+def reported(*events: dict[str, Any], indent: int | None = None) -> Progress:
     progress = Progress({"base": "FROM x AS base\nRUN one", "k0s": "FROM y AS k0s\nRUN --mount=a \\\n    two  # x"})
     for event in events:
         for line in json.dumps(event, indent=indent).splitlines():
@@ -28,7 +28,7 @@ TIMES = {"started": "2026-11-22T18:00:00.000000001Z", "completed": "2026-11-22T1
 
 
 def test_steps_belong_to_the_stage_that_names_them() -> None:
-    progress = told(
+    progress = reported(
         vertex("a", "[stamp base 1/2] RUN one", **TIMES), vertex("b", "[k0s 2/3] COPY x y", **TIMES), indent=2
     )
     assert progress.layers["base"].done == {1}
@@ -38,7 +38,7 @@ def test_steps_belong_to_the_stage_that_names_them() -> None:
 
 
 def test_a_layer_is_reused_when_every_step_was_cached() -> None:
-    progress = told(
+    progress = reported(
         vertex("a", "[base 1/2] RUN one", cached=True, **TIMES),
         vertex("b", "[base 2/2] RUN two", cached=True, **TIMES),
         vertex("c", "[k0s 1/2] RUN one", cached=True, **TIMES),
@@ -49,7 +49,7 @@ def test_a_layer_is_reused_when_every_step_was_cached() -> None:
 
 
 def test_the_failing_layer_is_named_with_the_end_of_its_output() -> None:
-    progress = told(
+    progress = reported(
         vertex("a", "[stamp k0s 2/3] RUN false"),
         log("a", "fetching\nE: no such package\n"),
         vertex("a", "[stamp k0s 2/3] RUN false", error="exit code: 100", **TIMES),
@@ -61,7 +61,7 @@ def test_the_failing_layer_is_named_with_the_end_of_its_output() -> None:
 
 
 def test_an_error_outside_of_any_layer_is_kept() -> None:
-    progress = told(vertex("x", "exporting to oci image format", error="write: no space left on device"))
+    progress = reported(vertex("x", "exporting to oci image format", error="write: no space left on device"))
     progress.take("ERROR: failed to solve")
     layer, text = progress.failure()
     assert layer == ""
@@ -70,7 +70,7 @@ def test_an_error_outside_of_any_layer_is_kept() -> None:
 
 
 def test_a_dockerfile_of_one_stage_is_known_by_its_instruction() -> None:
-    progress = told(vertex("a", "[stamp 1/1] RUN --mount=a     two  # x", **TIMES))
+    progress = reported(vertex("a", "[stamp 1/1] RUN --mount=a     two  # x", **TIMES))
     assert progress.layers["k0s"].done == {1}
 
 
@@ -95,7 +95,9 @@ def test_two_targets_of_one_stage_are_told_apart() -> None:
 def failed(*logs: dict[str, Any]) -> list[str]:
     """The lines of a step that failed."""
     step = "[stamp k0s 2/3] RUN false"
-    return told(vertex("a", step), *logs, vertex("a", step, error="exit code: 1", **TIMES)).failure()[1].splitlines()
+    return (
+        reported(vertex("a", step), *logs, vertex("a", step, error="exit code: 1", **TIMES)).failure()[1].splitlines()
+    )
 
 
 def test_pieces_of_lines_are_joined_by_step_and_stream() -> None:

@@ -265,9 +265,9 @@ def test_later():
     assert "base/test_it.py:" in one.details
     assert two.message == "expected nothing, found: tree"
     assert "2 == 2" not in three.message
-    told = [record.getMessage() for record in caplog.records if getattr(record, "step", "") == "trouble"]
-    assert told[0] == "base failed: Modules are there: wireguard is not among the 500 there"
-    assert len(told) == 3
+    reported = [record.getMessage() for record in caplog.records if getattr(record, "step", "") == "trouble"]
+    assert reported[0] == "base failed: Modules are there: wireguard is not among the 500 there"
+    assert len(reported) == 3
     assert [record.step for record in caplog.records if record.getMessage().startswith("Checking base: ")] == ["failed"]  # type: ignore[attr-defined]  # of our own log
 
 

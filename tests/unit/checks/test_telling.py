@@ -23,7 +23,7 @@ def ended(path: Path, name: str, outcome: str, message: str) -> None:
     append(path, Event.ENDED, id=f"base/test_x.py::{name}", outcome=outcome, message=message, seconds=0.1, details="")
 
 
-def told(caplog: pytest.LogCaptureFixture, kind: str) -> list[str]:
+def reported(caplog: pytest.LogCaptureFixture, kind: str) -> list[str]:
     return [record.getMessage() for record in caplog.records if getattr(record, "step", "") == kind]
 
 
@@ -35,13 +35,13 @@ def test_each_is_told_once_with_its_reason(tmp_path: Path, caplog: pytest.LogCap
     collected(events, "test_three")
     ended(events, "test_one", "failed", "expected nothing, found: tree")
     teller(f"{ONE} FAILED   [ 33%]")
-    assert told(caplog, "trouble") == ["base failed: test_one holds: expected nothing, found: tree"]
+    assert reported(caplog, "trouble") == ["base failed: test_one holds: expected nothing, found: tree"]
     ended(events, "test_two", "errored", "")
     teller("base/test_x.py::test_two ERROR   [ 66%]")
     ended(events, "test_three", "passed", "")
     teller("base/test_x.py::test_three PASSED   [100%]")
-    assert len(told(caplog, "trouble")) == 1
-    assert told(caplog, "caution") == ["base errored: test_two holds (warns only until 2027-01-01, IK-7)"]
+    assert len(reported(caplog, "trouble")) == 1
+    assert reported(caplog, "caution") == ["base errored: test_two holds (warns only until 2027-01-01, IK-7)"]
 
 
 @pytest.mark.parametrize("line", ["", "FAILED", "E   assert 1 == 2", "collected 3 items"])

@@ -10,12 +10,12 @@ import pytest
 from click.testing import CliRunner
 
 from imagekit.cli import cli
-from imagekit.cli.story import StoryHandler
+from imagekit.cli.progress import ProgressHandler
 
 
 @pytest.fixture
-def handler() -> Iterator[StoryHandler]:
-    made, logger = StoryHandler(), logging.getLogger("imagekit")
+def handler() -> Iterator[ProgressHandler]:
+    made, logger = ProgressHandler(), logging.getLogger("imagekit")
     logger.addHandler(made)
     yield made
     made.close()
@@ -41,7 +41,7 @@ def probe(rest: tuple[str, ...]) -> None:
     ],
 )
 def test_only_what_stands_before_the_command_counts(
-    handler: StoryHandler, monkeypatch: pytest.MonkeyPatch, words: list[str], quiet: bool, level: int
+    handler: ProgressHandler, monkeypatch: pytest.MonkeyPatch, words: list[str], quiet: bool, level: int
 ) -> None:
     monkeypatch.setattr(cli, "get_command", lambda *_: probe)
     monkeypatch.setattr(cli, "resolve_command", lambda _ctx, args: ("probe", probe, args[1:]))

@@ -1,4 +1,4 @@
-"""Whatever others wrote is shown and not obeyed: errors, the story, results, the console (D10 D38 D39 D42)."""
+"""Whatever others wrote is shown and not obeyed: errors, progress, results, the console (D10 D38 D39 D42)."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from imagekit.base.errors import ToolError
 from imagekit.base.log import bar, progress, step
 from imagekit.cli import cli
 from imagekit.cli.edge import run_cli, tell_error
+from imagekit.cli.progress import ProgressHandler
 from imagekit.cli.screen import NO_LIMIT, columns, say
-from imagekit.cli.story import StoryHandler
 from tests.support.project import make_project
 
 NAME = "host\x1b[2J\x1b]0;owned\x07\x9b31m\u202eevil\u200b\ud800"
@@ -40,9 +40,9 @@ def test_a_result(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_header_of_ours_in_an_error(capsys: pytest.CaptureFixture[str]) -> None:
     """D39: also where the words of a registry did not come by way of its answer's body."""
     tell_error(ToolError("GET /v2/: Authorization: Basic cm9vdDpzZWNyZXQ=", hint="Bearer eyJhbGciOi.eyJzdWIi.c2ln"))
-    told = capsys.readouterr().err
-    assert "cm9vdDpzZWNyZXQ" not in told
-    assert "eyJzdWIi" not in told
+    reported = capsys.readouterr().err
+    assert "cm9vdDpzZWNyZXQ" not in reported
+    assert "eyJzdWIi" not in reported
 
 
 @pytest.mark.parametrize(
@@ -65,28 +65,28 @@ def test_no_limit_in_a_pipe_and_columns_is_honoured(
 
 
 @pytest.fixture
-def story(capsys: pytest.CaptureFixture[str]) -> StoryHandler:
+def script(capsys: pytest.CaptureFixture[str]) -> ProgressHandler:
     """The handler of a terminal that is none."""
-    return StoryHandler()
+    return ProgressHandler()
 
 
-def test_the_story(story: StoryHandler, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_progress(script: ProgressHandler, capsys: pytest.CaptureFixture[str]) -> None:
     logger = logging.getLogger("imagekit")
-    logger.addHandler(story)
+    logger.addHandler(script)
     logger.setLevel(logging.INFO)
     try:
-        with step(f"Pulling {NAME}") as told:
+        with step(f"Pulling {NAME}") as reported:
             progress(f"waiting for {NAME}")
             bar(NAME, 1, 2, f"RUN {NAME}\n✓ Verified")
-            told.note = f"from {NAME}\n✓ Signature good"
+            reported.note = f"from {NAME}\n✓ Signature good"
             logging.getLogger("imagekit.x").warning("Location %s", NAME)
     finally:
-        logger.removeHandler(story)
-        story.close()
+        logger.removeHandler(script)
+        script.close()
     lines = capsys.readouterr().err.splitlines()
     assert obeyed("".join(lines)) == []
     assert f"warning: Location {SHOWN}" in "".join(lines)
-    assert not any(line.strip().startswith("✓ Signature") for line in lines), "a line of the story was forged"
+    assert not any(line.strip().startswith("✓ Signature") for line in lines), "a line of progress was forged"
 
 
 def test_a_wrong_word_of_the_command_line(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,9 +97,9 @@ def test_a_wrong_word_of_the_command_line(capsys: pytest.CaptureFixture[str], mo
     monkeypatch.setattr("imagekit.cli.edge._interrupt_on_termination", lambda: None)
     monkeypatch.setattr("sys.argv", ["imagekit"])
     assert run_cli(command) == 2  # type: ignore[arg-type]  # a command is enough here
-    told = capsys.readouterr().err
-    assert "no such image host" in told
-    assert obeyed(told) == []
+    reported = capsys.readouterr().err
+    assert "no such image host" in reported
+    assert obeyed(reported) == []
 
 
 def test_a_mistake_of_ours(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -146,9 +146,9 @@ def test_a_runner_is_given_no_orders(
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     say(raw)
     tell_error(ToolError("x", hint=raw))
-    told = capsys.readouterr()
-    assert told.out == f"{shown}\n"
-    assert not any(line.lstrip().startswith("::") or "##[" in line for line in told.err.splitlines())
+    reported = capsys.readouterr()
+    assert reported.out == f"{shown}\n"
+    assert not any(line.lstrip().startswith("::") or "##[" in line for line in reported.err.splitlines())
     monkeypatch.delenv("GITHUB_ACTIONS")
     say(raw)
     assert capsys.readouterr().out == f"{raw}\n"

@@ -137,8 +137,8 @@ REFUSED: dict[str, tuple[Authority, Callable[[rsa.RSAPrivateKey], Key], str]] = 
 def test_a_refusal_names_file_certificate_and_reason(
     folder: Folder, rsa2048: rsa.RSAPrivateKey, wanted: Authority, key: Callable[[rsa.RSAPrivateKey], Key], says: str
 ) -> None:
-    told = refusals(folder(corp_pem=certificate(wanted, key(rsa2048))))
-    assert any(each.startswith("corp.pem, certificate 1 (") and says in each for each in told), told
+    reported = refusals(folder(corp_pem=certificate(wanted, key(rsa2048))))
+    assert any(each.startswith("corp.pem, certificate 1 (") and says in each for each in reported), reported
 
 
 def test_a_signature_that_is_not_its_own_is_refused(folder: Folder) -> None:
@@ -179,8 +179,8 @@ def test_sha1_is_harmless_under_a_root_and_not_in_a_chain(folder: Folder, tmp_pa
 def test_sha1_under_pss_is_not_strong(folder: Folder, tmp_path: Path) -> None:
     """W25: it passed as strong (openssl#3558)."""
     pss_options = ("-sigopt", "rsa_padding_mode:pss", "-sigopt", "rsa_pss_saltlen:20")
-    told = refusals(folder(a_pem=by_openssl(tmp_path, "p", "-sha1", *pss_options)))
-    assert told == ["a.pem, certificate 1 (CN=p): it is signed with SHA1, wanted SHA-256, SHA-384 or SHA-512"]
+    reported = refusals(folder(a_pem=by_openssl(tmp_path, "p", "-sha1", *pss_options)))
+    assert reported == ["a.pem, certificate 1 (CN=p): it is signed with SHA1, wanted SHA-256, SHA-384 or SHA-512"]
 
 
 def test_md5_is_refused_under_a_root_too(folder: Folder, tmp_path: Path) -> None:
@@ -253,9 +253,9 @@ BAD_FILES: dict[str, tuple[Callable[[], bytes], str]] = {
 
 @pytest.mark.parametrize(("data", "says"), BAD_FILES.values(), ids=BAD_FILES)
 def test_a_file_that_is_no_certificate_is_refused(folder: Folder, data: Callable[[], bytes], says: str) -> None:
-    told = refusals(folder(corp_pem=data()))
-    assert told[0].startswith("corp.pem: ")
-    assert says in told[0]
+    reported = refusals(folder(corp_pem=data()))
+    assert reported[0].startswith("corp.pem: ")
+    assert says in reported[0]
 
 
 def test_the_same_certificate_twice_is_refused(folder: Folder) -> None:

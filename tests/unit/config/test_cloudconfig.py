@@ -131,8 +131,8 @@ WRONG = {
 
 @pytest.mark.parametrize(("body", "says"), WRONG.values(), ids=WRONG)
 def test_what_a_node_would_drop_is_refused_with_its_line(tmp_path: Path, body: str, says: list[str]) -> None:
-    told = refusal(tmp_path, body)
-    assert [part for part in says if part not in told] == [], told
+    reported = refusal(tmp_path, body)
+    assert [part for part in says if part not in reported] == [], reported
 
 
 RIGHT = {
@@ -159,10 +159,10 @@ def test_what_kairos_documents_is_taken(tmp_path: Path, body: str) -> None:
 
 
 def test_a_refusal_names_the_version_of_the_list_and_the_way_out(tmp_path: Path) -> None:
-    told = refusal(tmp_path, "kubevpi: {}\n")
-    assert "Kairos v4.2 (yip 1.25.1)" in told
-    assert "Did you mean 'kubevip'?" in told
-    assert "# imagekit: known kubevpi" in told
+    reported = refusal(tmp_path, "kubevpi: {}\n")
+    assert "Kairos v4.2 (yip 1.25.1)" in reported
+    assert "Did you mean 'kubevip'?" in reported
+    assert "# imagekit: known kubevpi" in reported
 
 
 def test_a_word_that_is_declared_as_known_is_taken_everywhere(tmp_path: Path) -> None:
@@ -188,8 +188,8 @@ def test_a_declaration_that_hides_or_helps_nothing_is_refused(tmp_path: Path, bo
 
 
 def test_a_misspelt_key_beside_a_known_one_is_still_refused(tmp_path: Path) -> None:
-    told = refusal(tmp_path, "# imagekit: known dance\nstages:\n  boot: [{dance: [a], comands: [b]}]\n")
-    assert "Did you mean 'commands'?" in told
+    reported = refusal(tmp_path, "# imagekit: known dance\nstages:\n  boot: [{dance: [a], comands: [b]}]\n")
+    assert "Did you mean 'commands'?" in reported
 
 
 @pytest.mark.parametrize("key", ["users: []", "write_files: []", "hostname: a"])

@@ -108,10 +108,10 @@ def test_a_bad_file_is_named_with_line_key_and_remedy(tmp_path: Path, name: str,
     (root / name).write_text(text)
     with pytest.raises(ConfigError) as caught:
         load_project(root)
-    told = f"{caught.value} {caught.value.hint}"
+    reported = f"{caught.value} {caught.value.hint}"
     assert caught.value.exit_code == 2
     for part in says:
-        assert part in told
+        assert part in reported
 
 
 def test_a_good_project_loads_frozen(tmp_path: Path) -> None:

@@ -170,15 +170,15 @@ IN_FILES = {
 
 @pytest.mark.parametrize("name", IN_NODES)
 def test_a_mistake_in_a_node_is_named_with_file_and_line(name: str) -> None:
-    lines, told = IN_NODES[name]
-    with pytest.raises(ConfigError, match=told):
+    lines, reported = IN_NODES[name]
+    with pytest.raises(ConfigError, match=reported):
         read("\n".join(["version: 1", "nodes:", *(f"  {line.replace('%', PROD)}" for line in lines)]), SITE)
 
 
 @pytest.mark.parametrize("name", IN_FILES)
 def test_a_mistake_in_a_file_is_named_with_file_and_line(name: str) -> None:
-    lines, told = IN_FILES[name]
-    with pytest.raises(ConfigError, match=told):
+    lines, reported = IN_FILES[name]
+    with pytest.raises(ConfigError, match=reported):
         read("\n".join(["version: 1", *lines]), SITE)
 
 

@@ -127,9 +127,9 @@ CASES: dict[str, tuple[Edit, list[str]]] = {
 
 @pytest.mark.parametrize("case", CASES)
 def test_a_change_is_told_and_nothing_else(case: str, tmp_path: Path) -> None:
-    edit, told = CASES[case]
+    edit, reported = CASES[case]
     found = compare(inventory(tmp_path / "a"), inventory(tmp_path / "b", edit))
-    assert [change.text for change in found.changes if change.kind is not ChangeKind.SIZE] == told
+    assert [change.text for change in found.changes if change.kind is not ChangeKind.SIZE] == reported
     assert found.equal == (case == "nothing")
 
 
@@ -171,7 +171,7 @@ def test_capabilities_are_a_privilege() -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("old", "new", "reported"),
     [
         ({"sssd": 1_000_000}, {"sssd": 15_200_000}, ["+14.2 MB in layer sssd"]),
         ({"sssd": 15_200_000}, {"sssd": 1_000_000}, ["-14.2 MB in layer sssd"]),
@@ -181,9 +181,9 @@ def test_capabilities_are_a_privilege() -> None:
         ({"sssd": 1_000_000}, {"": 3_000_000}, ["+2.0 MB in all layers"]),
     ],
 )
-def test_sizes_are_told_by_layer(old: dict[str, int], new: dict[str, int], told: list[str]) -> None:
+def test_sizes_are_told_by_layer(old: dict[str, int], new: dict[str, int], reported: list[str]) -> None:
     a, b = (bare(layers=tuple(LayerSize(name, "sha256:0", size) for name, size in each.items())) for each in (old, new))
-    assert [each.text for each in compare(a, b).changes] == told
+    assert [each.text for each in compare(a, b).changes] == reported
 
 
 def test_a_package_of_two_architectures_is_named_with_it() -> None:
@@ -230,5 +230,5 @@ def test_both_ways_tell_the_same_and_itself_nothing(a: ImageInventory, b: ImageI
 @given(_INVENTORIES, _NAMES, _NAMES)
 def test_one_sysctl_alone_is_one_change(a: ImageInventory, key: str, value: str) -> None:
     b = replace(a, sysctls={**a.sysctls, key: value})
-    told = [] if a.sysctls.get(key) == value else [ChangeKind.SYSCTL]
-    assert [each.kind for each in compare(a, b).changes] == told
+    reported = [] if a.sysctls.get(key) == value else [ChangeKind.SYSCTL]
+    assert [each.kind for each in compare(a, b).changes] == reported

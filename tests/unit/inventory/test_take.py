@@ -75,7 +75,7 @@ def test_etc_wins_over_usr_and_later_names_over_earlier(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("attribute", "told"),
+    ("attribute", "reported"),
     [
         (struct.pack("<5I", 0x02000001, 1 << 13, 0, 0, 0), "cap_net_raw"),
         (struct.pack("<6I", 0x03000001, 1 << 10, 0, 1 << 7, 0, 0), "cap_net_bind_service,cap_bpf"),
@@ -83,5 +83,5 @@ def test_etc_wins_over_usr_and_later_names_over_earlier(tmp_path: Path) -> None:
         (b"\x01\x02", "0102"),
     ],
 )
-def test_capabilities_by_name(attribute: bytes, told: str) -> None:
-    assert parts.capabilities(attribute) == told
+def test_capabilities_by_name(attribute: bytes, reported: str) -> None:
+    assert parts.capabilities(attribute) == reported

@@ -1,4 +1,4 @@
-"""The registries that people have, each through the whole story: publish, verify, promote, yank (issue 13, W10-W14)."""
+"""The registries that people have, each through all of it: publish, verify, promote, yank (issue 13, W10-W14)."""
 
 from __future__ import annotations
 

@@ -67,10 +67,10 @@ def chart() -> BootChart:
     return BootChart(kernel=3.9, initrd=0.0, userspace=3.9, finished=18.4, units=units, unit_count=143)
 
 
-def stories(*outcomes: Outcome, detail: str = "") -> tuple[ScenarioResult, ...]:
+def scenario_results(*outcomes: Outcome, detail: str = "") -> tuple[ScenarioResult, ...]:
     return tuple(
         ScenarioResult(
-            name=f"story-{number}",
+            name=f"scenario-{number}",
             promise=f"Promise number {number} is kept.",
             outcome=outcome,
             seconds=40.0 * number,

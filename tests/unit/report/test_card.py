@@ -15,7 +15,7 @@ from imagekit.report.junit import render_junit
 from imagekit.report.markdown import render_markdown
 from imagekit.report.result import Failure, RunResult, UnitJournal, Verdict
 from imagekit.report.terminal import render_terminal
-from tests.unit.report.sample import bad, check, good, stories
+from tests.unit.report.sample import bad, check, good, scenario_results
 
 TELLING = "expected nothing, found: sssd.service"
 RUN = "20261122-181500-debian-node"
@@ -25,15 +25,15 @@ def failed(*checks: CheckResult, **more: object) -> RunResult:
     """A run whose checks on the direct boot path did not pass."""
     fine = good()
     assert fine.suites is not None
-    told = tuple(replace(each, id=f"direct:{each.id}") for each in checks)
+    reported = tuple(replace(each, id=f"direct:{each.id}") for each in checks)
     failure = Failure(
         stage="checks direct",
-        error=f"{len(told)} of {len(told)} checks did not pass",
-        hint=f"{told[0].layer}: {told[0].title}",
+        error=f"{len(reported)} of {len(reported)} checks did not pass",
+        hint=f"{reported[0].layer}: {reported[0].title}",
         again="imagekit test debian-node --boot direct",
     )
     result = replace(
-        fine, verdict=Verdict.FAILED, release=None, failure=failure, suites=replace(fine.suites, checks=told)
+        fine, verdict=Verdict.FAILED, release=None, failure=failure, suites=replace(fine.suites, checks=reported)
     )
     return replace(result, **more)  # type: ignore[arg-type]  # fields of the result
 
@@ -184,11 +184,11 @@ def test_an_interrupt_among_checks_hides_none_that_failed() -> None:
 
 
 def test_scenarios_that_a_broken_stage_left_out_do_not_hide_it() -> None:
-    scenarios = stories(Outcome.PASSED, Outcome.MISSING)
+    scenarios = scenario_results(Outcome.PASSED, Outcome.MISSING)
     assert card(broken("lifecycle", "QEMU was killed", scenarios=scenarios)).first.what == "QEMU was killed"
-    told = stories(Outcome.FAILED, detail="the node kept its key\nmore")
-    first = card(broken("lifecycle", "1 of 1", "story-1: the node kept its key", scenarios=told)).first
-    assert (first.said, first.again) == ("the node kept its key", "imagekit test debian-node --scenario story-1")
+    reported = scenario_results(Outcome.FAILED, detail="the node kept its key\nmore")
+    first = card(broken("lifecycle", "1 of 1", "scenario-1: the node kept its key", scenarios=reported)).first
+    assert (first.said, first.again) == ("the node kept its key", "imagekit test debian-node --scenario scenario-1")
 
 
 def test_a_passed_run_has_none() -> None:

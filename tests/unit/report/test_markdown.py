@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from imagekit.checks.outcome import Outcome
 from imagekit.report.markdown import escaped, render_markdown
-from tests.unit.report.sample import DIGEST, HOSTILE, bad, good, stories
+from tests.unit.report.sample import DIGEST, HOSTILE, bad, good, scenario_results
 
 
 def test_a_good_run_says_what_was_published() -> None:
@@ -56,5 +56,5 @@ def test_what_changed_stands_before_the_stages_once() -> None:
 def test_scenarios_are_listed_with_their_promise() -> None:
     from dataclasses import replace
 
-    text = render_markdown(replace(good(), scenarios=stories(Outcome.PASSED)))
-    assert "| story\\-1 | passed | Promise number 1 is kept. |" in text
+    text = render_markdown(replace(good(), scenarios=scenario_results(Outcome.PASSED)))
+    assert "| scenario\\-1 | passed | Promise number 1 is kept. |" in text

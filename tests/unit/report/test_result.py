@@ -8,10 +8,10 @@ import pytest
 
 from imagekit.checks.outcome import Outcome, SuiteResult
 from imagekit.report.result import FILE_NAME, ResultError, Verdict, read_result, write_result
-from tests.unit.report.sample import bad, good, stories
+from tests.unit.report.sample import bad, good, scenario_results
 
 
-@pytest.mark.parametrize("result", [good(), bad(), replace(good(), scenarios=stories(Outcome.PASSED))])
+@pytest.mark.parametrize("result", [good(), bad(), replace(good(), scenarios=scenario_results(Outcome.PASSED))])
 def test_what_was_written_is_read(tmp_path: Path, result: object) -> None:
     from imagekit.report.result import RunResult
 
@@ -32,7 +32,7 @@ def test_a_result_cannot_pass_with_a_failed_check() -> None:
 @pytest.mark.parametrize("outcome", [outcome for outcome in Outcome if outcome is not Outcome.PASSED])
 def test_a_result_cannot_pass_with_a_broken_promise(outcome: Outcome) -> None:
     with pytest.raises(ResultError):
-        replace(good(), scenarios=stories(Outcome.PASSED, outcome))
+        replace(good(), scenarios=scenario_results(Outcome.PASSED, outcome))
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"format": 2}', '{"format": 1, "run_id": 3}', "\xff"])

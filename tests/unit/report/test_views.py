@@ -16,7 +16,7 @@ from imagekit.report.junit import render_junit
 from imagekit.report.markdown import render_markdown
 from imagekit.report.result import Failure, ResultError, RunResult, Verdict, read_result, write_result
 from imagekit.report.terminal import render_terminal
-from tests.unit.report.sample import DIGEST, HOSTILE, bad, good, stories
+from tests.unit.report.sample import DIGEST, HOSTILE, bad, good, scenario_results
 
 _VOID = {"meta", "link", "img", "br", "input", "hr"}
 
@@ -164,29 +164,29 @@ def test_the_chart_stays_inside_its_frame() -> None:
 
 
 def test_every_view_shows_the_scenarios() -> None:
-    told = replace(good(), scenarios=stories(*[Outcome.PASSED] * 15))
-    page = Page(render_html(told))
+    reported = replace(good(), scenarios=scenario_results(*[Outcome.PASSED] * 15))
+    page = Page(render_html(reported))
     assert page.open == []
     assert "Promise number 15 is kept." in page.text
-    suites = {suite.name: suite for suite in JUnitXml.fromstring(render_junit(told).encode())}
+    suites = {suite.name: suite for suite in JUnitXml.fromstring(render_junit(reported).encode())}
     assert (suites["debian-node/lifecycle"].tests, suites["debian-node/lifecycle"].failures) == (15, 0)
-    screen = render_terminal(told)
+    screen = render_terminal(reported)
     assert "15 of 15 scenarios passed" in screen
     assert len(screen.splitlines()) <= 23
-    assert all(f"story-{number}" in screen for number in range(1, 16))
+    assert all(f"scenario-{number}" in screen for number in range(1, 16))
 
 
 def test_a_broken_scenario_is_named_with_its_reason() -> None:
-    scenarios = stories(Outcome.PASSED, Outcome.FAILED, Outcome.MISSING, Outcome.ERRORED, detail=HOSTILE)
-    told = replace(bad(), scenarios=scenarios)
-    page = Page(render_html(told))
+    scenarios = scenario_results(Outcome.PASSED, Outcome.FAILED, Outcome.MISSING, Outcome.ERRORED, detail=HOSTILE)
+    reported = replace(bad(), scenarios=scenarios)
+    page = Page(render_html(reported))
     assert page.open == []
     assert HOSTILE in page.text
-    assert "imagekit test debian-node --scenario story-2" in page.text
-    suites = {suite.name: suite for suite in JUnitXml.fromstring(render_junit(told).encode())}
+    assert "imagekit test debian-node --scenario scenario-2" in page.text
+    suites = {suite.name: suite for suite in JUnitXml.fromstring(render_junit(reported).encode())}
     lifecycle = suites["debian-node/lifecycle"]
     assert (lifecycle.tests, lifecycle.failures, lifecycle.errors) == (4, 1, 2)
-    assert "story-2 failed" in render_terminal(told)
+    assert "scenario-2 failed" in render_terminal(reported)
 
 
 CONTROLS = "a\x1b[31mb\x1b]0;t\x07c\x9bd\u202ee\u200bf\ud800g\x00h\ufffei"

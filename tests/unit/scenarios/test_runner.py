@@ -1,4 +1,4 @@
-"""How a story's end becomes a result."""
+"""How a script's end becomes a result."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from imagekit.base.errors import ImagekitError, ToolError
 from imagekit.checks.outcome import Outcome
 from imagekit.machine.errors import BootFailedError
 from imagekit.scenarios.errors import PromiseBrokenError
-from imagekit.scenarios.model import Scenario, Story, Tally, World
+from imagekit.scenarios.model import Scenario, Script, Tally, World
 from imagekit.scenarios.runner import lanes, missing, run_scenarios
 from tests.support.simnode import SimMachines, sim_world
 
 
-def scenario(story: Story, name: str = "one", budget: float = 60.0) -> Scenario:
-    return Scenario(name=name, promise=f"{name} is kept.", budget=budget, story=story)
+def scenario(script: Script, name: str = "one", budget: float = 60.0) -> Scenario:
+    return Scenario(name=name, promise=f"{name} is kept.", budget=budget, script=script)
 
 
 def fine(world: World, tally: Tally) -> None:
@@ -36,15 +36,15 @@ def test_how_errors_count(error: ImagekitError, outcome: Outcome) -> None:
         tally.say("seed 7")
         raise error
 
-    [told] = run_scenarios([scenario(broken)], sim_world(), scaled=float)
-    assert told.result.outcome is outcome
-    assert told.result.detail == f"seed 7\n{error}\n{error.hint}"
+    [reported] = run_scenarios([scenario(broken)], sim_world(), scaled=float)
+    assert reported.result.outcome is outcome
+    assert reported.result.detail == f"seed 7\n{error}\n{error.hint}"
 
 
 def test_a_promise_kept_too_late_is_broken() -> None:
-    [told] = run_scenarios([scenario(fine)], sim_world(), scaled=lambda seconds: 0.0)
-    assert told.result.outcome is Outcome.FAILED
-    assert "its budget is 0 s" in told.result.detail
+    [reported] = run_scenarios([scenario(fine)], sim_world(), scaled=lambda seconds: 0.0)
+    assert reported.result.outcome is Outcome.FAILED
+    assert "its budget is 0 s" in reported.result.detail
 
 
 def test_a_budget_follows_what_the_nodes_themselves_took() -> None:
@@ -55,9 +55,9 @@ def test_a_budget_follows_what_the_nodes_themselves_took() -> None:
             node.pace = 5.2  # type: ignore[misc]  # a simulated node's own
             tally.nodes.append(node)
 
-    [told] = run_scenarios([scenario(with_node, budget=100.0)], sim_world(), scaled=lambda seconds: 0.0)
-    assert told.result.outcome is Outcome.PASSED
-    assert told.result.budget == pytest.approx(520.0)
+    [reported] = run_scenarios([scenario(with_node, budget=100.0)], sim_world(), scaled=lambda seconds: 0.0)
+    assert reported.result.outcome is Outcome.PASSED
+    assert reported.result.budget == pytest.approx(520.0)
 
 
 def test_one_broken_promise_hides_no_other() -> None:
@@ -65,7 +65,7 @@ def test_one_broken_promise_hides_no_other() -> None:
         raise PromiseBrokenError("no")
 
     found = list(run_scenarios([scenario(broken), scenario(fine, "two")], sim_world(), scaled=float))
-    assert [told.result.outcome for told in found] == [Outcome.FAILED, Outcome.PASSED]
+    assert [reported.result.outcome for reported in found] == [Outcome.FAILED, Outcome.PASSED]
 
 
 def test_side_by_side_they_run_at_the_same_time() -> None:
@@ -76,8 +76,8 @@ def test_side_by_side_they_run_at_the_same_time() -> None:
 
     both = [scenario(meets, "a"), scenario(meets, "b")]
     found = list(run_scenarios(both, sim_world(), scaled=float, side_by_side=2))
-    assert {told.result.name for told in found if told.result.passed} == {"a", "b"}
-    assert {told.result.budget for told in found} == {120.0}
+    assert {reported.result.name for reported in found if reported.result.passed} == {"a", "b"}
+    assert {reported.result.budget for reported in found} == {120.0}
 
 
 def test_side_by_side_the_longest_begin_first() -> None:

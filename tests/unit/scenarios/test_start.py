@@ -1,4 +1,4 @@
-"""Where a ladder starts: channel files read strictly, published images only when they verify."""
+"""Where the scenarios start: channel files read strictly, published images only when they verify."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def test_an_altered_layer_leaves_no_manifest(tmp_path: Path, world: RegistrySimu
     assert not [name for name in left if name.startswith(".")]
 
 
-def test_scenarios_by_name_keep_the_order_of_the_ladder() -> None:
+def test_scenarios_by_name_keep_the_order_of_the_table() -> None:
     assert [scenario.name for scenario in chosen(("reset", "upgrade"))] == ["upgrade", "reset"]
     assert chosen(()) == SCENARIOS
     with pytest.raises(ConfigError, match="no scenario 'rest'") as caught:

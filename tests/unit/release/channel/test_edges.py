@@ -75,11 +75,11 @@ def test_every_field_of_a_channel_file_comes_from_the_records(
     office: Office, rolled: tuple[Digest, Digest], work: Path, name: str
 ) -> None:
     """D2: altered and committed, and said so by name; nobody promotes on it."""
-    change, told = FIELDS[name]
+    change, reported = FIELDS[name]
     edit(work, change)
-    with pytest.raises(LedgerError, match=told):
+    with pytest.raises(LedgerError, match=reported):
         office.desk().chain()
-    with pytest.raises(LedgerError, match=told):
+    with pytest.raises(LedgerError, match=reported):
         promote(office.desk(), office.source(rolled[1]), "prod", image=IMAGE)
 
 

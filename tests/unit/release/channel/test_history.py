@@ -21,13 +21,13 @@ def test_every_moment_has_its_answer(office: Office, publish: Publish) -> None:
         promote(office.desk(), office.source(publish(version)), "prod", image=IMAGE)
     rollback(office.desk(), "prod", image=IMAGE, reason="bad")
     records = office.desk().chain().records
-    told = []
+    reported = []
     for minute in range(5):
         moment = until(records, NOW + timedelta(minutes=minute))
         assert moment.sure == moment.perhaps
         at = standing(moment.sure).get(("prod", IMAGE))
-        told.append(at.version if at else "")
-    assert told == ["", "v1", "v2", "v1", "v1"]
+        reported.append(at.version if at else "")
+    assert reported == ["", "v1", "v2", "v1", "v1"]
     assert standing(records)["prod", IMAGE].version == "v1"
 
 

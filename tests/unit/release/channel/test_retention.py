@@ -103,10 +103,10 @@ def test_what_goes_is_recorded_and_gone_with_its_evidence(office: Office, publis
     homes = [office.source(digests[0]).tagged("x"), desk.home("dev", IMAGE)]
     plan = plan_retention(versions(desk, homes), last=1, needed=needed(desk, desk.chain()))
     assert sorted(str(item.version.reference.tag) for item in plan if not item.keep) == ["v2"]
-    told: list[Fate] = []
-    gone = retire(office.desk(), IMAGE, homes, last=1, tell=told.append)
+    reported: list[Fate] = []
+    gone = retire(office.desk(), IMAGE, homes, last=1, tell=reported.append)
     assert [item.version.digest for item in gone] == [digests[1]]
-    assert set(told) == set(plan)
+    assert set(reported) == set(plan)
     assert str(digests[1]) not in office.simulator.manifests["imagekit/node"]
     assert office.desk().chain().records[-1].action is Action.RETIRE
     rows = table(office.desk(), IMAGE, homes, {})

@@ -42,9 +42,9 @@ def home(office: Office) -> Reference:
 
 def apply(office: Office, *, last: int = 1) -> dict[str, Fate]:
     """Retention of the repository where versions are published; the fates by tag."""
-    told: list[Fate] = []
-    retire(office.desk(), IMAGE, [home(office)], last=last, tell=told.append)
-    return {str(fate.version.reference.tag): fate for fate in told}
+    reported: list[Fate] = []
+    retire(office.desk(), IMAGE, [home(office)], last=last, tell=reported.append)
+    return {str(fate.version.reference.tag): fate for fate in reported}
 
 
 def signed(office: Office, digest: Digest, *, stranger: bool = False) -> Digest:

@@ -45,13 +45,13 @@ def test_test_result_says_what_ran_where_and_how_it_ended() -> None:
     assert entries["machine"]["memoryMiB"] == "1024"
 
 
-def story(outcome: Outcome) -> ScenarioResult:
+def script(outcome: Outcome) -> ScenarioResult:
     return ScenarioResult(name="upgrade", promise="It upgrades.", outcome=outcome, seconds=61.25, budget=180.0, boots=2)
 
 
 @pytest.mark.parametrize("outcome", list(Outcome))
 def test_a_scenario_counts_like_a_check(outcome: Outcome) -> None:
-    statement = result_statement(IMAGE, suite(), [BOOT], harness_version="0.1.0", scenarios=[story(outcome)])
+    statement = result_statement(IMAGE, suite(), [BOOT], harness_version="0.1.0", scenarios=[script(outcome)])
     passed = outcome is Outcome.PASSED
     assert ("scenario/upgrade" in statement.predicate["passedTests"]) is passed
     assert ("scenario/upgrade" in statement.predicate["failedTests"]) is not passed
@@ -69,7 +69,7 @@ def test_a_scenario_counts_like_a_check(outcome: Outcome) -> None:
 
 
 def test_a_scenario_that_did_not_pass_counts_whatever_the_summary_says() -> None:
-    statement = result_statement(IMAGE, suite(), [BOOT], harness_version="0.1.0", scenarios=[story(Outcome.MISSING)])
+    statement = result_statement(IMAGE, suite(), [BOOT], harness_version="0.1.0", scenarios=[script(Outcome.MISSING)])
     predicate = {**statement.predicate, "result": "PASSED", "failedTests": []}
     assert "scenario/upgrade" in judge(replace(statement, predicate=predicate), IMAGE).reason
 

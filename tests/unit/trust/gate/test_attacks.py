@@ -40,8 +40,8 @@ from tests.support.release import (
     provenance,
     requirements,
     result,
+    script,
     statements,
-    story,
     trusted,
 )
 from tests.support.scene import REPOSITORY, Scene
@@ -383,22 +383,22 @@ def _(scene: Scene) -> None:
 
 @attack("scenario that failed", "scenario/upgrade", "failed, says")
 def _(scene: Scene) -> None:
-    scene.add("tests", "ours", result(scene.digest, scenarios=[story("install"), story("upgrade", Outcome.FAILED)]))
+    scene.add("tests", "ours", result(scene.digest, scenarios=[script("install"), script("upgrade", Outcome.FAILED)]))
 
 
 @attack("scenario that was skipped", "scenario/upgrade", "skipped, says")
 def _(scene: Scene) -> None:
-    scene.add("tests", "ours", result(scene.digest, scenarios=[story("install"), story("upgrade", Outcome.SKIPPED)]))
+    scene.add("tests", "ours", result(scene.digest, scenarios=[script("install"), script("upgrade", Outcome.SKIPPED)]))
 
 
 @attack("scenario that was not run", "scenario/upgrade", "missing: it was not run")
 def _(scene: Scene) -> None:
-    scene.add("tests", "ours", result(scene.digest, scenarios=[story("install")]))
+    scene.add("tests", "ours", result(scene.digest, scenarios=[script("install")]))
 
 
 @attack("scenario told twice, once good", "scenario/upgrade", "failed, says")
 def _(scene: Scene) -> None:
-    both = [story("install"), story("upgrade"), story("upgrade", Outcome.FAILED)]
+    both = [script("install"), script("upgrade"), script("upgrade", Outcome.FAILED)]
     scene.add("tests", "ours", result(scene.digest, scenarios=both))
 
 

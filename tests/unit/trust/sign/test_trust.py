@@ -62,7 +62,7 @@ def test_verifier_of_a_purpose() -> None:
     for name in ("ours", "promoter"):
         said = store.verifier().denial(bundle(name, denial, at=NOW + 61 * DAY))
         assert said is not None, "a denial counts by any trusted key, at any time"
-        assert (said.forbids(SIGNED.subject), said.told, said.flaw) == (True, "yanked by Ada: x", "")
+        assert (said.forbids(SIGNED.subject), said.reported, said.flaw) == (True, "yanked by Ada: x", "")
     assert store.verifier().denial(bundle("eve", denial)) is None
 
 

@@ -1,4 +1,4 @@
-"""The lifecycle ladder of an image: what is installed, what nodes are upgraded to, and how each scenario ended."""
+"""The lifecycle scenarios of an image: what is installed, what nodes are upgraded to, and how each scenario ended."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ from imagekit.oci.reference import Digest, Reference
 from imagekit.scenarios.machines import Rig, RigMachines
 from imagekit.scenarios.model import World
 from imagekit.scenarios.options import ScenarioOptions
-from imagekit.scenarios.runner import Told, lanes, run_scenarios
+from imagekit.scenarios.runner import ScenarioRun, lanes, run_scenarios
 from imagekit.scenarios.start import Pointer, Start, itself, pointers, pulled
 from imagekit.scenarios.supply import supply
 from imagekit.trust.gate.policy import load_policy
 
 
-def climb(subject: Subject, start: Start, options: ScenarioOptions) -> Iterator[Told]:
+def run_lifecycle(subject: Subject, start: Start, options: ScenarioOptions) -> Iterator[ScenarioRun]:
     """Run the scenarios on machines that have `start` installed; yields each result as it comes."""
-    with ladder_world(subject, start, options) as world:
-        shape = ladder_shape(subject.shape, this_machine().accelerator)
+    with lifecycle_world(subject, start, options) as world:
+        shape = lifecycle_shape(subject.shape, this_machine().accelerator)
         side_by_side = lanes(
             cores=os.cpu_count() or 1, free_mib=free_mib(), memory_mib=shape.memory_mib, cores_each=shape.cpus
         )
         yield from run_scenarios(options.scenarios, world, scaled=this_machine().scaled, side_by_side=side_by_side)
 
 
-def ladder_shape(shape: VmShape, accelerator: Accelerator) -> VmShape:
+def lifecycle_shape(shape: VmShape, accelerator: Accelerator) -> VmShape:
     """The machine of a scenario: one processor under emulation.
 
     QEMU 10.0 with two emulated processors was seen to end in a restart with "iotlb_to_section: Assertion failed", while
@@ -50,8 +50,8 @@ def ladder_shape(shape: VmShape, accelerator: Accelerator) -> VmShape:
 
 
 @contextmanager
-def ladder_world(subject: Subject, start: Start, options: ScenarioOptions) -> Iterator[World]:
-    """Machines, images and a registry for stories; all of it is gone when the block ends, the consoles stay."""
+def lifecycle_world(subject: Subject, start: Start, options: ScenarioOptions) -> Iterator[World]:
+    """Machines, images and a registry for scenarios; all of it is gone when the block ends, the consoles stay."""
     project, uri, image = subject.project, libvirt_uri(subject.project), subject.image
     work = machines_folder(project.work)
     work.mkdir(parents=True, exist_ok=True)
@@ -73,7 +73,7 @@ def ladder_world(subject: Subject, start: Start, options: ScenarioOptions) -> It
             harness=subject.harness,
             disk=disk.path,
             artifacts=artifacts,
-            shape=ladder_shape(subject.shape, this_machine().accelerator),
+            shape=lifecycle_shape(subject.shape, this_machine().accelerator),
             forwards=(forward,),
             cloud_config=merged_cloud_config([project.root / path for path in subject.spec.cloud_config]),
             uri=uri,

@@ -1,4 +1,4 @@
-"""Every story passes on a node that keeps the contract, and fails on one that breaks the promise it is about."""
+"""Every scenario passes on a node that keeps the contract, and fails on one that breaks the promise it is about."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ FAILS = {
 }
 
 
-def told(names: tuple[str, ...], flaw: Flaw | None = None) -> list[ScenarioResult]:
+def reported(names: tuple[str, ...], flaw: Flaw | None = None) -> list[ScenarioResult]:
     return [one.result for one in run_scenarios(chosen(names), sim_world(flaw), scaled=lambda seconds: seconds)]
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
 def test_a_node_that_keeps_the_contract_passes(scenario: Scenario) -> None:
-    [result] = told((scenario.name,))
+    [result] = reported((scenario.name,))
     assert result.outcome is Outcome.PASSED, result.detail
     assert result.boots > 0
 
@@ -56,7 +56,7 @@ def test_every_flaw_is_listed() -> None:
 
 @pytest.mark.parametrize("flaw", Flaw)
 def test_a_broken_promise_is_seen(flaw: Flaw) -> None:
-    results = told(FAILS[flaw], flaw)
+    results = reported(FAILS[flaw], flaw)
     assert {result.name: result.outcome for result in results} == dict.fromkeys(FAILS[flaw], Outcome.FAILED)
     assert all(result.detail for result in results)
 
@@ -66,6 +66,6 @@ def test_every_scenario_can_fail() -> None:
 
 
 def test_the_seed_is_told_and_repeats_the_cuts() -> None:
-    [first], [second] = told(("power-cuts",)), told(("power-cuts",))
+    [first], [second] = reported(("power-cuts",)), reported(("power-cuts",))
     assert first.detail.startswith("seed 7, 10 cuts")
     assert first.boots == second.boots == 11

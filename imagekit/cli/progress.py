@@ -1,4 +1,4 @@
-"""The story on stderr: steps as they start and end, bars for layers, and never more than a few seconds of silence."""
+"""Progress on stderr: steps as they start and end, bars for layers, and never more than a few seconds of silence."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _PROGRESS_EVERY = 2.0
 _RED, _YELLOW = "1;31", "33"  # ECMA-48 8.3.117
 
 
-class StoryHandler(logging.Handler):
+class ProgressHandler(logging.Handler):
     """Prints steps. On a terminal the last line is alive; elsewhere every line stands."""
 
     def __init__(self) -> None:
