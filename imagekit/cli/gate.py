@@ -22,7 +22,7 @@ def command(ctx: click.Context, reference: str, channel: str, form: str) -> None
     about that digest which the registry holds, signed by keys of trust.yaml, counts, and the signed files under
     waivers/ and yanks/. Exit code 1 when a requirement is unsatisfied.
     """
-    from imagekit.app.desk import named
+    from imagekit.app.context import named
     from imagekit.app.release import registry_client
     from imagekit.app.remember import remember_gate
     from imagekit.app.trusted import gate_of

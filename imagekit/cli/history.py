@@ -30,11 +30,11 @@ def command(app: App, image: str | None, channel: str | None, at: datetime | Non
     """
     from datetime import UTC
 
-    from imagekit.app.desk import open_desk
+    from imagekit.app.context import open_release_context
     from imagekit.release.channel.history import standing, until
 
-    with open_desk(app.project) as desk:
-        records = desk.chain().records
+    with open_release_context(app.project) as context:
+        records = context.chain().records
     perhaps: tuple[Record, ...] = ()
     if at is not None:
         moment = until(records, at.replace(tzinfo=UTC))

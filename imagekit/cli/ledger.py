@@ -27,12 +27,12 @@ def show(ctx: click.Context) -> None:
 
     Unlike `imagekit history` it shows what can be read of a ledger that does not verify.
     """
-    from imagekit.app.desk import open_desk
+    from imagekit.app.context import open_release_context
 
     app: App = ctx.obj
-    with open_desk(app.project) as desk:
-        chain, problem = desk.emergency_chain(fresh=True)
-        lost = desk.store.lost()
+    with open_release_context(app.project) as context:
+        chain, problem = context.emergency_chain(fresh=True)
+        lost = context.store.lost()
     for entry in chain.entries:
         record = entry.record
         say(f"{record.sequence:>4}  {entry.hash[:12]}  {record.action} {record.channel} {record.version}".rstrip())
@@ -56,11 +56,11 @@ def rebase(app: App, onto: str, actor: str) -> None:
     the next one, signed anew, in one more commit of this branch. After two were merged all the same (by an older
     imagekit) ONTO is HEAD^1.
     """
-    from imagekit.app.desk import open_desk
+    from imagekit.app.context import open_release_context
     from imagekit.release.channel.repair import rebase
 
-    with open_desk(app.project, actor=actor) as desk:
-        _tell(rebase(desk, onto), f"nothing to do: {onto} has every record of this branch")
+    with open_release_context(app.project, actor=actor) as context:
+        _tell(rebase(context, onto), f"nothing to do: {onto} has every record of this branch")
 
 
 @command.command("seal")
@@ -74,11 +74,11 @@ def seal(app: App, head: str, reason: str, actor: str) -> None:
     It makes up for a lost key, for records that were taken away and are to stay away, and for channel files that an
     older imagekit wrote. It signs a record of its own; a broken chain it does not mend.
     """
-    from imagekit.app.desk import open_desk
+    from imagekit.app.context import open_release_context
     from imagekit.release.channel.repair import seal
 
-    with open_desk(app.project, actor=actor) as desk:
-        _tell(seal(desk, head, reason=reason), "")
+    with open_release_context(app.project, actor=actor) as context:
+        _tell(seal(context, head, reason=reason), "")
 
 
 def _tell(done: Repaired, nothing: str) -> None:

@@ -28,11 +28,11 @@ def command(
     The digest is copied byte for byte with all its evidence, verified at its new place, and gets its version tag last;
     channel file and signed record are one commit. Repeating the command completes what was interrupted.
     """
-    from imagekit.app.desk import open_desk, subject_of
+    from imagekit.app.context import open_release_context, subject_of
     from imagekit.cli.decision import tell_move
     from imagekit.release.channel.promote import promote
 
-    with open_desk(app.project, actor=actor, channel=channel) as desk:
-        image, source = subject_of(app.project, desk, reference)
-        moved = promote(desk, source, channel, image=image, reason=reason, release=release)
+    with open_release_context(app.project, actor=actor, channel=channel) as context:
+        image, source = subject_of(app.project, context, reference)
+        moved = promote(context, source, channel, image=image, reason=reason, release=release)
     tell_move(moved, pull_request)

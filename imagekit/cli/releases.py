@@ -19,13 +19,13 @@ def command(app: App, image: str | None, as_json: bool) -> None:
     """
     from datetime import UTC, datetime
 
-    from imagekit.app.desk import homes_of, open_desk
+    from imagekit.app.context import homes_of, open_release_context
     from imagekit.fleet.read import read_fleet_files
     from imagekit.release.channel.table import table
 
     name = app.image_name(image)
-    with open_desk(app.project) as desk:
-        rows = table(desk, name, homes_of(app.project, desk, name), read_fleet_files(desk.store.root).nodes)
+    with open_release_context(app.project) as context:
+        rows = table(context, name, homes_of(app.project, context, name), read_fleet_files(context.store.root).nodes)
     if as_json:
         import json
         from dataclasses import asdict

@@ -26,20 +26,20 @@ def command(app: App, image: str | None, only_plan: bool, last: int, actor: str)
     good ones of each repository, and whatever no trusted key vouches for. --apply decides again while nobody else can
     decide, and records in the ledger what it removes before it does.
     """
-    from imagekit.app.desk import homes_of, open_desk
+    from imagekit.app.context import homes_of, open_release_context
     from imagekit.release.channel.needs import needed
     from imagekit.release.channel.retention import plan_retention
     from imagekit.release.channel.retire import retire
     from imagekit.release.channel.table import versions
 
     name = app.image_name(image)
-    with open_desk(app.project, actor=actor) as desk:
-        homes = homes_of(app.project, desk, name)
+    with open_release_context(app.project, actor=actor) as context:
+        homes = homes_of(app.project, context, name)
         if only_plan:
-            for fate in plan_retention(versions(desk, homes), last=last, needed=needed(desk, desk.chain())):
+            for fate in plan_retention(versions(context, homes), last=last, needed=needed(context, context.chain())):
                 say(reported(fate))
             return
-        done = retire(desk, name, homes, last=last, tell=lambda fate: say(reported(fate)))
+        done = retire(context, name, homes, last=last, tell=lambda fate: say(reported(fate)))
     say(f"{len(done)} removed; the registry frees their blobs at its next garbage collection")
 
 

@@ -39,17 +39,17 @@ def command(
     channel leaves is held back: `imagekit promote` refuses it there until it is told --release. A ledger that does not
     verify does not stop it; what was wrong is said and recorded.
     """
-    from imagekit.app.desk import earlier_of, open_desk
+    from imagekit.app.context import earlier_of, open_release_context
     from imagekit.cli.decision import tell_move
     from imagekit.release.channel.rollback import rollback, target_of
 
     name = app.image_name(image)
-    with open_desk(app.project, actor=actor, channel=channel) as desk:
-        earlier = earlier_of(desk, channel, name, to or None)
+    with open_release_context(app.project, actor=actor, channel=channel) as context:
+        earlier = earlier_of(context, channel, name, to or None)
         if dry_run:
-            found = target_of(desk, channel, image=name, to=earlier, release=release)
+            found = target_of(context, channel, image=name, to=earlier, release=release)
             say(f"{channel} would go back to {name} {found.version} (record {found.sequence})")
             say(found.reference)
             return
-        moved = rollback(desk, channel, image=name, to=earlier, reason=reason, release=release)
+        moved = rollback(context, channel, image=name, to=earlier, reason=reason, release=release)
     tell_move(moved, pull_request)

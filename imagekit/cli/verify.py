@@ -40,7 +40,7 @@ def command(ctx: click.Context, reference: str, key: Path | None, evidence_only:
     counts. All evidence that was found is listed, with the reason where it does not count. Exit code 1 when anything
     is not satisfied.
     """
-    from imagekit.app.desk import named
+    from imagekit.app.context import named
     from imagekit.app.release import registry_client
     from imagekit.app.trusted import trust_if_any, trust_of
     from imagekit.trust.gate.model import Evidence

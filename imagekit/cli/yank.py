@@ -20,13 +20,13 @@ def command(ctx: click.Context, reference: str, reason: str, actor: str) -> None
     no channel takes it. Channels that point at it stay where they are until they are rolled back; they are named, and
     the exit code is 1 while there are any.
     """
-    from imagekit.app.desk import homes_of, open_desk, subject_of
+    from imagekit.app.context import homes_of, open_release_context, subject_of
     from imagekit.release.channel.yank import yank
 
     app: App = ctx.obj
-    with open_desk(app.project, actor=actor) as desk:
-        image, target = subject_of(app.project, desk, reference)
-        done = yank(desk, target, image=image, reason=reason, homes=homes_of(app.project, desk, image))
+    with open_release_context(app.project, actor=actor) as context:
+        image, target = subject_of(app.project, context, reference)
+        done = yank(context, target, image=image, reason=reason, homes=homes_of(app.project, context, image))
     say(f"yanked {image} {done.version} {done.digest}" + ("" if done.signed else " (it was already)"))
     for place in done.attached:
         say(f"denied   {place}")

@@ -16,8 +16,8 @@ from imagekit.base.process import Completed
 from imagekit.oci.reference import Digest
 from imagekit.registry.client import Registry
 from imagekit.release.channel.promote import promote
-from tests.support.desk import IMAGE, Office
 from tests.support.registry import RegistrySimulator
+from tests.support.releasefixture import IMAGE, ReleaseFixture
 
 WRITES = {"read-tree", "hash-object", "update-index", "write-tree", "commit-tree", "update-ref", "checkout"}
 
@@ -43,15 +43,15 @@ def main(address: str, digest: str, root: Path, kill_at: int) -> str:
 
     vars(git)["run"] = run  # for good: this process ends with the promotion
 
-    class RealOffice(Office):
+    class RealReleaseFixture(ReleaseFixture):
         @contextmanager
         def registry(self, address: str) -> Iterator[Registry]:
             with Registry(address, observe=observe) as client:
                 yield client
 
-    office = RealOffice(root, RegistrySimulator(address=address))
+    fixture = RealReleaseFixture(root, RegistrySimulator(address=address))
     try:
-        moved = promote(office.desk(), office.source(Digest(digest)), "dev", image=IMAGE)
+        moved = promote(fixture.context(), fixture.source(Digest(digest)), "dev", image=IMAGE)
     except ImagekitError as error:
         return f"{type(error).__name__} {taken[0] + 1} {error}"
     return f"{'already' if moved.signed is None else 'promoted'} {taken[0] + 1} {moved.pointer.digest}"

@@ -9,12 +9,12 @@ from imagekit.fleet.read import read_fleet_files
 from imagekit.oci.manifest import DEPTH, Manifest, demand_finite
 from imagekit.oci.reference import Digest
 from imagekit.registry.client import Registry
-from imagekit.release.channel.desk import Desk
+from imagekit.release.channel.context import ReleaseContext
 from imagekit.release.channel.history import prior, standing, yanked
 from imagekit.release.ledger.chain import Chain
 
 
-def needed(desk: Desk, chain: Chain) -> dict[Digest, list[str]]:
+def needed(context: ReleaseContext, chain: Chain) -> dict[Digest, list[str]]:
     """Every digest that must stay, of whatever image, with the reasons.
 
     Channel files, records and fleet files all count, and where one of them cannot be read nothing is known to be
@@ -27,8 +27,8 @@ def needed(desk: Desk, chain: Chain) -> dict[Digest, list[str]]:
             found[digest].append(reason)
 
     stands = standing(chain.records)
-    for channel in dict.fromkeys([*desk.repositories, *(name for name, _ in stands)]):
-        for pointer in desk.channel(channel).images.values():
+    for channel in dict.fromkeys([*context.repositories, *(name for name, _ in stands)]):
+        for pointer in context.channel(channel).images.values():
             add(Digest(pointer.digest), f"named by channel {channel}")
             for held in pointer.held:
                 add(Digest(held.digest), f"held back by channel {channel}")
@@ -38,7 +38,7 @@ def needed(desk: Desk, chain: Chain) -> dict[Digest, list[str]]:
         before = prior(chain.records, channel, image, barred=gone)
         if before is not None:
             add(before.digest, f"where a rollback of {channel} goes")
-    for name, node in read_fleet_files(desk.store.root).nodes.items():
+    for name, node in read_fleet_files(context.store.root).nodes.items():
         if node.digest is not None:
             add(node.digest, f"run by {name}")
         if node.retiring is not None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from imagekit.base.errors import ImagekitError
 from imagekit.base.log import step
 from imagekit.oci.reference import Digest, Reference
-from imagekit.release.channel.desk import Desk, Signed
+from imagekit.release.channel.context import ReleaseContext, Signed
 from imagekit.release.channel.history import after, replay
 from imagekit.release.channel.model import ChannelFile, Pointer
 from imagekit.release.ledger.chain import Chain, Entry
@@ -40,7 +40,7 @@ class Moved:
 
 
 def point(
-    desk: Desk,
+    context: ReleaseContext,
     chain: Chain,
     action: Action,
     channel: str,
@@ -59,7 +59,7 @@ def point(
     before = replay(chain).get(channel, {}).get(image)
     if before is not None and before.digest == str(target.digest):
         return Moved(channel=channel, image=image, pointer=before, before=before, decision=decision, sent_bytes=sent)
-    signed = desk.record(
+    signed = context.record(
         chain,
         action,
         target,
@@ -72,10 +72,10 @@ def point(
         emergency=emergency,
     )
     pointer = after(before, Entry(signed.record, signed.hash))
-    others = _others(desk, chain, channel, emergency=bool(emergency))
+    others = _others(context, chain, channel, emergency=bool(emergency))
     changed = ChannelFile(channel=channel, images={**others, image: pointer})
     with step(f"Recording decision {signed.record.sequence}"):
-        commit = desk.write(signed, changed, message_of(signed.record, before))
+        commit = context.write(signed, changed, message_of(signed.record, before))
     return Moved(
         channel=channel,
         image=image,
@@ -88,11 +88,11 @@ def point(
     )
 
 
-def _others(desk: Desk, chain: Chain, channel: str, *, emergency: bool) -> Mapping[str, Pointer]:
+def _others(context: ReleaseContext, chain: Chain, channel: str, *, emergency: bool) -> Mapping[str, Pointer]:
     """What the file says of other images: in an emergency as it is, for there may be records that do not count."""
     if emergency:
         with suppress(ImagekitError):
-            return desk.channel(channel).images
+            return context.channel(channel).images
     return replay(chain).get(channel, {})
 
 

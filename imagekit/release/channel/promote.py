@@ -10,7 +10,7 @@ from imagekit.registry.errors import MissingObjectError, VerificationError
 from imagekit.registry.lock import locked
 from imagekit.registry.tag import demand_free, demand_version_name, give_tag
 from imagekit.registry.transfer import copy_image
-from imagekit.release.channel.desk import Desk
+from imagekit.release.channel.context import ReleaseContext
 from imagekit.release.channel.errors import MoveRefusedError, digest_of
 from imagekit.release.channel.history import yanked
 from imagekit.release.channel.model import ChannelFile
@@ -24,7 +24,7 @@ VERSION_LABEL = "org.opencontainers.image.version"
 
 
 def promote(
-    desk: Desk, source: Reference, channel: str, *, image: str, reason: str = "", release: bool = False
+    context: ReleaseContext, source: Reference, channel: str, *, image: str, reason: str = "", release: bool = False
 ) -> Moved:
     """Let a digest into a channel; repeating it completes what was interrupted.
 
@@ -33,24 +33,24 @@ def promote(
     commit. Raises `MoveRefusedError`, `GateClosedError`, `TagExistsError`, `LedgerError`, `LedgerBusyError` and what
     the registry raises; whatever is raised, the channel file still names what it named.
     """
-    home = desk.home(channel, image)
-    with desk.store.locked():
-        chain = desk.chain()
-        with desk.registry(source.registry) as origin, desk.registry(home.registry) as client:
+    home = context.home(channel, image)
+    with context.store.locked():
+        chain = context.chain()
+        with context.registry(source.registry) as origin, context.registry(home.registry) as client:
             fixed = _resolved(origin, source)
-            desk.basis(digest_of(fixed)).demand_committed()
-            _demand_welcome(chain, desk.channel(channel), image, fixed, release=release)
+            context.basis(digest_of(fixed)).demand_committed()
+            _demand_welcome(chain, context.channel(channel), image, fixed, release=release)
             version = _version_of(origin, fixed)
             _demand_given_once(chain, image, version, fixed)
             with step(f"Gate of {channel}") as asking:
-                decision = desk.gate(origin, fixed, channel)
+                decision = context.gate(origin, fixed, channel)
                 decision.demand()
                 asking.note = f"{len(decision.findings)} requirements hold"
             target = Reference(home.registry, home.repository, version, fixed.digest)
             # A draft of the record, signed and read back: a key whose word does not count is told before the copy.
-            desk.record(chain, Action.PROMOTE, target, image=image, version=version, channel=channel, reason=reason)
-            sent = _copied(desk, fixed, target, origin, client, channel)
-        return point(desk, chain, Action.PROMOTE, channel, image, target, decision, reason=reason, sent=sent)
+            context.record(chain, Action.PROMOTE, target, image=image, version=version, channel=channel, reason=reason)
+            sent = _copied(context, fixed, target, origin, client, channel)
+        return point(context, chain, Action.PROMOTE, channel, image, target, decision, reason=reason, sent=sent)
 
 
 def _resolved(client: Registry, source: Reference) -> Reference:
@@ -98,24 +98,26 @@ def _version_of(client: Registry, image: Reference) -> str:
     return version
 
 
-def _copied(desk: Desk, source: Reference, target: Reference, origin: Registry, client: Registry, channel: str) -> int:
+def _copied(
+    context: ReleaseContext, source: Reference, target: Reference, origin: Registry, client: Registry, channel: str
+) -> int:
     """The digest and what trusted keys signed about it at its new place, verified there, with its version tag last.
 
     What strangers attached stays where it is: it would be written with the rights of whoever promotes.
     """
     digest = digest_of(target)
-    with locked(client, target.repository, desk.locks) as lock:
+    with locked(client, target.repository, context.locks) as lock:
         demand_free(target, client)
         with step(f"Copying {digest.short} to {target.name}") as copying:
-            found = vouched_referrers(origin, source.repository, digest, desk.vouches)
+            found = vouched_referrers(origin, source.repository, digest, context.vouches)
             sent = copy_image(source, digest, target, origin, client, attached=found.attached).sent_bytes
             left = f", {found.strangers} that others attached left" if found.strangers else ""
             copying.note = f"{sent / 1e6:.1f} MB sent{left}"
         with step(f"Verifying {digest.short} at its new place"):
             demand_content(client, target)
-            decision = desk.gate(client, target.at(digest), channel)
+            decision = context.gate(client, target.at(digest), channel)
             decision.demand()
-        desk.summarize(client, target, decision)
+        context.summarize(client, target, decision)
         lock.demand_still_mine()
         give_tag(target, client)
     return sent

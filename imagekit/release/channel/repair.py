@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 
 from imagekit.base.errors import ConfigError
 from imagekit.oci.reference import Digest, Reference
-from imagekit.release.channel.desk import Desk, Signed
+from imagekit.release.channel.context import ReleaseContext, Signed
 from imagekit.release.channel.errors import MoveRefusedError
 from imagekit.release.channel.history import replay, yanked
 from imagekit.release.channel.model import ChannelFile, channel_path, to_yaml
@@ -32,7 +32,7 @@ class Repaired:
     commit: str
 
 
-def rebase(desk: Desk, onto: str) -> Repaired:
+def rebase(context: ReleaseContext, onto: str) -> Repaired:
     """Make the decisions that HEAD has and `onto` (a branch or commit) has not again, after the last record of `onto`.
 
     The branch gets one more commit: nothing of it is rewritten. Its parents are the old head and, unless that contains
@@ -40,30 +40,30 @@ def rebase(desk: Desk, onto: str) -> Repaired:
     refused: the digest was yanked or is held back, the channel moved, or policy, trust file or waivers are others than
     it was made by. Raises `MoveRefusedError`, `LedgerError`, `ConfigError`, `LedgerBusyError`.
     """
-    with desk.store.locked():
-        base = desk.store.resolve(onto)
-        contained = desk.store.contains(base)
+    with context.store.locked():
+        base = context.store.resolve(onto)
+        contained = context.store.contains(base)
         if not contained:
-            _demand_decisions_only(desk, base)
-        there = dict(desk.store.records(base))
-        chain, made = read_chain(there.items(), desk.records), list[tuple[Signed, str]]()
-        for name, data in _only_here(desk, there):
-            old = _counting(desk, name, data)
+            _demand_decisions_only(context, base)
+        there = dict(context.store.records(base))
+        chain, made = read_chain(there.items(), context.records), list[tuple[Signed, str]]()
+        for name, data in _only_here(context, there):
+            old = _counting(context, name, data)
             follows = not made and (old.sequence, old.previous) == (chain.next_sequence, chain.head)
-            signed = Signed(record=old, data=data) if follows else _again(desk, chain, old, data)
+            signed = Signed(record=old, data=data) if follows else _again(context, chain, old, data)
             chain = Chain((*chain.entries, Entry(signed.record, signed.hash)))
             made += [] if follows else [(signed, name)]
         if not made:
             return Repaired(made=(), commit="")
         files: dict[PurePosixPath, bytes | None] = {FOLDER / name: None for _, name in made if name not in there}
         files |= {FOLDER / signed.record.file_name: signed.data for signed, _ in made}
-        files |= _channels(chain) | _denials(desk, chain)
+        files |= _channels(chain) | _denials(context, chain)
         message = "\n".join(message_of(signed.record) for signed, _ in made)
-        commit = desk.store.commit(files, message, onto="" if contained else base)
+        commit = context.store.commit(files, message, onto="" if contained else base)
     return Repaired(made=tuple(signed.record for signed, _ in made), commit=commit)
 
 
-def seal(desk: Desk, head: str, *, reason: str) -> Repaired:
+def seal(context: ReleaseContext, head: str, *, reason: str) -> Repaired:
     """Vouch for a ledger as it is, when a person has looked at it: `head` repeats the hash of its last record.
 
     It makes up for records whose key nothing vouches for, for records and denials that were taken away and are to stay
@@ -72,47 +72,49 @@ def seal(desk: Desk, head: str, *, reason: str) -> Repaired:
     """
     if not reason.strip():
         raise ConfigError("a seal needs a reason", hint="--reason TEXT; it goes into the ledger.")
-    with desk.store.locked():
-        chain = read_links(desk.store.records("HEAD"), desk.records)
+    with context.store.locked():
+        chain = read_links(context.store.records("HEAD"), context.records)
         if not chain.entries or len(head) < 12 or not chain.head.startswith(head):
             raise LedgerError(
                 f"the last record is {chain.next_sequence - 1}, its hash {chain.head or 'none'}, not {head}",
                 hint="Look at `imagekit ledger show` and at the records, then repeat the hash (12 characters or more).",
             )
-        lost = desk.store.lost()
-        gone = [sha256(data).hexdigest() for data in desk.store.git.blobs([each.blob for each in lost])]
+        lost = context.store.lost()
+        gone = [sha256(data).hexdigest() for data in context.store.git.blobs([each.blob for each in lost])]
         last = chain.records[-1]
-        signed = desk.record(chain, Action.SEAL, _itself(desk, chain), image=last.image, version="", reason=reason)
-        signed = desk.signed(replace(signed.record, instead=tuple(dict.fromkeys(gone))))
+        signed = context.record(
+            chain, Action.SEAL, _itself(context, chain), image=last.image, version="", reason=reason
+        )
+        signed = context.signed(replace(signed.record, instead=tuple(dict.fromkeys(gone))))
         whole = Chain((*chain.entries, Entry(signed.record, signed.hash)))
-        read_chain([*desk.store.records("HEAD"), (signed.record.file_name, signed.data)], desk.records)
-        commit = desk.store.commit(
+        read_chain([*context.store.records("HEAD"), (signed.record.file_name, signed.data)], context.records)
+        commit = context.store.commit(
             {FOLDER / signed.record.file_name: signed.data, **_channels(whole)}, message_of(signed.record)
         )
     return Repaired(made=(signed.record,), commit=commit)
 
 
-def _itself(desk: Desk, chain: Chain) -> Reference:
+def _itself(context: ReleaseContext, chain: Chain) -> Reference:
     """What a seal is about: the last record, by its hash."""
-    home = Reference.parse(f"{next(iter(desk.repositories.values()))}/ledger")
+    home = Reference.parse(f"{next(iter(context.repositories.values()))}/ledger")
     return home.at(Digest(f"sha256:{chain.head}"))
 
 
-def _only_here(desk: Desk, there: dict[str, bytes]) -> list[tuple[str, bytes]]:
+def _only_here(context: ReleaseContext, there: dict[str, bytes]) -> list[tuple[str, bytes]]:
     known = {file_hash(data) for data in there.values()}
-    return sorted((name, data) for name, data in desk.store.records("HEAD") if file_hash(data) not in known)
+    return sorted((name, data) for name, data in context.store.records("HEAD") if file_hash(data) not in known)
 
 
-def _counting(desk: Desk, name: str, data: bytes) -> Record:
-    judged = desk.records.today(data)
+def _counting(context: ReleaseContext, name: str, data: bytes) -> Record:
+    judged = context.records.today(data)
     if judged.problem or judged.statement is None:
         raise LedgerError(f"ledger/{name} does not count and is not made again: {judged.problem}")
     return record_of(judged.statement)
 
 
-def _again(desk: Desk, chain: Chain, old: Record, data: bytes) -> Signed:
+def _again(context: ReleaseContext, chain: Chain, old: Record, data: bytes) -> Signed:
     """The record that stands for one of another head."""
-    _demand_same_ground(desk, old)
+    _demand_same_ground(context, old)
     pointer = replay(chain).get(old.channel, {}).get(old.image)
     now = Digest(pointer.digest) if pointer else None
     withdrawn = yanked(chain.records).get(old.digest)
@@ -127,16 +129,16 @@ def _again(desk: Desk, chain: Chain, old: Record, data: bytes) -> Signed:
         old,
         sequence=chain.next_sequence,
         previous=chain.head,
-        at=desk.now,
-        basis=desk.basis(old.digest).entries,
+        at=context.now,
+        basis=context.basis(old.digest).entries,
         instead=(*old.instead, file_hash(data)),
         first_format=False,
     )
-    return desk.signed(fresh)
+    return context.signed(fresh)
 
 
-def _demand_same_ground(desk: Desk, old: Record) -> None:
-    basis = desk.basis(old.digest)
+def _demand_same_ground(context: ReleaseContext, old: Record) -> None:
+    basis = context.basis(old.digest)
     basis.demand_committed()
     then = {pair for pair in old.basis if pair[0] != _COMMIT}
     now = {pair for pair in basis.entries if pair[0] != _COMMIT}
@@ -162,14 +164,14 @@ def _channels(chain: Chain) -> dict[PurePosixPath, bytes | None]:
     }
 
 
-def _denials(desk: Desk, chain: Chain) -> dict[PurePosixPath, bytes | None]:
+def _denials(context: ReleaseContext, chain: Chain) -> dict[PurePosixPath, bytes | None]:
     """The denials of the yanks that were made again."""
     paths = [YANKS / f"{each.digest.hex}.json" for each in chain.records if each.action is Action.YANK]
-    return {path: data for path in paths if (data := desk.store.read(path)) is not None}
+    return {path: data for path in paths if (data := context.store.read(path)) is not None}
 
 
-def _demand_decisions_only(desk: Desk, base: str) -> None:
-    other = [name for name in desk.store.changed_since(base) if not name.startswith(_DECISION_FILES)]
+def _demand_decisions_only(context: ReleaseContext, base: str) -> None:
+    other = [name for name in context.store.changed_since(base) if not name.startswith(_DECISION_FILES)]
     if other:
         raise ConfigError(
             f"the branch changes more than decisions: {', '.join(other[:5])}",

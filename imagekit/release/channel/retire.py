@@ -19,7 +19,7 @@ from imagekit.registry.client import Registry
 from imagekit.registry.lock import Lock, locked
 from imagekit.registry.referrers import fallback_tag
 from imagekit.registry.tag import bury
-from imagekit.release.channel.desk import Desk, Signed
+from imagekit.release.channel.context import ReleaseContext, Signed
 from imagekit.release.channel.history import yanked
 from imagekit.release.channel.needs import needed, parts_of
 from imagekit.release.channel.point import message_of
@@ -41,7 +41,12 @@ class Retired:
 
 
 def retire(
-    desk: Desk, image: str, homes: Iterable[Reference], *, last: int, tell: Callable[[Fate], None] = lambda _: None
+    context: ReleaseContext,
+    image: str,
+    homes: Iterable[Reference],
+    *,
+    last: int,
+    tell: Callable[[Fate], None] = lambda _: None,
 ) -> list[Retired]:
     """Remove every version that nothing needs, one after another; blobs go with the registry's own GC.
 
@@ -52,11 +57,11 @@ def retire(
     done: list[Retired] = []
     for home in dict.fromkeys(homes):
         with (
-            desk.store.locked(),
-            desk.registry(home.registry) as client,
-            locked(client, home.repository, desk.locks) as lock,
+            context.store.locked(),
+            context.registry(home.registry) as client,
+            locked(client, home.repository, context.locks) as lock,
         ):
-            done += _Repository(desk, client, home, image, lock).retire(last, tell)
+            done += _Repository(context, client, home, image, lock).retire(last, tell)
     return done
 
 
@@ -64,7 +69,7 @@ def retire(
 class _Repository:
     """One repository that is held, and whose ledger is held."""
 
-    desk: Desk
+    context: ReleaseContext
     client: Registry
     home: Reference
     image: str
@@ -72,8 +77,8 @@ class _Repository:
 
     def retire(self, last: int, tell: Callable[[Fate], None]) -> Iterator[Retired]:
         self._bury_earlier()
-        chain = self.desk.chain()
-        found = list(versions_in(self.desk, self.client, self.home, set(yanked(chain.records))))
+        chain = self.context.chain()
+        found = list(versions_in(self.context, self.client, self.home, set(yanked(chain.records))))
         fates = plan_retention(found, last=last, needed=self._needed())
         served = self._served(fates)
         for fate in fates:
@@ -84,7 +89,7 @@ class _Repository:
 
     def _needed(self) -> dict[Digest, list[str]]:
         """What must stay now, with the images that an index of it serves."""
-        found = needed(self.desk, self.desk.chain())
+        found = needed(self.context, self.context.chain())
         for part in parts_of(self.client, self.home.repository, list(found)):
             found.setdefault(part, []).append("part of an index that is needed")
         return found
@@ -126,15 +131,15 @@ class _Repository:
             raise MalformedError(
                 f"{version.reference}: {kept[0]} is needed, and would go with it", hint="Nothing of it was removed."
             )
-        signed = self.desk.record(
-            self.desk.chain(),
+        signed = self.context.record(
+            self.context.chain(),
             Action.RETIRE,
             target,
             image=self.image,
             version=str(version.reference.tag),
             reason=fate.why,
         )
-        self.desk.write(signed, None, message_of(signed.record))
+        self.context.write(signed, None, message_of(signed.record))
         with step(f"Removing {version.reference}") as removing:
             self.lock.demand_still_mine()
             lists = list(self._lists(attached.subjects, set(doomed), needed))
@@ -148,7 +153,7 @@ class _Repository:
     def _attached(self, digest: Digest) -> Referrers:
         """What of ours refers to an image; where its list cannot be read nothing is known, and nothing of it goes."""
         try:
-            return vouched_referrers(self.client, self.home.repository, digest, self.desk.vouches)
+            return vouched_referrers(self.client, self.home.repository, digest, self.context.vouches)
         except RefusedError as error:
             logger.warning("what refers to %s in %s is left: %s", digest.short, self.home.name, error)
             return Referrers(image=digest, evidence=(), disks=(), strangers=0)
@@ -175,7 +180,7 @@ class _Repository:
     def _bury_earlier(self) -> None:
         """Give tombstones to versions whose removal was recorded, and interrupted before the tag had one."""
         there = set(self.client.tags(self.home.repository))
-        for record in self.desk.chain().records:
+        for record in self.context.chain().records:
             where = Reference.parse(record.reference) if record.action is Action.RETIRE else None
             if where is None or where.name != self.home.name or record.version in there:
                 continue

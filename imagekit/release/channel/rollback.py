@@ -5,7 +5,7 @@ from __future__ import annotations
 from imagekit.base.errors import ConfigError
 from imagekit.base.log import step
 from imagekit.oci.reference import Digest, Reference
-from imagekit.release.channel.desk import Desk
+from imagekit.release.channel.context import ReleaseContext
 from imagekit.release.channel.errors import MoveRefusedError
 from imagekit.release.channel.history import promotions, replay, yanked
 from imagekit.release.channel.model import Pointer
@@ -21,7 +21,13 @@ _TODAY = frozenset({"evidence", "yank", "signature"})
 
 
 def rollback(
-    desk: Desk, channel: str, *, image: str, to: Reference | None = None, reason: str, release: bool = False
+    context: ReleaseContext,
+    channel: str,
+    *,
+    image: str,
+    to: Reference | None = None,
+    reason: str,
+    release: bool = False,
 ) -> Moved:
     """Point a channel at an earlier digest again: the one before by default, or one that was in this channel.
 
@@ -31,22 +37,26 @@ def rollback(
     """
     if not reason.strip():
         raise ConfigError("a rollback needs a reason", hint="--reason TEXT; it goes into the ledger.")
-    desk.home(channel, image)
-    with desk.store.locked():
-        chain, emergency = desk.emergency_chain()
+    context.home(channel, image)
+    with context.store.locked():
+        chain, emergency = context.emergency_chain()
         found = _earlier(chain, channel, image, to, release=release)
         target = Reference.parse(found.reference)
-        with desk.registry(target.registry) as client, step(f"Verifying {found.version} in {channel}"):
+        with context.registry(target.registry) as client, step(f"Verifying {found.version} in {channel}"):
             demand_content(client, target)
-            decision = _today(desk.gate(client, target, channel))
+            decision = _today(context.gate(client, target, channel))
         named = Reference(target.registry, target.repository, found.version, target.digest)
-        return point(desk, chain, Action.ROLLBACK, channel, image, named, decision, reason=reason, emergency=emergency)
+        return point(
+            context, chain, Action.ROLLBACK, channel, image, named, decision, reason=reason, emergency=emergency
+        )
 
 
-def target_of(desk: Desk, channel: str, *, image: str, to: Reference | None = None, release: bool = False) -> Record:
+def target_of(
+    context: ReleaseContext, channel: str, *, image: str, to: Reference | None = None, release: bool = False
+) -> Record:
     """The record that `rollback` would go back to; nothing is changed, and the digest is not verified."""
-    desk.home(channel, image)
-    return _earlier(desk.emergency_chain()[0], channel, image, to, release=release)
+    context.home(channel, image)
+    return _earlier(context.emergency_chain()[0], channel, image, to, release=release)
 
 
 def _earlier(chain: Chain, channel: str, image: str, to: Reference | None, *, release: bool) -> Record:

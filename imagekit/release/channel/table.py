@@ -12,7 +12,7 @@ from imagekit.fleet.resolve import runners
 from imagekit.oci.reference import Digest, Reference
 from imagekit.registry.client import Registry
 from imagekit.registry.tag import is_reserved, is_tombstone
-from imagekit.release.channel.desk import Desk
+from imagekit.release.channel.context import ReleaseContext
 from imagekit.release.channel.history import yanked
 from imagekit.release.channel.promote import VERSION_LABEL
 from imagekit.release.channel.retention import Standing, Version
@@ -34,27 +34,27 @@ class Row:
     run_by: tuple[str, ...]
 
 
-def versions(desk: Desk, homes: Sequence[Reference]) -> list[Version]:
+def versions(context: ReleaseContext, homes: Sequence[Reference]) -> list[Version]:
     """Every version tag of some repositories, with what is known of it by signature; content is left unread."""
     found: list[Version] = []
-    gone = set(yanked(desk.chain().records))
+    gone = set(yanked(context.chain().records))
     for home in homes:
-        with desk.registry(home.registry) as client:
-            found += versions_in(desk, client, home, gone)
+        with context.registry(home.registry) as client:
+            found += versions_in(context, client, home, gone)
     return found
 
 
-def table(desk: Desk, image: str, homes: Sequence[Reference], nodes: Mapping[str, FleetNode]) -> list[Row]:
+def table(context: ReleaseContext, image: str, homes: Sequence[Reference], nodes: Mapping[str, FleetNode]) -> list[Row]:
     """One row a digest, newest first."""
-    found = versions(desk, homes)
-    withdrawn = yanked(desk.chain().records)
+    found = versions(context, homes)
+    withdrawn = yanked(context.chain().records)
     digests = {item.digest for item in found if item.digest is not None}
-    rows = [_row(desk, image, digest, found, withdrawn, nodes) for digest in digests]
+    rows = [_row(context, image, digest, found, withdrawn, nodes) for digest in digests]
     return sorted(rows, key=lambda row: (row.created, row.version), reverse=True)
 
 
 def _row(
-    desk: Desk,
+    context: ReleaseContext,
     image: str,
     digest: Digest,
     found: Sequence[Version],
@@ -62,25 +62,25 @@ def _row(
     nodes: Mapping[str, FleetNode],
 ) -> Row:
     own = [item for item in found if item.digest == digest]
-    channels = {name for name in desk.repositories if _points(desk, name, image, digest)}
+    channels = {name for name in context.repositories if _points(context, name, image, digest)}
     evidence = "yanked" if digest in withdrawn else "good" if all(item.good for item in own) else "NOT GOOD"
     return Row(
         version=str(own[0].reference.tag),
         digest=digest,
         created=max(item.created for item in own),
         places=tuple(dict.fromkeys(item.reference.name for item in own)),
-        channels=tuple(name for name in desk.repositories if name in channels),
+        channels=tuple(name for name in context.repositories if name in channels),
         evidence=evidence,
         run_by=tuple(runners(nodes, image, digest, channels)),
     )
 
 
-def _points(desk: Desk, channel: str, image: str, digest: Digest) -> bool:
-    pointer = desk.channel(channel).images.get(image)
+def _points(context: ReleaseContext, channel: str, image: str, digest: Digest) -> bool:
+    pointer = context.channel(channel).images.get(image)
     return pointer is not None and pointer.digest == str(digest)
 
 
-def versions_in(desk: Desk, client: Registry, home: Reference, gone: Set[Digest]) -> Iterator[Version]:
+def versions_in(context: ReleaseContext, client: Registry, home: Reference, gone: Set[Digest]) -> Iterator[Version]:
     """Every version tag of one repository; `gone` are the digests that the ledger withdrew.
 
     A tag that cannot be read is one of nothing that is known; it neither counts nor stops the others.
@@ -98,14 +98,16 @@ def versions_in(desk: Desk, client: Registry, home: Reference, gone: Set[Digest]
             yield _unread(reference, str(error))
             continue
         if manifest is not None and not is_tombstone(manifest, tag):
-            yield _version(desk, client, reference, manifest.digest, gone)
+            yield _version(context, client, reference, manifest.digest, gone)
 
 
 def _unread(reference: Reference, why: str) -> Version:
     return Version(reference=reference, digest=None, created=_BEGINNING, standing=Standing.UNPROVEN, note=why)
 
 
-def _version(desk: Desk, client: Registry, reference: Reference, digest: Digest, gone: Set[Digest]) -> Version:
+def _version(
+    context: ReleaseContext, client: Registry, reference: Reference, digest: Digest, gone: Set[Digest]
+) -> Version:
     try:
         labels = client.labels(reference.repository, digest)
     except RefusedError:
@@ -114,7 +116,7 @@ def _version(desk: Desk, client: Registry, reference: Reference, digest: Digest,
     standing, note = Standing.UNPROVEN, ""
     if digest in gone:
         standing = Standing.DENIED
-    elif desk.vouched(client, reference.at(digest)):
+    elif context.vouched(client, reference.at(digest)):
         standing = Standing.GOOD
         if created is None:
             standing, note = Standing.UNPROVEN, "it does not say when it was made"

@@ -12,12 +12,12 @@ import pytest
 from imagekit.oci.reference import Digest, Reference
 from imagekit.registry.client import Registry
 from imagekit.registry.transfer import push_image
-from tests.support.desk import IMAGE, Office, open_office
 from tests.support.dockerregistry import PROGRAMS, DockerRegistry
 from tests.support.forked import Ended, forked
 from tests.support.images import write_image
 from tests.support.promoter import main as promote
 from tests.support.registry import RegistrySimulator
+from tests.support.releasefixture import IMAGE, ReleaseFixture, open_release_fixture
 
 pytestmark = [pytest.mark.registry, pytest.mark.attack]
 
@@ -46,24 +46,24 @@ def published(server: DockerRegistry, folder: Path, version: str) -> Digest:
 
 def kill_before(server: DockerRegistry, folder: Path, moments: Iterable[int]) -> None:
     """Kill a promotion before each of these steps, look, and run it again."""
-    office: Office = open_office(folder / "office", RegistrySimulator(address=server.address))
+    fixture: ReleaseFixture = open_release_fixture(folder / "fixture", RegistrySimulator(address=server.address))
     home = Reference(server.address, f"imagekit/dev/{IMAGE}")
     for moment in moments:
         version = f"v{moment + 1}"
         digest = published(server, folder, version)
-        ended = promoter(server, digest, office.root, kill_at=moment)
+        ended = promoter(server, digest, fixture.root, kill_at=moment)
         if ended.code == 0:
             assert ended.words[0] == "promoted", ended.words
             break  # the promotion was over before that step
-        pointer = office.desk().channel("dev").images.get(IMAGE)
+        pointer = fixture.context().channel("dev").images.get(IMAGE)
         with Registry(server.address) as client:
             if pointer is not None and pointer.digest == str(digest):
                 assert client.resolve(home.tagged(version)) == digest, "a channel never points at what has no tag"
-            assert promoter(server, digest, office.root).words[0] in ("promoted", "already"), f"step {moment}"
+            assert promoter(server, digest, fixture.root).words[0] in ("promoted", "already"), f"step {moment}"
             assert client.resolve(home.tagged(version)) == digest
-        assert office.desk().channel("dev").images[IMAGE].digest == str(digest)
+        assert fixture.context().channel("dev").images[IMAGE].digest == str(digest)
     assert moment > 20
-    records = office.desk().chain().records
+    records = fixture.context().chain().records
     assert len({record.digest for record in records}) == len(records), "no decision is told twice"
 
 

@@ -37,11 +37,11 @@ from imagekit.trust.sign.trustfile import Purpose
 from imagekit.trust.verify import verify_content
 from tests.integration.conftest import Program
 from tests.support.dockerregistry import PROGRAMS, DockerRegistry
+from tests.support.gatefixture import REPOSITORY, GateFixture, Signed
 from tests.support.images import check, evidence_of, key, write_image
 from tests.support.page import blocks
 from tests.support.registry import RegistrySimulator
 from tests.support.release import ADA, BOB, DAY, SUITE, bundle, provenance, result, script, statements, trusted
-from tests.support.scene import REPOSITORY, Scene, Signed
 
 pytestmark = [pytest.mark.registry, pytest.mark.cosign, pytest.mark.attack]
 PAGE = Path(__file__).parents[3] / "docs" / "without-imagekit.md"
@@ -78,50 +78,50 @@ def attack(name: str, finding: str, *refused_by: str) -> Callable[[Act], Act]:
 
 @dataclass(slots=True)
 class Stage:
-    """A scene on a real registry, and the desk of a consumer who has this page, some keys and stock programs."""
+    """A gate fixture on a real registry, and the folder of a consumer with this page, some keys and stock programs."""
 
-    scene: Scene
+    fixture: GateFixture
     server: DockerRegistry
-    desk: Path
+    consumer: Path
 
     @property
     def digest(self) -> Digest:
         """The image in question."""
-        return self.scene.digest
+        return self.fixture.digest
 
     def stock(self, name: str, person: str = "ada", **more: str) -> Completed:
         """Run one command of the page."""
         address = self.server.address.replace("127.0.0.1", "localhost")  # where all three take plain HTTP unasked
         environ = {
-            "HOME": str(self.desk),
-            "DOCKER_CONFIG": str(self.desk),
+            "HOME": str(self.consumer),
+            "DOCKER_CONFIG": str(self.consumer),
             "IMAGE": f"{address}/{REPOSITORY}@{self.digest}",
             "TAG": f"{address}/{REPOSITORY}:v1",
             "PERSON": person,
             "NAME": {"ada": ADA, "bob": BOB}[person],
         }
         argv = ["bash", "-c", f"set -o pipefail\n{COMMANDS[name]}"]
-        return run(argv, timeout=60, env={**environ, **more}, cwd=self.desk, ok=range(256))
+        return run(argv, timeout=60, env={**environ, **more}, cwd=self.consumer, ok=range(256))
 
     def imagekit(self) -> set[str]:
         """What imagekit finds unsatisfied: the gate's answer, and content as `imagekit verify` hashes it."""
-        found = {item.name for item in self.scene.gate().unsatisfied}
-        content = verify_content(self.scene.client, REPOSITORY, self.digest)
+        found = {item.name for item in self.fixture.gate().unsatisfied}
+        content = verify_content(self.fixture.client, REPOSITORY, self.digest)
         return found if content.satisfied else {*found, content.name}
 
     def sign(self, name: str, says: Statement, **fields: object) -> None:
         """Another statement in the place of one, by the same key, or one more."""
-        before = self.scene.signed.get(name, Signed("ours", says, self.scene.now - DAY))
-        self.scene.signed[name] = replace(before, says=says, **fields)  # type: ignore[arg-type]  # by, at
+        before = self.fixture.signed.get(name, Signed("ours", says, self.fixture.now - DAY))
+        self.fixture.signed[name] = replace(before, says=says, **fields)  # type: ignore[arg-type]  # by, at
 
     def ran(self, *checks: CheckResult, suite: str = SUITE) -> None:
         """Another test result in the place of the good one."""
         ran = SuiteResult(suite_hash=suite, checks=checks, seconds=1.0)
-        self.sign("tests", result(self.digest, suite=ran, tested=self.scene.now - DAY))
+        self.sign("tests", result(self.digest, suite=ran, tested=self.fixture.now - DAY))
 
     def change(self, name: str, **fields: object) -> None:
         """Change fields of a predicate before it is signed."""
-        says = self.scene.signed[name].says
+        says = self.fixture.signed[name].says
         self.sign(name, replace(says, predicate={**says.predicate, **fields}))
 
 
@@ -142,18 +142,18 @@ def stage(
     for program in ("crane", "jq"):
         if shutil.which(program) is None:
             pytest.skip(f"no {program} program in PATH")
-    desk, project = tmp_path / "desk", tmp_path / "project"
-    desk.mkdir()
+    consumer, project = tmp_path / "consumer", tmp_path / "project"
+    consumer.mkdir()
     project.mkdir()
     for name, text in blocks(PAGE, "rego").items():
-        (desk / name).write_text(text)
+        (consumer / name).write_text(text)
     for name, holder in KEYS.items():
-        (desk / f"{name}.pub").write_bytes(public_key_pem(key(holder).public_key()))
+        (consumer / f"{name}.pub").write_bytes(public_key_pem(key(holder).public_key()))
     seed = request.node.name.encode()
     image = write_image(tmp_path / "oci", (seed * 50, seed * 70), labels={"test": request.node.name})
     now = datetime.now(UTC)
     with Registry(server.address) as client:
-        yield Stage(Scene(image, RegistrySimulator(), client, project, now=now), server, desk)
+        yield Stage(GateFixture(image, RegistrySimulator(), client, project, now=now), server, consumer)
 
 
 # --- signatures
@@ -161,12 +161,12 @@ def stage(
 
 @attack("unsigned image", "signature", "signed", "window", "tested", "kept", "discovered")
 def _(stage: Stage) -> None:
-    stage.scene.signed.clear()
+    stage.fixture.signed.clear()
 
 
 @attack("attestation in place of a signature", "signature", "signed", "window")
 def _(stage: Stage) -> None:
-    del stage.scene.signed["signature"]
+    del stage.fixture.signed["signature"]
 
 
 @attack("signed by another key", "signature", "signed", "window")
@@ -176,35 +176,35 @@ def _(stage: Stage) -> None:
 
 @attack("all evidence by another key", "tests", "signed", "tested", "listed", "made", "soaked", "approved", "kept")
 def _(stage: Stage) -> None:
-    for name, each in list(stage.scene.signed.items()):
-        stage.scene.signed[name] = replace(each, by="eve")
+    for name, each in list(stage.fixture.signed.items()):
+        stage.fixture.signed[name] = replace(each, by="eve")
 
 
 @attack("evidence copied from another digest", "tests", "signed", "tested", "listed", "made", "soaked", "approved")
 def _(stage: Stage) -> None:
-    for name, (_, says) in statements(OTHER, now=stage.scene.now).items():
+    for name, (_, says) in statements(OTHER, now=stage.fixture.now).items():
         stage.sign(name, says)
 
 
 @attack("expired key", "signature", "window")
 def _(stage: Stage) -> None:
-    stage.scene.keys["ours"] = trusted("ours", Purpose.BUILD, not_before=stage.scene.now - 300 * DAY)
-    stage.sign("signature", signature_statement(stage.digest), at=stage.scene.now - 301 * DAY)
+    stage.fixture.keys["ours"] = trusted("ours", Purpose.BUILD, not_before=stage.fixture.now - 300 * DAY)
+    stage.sign("signature", signature_statement(stage.digest), at=stage.fixture.now - 301 * DAY)
 
 
 @attack("signature of tomorrow", "signature", "window")
 def _(stage: Stage) -> None:
-    stage.sign("signature", signature_statement(stage.digest), at=stage.scene.now + DAY)
+    stage.sign("signature", signature_statement(stage.digest), at=stage.fixture.now + DAY)
 
 
 @attack("list of referrers emptied", "signature", "signed", "tested", "kept", "discovered")
 def _(stage: Stage) -> None:
-    def empty(after: Scene) -> None:
+    def empty(after: GateFixture) -> None:
         listed = after.client.resolve(Reference(stage.server.address, REPOSITORY, fallback_tag(after.digest)))
         assert listed is not None, "a registry that has no list of its own"
         after.client.delete_manifest(REPOSITORY, listed)
 
-    stage.scene.afterwards = empty
+    stage.fixture.afterwards = empty
 
 
 # --- content
@@ -221,25 +221,25 @@ def spoil(stage: Stage, digest: Digest, old: bytes, new: bytes) -> None:
 
 @attack("tampered manifest", "evidence", "copied", "pulled")
 def _(stage: Stage) -> None:
-    stage.scene.afterwards = lambda after: spoil(stage, after.digest, b"+zstd", b"+gzip")
+    stage.fixture.afterwards = lambda after: spoil(stage, after.digest, b"+zstd", b"+gzip")
 
 
 @attack("tampered config", "content", "copied", "pulled")
 def _(stage: Stage) -> None:
-    def act(after: Scene) -> None:
+    def act(after: GateFixture) -> None:
         spoil(stage, after.client.manifest(REPOSITORY, after.digest).blobs[0].digest, b"amd64", b"arm64")
 
-    stage.scene.afterwards = act
+    stage.fixture.afterwards = act
 
 
 @attack("tampered layer", "content", "copied", "pulled")
 def _(stage: Stage) -> None:
-    stage.scene.afterwards = lambda after: spoil(stage, after.image.layers[1], b"test", b"tesT")
+    stage.fixture.afterwards = lambda after: spoil(stage, after.image.layers[1], b"test", b"tesT")
 
 
 @attack("tampered evidence in the registry's storage", "signature", "signed", "window")
 def _(stage: Stage) -> None:
-    def act(after: Scene) -> None:
+    def act(after: GateFixture) -> None:
         each = after.signed["signature"]
         stored = next(
             path
@@ -248,7 +248,7 @@ def _(stage: Stage) -> None:
         )
         stored.write_bytes(stored.read_bytes().replace(b'"sig":"M', b'"sig":"N'))
 
-    stage.scene.afterwards = act
+    stage.fixture.afterwards = act
 
 
 def _claims(data: bytes, says: Statement) -> bool:
@@ -258,10 +258,10 @@ def _claims(data: bytes, says: Statement) -> bool:
 
 @attack("evidence statement altered after signing", "tests", "tested")
 def _(stage: Stage) -> None:
-    failed = result(stage.digest, tested=stage.scene.now - 2 * DAY)
+    failed = result(stage.digest, tested=stage.fixture.now - 2 * DAY)
     stage.sign("tests", failed)
-    good = bundle("ours", result(stage.digest, tested=stage.scene.now - DAY), at=stage.scene.now - DAY)
-    stage.scene.spoil["tests"] = lambda data: _payload_of(good, data)
+    good = bundle("ours", result(stage.digest, tested=stage.fixture.now - DAY), at=stage.fixture.now - DAY)
+    stage.fixture.spoil["tests"] = lambda data: _payload_of(good, data)
 
 
 def _payload_of(good: bytes, data: bytes) -> bytes:
@@ -276,7 +276,7 @@ def _payload_of(good: bytes, data: bytes) -> bytes:
 
 @attack("missing test result", "tests", "tested")
 def _(stage: Stage) -> None:
-    del stage.scene.signed["tests"]
+    del stage.fixture.signed["tests"]
 
 
 @attack("failed required check", "check/base::ssh", "tested")
@@ -297,7 +297,7 @@ def _(stage: Stage) -> None:
 
 @attack("failed result beside a passed one", "check/base::ssh", "tested")
 def _(stage: Stage) -> None:
-    good = stage.scene.signed["tests"].says
+    good = stage.fixture.signed["tests"].says
     stage.ran(check("root"), check("ssh", Outcome.FAILED))
     stage.sign("more", good)
 
@@ -324,29 +324,29 @@ def _(stage: Stage) -> None:
 
 @attack("old test result signed again today", "tests", "tested")
 def _(stage: Stage) -> None:
-    stage.sign("tests", result(stage.digest, tested=stage.scene.now - 15 * DAY))
+    stage.sign("tests", result(stage.digest, tested=stage.fixture.now - 15 * DAY))
 
 
 @attack("test result of tomorrow", "tests", "tested")
 def _(stage: Stage) -> None:
-    stage.sign("tests", result(stage.digest, tested=stage.scene.now + DAY))
+    stage.sign("tests", result(stage.digest, tested=stage.fixture.now + DAY))
 
 
 @attack("boot path that was not tested", "boot-path/direct", "tested")
 def _(stage: Stage) -> None:
-    entries = stage.scene.signed["tests"].says.predicate["configuration"]
+    entries = stage.fixture.signed["tests"].says.predicate["configuration"]
     stage.change("tests", configuration=[entry for entry in entries if "direct" not in str(entry)])
 
 
 @attack("scenario that was not run", "scenario/upgrade", "tested")
 def _(stage: Stage) -> None:
-    stage.sign("tests", result(stage.digest, scenarios=[script("install")], tested=stage.scene.now - DAY))
+    stage.sign("tests", result(stage.digest, scenarios=[script("install")], tested=stage.fixture.now - DAY))
 
 
 @attack("scenario that failed", "scenario/upgrade", "tested")
 def _(stage: Stage) -> None:
     lived = [script("install"), script("upgrade", Outcome.FAILED)]
-    stage.sign("tests", result(stage.digest, scenarios=lived, tested=stage.scene.now - DAY))
+    stage.sign("tests", result(stage.digest, scenarios=lived, tested=stage.fixture.now - DAY))
 
 
 # --- bills of materials, provenance
@@ -354,7 +354,7 @@ def _(stage: Stage) -> None:
 
 @attack("no bill of materials", "sbom/cyclonedx", "listed")
 def _(stage: Stage) -> None:
-    del stage.scene.signed["cyclonedx"]
+    del stage.fixture.signed["cyclonedx"]
 
 
 @attack("bill of materials that lists nothing", "sbom/cyclonedx", "listed")
@@ -365,7 +365,7 @@ def _(stage: Stage) -> None:
 
 @attack("no provenance", "provenance", "made")
 def _(stage: Stage) -> None:
-    del stage.scene.signed["provenance"]
+    del stage.fixture.signed["provenance"]
 
 
 @attack("built from changes that are in no commit", "source", "made")
@@ -387,7 +387,7 @@ def summary(stage: Stage, channel: str, days: int) -> Statement:
         channel=channel,
         resource="oci://x/y",
         policy=OTHER,
-        at=stage.scene.now - days * DAY,
+        at=stage.fixture.now - days * DAY,
         inputs=(),
         version="1",
         level=1,
@@ -396,12 +396,12 @@ def summary(stage: Stage, channel: str, days: int) -> Statement:
 
 @attack("not long enough in staging", "soak", "soaked")
 def _(stage: Stage) -> None:
-    stage.sign("staging", summary(stage, "staging", 2), at=stage.scene.now - 2 * DAY)
+    stage.sign("staging", summary(stage, "staging", 2), at=stage.fixture.now - 2 * DAY)
 
 
 @attack("verification summary dated back", "soak", "soaked")
 def _(stage: Stage) -> None:
-    stage.sign("staging", summary(stage, "staging", 4), at=stage.scene.now - timedelta(hours=1))
+    stage.sign("staging", summary(stage, "staging", 4), at=stage.fixture.now - timedelta(hours=1))
 
 
 @attack("never in staging", "soak", "soaked")
@@ -416,7 +416,7 @@ def _(stage: Stage) -> None:
 
 @attack("no approval", "approvals", "approved")
 def _(stage: Stage) -> None:
-    del stage.scene.signed["ada"]
+    del stage.fixture.signed["ada"]
 
 
 @attack("approval for another channel", "approvals", "approved")
@@ -426,7 +426,7 @@ def _(stage: Stage) -> None:
 
 @attack("approval older than allowed", "approvals", "approved")
 def _(stage: Stage) -> None:
-    stage.sign("ada", stage.scene.signed["ada"].says, at=stage.scene.now - 15 * DAY)
+    stage.sign("ada", stage.fixture.signed["ada"].says, at=stage.fixture.now - 15 * DAY)
 
 
 @attack("approval in somebody else's name", "approvals", "approved")
@@ -451,7 +451,7 @@ def _(stage: Stage) -> None:
 )
 def test_refused_by_imagekit_and_by_stock_tools(stage: Stage, line: Attack) -> None:
     line.act(stage)
-    stage.scene.settle()
+    stage.fixture.settle()
     assert line.finding in stage.imagekit()
     for name in line.refused_by:
         done = stage.stock(name)
@@ -460,7 +460,7 @@ def test_refused_by_imagekit_and_by_stock_tools(stage: Stage, line: Attack) -> N
 
 @pytest.mark.parametrize("server", PROGRAMS, indirect=True)
 def test_a_good_release_passes_every_command_and_the_gate(stage: Stage) -> None:
-    stage.scene.settle()
+    stage.fixture.settle()
     assert stage.imagekit() == set()
     for name in DECIDING:
         done = stage.stock(name)
@@ -473,7 +473,7 @@ def test_a_stranger_neither_helps_nor_harms_stock_tools(stage: Stage) -> None:
     stage.sign("yank", yank_statement(stage.digest, person=BOB, reason="x"), by="eve")
     bad = SuiteResult(suite_hash=SUITE, checks=(check("root", Outcome.FAILED),), seconds=1.0)
     stage.sign("more", result(stage.digest, suite=bad), by="eve")
-    stage.scene.settle()
+    stage.fixture.settle()
     assert stage.imagekit() == set()
     for name in ("signed", "tested", "kept"):
         assert stage.stock(name).returncode == 0, name
@@ -482,38 +482,38 @@ def test_a_stranger_neither_helps_nor_harms_stock_tools(stage: Stage) -> None:
 def test_the_reason_of_a_yank_is_printed_and_its_file_is_read(stage: Stage) -> None:
     denial = yank_statement(stage.digest, person=BOB, reason="CVE-2026-1")
     stage.sign("yank", denial, by="promoter")
-    stage.scene.settle()
+    stage.fixture.settle()
     assert stage.stock("why").stdout == f"{BOB}: CVE-2026-1\n"
-    (stage.desk / "denial.json").write_bytes(bundle("promoter", denial))
+    (stage.consumer / "denial.json").write_bytes(bundle("promoter", denial))
     assert stage.stock("denied", DENIAL="denial.json").returncode == 0
     other = yank_statement(OTHER, person=BOB, reason="CVE-2026-1")
     for by, says in (("eve", denial), ("promoter", other)):
-        (stage.desk / "denial.json").write_bytes(bundle(by, says))
+        (stage.consumer / "denial.json").write_bytes(bundle(by, says))
         assert stage.stock("denied", DENIAL="denial.json").returncode != 0
 
 
 def test_cosign_verify_alone_opens_without_a_signature(stage: Stage, cosign: Program) -> None:
     """The reason for the page's first section: the same image, no signature, and `cosign verify` exits 0."""
-    del stage.scene.signed["signature"]
-    stage.scene.settle()
+    del stage.fixture.signed["signature"]
+    stage.fixture.settle()
     name = f"{stage.server.address}/{REPOSITORY}@{stage.digest}"
-    cosign("verify", "--key", stage.desk / "build.pub", "--insecure-ignore-tlog", name)
+    cosign("verify", "--key", stage.consumer / "build.pub", "--insecure-ignore-tlog", name)
     assert stage.stock("signed").returncode != 0
 
 
 def test_two_keys_of_one_person_are_seen_by_who_looks(stage: Stage) -> None:
     """What stock tools cannot know: who holds a key. They print what decides it."""
-    stage.scene.keys["bob"] = trusted("bob", Purpose.APPROVE, person=ADA)
+    stage.fixture.keys["bob"] = trusted("bob", Purpose.APPROVE, person=ADA)
     stage.sign("bob", approval_statement(stage.digest, channel="prod", person=ADA))
-    stage.scene.settle()
+    stage.fixture.settle()
     assert stage.imagekit() == {"approvals"}
     assert stage.stock("persons", "ada").stdout == stage.stock("persons", "bob").stdout == f"{ADA}\n"
     assert stage.stock("approved", "bob").returncode != 0
 
 
 def test_a_moved_tag(stage: Stage, tmp_path: Path) -> None:
-    stage.scene.settle()
-    client, home = stage.scene.client, Reference(stage.server.address, REPOSITORY, "v1", stage.digest)
+    stage.fixture.settle()
+    client, home = stage.fixture.client, Reference(stage.server.address, REPOSITORY, "v1", stage.digest)
     give_tag(home, client)
     assert stage.stock("tagged").returncode == 0
     evil = write_image(tmp_path / "evil", (b"evil",))
@@ -531,7 +531,7 @@ def waiver(stage: Stage, **changes: object) -> Statement:
         check="base::ssh",
         person=ADA,
         reason="ticket 42",
-        expires=stage.scene.now + 7 * DAY,
+        expires=stage.fixture.now + 7 * DAY,
         channels=("prod",),
     )
     return waiver_statement(replace(good, **changes))  # type: ignore[arg-type]  # tests name fields freely
@@ -560,16 +560,16 @@ def waiver(stage: Stage, **changes: object) -> Statement:
 )
 def test_waivers_are_read_and_refused(stage: Stage, by: str, changes: Mapping[str, object]) -> None:
     stage.ran(check("root"), check("ssh", Outcome.FAILED))
-    stage.scene.settle()
-    path, at = stage.desk / "waiver.json", stage.scene.now - DAY
+    stage.fixture.settle()
+    path, at = stage.consumer / "waiver.json", stage.fixture.now - DAY
     for person, name in (("ada", ADA), ("bob", BOB)):
-        stage.scene.file("waivers", person, waiver(stage, person=name), at)
+        stage.fixture.file("waivers", person, waiver(stage, person=name), at)
     assert stage.imagekit() == set(), "two persons waived it"
     path.write_bytes(bundle("ada", waiver(stage), at=at))
     assert stage.stock("waived", WAIVER="waiver.json").returncode == 0
-    shutil.rmtree(stage.scene.project / "waivers")
-    stage.scene.file("waivers", "bob", waiver(stage, person=BOB), at)
-    stage.scene.file("waivers", by, waiver(stage, **changes), at)
+    shutil.rmtree(stage.fixture.project / "waivers")
+    stage.fixture.file("waivers", "bob", waiver(stage, person=BOB), at)
+    stage.fixture.file("waivers", by, waiver(stage, **changes), at)
     assert stage.imagekit() == {"check/base::ssh"}
     path.write_bytes(bundle(by, waiver(stage, **changes), at=at))
     assert stage.stock("waived", WAIVER="waiver.json").returncode != 0
@@ -580,7 +580,7 @@ def test_a_record_of_the_ledger_is_read(stage: Stage, cosign: Program) -> None:
         sequence=1,
         previous="",
         action=Action.YANK,
-        at=stage.scene.now,
+        at=stage.fixture.now,
         actor=BOB,
         image="node",
         version="v1",
@@ -589,11 +589,11 @@ def test_a_record_of_the_ledger_is_read(stage: Stage, cosign: Program) -> None:
         reason="CVE",
     )
     says = record.statement()
-    path = stage.desk / "record.json"
+    path = stage.consumer / "record.json"
     path.write_bytes(bundle("promoter", says))
     command = ("verify-blob-attestation", "--insecure-ignore-tlog", "--type", says.predicate_type, "--bundle", path)
     about = ("--digestAlg", "sha256", "--digest", stage.digest.hex, "--key")
-    cosign(*command, *about, stage.desk / "promote.pub")
+    cosign(*command, *about, stage.consumer / "promote.pub")
     assert says.predicate_type in PAGE.read_text()
 
 

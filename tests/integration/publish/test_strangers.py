@@ -22,9 +22,9 @@ from imagekit.trust.evidence.decisions import yank_statement
 from imagekit.trust.evidence.statement import SIGNATURE_TYPE, signature_statement
 from imagekit.trust.proof import read_proof
 from imagekit.trust.sign.native import NativeSigner, NativeVerifier
-from tests.support.desk import IMAGE, open_office
 from tests.support.images import fixed_key, key, write_image
 from tests.support.registry import RegistrySimulator
+from tests.support.releasefixture import IMAGE, open_release_fixture
 
 pytestmark = [pytest.mark.registry, pytest.mark.attack]
 REPOSITORY = "imagekit/prod/node"
@@ -127,7 +127,7 @@ def test_a_list_that_names_what_is_gone_takes_a_denial(client: Registry, tmp_pat
 
 def test_retention_leaves_what_a_pusher_listed_as_evidence(client: Registry, tmp_path: Path) -> None:
     """D6 and D26 on real storage: the old version goes with its evidence, what is in use stays, the tag is kept."""
-    office = open_office(tmp_path, RegistrySimulator(address=client.address))
+    fixture = open_release_fixture(tmp_path, RegistrySimulator(address=client.address))
     repository = f"imagekit/{IMAGE}"
     digests = []
     for number in (1, 2, 3):
@@ -137,13 +137,13 @@ def test_retention_leaves_what_a_pusher_listed_as_evidence(client: Registry, tmp
         client.put_manifest(repository, client.manifest(repository, image.digest), f"v{number}")
         digests.append(image.digest)
     old, used, newest = digests
-    promote(office.desk(), office.source(used), "dev", image=IMAGE)
+    promote(fixture.context(), fixture.source(used), "dev", image=IMAGE)
     subject = client.manifest(repository, old).descriptor
     signed = NativeSigner(fixed_key()).sign(signature_statement(old))
     evidence = attach_bundle(client, repository, subject, signed, predicate_type=SIGNATURE_TYPE)[0]
     entries = (evidence.listed, client.manifest(repository, used).descriptor)
     client.put_manifest(repository, referrers_index(entries), fallback_tag(old))
-    gone = retire(office.desk(), IMAGE, [Reference(client.address, repository)], last=1)
+    gone = retire(fixture.context(), IMAGE, [Reference(client.address, repository)], last=1)
     assert [each.version.digest for each in gone] == [old]
     assert client.find_manifest(repository, old) is None
     assert client.find_manifest(repository, evidence.digest) is None

@@ -1,4 +1,4 @@
-"""D1 through the project's own desk: the promote key is revoked in trust.yaml, and everybody goes on working."""
+"""D1 through the project's own release context: the promote key is revoked in trust.yaml, and work goes on."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from imagekit.app.context import open_release_context
 from imagekit.app.decided import basis_of
-from imagekit.app.desk import open_desk
 from imagekit.app.keyring import create_key, public_pem, trust_key
 from imagekit.app.trusted import keys_of
 from imagekit.base.errors import ConfigError
@@ -91,18 +91,18 @@ def published(project: Project, world: RegistrySimulator, folder: Path, version:
 def test_a_revoked_promote_key_stops_nobody(project: Project, world: RegistrySimulator, tmp_path: Path) -> None:
     first, second = (published(project, world, tmp_path, version) for version in ("v1", "v2"))
     for source in (first, second):
-        with open_desk(project, actor="ann@example.org") as desk:
-            promote(desk, source, "dev", image=NAME)
+        with open_release_context(project, actor="ann@example.org") as context:
+            promote(context, source, "dev", image=NAME)
     revoke(project, "old")
     promoter(project, "new")
-    with open_desk(project, actor="bob@example.org") as desk:
-        chain = desk.chain()
+    with open_release_context(project, actor="bob@example.org") as context:
+        chain = context.chain()
         assert [entry.standing for entry in chain.entries] == [Standing.FOLLOWED, Standing.PAST]
-        promote(desk, second, "prod", image=NAME)
-        yank(desk, second, image=NAME, reason="leaks", homes=[])
-        moved = rollback(desk, "dev", image=NAME, reason="leaks")
+        promote(context, second, "prod", image=NAME)
+        yank(context, second, image=NAME, reason="leaks", homes=[])
+        moved = rollback(context, "dev", image=NAME, reason="leaks")
         assert moved.pointer.version == "v1"
-        records = desk.chain().records
+        records = context.chain().records
         assert [(item.sequence, item.emergency) for item in records] == [(n, "") for n in range(1, 6)]
         said = dict(records[2].basis)
     assert said["trust.yaml"] == str(Digest.of((project.root / "trust.yaml").read_bytes()))
@@ -116,10 +116,10 @@ def test_a_lax_policy_that_nobody_committed_promotes_nothing(
     (project.root / "policy.yaml").write_text(POLICY + "# lax\n")
     before = world.snapshot()
     with (
-        open_desk(project, actor="ann@example.org") as desk,
+        open_release_context(project, actor="ann@example.org") as context,
         pytest.raises(ConfigError, match=r"policy\.yaml: not as git's HEAD has it"),
     ):
-        promote(desk, source, "dev", image=NAME)
+        promote(context, source, "dev", image=NAME)
     assert world.snapshot() == before
 
 
@@ -135,10 +135,10 @@ def test_a_trusted_root_that_nobody_committed_promotes_nothing(
     commit(project.root, "a Sigstore of our own", DATE)
     (project.root / "root.json").write_text('{"of": "an attacker"}')
     with (
-        open_desk(project, actor="ann@example.org") as desk,
+        open_release_context(project, actor="ann@example.org") as context,
         pytest.raises(ConfigError, match=r"root\.json: not as git's HEAD has it"),
     ):
-        promote(desk, source, "dev", image=NAME)
+        promote(context, source, "dev", image=NAME)
 
 
 def test_a_summary_without_a_record_is_no_soak(project: Project, world: RegistrySimulator, tmp_path: Path) -> None:
@@ -148,12 +148,12 @@ def test_a_summary_without_a_record_is_no_soak(project: Project, world: Registry
     commit(project.root, "soak", DATE)
     source = published(project, world, tmp_path, "v1")
     assert source.digest is not None
-    with open_desk(project, actor="ann@example.org") as desk:
-        with desk.registry(source.registry) as client:
-            decision = replace(desk.gate(client, source, "dev"), at=datetime.now(UTC) - timedelta(days=9))
-            desk.summarize(client, source, decision)
+    with open_release_context(project, actor="ann@example.org") as context:
+        with context.registry(source.registry) as client:
+            decision = replace(context.gate(client, source, "dev"), at=datetime.now(UTC) - timedelta(days=9))
+            context.summarize(client, source, decision)
         with pytest.raises(GateClosedError, match="no record of the ledger let it into dev"):
-            promote(desk, source, "prod", image=NAME)
+            promote(context, source, "prod", image=NAME)
 
 
 def test_what_decides_without_files_is_named_too(project: Project) -> None:
@@ -170,11 +170,11 @@ def test_the_soak_is_asked_of_the_ledger(project: Project, world: RegistrySimula
     (project.root / "policy.yaml").write_text(policy)
     commit(project.root, "soak", DATE)
     sources = [published(project, world, tmp_path, version) for version in ("v1", "v2")]
-    with open_desk(project, actor="ann@example.org") as desk:
+    with open_release_context(project, actor="ann@example.org") as context:
         for source in sources:
-            promote(desk, source, "dev", image=NAME)
-        rollback(desk, "dev", image=NAME, reason="bad")
-        first, second = (desk.home("dev", NAME).at(source.digest) for source in sources if source.digest)
+            promote(context, source, "dev", image=NAME)
+        rollback(context, "dev", image=NAME, reason="bad")
+        first, second = (context.home("dev", NAME).at(source.digest) for source in sources if source.digest)
         with pytest.raises(GateClosedError, match="soak: it was taken back from dev: rolled back by record 3: bad"):
-            promote(desk, second, "prod", image=NAME)
-        promote(desk, first, "prod", image=NAME)
+            promote(context, second, "prod", image=NAME)
+        promote(context, first, "prod", image=NAME)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from imagekit.app.desk import open_desk
+from imagekit.app.context import open_release_context
 from imagekit.app.people import Hand, approve, waive
 from imagekit.app.trusted import keys_of, signer_of, trust_of
 from imagekit.base.errors import RefusedError
@@ -73,13 +73,13 @@ def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
 
 
 def _promote(house: House) -> None:
-    with open_desk(house.project, actor="Bob") as desk:
-        promote(desk, house.reference, "dev", image=NAME)
+    with open_release_context(house.project, actor="Bob") as context:
+        promote(context, house.reference, "dev", image=NAME)
 
 
 def _yank(house: House) -> None:
-    with open_desk(house.project, actor="Bob") as desk:
-        yank(desk, house.reference, image=NAME, reason="CVE-2026-1", homes=[])
+    with open_release_context(house.project, actor="Bob") as context:
+        yank(context, house.reference, image=NAME, reason="CVE-2026-1", homes=[])
 
 
 def _approve(house: House) -> None:
@@ -173,8 +173,8 @@ def test_a_rollback_by_a_key_that_expired_since_commits_nothing(house: House) ->
     _promote(house)
     house.trust(not_after=NOW + timedelta(seconds=0))
     before = house.state()
-    with pytest.raises(RefusedError), open_desk(house.project, actor="Bob") as desk:
-        rollback(replace(desk, now=NOW + DAY), "dev", image=NAME, reason="x")
+    with pytest.raises(RefusedError), open_release_context(house.project, actor="Bob") as context:
+        rollback(replace(context, now=NOW + DAY), "dev", image=NAME, reason="x")
     assert house.state() == before
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from imagekit.app.desk import open_desk
+from imagekit.app.context import open_release_context
 from imagekit.app.release import invocation_of, publish, reference_of
 from imagekit.app.trusted import current_suites, gate_of
 from imagekit.artifact.packagelist import packages_of_dpkg
@@ -125,8 +125,8 @@ def test_yanked_digest_is_not_published_again(
     result = run(project)
     publish(project, plan, build, result, PACKAGES)
     reference = reference_of(project, plan.image, plan.version)
-    with open_desk(project, actor="Bob") as desk, world.client() as client:
-        yank(desk, reference, image=plan.image, reason="CVE-2026-1", homes=[])
+    with open_release_context(project, actor="Bob") as context, world.client() as client:
+        yank(context, reference, image=plan.image, reason="CVE-2026-1", homes=[])
         before = world.snapshot()
         with pytest.raises(RefusedError, match="yanked by Bob: CVE-2026-1"):
             publish(project, plan, build, result, PACKAGES)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from imagekit.app.conformance import fetched_subject
-from imagekit.app.desk import open_desk
+from imagekit.app.context import open_release_context
 from imagekit.app.disks import source_of
 from imagekit.app.interface import Subject
 from imagekit.app.lifecycle import start_of
@@ -92,8 +92,8 @@ def released(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Withdr
 
 
 def withdraw(released: Withdrawn) -> None:
-    with open_desk(released.project, actor="Bob") as desk:
-        yank(desk, released.reference, image=NAME, reason="CVE-2026-1", homes=[])
+    with open_release_context(released.project, actor="Bob") as context:
+        yank(context, released.reference, image=NAME, reason="CVE-2026-1", homes=[])
 
 
 def _as_it_is(released: Withdrawn) -> None:
@@ -173,8 +173,8 @@ def _gate(released: Withdrawn) -> None:
 
 
 def _promote(released: Withdrawn) -> None:
-    with open_desk(released.project, actor="Bob") as desk:
-        promote(desk, released.reference, "dev", image=NAME)
+    with open_release_context(released.project, actor="Bob") as context:
+        promote(context, released.reference, "dev", image=NAME)
 
 
 USES = {

@@ -21,8 +21,8 @@ from imagekit.trust.evidence.decisions import YANK_TYPE
 from imagekit.trust.proof import read_proof
 from imagekit.trust.sign.native import NativeSigner, NativeVerifier
 from imagekit.trust.verify import verify_image
-from tests.support.desk import IMAGE, Office, open_office
 from tests.support.images import LayoutImage, evidence_of, fixed_key, write_image
+from tests.support.releasefixture import IMAGE, ReleaseFixture, open_release_fixture
 from tests.support.vendors import ELSEWHERE, PASSWORD, USER, VENDORS, Vendor, simulated_vendor
 
 HOME = "imagekit/node"
@@ -55,8 +55,8 @@ def version_image(folder: Path, version: str, content: str) -> LayoutImage:
     return write_image(folder / content, (b"base" * 500, content.encode() * 500), labels)
 
 
-def publish(office: Office, image: LayoutImage, version: str) -> Published:
-    with office.registry(office.simulator.address) as client:
+def publish(fixture: ReleaseFixture, image: LayoutImage, version: str) -> Published:
+    with fixture.registry(fixture.simulator.address) as client:
         return publish_image(
             image.layout,
             image.digest,
@@ -65,13 +65,13 @@ def publish(office: Office, image: LayoutImage, version: str) -> Published:
             signer=NativeSigner(fixed_key()),
             verifier=VERIFIER,
             client=client,
-            locks=office.root / "locks",
+            locks=fixture.root / "locks",
         )
 
 
-def denied(office: Office, repository: str, digest: Digest) -> bool:
+def denied(fixture: ReleaseFixture, repository: str, digest: Digest) -> bool:
     """Whether somebody who comes fresh sees the denial."""
-    with office.registry(office.simulator.address) as client:
+    with fixture.registry(fixture.simulator.address) as client:
         found = verify_image(Reference(client.address, repository, None, digest), client, VERIFIER)
         assert not found.passed
         return bool(read_proof(client, repository, digest, VERIFIER).of_type(YANK_TYPE))
@@ -79,51 +79,51 @@ def denied(office: Office, repository: str, digest: Digest) -> bool:
 
 def test_the_whole_story(vendor: Vendor, tmp_path: Path) -> None:
     """W13: with some of these no publish ever ended well."""
-    office = open_office(tmp_path, vendor)
+    fixture = open_release_fixture(tmp_path, vendor)
     image = version_image(tmp_path, "v1", "first")
-    done = publish(office, image, "v1")
+    done = publish(fixture, image, "v1")
     assert (done.no_op, done.verification.passed) == (False, True)
-    assert publish(office, image, "v1").no_op
+    assert publish(fixture, image, "v1").no_op
     with pytest.raises(TagExistsError, match=str(image.digest)):
-        publish(office, version_image(tmp_path, "v1", "second"), "v1")
-    with office.registry(vendor.address) as client:
+        publish(fixture, version_image(tmp_path, "v1", "second"), "v1")
+    with fixture.registry(vendor.address) as client:
         assert verify_image(Reference(client.address, HOME, "v1"), client, VERIFIER).passed
     for channel in ("dev", "prod"):
-        promote(office.desk(), office.source(image.digest), channel, image=IMAGE)
-        assert office.tagged(channel) == {"v1": str(image.digest)}
-    homes = [office.desk().home(channel, IMAGE) for channel in ("dev", "prod")]
-    withdrawn = yank(office.desk(), office.source(image.digest), image=IMAGE, reason="leaks memory", homes=homes)
+        promote(fixture.context(), fixture.source(image.digest), channel, image=IMAGE)
+        assert fixture.tagged(channel) == {"v1": str(image.digest)}
+    homes = [fixture.context().home(channel, IMAGE) for channel in ("dev", "prod")]
+    withdrawn = yank(fixture.context(), fixture.source(image.digest), image=IMAGE, reason="leaks memory", homes=homes)
     assert len(withdrawn.attached) == 3
-    assert all(denied(office, repository, image.digest) for repository in (HOME, *(home.repository for home in homes)))
+    assert all(denied(fixture, repository, image.digest) for repository in (HOME, *(home.repository for home in homes)))
 
 
 def test_evidence_is_where_the_vendor_lists_it(vendor: Vendor, tmp_path: Path) -> None:
     """The fallback tag is there exactly where the registry has no list of its own."""
     image = version_image(tmp_path, "v1", "first")
-    publish(open_office(tmp_path, vendor), image, "v1")
+    publish(open_release_fixture(tmp_path, vendor), image, "v1")
     assert (fallback_tag(image.digest) in vendor.tags[HOME]) is not vendor.referrers_api
 
 
 @pytest.mark.parametrize("vendor", [name for name, kind in VENDORS.items() if kind().taken], indirect=True)
 def test_a_tag_that_the_registry_keeps_is_told_as_taken(vendor: Vendor, tmp_path: Path) -> None:
     """The second writer comes past the lock, just before our own write: 400, 403, 405, 409 or 412 are all "taken"."""
-    office = open_office(tmp_path, vendor)
+    fixture = open_release_fixture(tmp_path, vendor)
     first, second = version_image(tmp_path, "v1", "first"), version_image(tmp_path, "v1", "second")
-    publish(office, first, "v0")
+    publish(fixture, first, "v0")
 
     def other() -> None:
         vendor.tags[HOME]["v1"] = str(first.digest)
 
     vendor.fail(f"PUT /v2/{HOME}/manifests/v1", act=other)
     with pytest.raises(TagExistsError, match=str(first.digest)):
-        publish(office, second, "v1")
+        publish(fixture, second, "v1")
 
 
 def test_a_blob_of_several_pieces(vendor: Vendor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """ECR drops each piece after the first, with 201 (aws/containers-roadmap#2831)."""
     monkeypatch.setattr(upload, "PIECE", 1000)
     data = bytes(range(256)) * 20
-    with open_office(tmp_path, vendor).registry(vendor.address) as client:
+    with open_release_fixture(tmp_path, vendor).registry(vendor.address) as client:
         client.put_blob(HOME, BlobSource.of_bytes(data))
         assert client.read_blob(HOME, Descriptor.of(data, "a/b"), limit=1 << 20) == data
         client.put_blob(HOME, BlobSource.of_bytes(data[1:]))
@@ -135,7 +135,7 @@ def test_a_wrong_password_is_said(vendor: Vendor, tmp_path: Path, monkeypatch: p
     monkeypatch.setenv("IMAGEKIT_REGISTRY_USERNAME", USER)
     monkeypatch.setenv("IMAGEKIT_REGISTRY_PASSWORD", "wrong-password")
     with (
-        open_office(tmp_path, vendor).registry(vendor.address) as client,
+        open_release_fixture(tmp_path, vendor).registry(vendor.address) as client,
         pytest.raises(AccessDeniedError, match=r"401|refuses") as caught,
     ):
         client.tags(HOME)
@@ -150,7 +150,7 @@ def test_elsewhere_is_only_where_the_user_said(vendor: Vendor, tmp_path: Path, m
     data = b"content"
     vendor.blobs[HOME] = {str(Digest.of(data)): data}
     with (
-        open_office(tmp_path, vendor).registry(vendor.address) as client,
+        open_release_fixture(tmp_path, vendor).registry(vendor.address) as client,
         pytest.raises((InsecureAddressError, RegistryError), match=r"IMAGEKIT|plain HTTP") as caught,
     ):
         client.read_blob(HOME, Descriptor.of(data, "a/b"), limit=1 << 20)

@@ -1,4 +1,4 @@
-"""An office with a simulated registry, and versions published in it."""
+"""A fixture with a simulated registry, and versions published in it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import pytest
 
 from imagekit.oci.reference import Digest
 from imagekit.registry.transfer import push_image
-from tests.support.desk import IMAGE, Office, open_office
 from tests.support.images import write_image
 from tests.support.registry import simulated_registry
+from tests.support.releasefixture import IMAGE, ReleaseFixture, open_release_fixture
 
 Publish = Callable[[str], Digest]
 
@@ -22,21 +22,21 @@ def _no_credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def office(tmp_path: Path) -> Iterator[Office]:
+def fixture(tmp_path: Path) -> Iterator[ReleaseFixture]:
     with simulated_registry() as simulator:
-        yield open_office(tmp_path, simulator)
+        yield open_release_fixture(tmp_path, simulator)
 
 
 @pytest.fixture
-def publish(office: Office, tmp_path: Path) -> Publish:
+def publish(fixture: ReleaseFixture, tmp_path: Path) -> Publish:
     def work(version: str) -> Digest:
         labels = {
             "org.opencontainers.image.version": version,
             "org.opencontainers.image.created": f"2026-11-{10 + int(version.removeprefix('v')):02}T00:00:00+00:00",
         }
         image = write_image(tmp_path / version, (b"base" * 500, version.encode() * 500), labels)
-        target = office.source(image.digest)
-        with office.registry(target.registry) as client:
+        target = fixture.source(image.digest)
+        with fixture.registry(target.registry) as client:
             push_image(image.layout, image.digest, target, client)
             client.put_manifest(target.repository, client.manifest(target.repository, image.digest), version)
         return image.digest

@@ -12,7 +12,7 @@ import pytest
 
 from imagekit.base.errors import ConfigError
 from imagekit.oci.reference import Digest
-from imagekit.release.channel.desk import Desk
+from imagekit.release.channel.context import ReleaseContext
 from imagekit.release.channel.errors import MoveRefusedError
 from imagekit.release.channel.history import stays, until
 from imagekit.release.channel.promote import promote
@@ -20,7 +20,7 @@ from imagekit.release.channel.rollback import rollback
 from imagekit.release.channel.yank import yank
 from imagekit.release.ledger.basis import Basis, read_basis
 from imagekit.release.ledger.record import LedgerError
-from tests.support.desk import IMAGE, NOW, Office
+from tests.support.context import IMAGE, NOW, ReleaseFixture
 from tests.support.project import commit, git
 from tests.unit.release.channel.conftest import Publish
 
@@ -29,17 +29,17 @@ DATE = "2026-11-22T12:00:00+00:00"
 
 
 @pytest.fixture
-def work(office: Office) -> Path:
-    return office.root / "work"
+def work(fixture: ReleaseFixture) -> Path:
+    return fixture.root / "work"
 
 
 @pytest.fixture
-def rolled(office: Office, publish: Publish) -> tuple[Digest, Digest]:
+def rolled(fixture: ReleaseFixture, publish: Publish) -> tuple[Digest, Digest]:
     """prod was rolled back from v2 to v1."""
     digests = publish("v1"), publish("v2")
     for digest in digests:
-        promote(office.desk(), office.source(digest), "prod", image=IMAGE)
-    rollback(office.desk(), "prod", image=IMAGE, reason="bad")
+        promote(fixture.context(), fixture.source(digest), "prod", image=IMAGE)
+    rollback(fixture.context(), "prod", image=IMAGE, reason="bad")
     return digests
 
 
@@ -72,211 +72,225 @@ FIELDS: dict[str, tuple[Callable[[str], str], str]] = {
 
 @pytest.mark.parametrize("name", FIELDS)
 def test_every_field_of_a_channel_file_comes_from_the_records(
-    office: Office, rolled: tuple[Digest, Digest], work: Path, name: str
+    fixture: ReleaseFixture, rolled: tuple[Digest, Digest], work: Path, name: str
 ) -> None:
     """D2: altered and committed, and said so by name; nobody promotes on it."""
     change, reported = FIELDS[name]
     edit(work, change)
     with pytest.raises(LedgerError, match=reported):
-        office.desk().chain()
+        fixture.context().chain()
     with pytest.raises(LedgerError, match=reported):
-        promote(office.desk(), office.source(rolled[1]), "prod", image=IMAGE)
+        promote(fixture.context(), fixture.source(rolled[1]), "prod", image=IMAGE)
 
 
-def test_every_channel_file_names_the_end_of_the_ledger(office: Office, publish: Publish, work: Path) -> None:
+def test_every_channel_file_names_the_end_of_the_ledger(fixture: ReleaseFixture, publish: Publish, work: Path) -> None:
     first, second = publish("v1"), publish("v2")
     for channel in ("dev", "prod"):
-        promote(office.desk(), office.source(first), channel, image=IMAGE)
-    yank(office.desk(), office.source(second), image=IMAGE, reason="leaks", homes=[])
-    chain = office.desk().chain()
+        promote(fixture.context(), fixture.source(first), channel, image=IMAGE)
+    yank(fixture.context(), fixture.source(second), image=IMAGE, reason="leaks", homes=[])
+    chain = fixture.context().chain()
     for channel in ("dev", "prod"):
-        anchor = office.desk().channel(channel).ledger
+        anchor = fixture.context().channel(channel).ledger
         assert anchor is not None
         assert (anchor.records, anchor.head) == (3, chain.head)
 
 
-def test_a_channel_that_the_policy_dropped_is_still_read(office: Office, rolled: tuple[Digest, Digest]) -> None:
-    desk = replace(office.desk(), repositories={"dev": office.desk().repositories["dev"]})
-    assert len(desk.chain().records) == 3
+def test_a_channel_that_the_policy_dropped_is_still_read(
+    fixture: ReleaseFixture, rolled: tuple[Digest, Digest]
+) -> None:
+    context = replace(fixture.context(), repositories={"dev": fixture.context().repositories["dev"]})
+    assert len(context.chain().records) == 3
 
 
 @pytest.mark.parametrize("taken", ["yank", "rollback"])
-def test_a_reverted_decision_is_named(office: Office, rolled: tuple[Digest, Digest], work: Path, taken: str) -> None:
+def test_a_reverted_decision_is_named(
+    fixture: ReleaseFixture, rolled: tuple[Digest, Digest], work: Path, taken: str
+) -> None:
     """D25: `git revert` takes record, file and denial, and all that is left agrees with itself; no key is needed."""
     if taken == "yank":
-        yank(office.desk(), office.source(rolled[1]), image=IMAGE, reason="leaks", homes=[])
+        yank(fixture.context(), fixture.source(rolled[1]), image=IMAGE, reason="leaks", homes=[])
     git(work, "revert", "--no-edit", "HEAD")
     with pytest.raises(LedgerError, match=r"was cut: commit .* has ledger/00000[34]\.json"):
-        office.desk().chain()
+        fixture.context().chain()
     with pytest.raises(LedgerError, match="was cut"):
-        promote(office.desk(), office.source(rolled[1]), "prod", image=IMAGE, release=True)
+        promote(fixture.context(), fixture.source(rolled[1]), "prod", image=IMAGE, release=True)
     git(work, "revert", "--no-edit", "HEAD")
-    assert office.desk().chain().entries
+    assert fixture.context().chain().entries
 
 
-def test_a_denial_that_was_taken_out_alone_is_named(office: Office, publish: Publish, work: Path) -> None:
+def test_a_denial_that_was_taken_out_alone_is_named(fixture: ReleaseFixture, publish: Publish, work: Path) -> None:
     digest = publish("v1")
-    yank(office.desk(), office.source(digest), image=IMAGE, reason="leaks", homes=[])
+    yank(fixture.context(), fixture.source(digest), image=IMAGE, reason="leaks", homes=[])
     git(work, "rm", "-q", f"yanks/{digest.hex}.json")
     git(work, "commit", "-qm", "tidy up")
     with pytest.raises(LedgerError, match=f"yanks/{digest.hex}.json"):
-        office.desk().chain()
+        fixture.context().chain()
 
 
-def test_yanking_again_brings_the_denial_back(office: Office, publish: Publish, work: Path) -> None:
+def test_yanking_again_brings_the_denial_back(fixture: ReleaseFixture, publish: Publish, work: Path) -> None:
     """The very bytes, out of git's history: the record stands, and one commit makes the ledger whole again."""
     digest = publish("v1")
-    yank(office.desk(), office.source(digest), image=IMAGE, reason="leaks", homes=[])
+    yank(fixture.context(), fixture.source(digest), image=IMAGE, reason="leaks", homes=[])
     file = work / f"yanks/{digest.hex}.json"
     before = file.read_bytes()
     git(work, "rm", "-q", str(file))
     git(work, "commit", "-qm", "tidy up")
-    again = yank(office.desk(), office.source(digest), image=IMAGE, reason="leaks", homes=[])
+    again = yank(fixture.context(), fixture.source(digest), image=IMAGE, reason="leaks", homes=[])
     assert again.signed is None, "no second record"
     assert again.commit
     assert file.read_bytes() == before
-    assert len(office.desk().chain().records) == 1
+    assert len(fixture.context().chain().records) == 1
 
 
 @pytest.mark.parametrize("instead", [b"", b"{}", b"no denial"])
-def test_yanking_again_replaces_what_is_no_denial(office: Office, publish: Publish, work: Path, instead: bytes) -> None:
+def test_yanking_again_replaces_what_is_no_denial(
+    fixture: ReleaseFixture, publish: Publish, work: Path, instead: bytes
+) -> None:
     """What stood there meanwhile stays in the history, for a person to look at and to seal."""
     digest = publish("v1")
-    yank(office.desk(), office.source(digest), image=IMAGE, reason="leaks", homes=[])
+    yank(fixture.context(), fixture.source(digest), image=IMAGE, reason="leaks", homes=[])
     file = work / f"yanks/{digest.hex}.json"
     before = file.read_bytes()
     file.write_bytes(instead)
     git(work, "commit", "-qam", "tidy up")
-    yank(office.desk(), office.source(digest), image=IMAGE, reason="leaks", homes=[])
+    yank(fixture.context(), fixture.source(digest), image=IMAGE, reason="leaks", homes=[])
     assert file.read_bytes() == before
     with pytest.raises(LedgerError, match="was cut"):
-        office.desk().chain()
+        fixture.context().chain()
 
 
-def test_a_merge_that_drops_a_decision_is_named(office: Office, rolled: tuple[Digest, Digest], work: Path) -> None:
+def test_a_merge_that_drops_a_decision_is_named(
+    fixture: ReleaseFixture, rolled: tuple[Digest, Digest], work: Path
+) -> None:
     """Own variant: no commit deletes anything; a merge takes the tree of the side that never had it."""
     git(work, "switch", "-q", "-c", "side", "HEAD^")
     (work / "README").write_text("more\n")
     commit(work, "more", DATE)
     git(work, "merge", "-q", "-s", "ours", "-m", "merge", "main")
     with pytest.raises(LedgerError, match="was cut"):
-        office.desk().chain()
+        fixture.context().chain()
 
 
-def test_an_end_that_is_replaced_is_named(office: Office, rolled: tuple[Digest, Digest], work: Path) -> None:
+def test_an_end_that_is_replaced_is_named(fixture: ReleaseFixture, rolled: tuple[Digest, Digest], work: Path) -> None:
     """Own variant: reverted, and another decision put in its place."""
     git(work, "revert", "--no-edit", "HEAD")
-    other = office.desk()
+    other = fixture.context()
     kept = (work / "ledger" / "000002.json").read_bytes()
     chain = other.store.claims(other.records)
     assert chain.next_sequence == 4, "what git still has keeps its number"
     (work / "ledger" / "000003.json").write_bytes(kept)
     commit(work, "another", DATE)
     with pytest.raises(LedgerError):
-        office.desk().chain()
+        fixture.context().chain()
 
 
-def test_the_remote_knows_more(office: Office, rolled: tuple[Digest, Digest], work: Path, tmp_path: Path) -> None:
+def test_the_remote_knows_more(
+    fixture: ReleaseFixture, rolled: tuple[Digest, Digest], work: Path, tmp_path: Path
+) -> None:
     """Own variant: the history itself is cut (`git reset --hard`); the remote's branch has it."""
     git(tmp_path, "init", "-q", "--bare", "-b", "main", "hub.git")
     git(work, "remote", "add", "origin", str(tmp_path / "hub.git"))
     git(work, "push", "-q", "-u", "origin", "main")
     git(work, "reset", "-q", "--hard", "HEAD^")
     with pytest.raises(LedgerError, match=r"was cut: refs/remotes/origin/main has ledger/000003\.json") as caught:
-        office.desk().chain()
+        fixture.context().chain()
     assert "git pull" in caught.value.hint
 
 
 def test_what_this_clone_saw_is_said_when_nothing_else_knows(
-    office: Office, rolled: tuple[Digest, Digest], work: Path, caplog: pytest.LogCaptureFixture
+    fixture: ReleaseFixture, rolled: tuple[Digest, Digest], work: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    office.desk().chain()
+    fixture.context().chain()
     git(work, "reset", "-q", "--hard", "HEAD^")
-    office.desk().chain()
+    fixture.context().chain()
     assert "has seen 3 records on main, now there are 2" in caplog.text
 
 
 def test_a_shallow_clone_says_that_it_cannot_tell(
-    office: Office, rolled: tuple[Digest, Digest], work: Path, tmp_path: Path
+    fixture: ReleaseFixture, rolled: tuple[Digest, Digest], work: Path, tmp_path: Path
 ) -> None:
     git(tmp_path, "clone", "-q", "--depth", "1", f"file://{work}", str(tmp_path / "shallow"))
-    desk = office.desk()
+    context = fixture.context()
     with pytest.raises(LedgerError, match="shallow clone"):
-        replace(desk, store=replace(desk.store, root=tmp_path / "shallow")).chain()
+        replace(context, store=replace(context.store, root=tmp_path / "shallow")).chain()
 
 
 def test_rollback_and_yank_go_on_with_a_broken_ledger_and_say_so(
-    office: Office, rolled: tuple[Digest, Digest], work: Path, caplog: pytest.LogCaptureFixture, publish: Publish
+    fixture: ReleaseFixture,
+    rolled: tuple[Digest, Digest],
+    work: Path,
+    caplog: pytest.LogCaptureFixture,
+    publish: Publish,
 ) -> None:
     """D1: the emergency path, recorded, with the numbers that come after all that is known."""
     third = publish("v3")
-    promote(office.desk(), office.source(third), "prod", image=IMAGE)
+    promote(fixture.context(), fixture.source(third), "prod", image=IMAGE)
     edit(work, lambda text: text.replace("127.0.0.1", "evil.example"))
     with pytest.raises(LedgerError):
-        promote(office.desk(), office.source(third), "dev", image=IMAGE)
-    done = yank(office.desk(), office.source(third), image=IMAGE, reason="leaks", homes=[])
+        promote(fixture.context(), fixture.source(third), "dev", image=IMAGE)
+    done = yank(fixture.context(), fixture.source(third), image=IMAGE, reason="leaks", homes=[])
     assert done.signed is not None
     assert "reference is" in done.signed.record.emergency
     assert "WARNING: the ledger does not verify" in caplog.text
     assert "EMERGENCY" in git(work, "log", "-1", "--format=%B")
-    moved = rollback(office.desk(), "prod", image=IMAGE, reason="leaks")
+    moved = rollback(fixture.context(), "prod", image=IMAGE, reason="leaks")
     assert moved.pointer.version == "v1"
-    assert [item.sequence for item in office.desk().chain().records] == [1, 2, 3, 4, 5, 6]
-    assert office.desk().channel("prod").images[IMAGE].reference.startswith("127.0.0.1")
+    assert [item.sequence for item in fixture.context().chain().records] == [1, 2, 3, 4, 5, 6]
+    assert fixture.context().channel("prod").images[IMAGE].reference.startswith("127.0.0.1")
 
 
 def test_an_emergency_after_a_cut_takes_the_number_after_what_was_cut(
-    office: Office, rolled: tuple[Digest, Digest], work: Path
+    fixture: ReleaseFixture, rolled: tuple[Digest, Digest], work: Path
 ) -> None:
     git(work, "revert", "--no-edit", "HEAD")
-    done = yank(office.desk(), office.source(rolled[1]), image=IMAGE, reason="leaks", homes=[])
+    done = yank(fixture.context(), fixture.source(rolled[1]), image=IMAGE, reason="leaks", homes=[])
     assert done.signed is not None
     assert done.signed.record.sequence == 4
     git(work, "checkout", "-q", "HEAD~2", "--", "ledger/000003.json")
-    (work / "channels/prod.yaml").write_bytes(restored(office.desk()))
+    (work / "channels/prod.yaml").write_bytes(restored(fixture.context()))
     commit(work, "put back", DATE)
-    assert len(office.desk().chain().records) == 4
+    assert len(fixture.context().chain().records) == 4
 
 
-def restored(desk: Desk) -> bytes:
+def restored(context: ReleaseContext) -> bytes:
     from imagekit.release.channel.history import anchor_of, replay
     from imagekit.release.channel.model import ChannelFile, to_yaml
     from imagekit.release.ledger.chain import read_chain
 
-    files = [(path.name, path.read_bytes()) for path in (desk.store.root / "ledger").glob("*.json")]
-    chain = read_chain(files, desk.records)
+    files = [(path.name, path.read_bytes()) for path in (context.store.root / "ledger").glob("*.json")]
+    chain = read_chain(files, context.records)
     return to_yaml(ChannelFile(channel="prod", ledger=anchor_of(chain), images=replay(chain)["prod"]))
 
 
 def test_a_rollback_to_what_is_held_back_needs_release(
-    office: Office, rolled: tuple[Digest, Digest], publish: Publish
+    fixture: ReleaseFixture, rolled: tuple[Digest, Digest], publish: Publish
 ) -> None:
     """Weak point of the findings: `rollback --to` was a way round --release."""
-    home = office.desk().home("prod", IMAGE)
+    home = fixture.context().home("prod", IMAGE)
     with pytest.raises(MoveRefusedError, match=r"was rolled back from v2 \(record 3\): bad") as caught:
-        rollback(office.desk(), "prod", image=IMAGE, to=home.at(rolled[1]), reason="x")
+        rollback(fixture.context(), "prod", image=IMAGE, to=home.at(rolled[1]), reason="x")
     assert "--release" in caught.value.hint
-    moved = rollback(office.desk(), "prod", image=IMAGE, to=home.at(rolled[1]), reason="x", release=True)
+    moved = rollback(fixture.context(), "prod", image=IMAGE, to=home.at(rolled[1]), reason="x", release=True)
     assert moved.pointer.version == "v2"
 
 
-def test_the_record_holds_what_it_was_decided_by(office: Office, publish: Publish, work: Path) -> None:
+def test_the_record_holds_what_it_was_decided_by(fixture: ReleaseFixture, publish: Publish, work: Path) -> None:
     (work / "policy.yaml").write_text("policy\n")
     (work / "trust.yaml").write_text("trust\n")
     head = git(work, "rev-parse", "HEAD").strip()
     names = ("policy.yaml", "trust.yaml", "waivers/x.json")
 
-    def desk() -> Desk:
-        return replace(office.desk(), basis=lambda _digest: read_basis(work, names))
+    def context() -> ReleaseContext:
+        return replace(fixture.context(), basis=lambda _digest: read_basis(work, names))
 
-    source = office.source(publish("v1"))
-    before = office.simulator.snapshot()
+    source = fixture.source(publish("v1"))
+    before = fixture.simulator.snapshot()
     with pytest.raises(ConfigError, match=r"policy\.yaml, trust\.yaml: not as git's HEAD has it"):
-        promote(desk(), source, "dev", image=IMAGE)
-    assert office.simulator.snapshot() == before
+        promote(context(), source, "dev", image=IMAGE)
+    assert fixture.simulator.snapshot() == before
     commit(work, "policy", DATE)
-    promote(desk(), source, "dev", image=IMAGE)
-    [record] = desk().chain().records
+    promote(context(), source, "dev", image=IMAGE)
+    [record] = context().chain().records
     said = dict(record.basis)
     assert said["policy.yaml"] == str(Digest.of(b"policy\n"))
     assert said["trust.yaml"] == str(Digest.of(b"trust\n"))
@@ -304,38 +318,38 @@ def test_words_that_nobody_committed_decide_nothing(work: Path, change: str) -> 
 
 
 def test_an_emergency_is_decided_by_what_is_there_and_says_so(
-    office: Office, rolled: tuple[Digest, Digest], caplog: pytest.LogCaptureFixture
+    fixture: ReleaseFixture, rolled: tuple[Digest, Digest], caplog: pytest.LogCaptureFixture
 ) -> None:
-    desk = replace(office.desk(), basis=lambda _digest: Basis(uncommitted=("policy.yaml",)))
-    done = yank(desk, office.source(rolled[1]), image=IMAGE, reason="leaks", homes=[])
+    context = replace(fixture.context(), basis=lambda _digest: Basis(uncommitted=("policy.yaml",)))
+    done = yank(context, fixture.source(rolled[1]), image=IMAGE, reason="leaks", homes=[])
     assert done.signed is not None
     assert done.signed.record.emergency == "not as committed: policy.yaml"
     assert "WARNING: not as committed: policy.yaml" in caplog.text
 
 
-def test_the_soak_of_what_was_taken_back_is_over(office: Office, publish: Publish) -> None:
+def test_the_soak_of_what_was_taken_back_is_over(fixture: ReleaseFixture, publish: Publish) -> None:
     """D5: rolled back from dev; let in again it begins anew; a version that another follows keeps its time."""
     first, second = publish("v1"), publish("v2")
     for digest in (first, second):
-        promote(office.desk(), office.source(digest), "dev", image=IMAGE)
-    stay = stays(office.desk().chain().records, first)["dev"]
+        promote(fixture.context(), fixture.source(digest), "dev", image=IMAGE)
+    stay = stays(fixture.context().chain().records, first)["dev"]
     assert (stay.entered, stay.left, stay.taken_back) == (NOW + timedelta(minutes=1), NOW + timedelta(minutes=2), "")
-    rollback(office.desk(), "dev", image=IMAGE, reason="bad")
-    records = office.desk().chain().records
+    rollback(fixture.context(), "dev", image=IMAGE, reason="bad")
+    records = fixture.context().chain().records
     assert stays(records, second)["dev"].taken_back == "rolled back by record 3: bad"
     assert stays(records, first)["dev"].entered == records[2].at
-    promote(office.desk(), office.source(second), "dev", image=IMAGE, release=True)
-    again = stays(office.desk().chain().records, second)["dev"]
-    assert (again.entered, again.taken_back) == (office.desk().chain().records[3].at, "")
-    yank(office.desk(), office.source(second), image=IMAGE, reason="leaks", homes=[])
-    assert stays(office.desk().chain().records, second)["dev"].taken_back == "yanked by record 5: leaks"
+    promote(fixture.context(), fixture.source(second), "dev", image=IMAGE, release=True)
+    again = stays(fixture.context().chain().records, second)["dev"]
+    assert (again.entered, again.taken_back) == (fixture.context().chain().records[3].at, "")
+    yank(fixture.context(), fixture.source(second), image=IMAGE, reason="leaks", homes=[])
+    assert stays(fixture.context().chain().records, second)["dev"].taken_back == "yanked by record 5: leaks"
 
 
-def test_a_moment_goes_by_the_order_of_records(office: Office, publish: Publish) -> None:
+def test_a_moment_goes_by_the_order_of_records(fixture: ReleaseFixture, publish: Publish) -> None:
     """D41: a clock that is a day ahead or behind changes no order; the bounds say where it is unsure."""
     for version in ("v1", "v2", "v3"):
-        promote(office.desk(), office.source(publish(version)), "dev", image=IMAGE)
-    one, two, three = office.desk().chain().records
+        promote(fixture.context(), fixture.source(publish(version)), "dev", image=IMAGE)
+    one, two, three = fixture.context().chain().records
     day = timedelta(days=1)
     ahead = (one, replace(two, at=two.at + day), three)
     assert until(ahead, three.at).sure == (one,)

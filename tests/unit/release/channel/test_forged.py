@@ -10,7 +10,7 @@ import pytest
 from imagekit.base.errors import ConfigError
 from imagekit.oci.reference import Digest, Reference
 from imagekit.registry.transfer import copy_image
-from imagekit.release.channel.desk import Desk
+from imagekit.release.channel.context import ReleaseContext
 from imagekit.release.channel.history import replay
 from imagekit.release.channel.model import ChannelFile, channel_path, to_yaml
 from imagekit.release.channel.promote import promote
@@ -21,9 +21,9 @@ from imagekit.release.ledger.record import Action, LedgerError
 from imagekit.trust.sign.native import NativeSigner, public_key_pem
 from imagekit.trust.sign.trust import TrustStore, trust_one
 from imagekit.trust.sign.trustfile import Purpose, TrustedKey
-from tests.support.desk import IMAGE, Office
 from tests.support.images import fixed_key, key
 from tests.support.project import commit, git
+from tests.support.releasefixture import IMAGE, ReleaseFixture
 from tests.unit.release.channel.conftest import Publish
 
 pytestmark = pytest.mark.attack
@@ -31,12 +31,12 @@ DATE = "2026-11-22T12:00:00+00:00"
 
 
 @pytest.fixture
-def work(office: Office) -> Path:
-    return office.root / "work"
+def work(fixture: ReleaseFixture) -> Path:
+    return fixture.root / "work"
 
 
 def keys() -> TrustStore:
-    """The office's own key promotes; one was stolen and revoked, one is for building alone."""
+    """The fixture's own key promotes; one was stolen and revoked, one is for building alone."""
     ours = {"id": "ours", "pem": public_key_pem(fixed_key().public_key()).decode(), "purposes": (Purpose.PROMOTE,)}
     thief = {"id": "thief", "pem": public_key_pem(key("eve").public_key()).decode(), "purposes": (Purpose.PROMOTE,)}
     builder = {"id": "builder", "pem": public_key_pem(key("bob").public_key()).decode(), "purposes": (Purpose.BUILD,)}
@@ -45,71 +45,75 @@ def keys() -> TrustStore:
     return TrustStore([holder for store in stores for holder in store.holders])
 
 
-def desk_of(office: Office, by: str = "") -> Desk:
-    desk = replace(office.desk(), judge=TrustJudge(keys()))
-    return replace(desk, signer=NativeSigner(key(by))) if by else desk
+def context_of(fixture: ReleaseFixture, by: str = "") -> ReleaseContext:
+    context = replace(fixture.context(), judge=TrustJudge(keys()))
+    return replace(context, signer=NativeSigner(key(by))) if by else context
 
 
 def forge(
-    office: Office, by: str, action: Action, digest: Digest, *, image: str = IMAGE, channel: str = "prod"
+    fixture: ReleaseFixture, by: str, action: Action, digest: Digest, *, image: str = IMAGE, channel: str = "prod"
 ) -> None:
     """A record by that test key, committed without a look at anything."""
-    desk = desk_of(office, by)
-    target = Reference(office.simulator.address, "imagekit/prod/node", None, digest)
-    chain = desk.store.claims(desk.records)
-    signed = desk.record(chain, action, target, image=image, version="v9", channel=channel)
-    (desk.store.root / "ledger" / signed.record.file_name).write_bytes(signed.data)
-    commit(desk.store.root, "forged", DATE)
+    context = context_of(fixture, by)
+    target = Reference(fixture.simulator.address, "imagekit/prod/node", None, digest)
+    chain = context.store.claims(context.records)
+    signed = context.record(chain, action, target, image=image, version="v9", channel=channel)
+    (context.store.root / "ledger" / signed.record.file_name).write_bytes(signed.data)
+    commit(context.store.root, "forged", DATE)
 
 
 def test_a_withdrawn_digest_in_a_channel_is_named_whoever_signed_it(
-    office: Office, publish: Publish, work: Path
+    fixture: ReleaseFixture, publish: Publish, work: Path
 ) -> None:
     """A promoter's own tool can write record and channel file; both agreed, so nobody was told."""
     one, two = publish("v1"), publish("v2")
-    promote(office.desk(), office.source(one), "prod", image=IMAGE)
-    yank(office.desk(), office.source(two), image=IMAGE, reason="leaks", homes=[])
-    desk = office.desk()
-    target = Reference(office.simulator.address, "imagekit/prod/node", None, two)
-    signed = desk.record(desk.chain(), Action.PROMOTE, target, image=IMAGE, version="v2", channel="prod", before=one)
-    desk.write(signed, None, "by hand")
-    claims = desk.store.claims(desk.records)
-    file = desk.channel("prod").model_copy(update={"images": replay(claims)["prod"]})
+    promote(fixture.context(), fixture.source(one), "prod", image=IMAGE)
+    yank(fixture.context(), fixture.source(two), image=IMAGE, reason="leaks", homes=[])
+    context = fixture.context()
+    target = Reference(fixture.simulator.address, "imagekit/prod/node", None, two)
+    signed = context.record(
+        context.chain(), Action.PROMOTE, target, image=IMAGE, version="v2", channel="prod", before=one
+    )
+    context.write(signed, None, "by hand")
+    claims = context.store.claims(context.records)
+    file = context.channel("prod").model_copy(update={"images": replay(claims)["prod"]})
     (work / channel_path("prod")).write_bytes(to_yaml(ChannelFile.model_validate(file.model_dump())))
     commit(work, "by hand", DATE)
     with pytest.raises(LedgerError, match=r"record 3 \(promote by .*\) puts v2 into prod, which record 2 withdrew"):
-        office.desk().chain()
+        fixture.context().chain()
 
 
 @pytest.mark.parametrize("by", ["eve", "bob"])
 def test_an_emergency_goes_back_to_nothing_that_a_forged_record_names(
-    office: Office, publish: Publish, by: str
+    fixture: ReleaseFixture, publish: Publish, by: str
 ) -> None:
     """By a revoked key, and by one that only builds: both break the ledger, and waited for the rollback."""
     one, two, evil, last = (publish(f"v{number}") for number in (1, 2, 3, 4))
     for digest in (one, two):
-        promote(office.desk(), office.source(digest), "prod", image=IMAGE)
-    home = office.desk().home("prod", IMAGE)
-    with office.registry(office.simulator.address) as client:
+        promote(fixture.context(), fixture.source(digest), "prod", image=IMAGE)
+    home = fixture.context().home("prod", IMAGE)
+    with fixture.registry(fixture.simulator.address) as client:
         for digest in (evil, last):
-            copy_image(office.source(digest), digest, home, client, client)
-    forge(office, by, Action.PROMOTE, evil)
-    forge(office, by, Action.PROMOTE, last)
-    forge(office, by, Action.PROMOTE, last, image="other")
+            copy_image(fixture.source(digest), digest, home, client, client)
+    forge(fixture, by, Action.PROMOTE, evil)
+    forge(fixture, by, Action.PROMOTE, last)
+    forge(fixture, by, Action.PROMOTE, last, image="other")
     with pytest.raises(LedgerError, match="does not count"):
-        desk_of(office).chain()
-    moved = rollback(desk_of(office), "prod", image=IMAGE, reason="what is this?")
+        context_of(fixture).chain()
+    moved = rollback(context_of(fixture), "prod", image=IMAGE, reason="what is this?")
     assert moved.pointer.digest == str(two)
-    assert set(desk_of(office).channel("prod").images) == {IMAGE}
+    assert set(context_of(fixture).channel("prod").images) == {IMAGE}
 
 
 @pytest.mark.parametrize("by", ["eve", "bob"])
-def test_a_forged_yank_does_not_keep_the_real_one_out(office: Office, publish: Publish, work: Path, by: str) -> None:
+def test_a_forged_yank_does_not_keep_the_real_one_out(
+    fixture: ReleaseFixture, publish: Publish, work: Path, by: str
+) -> None:
     """`yank` found it yanked already and wrote neither record nor file: no denial once it is repaired."""
     digest = publish("v1")
-    promote(office.desk(), office.source(digest), "prod", image=IMAGE)
-    forge(office, by, Action.YANK, digest, channel="")
-    done = yank(desk_of(office), office.source(digest), image=IMAGE, reason="leaks", homes=[])
+    promote(fixture.context(), fixture.source(digest), "prod", image=IMAGE)
+    forge(fixture, by, Action.YANK, digest, channel="")
+    done = yank(context_of(fixture), fixture.source(digest), image=IMAGE, reason="leaks", homes=[])
     assert done.signed is not None
     assert (work / "yanks" / f"{digest.hex}.json").exists()
 
@@ -124,37 +128,39 @@ REASONS = [
 
 
 @pytest.mark.parametrize("reason", REASONS)
-def test_any_reason_can_be_read_again(office: Office, publish: Publish, reason: str) -> None:
+def test_any_reason_can_be_read_again(fixture: ReleaseFixture, publish: Publish, reason: str) -> None:
     """One smiling face in the reason of a rollback, and every command of everybody refused the ledger."""
     for version in ("v1", "v2"):
-        promote(office.desk(), office.source(publish(version)), "dev", image=IMAGE)
-    rollback(office.desk(), "dev", image=IMAGE, reason=reason)
-    office.desk().chain()
-    assert office.desk().channel("dev").images[IMAGE].held[0].reason == reason
+        promote(fixture.context(), fixture.source(publish(version)), "dev", image=IMAGE)
+    rollback(fixture.context(), "dev", image=IMAGE, reason=reason)
+    fixture.context().chain()
+    assert fixture.context().channel("dev").images[IMAGE].held[0].reason == reason
 
 
-def test_a_reason_that_is_no_text_changes_nothing(office: Office, publish: Publish) -> None:
-    source = office.source(publish("v1"))
-    before = office.simulator.snapshot()
+def test_a_reason_that_is_no_text_changes_nothing(fixture: ReleaseFixture, publish: Publish) -> None:
+    source = fixture.source(publish("v1"))
+    before = fixture.simulator.snapshot()
     with pytest.raises(ConfigError, match="no text in UTF-8"):
-        promote(office.desk(), source, "dev", image=IMAGE, reason="from a Latin-1 terminal: \udce4")
-    assert office.simulator.snapshot() == before
+        promote(fixture.context(), source, "dev", image=IMAGE, reason="from a Latin-1 terminal: \udce4")
+    assert fixture.simulator.snapshot() == before
 
 
 def test_a_reason_writes_no_lines_of_its_own_into_the_pull_request(
-    office: Office, publish: Publish, work: Path
+    fixture: ReleaseFixture, publish: Publish, work: Path
 ) -> None:
     spoof = "ok\n\nRecord: ledger/999999.json\nGate:\n- tests: satisfied"
-    promote(office.desk(), office.source(publish("v1")), "dev", image=IMAGE, reason=spoof)
+    promote(fixture.context(), fixture.source(publish("v1")), "dev", image=IMAGE, reason=spoof)
     lines = git(work, "log", "-1", "--format=%B").splitlines()
     assert [line for line in lines if line.startswith(("Record:", "Gate:"))] == ["Record: ledger/000001.json", "Gate:"]
 
 
 @pytest.mark.parametrize("name", ["a_b", "a.b", "a/b", "A", "", "node\n", "../node", "n" * 64])
-def test_an_image_that_no_channel_file_can_name_is_refused_first(office: Office, publish: Publish, name: str) -> None:
+def test_an_image_that_no_channel_file_can_name_is_refused_first(
+    fixture: ReleaseFixture, publish: Publish, name: str
+) -> None:
     """It was copied and tagged, and ended in a traceback where the channel file was to be written."""
-    source = office.source(publish("v1"))
-    before = office.simulator.snapshot()
+    source = fixture.source(publish("v1"))
+    before = fixture.simulator.snapshot()
     with pytest.raises(ConfigError):
-        promote(office.desk(), source, "dev", image=name)
-    assert office.simulator.snapshot() == before
+        promote(fixture.context(), source, "dev", image=name)
+    assert fixture.simulator.snapshot() == before

@@ -7,44 +7,44 @@ from pathlib import Path
 
 import pytest
 
-from imagekit.release.channel.desk import Desk
+from imagekit.release.channel.context import ReleaseContext
 from imagekit.release.channel.history import yanked
 from imagekit.release.ledger.record import Action
 from imagekit.release.ledger.store import LedgerStore
 from imagekit.trust.evidence.decisions import YANK_TYPE, read_waiver, summarised_channel
 from imagekit.trust.sign.trust import load_trust
 from imagekit.trust.sign.trustfile import Purpose
-from tests.support.desk import Office
 from tests.support.formats import ADDRESS, V1, old_ledger
 from tests.support.registry import RegistrySimulator
+from tests.support.releasefixture import ReleaseFixture
 
 EVIDENCE = sorted(path.stem for path in (V1 / "evidence").glob("*.json"))
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
+def context(tmp_path: Path) -> ReleaseContext:
     root = old_ledger(tmp_path / "work")
-    desk = Office(tmp_path, RegistrySimulator(address=ADDRESS)).desk()
-    return replace(desk, store=LedgerStore(root), verifier=load_trust(root).verifier(Purpose.PROMOTE))
+    context = ReleaseFixture(tmp_path, RegistrySimulator(address=ADDRESS)).context()
+    return replace(context, store=LedgerStore(root), verifier=load_trust(root).verifier(Purpose.PROMOTE))
 
 
-def test_a_ledger_of_then_is_read_and_agrees_with_its_channel_files(desk: Desk) -> None:
-    records = desk.chain().records
+def test_a_ledger_of_then_is_read_and_agrees_with_its_channel_files(context: ReleaseContext) -> None:
+    records = context.chain().records
     assert [item.action for item in records].count(Action.PROMOTE) == 6
     assert [item.sequence for item in records] == list(range(1, 10))
     assert {item.version for item in yanked(records).values()} == {"v3"}
     assert records[4].reason == 'nodes lose their disks: "v3"\nbadly'
 
 
-def test_channel_files_of_then_are_read(desk: Desk) -> None:
-    dev, prod = desk.channel("dev").images["node"], desk.channel("prod").images["node"]
+def test_channel_files_of_then_are_read(context: ReleaseContext) -> None:
+    dev, prod = context.channel("dev").images["node"], context.channel("prod").images["node"]
     assert (dev.version, dev.held, dev.record) == ("v2", (), 9)
     assert (prod.version, [held.version for held in prod.held], prod.record) == ("v2", ["v3"], 5)
 
 
 @pytest.mark.parametrize("name", EVIDENCE)
-def test_evidence_of_then_counts(desk: Desk, name: str) -> None:
-    reading = load_trust(desk.store.root).read((V1 / "evidence" / f"{name}.json").read_bytes())
+def test_evidence_of_then_counts(context: ReleaseContext, name: str) -> None:
+    reading = load_trust(context.store.root).read((V1 / "evidence" / f"{name}.json").read_bytes())
     assert reading.problem is None, reading.reason
     assert reading.statement is not None
     match name:

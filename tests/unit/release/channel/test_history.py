@@ -12,15 +12,15 @@ from imagekit.release.channel.promote import promote
 from imagekit.release.channel.rollback import rollback
 from imagekit.release.ledger.chain import Chain
 from imagekit.release.ledger.record import LedgerError
-from tests.support.desk import IMAGE, NOW, Office
+from tests.support.releasefixture import IMAGE, NOW, ReleaseFixture
 from tests.unit.release.channel.conftest import Publish
 
 
-def test_every_moment_has_its_answer(office: Office, publish: Publish) -> None:
+def test_every_moment_has_its_answer(fixture: ReleaseFixture, publish: Publish) -> None:
     for version in ("v1", "v2"):
-        promote(office.desk(), office.source(publish(version)), "prod", image=IMAGE)
-    rollback(office.desk(), "prod", image=IMAGE, reason="bad")
-    records = office.desk().chain().records
+        promote(fixture.context(), fixture.source(publish(version)), "prod", image=IMAGE)
+    rollback(fixture.context(), "prod", image=IMAGE, reason="bad")
+    records = fixture.context().chain().records
     reported = []
     for minute in range(5):
         moment = until(records, NOW + timedelta(minutes=minute))
@@ -32,19 +32,21 @@ def test_every_moment_has_its_answer(office: Office, publish: Publish) -> None:
 
 
 @pytest.mark.attack
-def test_an_old_channel_file_offered_as_the_new_one_is_seen(office: Office, publish: Publish) -> None:
+def test_an_old_channel_file_offered_as_the_new_one_is_seen(fixture: ReleaseFixture, publish: Publish) -> None:
     """A rollback by hand: the file is whole and was right once, the ledger says that it is not any more."""
-    promote(office.desk(), office.source(publish("v1")), "prod", image=IMAGE)
-    old = office.desk().channel("prod")
-    promote(office.desk(), office.source(publish("v2")), "prod", image=IMAGE)
+    promote(fixture.context(), fixture.source(publish("v1")), "prod", image=IMAGE)
+    old = fixture.context().channel("prod")
+    promote(fixture.context(), fixture.source(publish("v2")), "prod", image=IMAGE)
     with pytest.raises(LedgerError, match="goes on to 2"):
-        demand_agreement(office.desk().chain(), [old])
+        demand_agreement(fixture.context().chain(), [old])
 
 
 @pytest.mark.attack
-def test_a_file_without_a_record_and_a_record_without_a_file_are_seen(office: Office, publish: Publish) -> None:
-    promote(office.desk(), office.source(publish("v1")), "prod", image=IMAGE)
-    chain, file = office.desk().chain(), office.desk().channel("prod")
+def test_a_file_without_a_record_and_a_record_without_a_file_are_seen(
+    fixture: ReleaseFixture, publish: Publish
+) -> None:
+    promote(fixture.context(), fixture.source(publish("v1")), "prod", image=IMAGE)
+    chain, file = fixture.context().chain(), fixture.context().channel("prod")
     demand_agreement(chain, [file])
     with pytest.raises(LedgerError, match="ledger ends at 0"):
         demand_agreement(Chain(()), [file])

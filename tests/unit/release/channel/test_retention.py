@@ -17,7 +17,7 @@ from imagekit.release.channel.retention import Fate, Standing, Version, plan_ret
 from imagekit.release.channel.retire import retire
 from imagekit.release.channel.table import table, versions
 from imagekit.release.ledger.record import Action
-from tests.support.desk import IMAGE, Office
+from tests.support.releasefixture import IMAGE, ReleaseFixture
 from tests.unit.release.channel.conftest import Publish
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -96,27 +96,27 @@ def test_nothing_named_is_ever_removed(
     assert sum(1 for item in good if str(item.reference.tag) in names) >= min(last, len(good))
 
 
-def test_what_goes_is_recorded_and_gone_with_its_evidence(office: Office, publish: Publish) -> None:
+def test_what_goes_is_recorded_and_gone_with_its_evidence(fixture: ReleaseFixture, publish: Publish) -> None:
     digests = [publish(f"v{number}") for number in range(1, 4)]
-    promote(office.desk(), office.source(digests[0]), "dev", image=IMAGE)
-    desk = office.desk()
-    homes = [office.source(digests[0]).tagged("x"), desk.home("dev", IMAGE)]
-    plan = plan_retention(versions(desk, homes), last=1, needed=needed(desk, desk.chain()))
+    promote(fixture.context(), fixture.source(digests[0]), "dev", image=IMAGE)
+    context = fixture.context()
+    homes = [fixture.source(digests[0]).tagged("x"), context.home("dev", IMAGE)]
+    plan = plan_retention(versions(context, homes), last=1, needed=needed(context, context.chain()))
     assert sorted(str(item.version.reference.tag) for item in plan if not item.keep) == ["v2"]
     reported: list[Fate] = []
-    gone = retire(office.desk(), IMAGE, homes, last=1, tell=reported.append)
+    gone = retire(fixture.context(), IMAGE, homes, last=1, tell=reported.append)
     assert [item.version.digest for item in gone] == [digests[1]]
     assert set(reported) == set(plan)
-    assert str(digests[1]) not in office.simulator.manifests["imagekit/node"]
-    assert office.desk().chain().records[-1].action is Action.RETIRE
-    rows = table(office.desk(), IMAGE, homes, {})
+    assert str(digests[1]) not in fixture.simulator.manifests["imagekit/node"]
+    assert fixture.context().chain().records[-1].action is Action.RETIRE
+    rows = table(fixture.context(), IMAGE, homes, {})
     assert [(row.version, row.channels, row.evidence) for row in rows] == [("v3", (), "good"), ("v1", ("dev",), "good")]
 
 
-def test_a_registry_that_does_not_delete_is_said_so(office: Office, publish: Publish) -> None:
+def test_a_registry_that_does_not_delete_is_said_so(fixture: ReleaseFixture, publish: Publish) -> None:
     publish("v1")
     publish("v2")
-    office.simulator.deletes = False
-    home = office.source(publish("v3"))
+    fixture.simulator.deletes = False
+    home = fixture.source(publish("v3"))
     with pytest.raises(ToolError, match="does not delete"):
-        retire(office.desk(), IMAGE, [home.tagged("x")], last=1)
+        retire(fixture.context(), IMAGE, [home.tagged("x")], last=1)

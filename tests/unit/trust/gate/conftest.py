@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.gatefixture import GateFixture
 from tests.support.images import write_image
 from tests.support.registry import simulated_registry
-from tests.support.scene import Scene
 
 
 @pytest.fixture
-def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
+def fixture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[GateFixture]:
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "no-docker-config"))
     project = tmp_path / "project"
     project.mkdir()
     with simulated_registry() as world, world.client() as client:
-        yield Scene(image=write_image(tmp_path / "oci"), world=world, client=client, project=project)
+        yield GateFixture(image=write_image(tmp_path / "oci"), world=world, client=client, project=project)

@@ -19,9 +19,9 @@ from imagekit.trust.gate.policy import PUBLISH, load_policy
 from imagekit.trust.gate.policy import Tests as Wanted
 from imagekit.trust.sign.trust import load_trust
 from tests.support.formats import V1, old_ledger
+from tests.support.gatefixture import GateFixture
 from tests.support.images import check
 from tests.support.release import ADA, BOB, DAY, NOW, SUITE, policy, result
-from tests.support.scene import Scene
 
 POLICY = "version: 1\npublish: {{tests: {{{}}}}}\nchannels: {{prod: {{}}}}\n"
 
@@ -51,39 +51,39 @@ def asking(tmp_path: Path, tests: str) -> Wanted:
     "boot_paths", ["boot_paths: [direct, live]", "roads: [fast, live]", "boot_paths: [fast, live]"]
 )
 @pytest.mark.parametrize("written", [lambda statement: statement, earlier], ids=["today", "earlier"])
-def test_gate_takes_either_words(scene: Scene, tmp_path: Path, boot_paths: str, written: object) -> None:
+def test_gate_takes_either_words(fixture: GateFixture, tmp_path: Path, boot_paths: str, written: object) -> None:
     assert callable(written)
-    scene.policy = policy(tests=asking(tmp_path, boot_paths))
-    scene.add("tests", "ours", written(result(scene.digest)))
-    scene.settle()
-    decision = scene.gate()
+    fixture.policy = policy(tests=asking(tmp_path, boot_paths))
+    fixture.add("tests", "ours", written(result(fixture.digest)))
+    fixture.settle()
+    decision = fixture.gate()
     assert decision.passed, decision
     assert {"boot-path/direct", "boot-path/live"} <= {each.name for each in decision.findings}
 
 
-def test_earlier_words_do_not_open_the_gate_for_what_was_not_tested(scene: Scene, tmp_path: Path) -> None:
-    scene.policy = policy(tests=asking(tmp_path, "roads: [fast, installed]"))
-    scene.add("tests", "ours", earlier(result(scene.digest)))
-    scene.settle()
-    assert [each.name for each in scene.gate().unsatisfied] == ["boot-path/installed"]
+def test_earlier_words_do_not_open_the_gate_for_what_was_not_tested(fixture: GateFixture, tmp_path: Path) -> None:
+    fixture.policy = policy(tests=asking(tmp_path, "roads: [fast, installed]"))
+    fixture.add("tests", "ours", earlier(result(fixture.digest)))
+    fixture.settle()
+    assert [each.name for each in fixture.gate().unsatisfied] == ["boot-path/installed"]
 
 
 @pytest.mark.parametrize("waived", ["fast:base::ssh", "direct:base::ssh"])
 @pytest.mark.parametrize("reported", ["fast:base::ssh", "direct:base::ssh"])
-def test_a_waiver_holds_for_the_check_by_either_name(scene: Scene, waived: str, reported: str) -> None:
-    scene.add("tests", "ours", result(scene.digest, suite=failed(reported)))
+def test_a_waiver_holds_for_the_check_by_either_name(fixture: GateFixture, waived: str, reported: str) -> None:
+    fixture.add("tests", "ours", result(fixture.digest, suite=failed(reported)))
     for key, person in (("ada", ADA), ("bob", BOB)):
         waiver = Waiver(
-            digest=scene.digest,
+            digest=fixture.digest,
             check=waived,
             person=person,
             reason="known",
             expires=NOW + timedelta(days=3),
             channels=("prod",),
         )
-        scene.add(f"waiver-{key}", key, waiver_statement(waiver), NOW - DAY)
-    scene.settle()
-    decision = scene.gate()
+        fixture.add(f"waiver-{key}", key, waiver_statement(waiver), NOW - DAY)
+    fixture.settle()
+    decision = fixture.gate()
     assert decision.passed, decision
     assert len(decision.waived) == 1
 

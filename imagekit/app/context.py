@@ -1,4 +1,4 @@
-"""The project as a desk for decisions: its ledger, its key, its policy, its registries."""
+"""The project as the context of release decisions: its ledger, its key, its policy, its registries."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from imagekit.app.release import embedded_at, registry_client
 from imagekit.config.load import Project
 from imagekit.oci.reference import Digest, Reference
 from imagekit.registry.referrers import attach_bundle
-from imagekit.release.channel.desk import Desk
+from imagekit.release.channel.context import ReleaseContext
 from imagekit.release.channel.errors import MoveRefusedError, digest_of
 from imagekit.trust.evidence.decisions import YANK_TYPE, summarised_channel
 from imagekit.trust.evidence.statement import SUMMARY_TYPE
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def open_desk(project: Project, *, actor: str = "", channel: str = "") -> Iterator[Desk]:
-    """The desk of a project; the embedded registry starts with the first question to it, and stays for the block.
+def open_release_context(project: Project, *, actor: str = "", channel: str = "") -> Iterator[ReleaseContext]:
+    """The release context of a project; the embedded registry starts with the first question and stays for the block.
 
     `actor` is who decides, by default git's user; of several keys one that serves `channel` signs.
     Raises `ConfigError`, `KeyFileError`.
@@ -49,7 +49,7 @@ def open_desk(project: Project, *, actor: str = "", channel: str = "") -> Iterat
     verifier = trust_of(project).verifier(Purpose.PROMOTE)
     signer = CheckedSigner(key, verifier)
     with ExitStack() as held:
-        yield Desk(
+        yield ReleaseContext(
             store=store,
             signer=signer,
             verifier=verifier,
@@ -104,14 +104,14 @@ def _summarized(client: Registry, target: Reference, channel: str, verifier: Ver
     return any((summarised_channel(statement) or ("",))[0] == channel for statement in said)
 
 
-def subject_of(project: Project, desk: Desk, text: str) -> tuple[str, Reference]:
+def subject_of(project: Project, context: ReleaseContext, text: str) -> tuple[str, Reference]:
     """The image's name and where it is: a full reference, or IMAGE, IMAGE:VERSION or IMAGE@CHANNEL of the project."""
     if "/" in text:
         reference = Reference.parse(text)
         return reference.repository.rpartition("/")[2], reference
     name, at, channel = text.partition("@")
     if at:
-        return name, _pointed(project, desk, name, channel)
+        return name, _pointed(project, context, name, channel)
     name, colon, version = text.partition(":")
     project.image(name)
     return name, verified_home(project, name).tagged(version if colon else _planned(project, name))
@@ -122,8 +122,8 @@ def named(project: Project, text: str) -> Reference:
     if "/" in text:
         return Reference.parse(text)
     project.image(text.partition("@")[0].partition(":")[0])
-    with open_desk(project) as desk:
-        return subject_of(project, desk, text)[1]
+    with open_release_context(project) as context:
+        return subject_of(project, context, text)[1]
 
 
 def verified_home(project: Project, image: str) -> Reference:
@@ -131,16 +131,16 @@ def verified_home(project: Project, image: str) -> Reference:
     return Reference(project.registry, f"{project.settings.repository}/{image}")
 
 
-def homes_of(project: Project, desk: Desk, image: str) -> list[Reference]:
+def homes_of(project: Project, context: ReleaseContext, image: str) -> list[Reference]:
     """Every repository where versions of an image may be."""
-    return [verified_home(project, image), *(desk.home(channel, image) for channel in desk.repositories)]
+    return [verified_home(project, image), *(context.home(channel, image) for channel in context.repositories)]
 
 
-def earlier_of(desk: Desk, channel: str, image: str, text: str | None) -> Reference | None:
+def earlier_of(context: ReleaseContext, channel: str, image: str, text: str | None) -> Reference | None:
     """What a rollback was told to go back to: a digest or a version, within the channel's repository."""
     if text is None:
         return None
-    home = desk.home(channel, image)
+    home = context.home(channel, image)
     if "/" in text:
         return Reference.parse(text)
     return home.at(Digest(text)) if text.startswith("sha256:") else home.tagged(text)
@@ -152,11 +152,11 @@ def _planned(project: Project, image: str) -> str:
     return make_plan(project, image).version
 
 
-def _pointed(project: Project, desk: Desk, image: str, channel: str) -> Reference:
+def _pointed(project: Project, context: ReleaseContext, image: str, channel: str) -> Reference:
     project.image(image)
-    desk.home(channel, image)
-    desk.chain()  # a file that the records do not bear out names nothing
-    pointer = desk.channel(channel).images.get(image)
+    context.home(channel, image)
+    context.chain()  # a file that the records do not bear out names nothing
+    pointer = context.channel(channel).images.get(image)
     if pointer is None:
         raise MoveRefusedError(f"{channel} points at nothing for {image}", hint="`imagekit releases` shows all.")
     return Reference.parse(pointer.reference)

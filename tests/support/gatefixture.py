@@ -48,7 +48,7 @@ class Signed:
 
 
 @dataclass(slots=True)
-class Scene:
+class GateFixture:
     """What will be in the registry and in the project; an attack changes it, then `gate` is asked.
 
     `spoil` changes a bundle after signing, `resign` what is signed; `layer_type` and `hung_at` change the media type of
@@ -67,7 +67,7 @@ class Scene:
     resign: dict[str, Callable[[bytes], bytes]] = field(default_factory=dict)
     layer_type: dict[str, str] = field(default_factory=dict)
     hung_at: dict[str, Digest] = field(default_factory=dict)
-    afterwards: Callable[[Scene], None] | None = None
+    afterwards: Callable[[GateFixture], None] | None = None
     now: datetime = NOW
 
     def __post_init__(self) -> None:

@@ -1,4 +1,4 @@
-"""A desk for tests: a ledger in a folder, a registry simulator, and a gate that says what it is told."""
+"""A release context for tests: a ledger in a folder, a registry simulator, and a gate that says what it is told."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from imagekit.base.errors import RefusedError
 from imagekit.oci.reference import Digest, Reference
 from imagekit.registry.client import Registry
-from imagekit.release.channel.desk import Desk
+from imagekit.release.channel.context import ReleaseContext
 from imagekit.release.ledger.store import LedgerStore
 from imagekit.trust.gate.model import Decision, Finding, Status
 from imagekit.trust.sign.native import NativeSigner, NativeVerifier
@@ -24,8 +24,8 @@ NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
 
 @dataclass
-class Office:
-    """Everything around a desk; `closed` names requirements that the gate finds unsatisfied.
+class ReleaseFixture:
+    """Everything around a release context; `closed` names requirements that the gate finds unsatisfied.
 
     `unsigned` are digests that nobody vouches for, `foreign` those of another image.
     """
@@ -39,10 +39,10 @@ class Office:
     foreign: set[Digest] = field(default_factory=set)
     minutes: int = 0
 
-    def desk(self, *, push: str = "") -> Desk:
-        """A desk one minute later than the one before."""
+    def context(self, *, push: str = "") -> ReleaseContext:
+        """A context one minute later than the one before."""
         self.minutes += 1
-        return Desk(
+        return ReleaseContext(
             store=LedgerStore(self.root / "work", push=push),
             signer=NativeSigner(fixed_key()),
             verifier=NativeVerifier(fixed_key().public_key()),
@@ -102,8 +102,8 @@ class Office:
         self.summaries.append((target.repository, decision.channel))
 
 
-def open_office(root: Path, simulator: RegistrySimulator) -> Office:
-    """An office with a ledger that has one commit."""
+def open_release_fixture(root: Path, simulator: RegistrySimulator) -> ReleaseFixture:
+    """A fixture with a ledger that has one commit."""
     work = root / "work"
     work.mkdir(parents=True)
     git(work, "init", "-q", "-b", "main")
@@ -111,4 +111,4 @@ def open_office(root: Path, simulator: RegistrySimulator) -> Office:
     git(work, "config", "user.name", "Ann")
     (work / "README").write_text("a project\n")
     commit(work, "first", "2026-11-22T12:00:00+00:00")
-    return Office(root, simulator)
+    return ReleaseFixture(root, simulator)

@@ -41,7 +41,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Desk:
+class ReleaseContext:
     """Where decisions are made. `repositories` gives each channel's HOST[:PORT]/prefix, in the order of rising.
 
     `vouches` knows every key of the trust file. `locks` is a folder of this host; `now` the clock of records (UTC).

@@ -1,4 +1,4 @@
-"""The desk opens what is used: the ledger is read without any registry (W35)."""
+"""The release context opens what is used: the ledger is read without any registry (W35)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from imagekit.app.desk import open_desk
+from imagekit.app.context import open_release_context
 from imagekit.config.load import Project, load_project
 from imagekit.config.model import Settings
 from imagekit.services.registry import PortTakenError
@@ -25,14 +25,14 @@ def test_history_needs_no_port(project: Project) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         project = replace(project, settings=Settings(registry=address))
-        with open_desk(project) as desk:
-            assert desk.chain().records == ()
-            with pytest.raises(PortTakenError), desk.registry(address):
+        with open_release_context(project) as context:
+            assert context.chain().records == ()
+            with pytest.raises(PortTakenError), context.registry(address):
                 pass
 
 
 def test_the_registry_is_leased_once_for_all_questions(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each question opens a client; the server they share lives from the first of them to the desk's end."""
+    """Each question opens a client; the server they share lives from the first of them to the context's end."""
     seen: list[str] = []
 
     class Lease:
@@ -44,10 +44,10 @@ def test_the_registry_is_leased_once_for_all_questions(project: Project, monkeyp
 
     monkeypatch.setattr("imagekit.app.release.embedded_registry", lambda *_: Lease())
     project = replace(project, settings=Settings(registry="127.0.0.1:1"))
-    with open_desk(project) as desk:
+    with open_release_context(project) as context:
         assert seen == []
         for _ in range(2):
-            with desk.registry("127.0.0.1:1"):
+            with context.registry("127.0.0.1:1"):
                 assert seen.count("start") > seen.count("end")
         assert seen.count("start") > seen.count("end")
     assert seen.count("start") == seen.count("end")
