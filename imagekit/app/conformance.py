@@ -1,4 +1,4 @@
-"""From an image's name or reference to the facts of every trip that is asked, and to what the checks say of them."""
+"""From an image's name or reference to the facts of every run that is asked, and to what the checks say of them."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from imagekit.base.errors import ConfigError
 from imagekit.base.log import step
 from imagekit.base.strictjson import MANIFEST_FIELDS, read_object
 from imagekit.checks.contract.image import image_facts
-from imagekit.checks.contract.life import DISK_MIB, disk_trip, installed_trip, live_trip
-from imagekit.checks.contract.model import Conformance, ContractPath, Moment, Trip, TripFacts, write_facts
+from imagekit.checks.contract.life import DISK_MIB, disk_run, installed_run, live_run
+from imagekit.checks.contract.model import Conformance, ContractPath, ContractRun, Phase, RunFacts, write_facts
 from imagekit.checks.contract.node import Place
 from imagekit.checks.contract.suite import judge
 from imagekit.config.load import Project
@@ -84,38 +84,40 @@ def subject_of(project: Project, name: str) -> Subject:
     return fetched_subject(project, Reference.parse(name)) if "/" in name else built_subject(project, name)
 
 
-def conformance(project: Project, subject: Subject, trips: Sequence[Trip]) -> Conformance:
-    """Record the facts of the trips, keep them with the consoles in a folder of runs, and judge them."""
+def conformance(project: Project, subject: Subject, contract_runs: Sequence[ContractRun]) -> Conformance:
+    """Record the facts of the runs, keep them with the consoles in a folder of runs, and judge them."""
     run_id, folder = new_run(project.work)
-    found = record(project, subject, trips, run_id, folder)
+    found = record(project, subject, contract_runs, run_id, folder)
     write_facts(found, folder / FACTS)
     return judge(
-        project.located("tests/conformance"), folder, f"{subject.name} {subject.digest}", trips, folder / FACTS
+        project.located("tests/conformance"), folder, f"{subject.name} {subject.digest}", contract_runs, folder / FACTS
     )
 
 
 def record(
-    project: Project, subject: Subject, trips: Sequence[Trip], run_id: str, folder: Path
-) -> dict[str, TripFacts]:
-    """The facts of all these trips; what a node did not come to is said in `TripFacts.broken`, never left out."""
-    found: dict[str, TripFacts] = {}
-    for trip in trips:
-        if trip.boot_path is ContractPath.IMAGE:
-            found[trip.name] = TripFacts({Moment.IMAGE: image_facts(subject.layout, subject.digest)})
-    booted = [trip for trip in trips if trip.boot_path is not ContractPath.IMAGE]
+    project: Project, subject: Subject, contract_runs: Sequence[ContractRun], run_id: str, folder: Path
+) -> dict[str, RunFacts]:
+    """The facts of all these runs; what a node did not come to is said in `RunFacts.broken`, never left out."""
+    found: dict[str, RunFacts] = {}
+    for contract_run in contract_runs:
+        if contract_run.boot_path is ContractPath.IMAGE:
+            found[contract_run.name] = RunFacts({Phase.IMAGE: image_facts(subject.layout, subject.digest)})
+    booted = [contract_run for contract_run in contract_runs if contract_run.boot_path is not ContractPath.IMAGE]
     if booted:
         require(VERIFY, host_of(project))
         uri = libvirt_uri(project)
         with libvirt(uri):
             sweep(uri, work=machines_folder(project.work))
-            for trip in sorted(booted, key=lambda trip: trip.boot_path is ContractPath.LIVE):
-                if trip.name not in found:
-                    found |= _walk(project, subject, trip, run_id, folder)
+            for contract_run in sorted(booted, key=lambda contract_run: contract_run.boot_path is ContractPath.LIVE):
+                if contract_run.name not in found:
+                    found |= _walk(project, subject, contract_run, run_id, folder)
     return found
 
 
-def _walk(project: Project, subject: Subject, trip: Trip, run_id: str, folder: Path) -> dict[str, TripFacts]:
-    """One trip; that of the installed boot path passes the live system, so its facts come with it."""
+def _walk(
+    project: Project, subject: Subject, contract_run: ContractRun, run_id: str, folder: Path
+) -> dict[str, RunFacts]:
+    """One run; that of the installed boot path passes the live system, so its facts come with it."""
     place = Place(
         artifacts=_artifacts(project, subject),
         harness=project.harness,
@@ -124,17 +126,17 @@ def _walk(project: Project, subject: Subject, trip: Trip, run_id: str, folder: P
         run_id=run_id,
         uri=libvirt_uri(project),
     )
-    with step(f"Trip {trip.name}"):
-        match trip.boot_path:
+    with step(f"Run {contract_run.name}"):
+        match contract_run.boot_path:
             case ContractPath.INSTALLED:
-                live, installed = installed_trip(place, trip)
-                return {trip.name: installed, Trip(ContractPath.LIVE, trip.firmware).name: live}
+                live, installed = installed_run(place, contract_run)
+                return {contract_run.name: installed, ContractRun(ContractPath.LIVE, contract_run.firmware).name: live}
             case ContractPath.DISK:
                 disks = project.work / "disks"
                 disk = installed_disk(subject.layout, subject.digest, disks, size=DISK_MIB << 20)
-                return {trip.name: disk_trip(place, trip, disk.path)}
+                return {contract_run.name: disk_run(place, contract_run, disk.path)}
             case _:
-                return {trip.name: live_trip(place, trip.firmware)}
+                return {contract_run.name: live_run(place, contract_run.firmware)}
 
 
 def _artifacts(project: Project, subject: Subject) -> LiveArtifacts:
@@ -143,19 +145,21 @@ def _artifacts(project: Project, subject: Subject) -> LiveArtifacts:
 
 
 @cache
-def _kept() -> dict[str, TripFacts]:
+def _kept() -> dict[str, RunFacts]:
     return {}
 
 
-def recorded(project: Project, name: str, trip: Trip, asked: Sequence[Trip]) -> TripFacts:
-    """The facts of one trip of those that this process asks for, each recorded once."""
+def recorded(project: Project, name: str, contract_run: ContractRun, asked: Sequence[ContractRun]) -> RunFacts:
+    """The facts of one run of those that this process asks for, each recorded once."""
     kept = _kept()
-    if trip.name not in kept:
+    if contract_run.name not in kept:
         # All that needs a machine is recorded together, so that the boot paths share it.
         together = [
-            one for one in asked if (one.boot_path is ContractPath.IMAGE) == (trip.boot_path is ContractPath.IMAGE)
+            one
+            for one in asked
+            if (one.boot_path is ContractPath.IMAGE) == (contract_run.boot_path is ContractPath.IMAGE)
         ]
         run_id, folder = new_run(project.work)
         kept |= record(project, built_subject(project, name), together, run_id, folder)
         write_facts(kept, folder / FACTS)
-    return kept[trip.name]
+    return kept[contract_run.name]

@@ -47,11 +47,11 @@ def command(
     tests/conformance; they know nothing of which framework made the image. Exit code 1 when one does not pass.
     """
     from imagekit.app.conformance import conformance, subject_of
-    from imagekit.checks.contract.model import trips_of
+    from imagekit.checks.contract.model import contract_runs_of
     from imagekit.checks.contract.show import as_json, as_markdown, as_text
 
     app: App = ctx.obj
     name = image if image and "/" in image else app.image_name(image)
-    found = conformance(app.project, subject_of(app.project, name), trips_of(boot_path, firmware, short=short))
+    found = conformance(app.project, subject_of(app.project, name), contract_runs_of(boot_path, firmware, short=short))
     say({"text": as_text, "markdown": as_markdown, "json": as_json}[form](found), nl=False)
     ctx.exit(0 if found.passed else 1)

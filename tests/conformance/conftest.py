@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from imagekit.checks.contract.model import ContractPath, Moment, Trip, TripFacts
+from imagekit.checks.contract.model import ContractPath, ContractRun, Phase, RunFacts
 from imagekit.checks.contract.plugin import ConformancePlugin, facts_fixture
 
 HERE = Path(__file__).parent
 # What every change is asked; `imagekit conformance` drives every boot path, at night under both firmwares (tests/e2e).
-ASKED = (Trip(ContractPath.IMAGE),)
+ASKED = (ContractRun(ContractPath.IMAGE),)
 plugin = ConformancePlugin(HERE)
 
 
@@ -22,23 +22,23 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(scope="session")
-def trip_facts(trip: Trip) -> TripFacts:
-    """What was found on this trip."""
+def run_facts(contract_run: ContractRun) -> RunFacts:
+    """What was found on this run."""
     if plugin.facts is not None:
-        return plugin.facts[trip.name]
+        return plugin.facts[contract_run.name]
     from imagekit.app.conformance import recorded
     from imagekit.config.load import load_project
 
-    return recorded(load_project(HERE.parents[1]), "debian-node", trip, plugin.trips)
+    return recorded(load_project(HERE.parents[1]), "debian-node", contract_run, plugin.contract_runs)
 
 
-image = facts_fixture(Moment.IMAGE)
-live = facts_fixture(Moment.LIVE)
-install = facts_fixture(Moment.INSTALL)
-first = facts_fixture(Moment.FIRST)
-passive = facts_fixture(Moment.PASSIVE)
-again = facts_fixture(Moment.AGAIN)
-upgrade = facts_fixture(Moment.UPGRADE)
-upgraded = facts_fixture(Moment.UPGRADED)
-recovery = facts_fixture(Moment.RECOVERY)
-reset = facts_fixture(Moment.RESET)
+image = facts_fixture(Phase.IMAGE)
+live = facts_fixture(Phase.LIVE)
+install = facts_fixture(Phase.INSTALL)
+first = facts_fixture(Phase.FIRST)
+passive = facts_fixture(Phase.PASSIVE)
+again = facts_fixture(Phase.AGAIN)
+upgrade = facts_fixture(Phase.UPGRADE)
+upgraded = facts_fixture(Phase.UPGRADED)
+recovery = facts_fixture(Phase.RECOVERY)
+reset = facts_fixture(Phase.RESET)

@@ -1,7 +1,7 @@
 """Write docs/conformance.md: every check, and how it ended on the embedded image, out of the facts of kept runs.
 
 ``python -m tests.conformance.page .imagekit/runs/RUN...``, the folders that `imagekit conformance` left; where two runs
-made the same trip the later folder counts.
+made the same run the later folder counts.
 """
 
 from __future__ import annotations
@@ -12,7 +12,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from imagekit.app.conformance import FACTS
-from imagekit.checks.contract.model import Conformance, ContractPath, Moment, Trip, TripFacts, read_facts, write_facts
+from imagekit.checks.contract.model import (
+    Conformance,
+    ContractPath,
+    ContractRun,
+    Phase,
+    RunFacts,
+    read_facts,
+    write_facts,
+)
 from imagekit.checks.contract.show import as_markdown, boot_paths_page
 from imagekit.checks.contract.suite import judge, list_checks
 from imagekit.config.model import Firmware
@@ -23,14 +31,16 @@ BEGIN, END = "<!-- checks begin -->\n", "<!-- checks end -->"
 BOOT_PATHS_BEGIN, BOOT_PATHS_END = "<!-- boot paths begin -->\n", "<!-- boot paths end -->"
 
 
-def trips_in(facts: dict[str, TripFacts]) -> list[Trip]:
-    """The trips of recorded facts, each as far as it came or was to come."""
+def contract_runs_in(facts: dict[str, RunFacts]) -> list[ContractRun]:
+    """The runs of recorded facts, each as far as it came or was to come."""
     found = []
     for name, one in facts.items():
         boot_path, _, firmware = name.partition("-")
-        last = [moment for moment in Moment if moment in one.moments or moment in one.broken][-1]
-        found.append(Trip(ContractPath(boot_path), Firmware(firmware or "bios"), last))
-    return sorted(found, key=lambda trip: (list(ContractPath).index(trip.boot_path), trip.firmware))
+        last = [phase for phase in Phase if phase in one.phases or phase in one.broken][-1]
+        found.append(ContractRun(ContractPath(boot_path), Firmware(firmware or "bios"), last))
+    return sorted(
+        found, key=lambda contract_run: (list(ContractPath).index(contract_run.boot_path), contract_run.firmware)
+    )
 
 
 def judged(folders: list[Path]) -> Conformance:
@@ -40,7 +50,7 @@ def judged(folders: list[Path]) -> Conformance:
         kept = Path(name) / FACTS
         write_facts(facts, kept)
         here, out = Path(__file__).parent, Path(name)
-        return replace(judge(here, out, "debian-node", trips_in(facts), kept), checks=list_checks(here, out))
+        return replace(judge(here, out, "debian-node", contract_runs_in(facts), kept), checks=list_checks(here, out))
 
 
 def between(text: str, begin: str, end: str, new: str) -> str:

@@ -64,5 +64,5 @@ def test_identity_outlives_an_upgrade(first: NodeFacts, upgraded: NodeFacts, sec
 
 
 def test_it_was_another_boot(first: NodeFacts, passive: NodeFacts, again: NodeFacts) -> None:
-    """The facts of these moments are those of different boots."""
+    """The facts of these phases are those of different boots."""
     assert len({facts.text("bootid") for facts in (first, passive, again)}) == 3

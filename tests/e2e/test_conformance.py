@@ -21,4 +21,4 @@ def test_the_embedded_image_keeps_every_promise(clone: Clone, first: First, firm
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
     reported = json.loads(done.stdout)
     boot_paths = ["image", *(f"{boot_path}-{firmware}" for boot_path in ("live", "installed", "disk"))]
-    assert sorted(reported["trips"]) == sorted(boot_paths)
+    assert sorted(reported["runs"]) == sorted(boot_paths)

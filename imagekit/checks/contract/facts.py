@@ -89,7 +89,7 @@ class ImageFacts:
 
 @dataclass(frozen=True)
 class NodeFacts:
-    """A node at one moment; `sections` is what probe.sh and the questions of that moment wrote."""
+    """A node at one phase; `sections` is what probe.sh and the questions of that phase wrote."""
 
     sections: Mapping[str, str] = field(default_factory=dict)
 

@@ -1,4 +1,4 @@
-"""The life of a node from its installation to its reset, with facts taken at every moment."""
+"""The life of a node from its installation to its reset, with facts taken at every phase."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from imagekit.base.text import one_line
 from imagekit.checks.contract import questions
 from imagekit.checks.contract.config import probe_config
 from imagekit.checks.contract.facts import NodeFacts
-from imagekit.checks.contract.model import ContractPath, Moment, Trip, TripFacts
+from imagekit.checks.contract.model import ContractPath, ContractRun, Phase, RunFacts
 from imagekit.checks.contract.node import DEVICE, Place, ask, live_facts, live_node, take_facts
 from imagekit.config.model import Firmware
 from imagekit.machine.disks import DiskSource, create_disk
@@ -27,76 +27,83 @@ _LONG = 2400.0  # seconds for what writes whole images; a real node under emulat
 NAME = "conformance"
 
 
-def live_trip(place: Place, firmware: Firmware) -> TripFacts:
+def live_run(place: Place, firmware: Firmware) -> RunFacts:
     """The live system alone."""
-    return _from_the_medium(place, Trip(ContractPath.LIVE, firmware))[0]
+    return _from_the_medium(place, ContractRun(ContractPath.LIVE, firmware))[0]
 
 
-def installed_trip(place: Place, trip: Trip) -> tuple[TripFacts, TripFacts]:
-    """Live, installed by the agent, and the life after that; returns the live facts and those of the trip."""
-    return _from_the_medium(place, trip)
+def installed_run(place: Place, contract_run: ContractRun) -> tuple[RunFacts, RunFacts]:
+    """Live, installed by the agent, and the life after that; returns the live facts and those of the run."""
+    return _from_the_medium(place, contract_run)
 
 
-def _from_the_medium(place: Place, trip: Trip) -> tuple[TripFacts, TripFacts]:
-    live, found, keys = TripFacts(), TripFacts(), fresh_keys()
+def _from_the_medium(place: Place, contract_run: ContractRun) -> tuple[RunFacts, RunFacts]:
+    live, found, keys = RunFacts(), RunFacts(), fresh_keys()
     with owned_folder(place.run_id, _folder(place.work)) as folder:
         disk = folder / "system.qcow2"
         create_disk(disk, size_mib=DISK_MIB)
         try:
-            _install(place, trip, keys, disk, live, found)
+            _install(place, contract_run, keys, disk, live, found)
         except ImagekitError as error:
-            _break(live, (Moment.LIVE,), error)
-            _break(found, trip.moments, error)
+            _break(live, (Phase.LIVE,), error)
+            _break(found, contract_run.phases, error)
         else:
-            if _ahead(trip):
-                _live_on(place, trip, DiskSource(backing=disk), (), keys, found)
+            if _ahead(contract_run):
+                _live_on(place, contract_run, DiskSource(backing=disk), (), keys, found)
     return live, found
 
 
-def disk_trip(place: Place, trip: Trip, disk: Path) -> TripFacts:
+def disk_run(place: Place, contract_run: ContractRun, disk: Path) -> RunFacts:
     """The life of a node whose disk was built; its first user data come from a NoCloud disk."""
-    found, keys = TripFacts(), fresh_keys()
+    found, keys = RunFacts(), fresh_keys()
     with owned_folder(place.run_id) as folder:
         seed = seed_disk(keys, NAME, folder, probe_config(NAME))
-        _live_on(place, trip, DiskSource(backing=disk), (seed,), keys, found)
+        _live_on(place, contract_run, DiskSource(backing=disk), (seed,), keys, found)
     return found
 
 
-def _install(place: Place, trip: Trip, keys: NodeKeys, disk: Path, live: TripFacts, found: TripFacts) -> None:
-    with live_node(place, trip.firmware, disk) as machine:
-        live.moments[Moment.LIVE] = live_facts(machine)
-        if Moment.INSTALL not in trip.moments:
+def _install(
+    place: Place, contract_run: ContractRun, keys: NodeKeys, disk: Path, live: RunFacts, found: RunFacts
+) -> None:
+    with live_node(place, contract_run.firmware, disk) as machine:
+        live.phases[Phase.LIVE] = live_facts(machine)
+        if Phase.INSTALL not in contract_run.phases:
             return
         with step("Installing by kairos-agent manual-install"):
             script = questions.install_config(agent_config(keys, NAME, probe_config(NAME)), DEVICE)
-            found.moments[Moment.INSTALL] = NodeFacts(ask(machine, script, timeout=_LONG))
+            found.phases[Phase.INSTALL] = NodeFacts(ask(machine, script, timeout=_LONG))
 
 
 def _live_on(
-    place: Place, trip: Trip, source: DiskSource, media: tuple[Path, ...], keys: NodeKeys, found: TripFacts
+    place: Place,
+    contract_run: ContractRun,
+    source: DiskSource,
+    media: tuple[Path, ...],
+    keys: NodeKeys,
+    found: RunFacts,
 ) -> None:
     request = NodeRequest(
-        name=f"{NAME}-{trip.boot_path}",
+        name=f"{NAME}-{contract_run.boot_path}",
         run_id=place.run_id,
-        folder=place.folder / trip.name,
+        folder=place.folder / contract_run.name,
         work=_folder(place.work),
         harness=place.harness,
         disks=(source,),
         media=media,
         keys=keys,
-        shape=VmShape(memory_mib=place.memory_mib, firmware=trip.firmware),
+        shape=VmShape(memory_mib=place.memory_mib, firmware=contract_run.firmware),
         uri=place.uri,
     )
-    ahead = _ahead(trip)
+    ahead = _ahead(contract_run)
     with _reported(found, ahead), node(request) as machine:
         while ahead:
             with step(f"Moment {ahead[0]}"):
-                found.moments[ahead[0]] = _STEPS[ahead[0]](machine)
+                found.phases[ahead[0]] = _STEPS[ahead[0]](machine)
             ahead.pop(0)
 
 
-def _ahead(trip: Trip) -> list[Moment]:
-    return [moment for moment in trip.moments if moment in _STEPS]
+def _ahead(contract_run: ContractRun) -> list[Phase]:
+    return [phase for phase in contract_run.phases if phase in _STEPS]
 
 
 def _first(machine: InstalledNode) -> NodeFacts:
@@ -129,30 +136,30 @@ def _reset(machine: InstalledNode) -> NodeFacts:
     return take_facts(machine, answers)
 
 
-_STEPS: Mapping[Moment, Callable[[InstalledNode], NodeFacts]] = {
-    Moment.FIRST: _first,
-    Moment.PASSIVE: _rebooted,
-    Moment.AGAIN: _rebooted,
-    Moment.UPGRADE: _upgrade,
-    Moment.UPGRADED: _upgraded,
-    Moment.RECOVERY: _rebooted,
-    Moment.RESET: _reset,
+_STEPS: Mapping[Phase, Callable[[InstalledNode], NodeFacts]] = {
+    Phase.FIRST: _first,
+    Phase.PASSIVE: _rebooted,
+    Phase.AGAIN: _rebooted,
+    Phase.UPGRADE: _upgrade,
+    Phase.UPGRADED: _upgraded,
+    Phase.RECOVERY: _rebooted,
+    Phase.RESET: _reset,
 }
 
 
 @contextmanager
-def _reported(found: TripFacts, ahead: list[Moment]) -> Iterator[None]:
-    """A node that fails ends its trip; the moments that did not come say so, and the checks of the others count."""
+def _reported(found: RunFacts, ahead: list[Phase]) -> Iterator[None]:
+    """A node that fails ends its run; the phases that did not come say so, and the checks of the others count."""
     try:
         yield
     except ImagekitError as error:
         _break(found, tuple(ahead), error)
 
 
-def _break(found: TripFacts, moments: tuple[Moment, ...], error: ImagekitError) -> None:
-    for moment in moments:
-        if moment not in found.moments:
-            found.broken[moment] = one_line(f"{error}; {error.hint}", 600)
+def _break(found: RunFacts, phases: tuple[Phase, ...], error: ImagekitError) -> None:
+    for phase in phases:
+        if phase not in found.phases:
+            found.broken[phase] = one_line(f"{error}; {error.hint}", 600)
 
 
 def _folder(path: Path) -> Path:

@@ -1,7 +1,7 @@
-"""The pytest side of conformance: marks, one run of a check for each trip, and an account of what happened.
+"""The pytest side of conformance: marks, one case of a check for each run, and an account of what happened.
 
-Registered by tests/conformance/conftest.py. A check is a function whose arguments are named after moments
-(`imagekit.checks.contract.model.Moment`); its docstring is the promise. Mark: ``contract(section, basis="seen")``.
+Registered by tests/conformance/conftest.py. A check is a function whose arguments are named after phases
+(`imagekit.checks.contract.model.Phase`); its docstring is the promise. Mark: ``contract(section, basis="seen")``.
 With the session file of `imagekit.checks.contract.suite` facts are read from there; without one they are recorded
 first.
 """
@@ -21,9 +21,9 @@ from imagekit.checks.contract.facts import ImageFacts, NodeFacts
 from imagekit.checks.contract.model import (
     Check,
     ContractPath,
-    Moment,
-    Trip,
-    TripFacts,
+    ContractRun,
+    Phase,
+    RunFacts,
     boot_paths_of,
     needed,
     read_facts,
@@ -39,28 +39,30 @@ _MARK = "contract(section, basis): the part of the node contract; seen on a real
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """Which trips are asked, where the facts are (none: only collect), and where the account goes."""
+    """Which runs are asked, where the facts are (none: only collect), and where the account goes."""
 
-    trips: tuple[Trip, ...]
+    contract_runs: tuple[ContractRun, ...]
     facts: Path | None
     events: Path
 
     def write(self, path: Path) -> None:
         """Write the session file."""
-        trips = [[trip.boot_path, trip.firmware, trip.until] for trip in self.trips]
+        contract_runs = [
+            [contract_run.boot_path, contract_run.firmware, contract_run.until] for contract_run in self.contract_runs
+        ]
         facts = os.fspath(self.facts) if self.facts else None
-        path.write_text(json.dumps({"trips": trips, "facts": facts, "events": os.fspath(self.events)}))
+        path.write_text(json.dumps({"contract_runs": contract_runs, "facts": facts, "events": os.fspath(self.events)}))
 
     @classmethod
     def read(cls, path: Path) -> Session:
         """Read what `write` wrote."""
         data = json.loads(path.read_text())
-        trips = (
-            Trip(ContractPath(boot_path), Firmware(firmware), Moment(until) if until else None)
-            for boot_path, firmware, until in data["trips"]
+        contract_runs = (
+            ContractRun(ContractPath(boot_path), Firmware(firmware), Phase(until) if until else None)
+            for boot_path, firmware, until in data["contract_runs"]
         )
         facts = Path(data["facts"]) if data["facts"] else None
-        return cls(trips=tuple(trips), facts=facts, events=Path(data["events"]))
+        return cls(contract_runs=tuple(contract_runs), facts=facts, events=Path(data["events"]))
 
 
 class ConformancePlugin:
@@ -69,18 +71,18 @@ class ConformancePlugin:
     def __init__(self, folder: Path) -> None:
         path = os.environ.get(SESSION_VARIABLE)
         self.session = Session.read(Path(path)) if path else None
-        self.trips = self.session.trips if self.session else ()
+        self.contract_runs = self.session.contract_runs if self.session else ()
         self._folder = folder
-        self._read: Mapping[str, TripFacts] | None = None
+        self._read: Mapping[str, RunFacts] | None = None
 
-    def ask(self, trips: tuple[Trip, ...]) -> None:
-        """Where no session file names the trips: these, recorded on the way."""
+    def ask(self, contract_runs: tuple[ContractRun, ...]) -> None:
+        """Where no session file names the runs: these, recorded on the way."""
         if self.session is None:
-            self.trips = trips
+            self.contract_runs = contract_runs
 
     @property
-    def facts(self) -> Mapping[str, TripFacts] | None:
-        """The recorded facts by trip, when there is a session with some."""
+    def facts(self) -> Mapping[str, RunFacts] | None:
+        """The recorded facts by run, when there is a session with some."""
         if self._read is None and self.session is not None and self.session.facts is not None:
             self._read = read_facts(self.session.facts)
         return self._read
@@ -92,20 +94,25 @@ class ConformancePlugin:
 
     @pytest.hookimpl
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
-        """One run for each trip that comes to every moment the check asks for."""
-        moments = needed(metafunc.fixturenames)
-        if not self._ours(Path(metafunc.definition.path)) or not moments:
+        """One case for each run that comes to every phase the check asks for."""
+        phases = needed(metafunc.fixturenames)
+        if not self._ours(Path(metafunc.definition.path)) or not phases:
             return
-        fitting = [trip for trip in self.trips if set(moments) <= set(trip.moments)]
-        metafunc.parametrize("trip", fitting or [None], ids=lambda trip: trip.name if trip else "none", scope="session")
+        fitting = [contract_run for contract_run in self.contract_runs if set(phases) <= set(contract_run.phases)]
+        metafunc.parametrize(
+            "contract_run",
+            fitting or [None],
+            ids=lambda contract_run: contract_run.name if contract_run else "none",
+            scope="session",
+        )
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
-        """Leave out what no trip comes to, mark what needs a machine, and tell what will run."""
+        """Leave out what no run comes to, mark what needs a machine, and tell what will run."""
         ours = [item for item in items if self._ours(item.path)]
         if self.session is None:
             self._mark(ours)
-        gone = [item for item in ours if _trip(item) is None]
+        gone = [item for item in ours if _contract_run(item) is None]
         items[:] = [item for item in items if item not in gone]
         config.hook.pytest_deselected(items=gone)
         for item in ours:
@@ -138,8 +145,12 @@ class ConformancePlugin:
 
     def _mark(self, items: list[pytest.Item]) -> None:
         for item in items:
-            trip = _trip(item)
-            needs = ("docker",) if trip is None or trip.boot_path is ContractPath.IMAGE else ("docker", "vm")
+            contract_run = _contract_run(item)
+            needs = (
+                ("docker",)
+                if contract_run is None or contract_run.boot_path is ContractPath.IMAGE
+                else ("docker", "vm")
+            )
             for mark in needs:
                 item.add_marker(mark)
 
@@ -147,17 +158,17 @@ class ConformancePlugin:
         return path.is_relative_to(self._folder)
 
     def _tell(self, item: pytest.Item, event: Event, **fields: object) -> None:
-        trip = _trip(item)
+        contract_run = _contract_run(item)
         if self.session is not None:
-            append(self.session.events, event, trip=trip.name if trip else "", **fields)
+            append(self.session.events, event, contract_run=contract_run.name if contract_run else "", **fields)
 
 
-def facts_fixture(moment: Moment) -> object:
-    """The fixture of a moment's name: its facts on the trip that this run of the check is for."""
+def facts_fixture(phase: Phase) -> object:
+    """The fixture of a phase's name: its facts on the run that this case of the check is for."""
 
-    @pytest.fixture(scope="session", name=moment.value)
-    def found(trip_facts: TripFacts) -> ImageFacts | NodeFacts:
-        return trip_facts.at(moment)
+    @pytest.fixture(scope="session", name=phase.value)
+    def found(run_facts: RunFacts) -> ImageFacts | NodeFacts:
+        return run_facts.at(phase)
 
     return found
 
@@ -182,7 +193,7 @@ def describe(item: pytest.Item) -> Check:
 
 
 def check_id(item: pytest.Item) -> str:
-    """``file/name``, and the check's own parameter in brackets; the trip is not part of it."""
+    """``file/name``, and the check's own parameter in brackets; the run is not part of it."""
     words = _own_parameters(item)
     name = getattr(item, "originalname", item.name)
     return f"{item.path.stem}/{name}".replace("test_", "") + (f"[{'-'.join(words)}]" if words else "")
@@ -190,7 +201,7 @@ def check_id(item: pytest.Item) -> str:
 
 def _own_parameters(item: pytest.Item) -> list[str]:
     callspec = getattr(item, "callspec", None)
-    return [str(value) for name, value in callspec.params.items() if name != "trip"] if callspec else []
+    return [str(value) for name, value in callspec.params.items() if name != "contract_run"] if callspec else []
 
 
 def verdict(report: pytest.TestReport, call: pytest.CallInfo[None]) -> Outcome:
@@ -204,10 +215,10 @@ def verdict(report: pytest.TestReport, call: pytest.CallInfo[None]) -> Outcome:
     return Outcome.FAILED if judged and call.when == "call" else Outcome.ERRORED
 
 
-def _trip(item: pytest.Item) -> Trip | None:
+def _contract_run(item: pytest.Item) -> ContractRun | None:
     callspec = getattr(item, "callspec", None)
-    found = callspec.params.get("trip") if callspec else None
-    return found if isinstance(found, Trip) else None
+    found = callspec.params.get("contract_run") if callspec else None
+    return found if isinstance(found, ContractRun) else None
 
 
 def _fields(check: Check) -> dict[str, object]:

@@ -55,7 +55,7 @@ def plant() -> str:
         f'for p in {" ".join(TABLE)}; do mkdir -p "$p" && echo first > "$p/{NAME}"; done 2>/dev/null',
         f'a planted sh -c \'for p in {" ".join(TABLE)}; do [ -e "$p/{NAME}" ] && echo "$p"; done; true\'',
         "echo '# changed on the node' >> /etc/motd",
-        # As stage reconcile does at some moments of a node's day; the reboot that comes next must not be stopped by it.
+        # As stage reconcile does at some times of a node's day; the reboot that comes next must not be stopped by it.
         "systemd-run --quiet --unit=imagekit-inhibitor systemd-inhibit --what=shutdown --mode=block sleep infinity",
         *(_heredoc(path, file_of_stages(name)) for path, name in PLANTED.items()),
         "e=$(command -v grub2-editenv || command -v grub-editenv)",

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from itertools import groupby
 
-from imagekit.checks.contract.model import MEANING, MOMENTS, Check, Conformance, ContractPath
+from imagekit.checks.contract.model import MEANING, PHASES, Check, Conformance, ContractPath
 from imagekit.checks.outcome import Outcome
 
 _NOT_ASKED = "-"
@@ -16,8 +16,8 @@ _WIDTH = 72
 
 def as_text(found: Conformance) -> str:
     """One line for each check, what did not pass with its reason, and a verdict at the end."""
-    widths = [max(len(trip), len(Outcome.ERRORED)) for trip in found.trips]
-    head = "  ".join(trip.ljust(width) for trip, width in zip(found.trips, widths, strict=True))
+    widths = [max(len(contract_run), len(Outcome.ERRORED)) for contract_run in found.contract_runs]
+    head = "  ".join(contract_run.ljust(width) for contract_run, width in zip(found.contract_runs, widths, strict=True))
     lines = [f"{'check':<{_WIDTH}}  {'contract':<26}  {head}"]
     for check in found.checks:
         cells = (cell.ljust(width) for cell, width in zip(_cells(found, check), widths, strict=True))
@@ -29,7 +29,7 @@ def as_markdown(found: Conformance) -> str:
     """A table for each file of checks: the promise, how many cases it has, its section and basis, and the outcomes."""
     parts = []
     for name, group in groupby(sorted(found.checks, key=_file), key=_file):
-        head = ["check", "promise", "cases", "contract", "basis", *found.trips]
+        head = ["check", "promise", "cases", "contract", "basis", *found.contract_runs]
         cases = {short: list(each) for short, each in groupby(group, key=lambda check: check.id.partition("[")[0])}
         rows = [_row(found, short, each) for short, each in cases.items()]
         parts.append(f"### {name}\n\n{_table(head, rows)}")
@@ -41,9 +41,14 @@ def as_json(found: Conformance) -> str:
     document = {
         "subject": found.subject,
         "passed": found.passed,
-        "trips": list(found.trips),
+        "runs": list(found.contract_runs),
         "checks": [
-            asdict(check) | {"verdicts": {trip: asdict(one) for trip, one in found.verdicts.get(check.id, {}).items()}}
+            asdict(check)
+            | {
+                "verdicts": {
+                    contract_run: asdict(one) for contract_run, one in found.verdicts.get(check.id, {}).items()
+                }
+            }
             for check in found.checks
         ],
     }
@@ -54,14 +59,14 @@ def verdict_line(found: Conformance) -> str:
     """How many checks, and how their verdicts are."""
     counts = ", ".join(f"{found.count(outcome)} {outcome}" for outcome in Outcome if found.count(outcome))
     word = "conforms" if found.passed else "does NOT conform"
-    return f"{found.subject} {word}: {len(found.checks)} checks on {', '.join(found.trips)}; {counts}."
+    return f"{found.subject} {word}: {len(found.checks)} checks on {', '.join(found.contract_runs)}; {counts}."
 
 
 def boot_paths_page() -> str:
-    """Which moments each boot path comes to, for the page about conformance."""
-    rows = [[boot_path, ", ".join(f"`{moment}`" for moment in MOMENTS[boot_path])] for boot_path in ContractPath]
-    meanings = [[f"`{moment}`", meaning] for moment, meaning in MEANING.items()]
-    return _table(["boot path", "moments"], rows) + "\n" + _table(["moment", "when facts are taken"], meanings)
+    """Which phases each boot path comes to, for the page about conformance."""
+    rows = [[boot_path, ", ".join(f"`{phase}`" for phase in PHASES[boot_path])] for boot_path in ContractPath]
+    meanings = [[f"`{phase}`", meaning] for phase, meaning in MEANING.items()]
+    return _table(["boot path", "phases"], rows) + "\n" + _table(["phase", "when facts are taken"], meanings)
 
 
 def _file(check: Check) -> str:
@@ -83,14 +88,21 @@ def _together(cells: Sequence[str]) -> str:
 
 def _cells(found: Conformance, check: Check) -> list[str]:
     verdicts = found.verdicts.get(check.id, {})
-    return [str(verdicts[trip].outcome) if trip in verdicts else _NOT_ASKED for trip in found.trips]
+    return [
+        str(verdicts[contract_run].outcome) if contract_run in verdicts else _NOT_ASKED
+        for contract_run in found.contract_runs
+    ]
 
 
 def _reasons(found: Conformance) -> list[str]:
     lines = []
     for check in found.checks:
-        for trip, one in found.failed(check).items():
-            lines += [f"{one.outcome} {check.id} on {trip}", f"  promise: {check.title}", f"  found:   {one.message}"]
+        for contract_run, one in found.failed(check).items():
+            lines += [
+                f"{one.outcome} {check.id} on {contract_run}",
+                f"  promise: {check.title}",
+                f"  found:   {one.message}",
+            ]
     return [*lines, ""] if lines else []
 
 

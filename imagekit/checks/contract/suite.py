@@ -14,7 +14,7 @@ from imagekit.base.errors import ConfigError, ToolError
 from imagekit.base.log import step
 from imagekit.base.process import run
 from imagekit.base.reason import summary
-from imagekit.checks.contract.model import Check, Conformance, ContractPath, Trip, Verdict
+from imagekit.checks.contract.model import Check, Conformance, ContractPath, ContractRun, Verdict
 from imagekit.checks.outcome import Outcome
 from imagekit.checks.session import Event, read_events
 
@@ -38,17 +38,17 @@ class _Account:
     broken: list[str] = field(default_factory=list)
 
 
-def judge(checks: Path, out: Path, subject: str, trips: Sequence[Trip], facts: Path) -> Conformance:
-    """Hold the facts of these trips against every check in the folder `checks`; `out` keeps pytest's words.
+def judge(checks: Path, out: Path, subject: str, contract_runs: Sequence[ContractRun], facts: Path) -> Conformance:
+    """Hold the facts of these runs against every check in the folder `checks`; `out` keeps pytest's words.
 
     Raises `NoChecksError` when nothing was collected, `ConformanceSuiteError` when pytest or a check file is broken.
     """
     with step("Judging the facts") as reported:
-        account = _run(checks, out, trips, facts, ())
+        account = _run(checks, out, contract_runs, facts, ())
         verdicts = {check: _verdicts(account, check) for check in account.checks if account.asked[check]}
         found = Conformance(
             subject=subject,
-            trips=tuple(trip.name for trip in trips),
+            contract_runs=tuple(contract_run.name for contract_run in contract_runs),
             checks=tuple(check for name, check in account.checks.items() if account.asked[name]),
             verdicts=verdicts,
         )
@@ -60,8 +60,8 @@ def judge(checks: Path, out: Path, subject: str, trips: Sequence[Trip], facts: P
 
 def list_checks(checks: Path, out: Path) -> tuple[Check, ...]:
     """All checks of the folder, whatever boot path they are for."""
-    trips = [Trip(boot_path) for boot_path in ContractPath]
-    found = tuple(_run(checks, out, trips, None, ("--collect-only",)).checks.values())
+    contract_runs = [ContractRun(boot_path) for boot_path in ContractPath]
+    found = tuple(_run(checks, out, contract_runs, None, ("--collect-only",)).checks.values())
     if not found:
         raise NoChecksError("no check was collected", hint=f"Checks are kept in {checks}.")
     return found
@@ -69,10 +69,12 @@ def list_checks(checks: Path, out: Path) -> tuple[Check, ...]:
 
 def _verdicts(account: _Account, check: str) -> Mapping[str, Verdict]:
     missing = Verdict(outcome=Outcome.MISSING, message="collected and never ended")
-    return {trip: account.ended.get((check, trip), missing) for trip in account.asked[check]}
+    return {contract_run: account.ended.get((check, contract_run), missing) for contract_run in account.asked[check]}
 
 
-def _run(checks: Path, out: Path, trips: Sequence[Trip], facts: Path | None, extra: Sequence[str]) -> _Account:
+def _run(
+    checks: Path, out: Path, contract_runs: Sequence[ContractRun], facts: Path | None, extra: Sequence[str]
+) -> _Account:
     from imagekit.checks.contract.plugin import SESSION_VARIABLE, Session
 
     if not checks.is_dir():
@@ -80,7 +82,9 @@ def _run(checks: Path, out: Path, trips: Sequence[Trip], facts: Path | None, ext
     shutil.rmtree(out / "conformance", ignore_errors=True)
     work = out / "conformance"
     work.mkdir(parents=True)
-    session = Session(trips=tuple(trips), facts=facts and facts.resolve(), events=(work / "events.jsonl").resolve())
+    session = Session(
+        contract_runs=tuple(contract_runs), facts=facts and facts.resolve(), events=(work / "events.jsonl").resolve()
+    )
     session.write(work / "session.json")
     environment = {
         SESSION_VARIABLE: os.fspath((work / "session.json").resolve()),
@@ -127,18 +131,18 @@ def _read(events: Path) -> _Account:
 
 
 def _collected(account: _Account, event: dict[str, Any]) -> None:
-    trip, asked = event.pop("trip"), event.pop("asked")
+    contract_run, asked = event.pop("contract_run"), event.pop("asked")
     account.checks[event["id"]] = Check(
         **{**event, "boot_paths": tuple(ContractPath(boot_path) for boot_path in event["boot_paths"])}
     )
     where = account.asked.setdefault(event["id"], [])
     if asked:
-        where.append(trip)
+        where.append(contract_run)
 
 
 def _ended(account: _Account, event: dict[str, Any]) -> None:
     """A check that passed and then failed to clean up is errored: the worse word stays."""
-    key = (event["id"], event["trip"])
+    key = (event["id"], event["contract_run"])
     if key not in account.ended or account.ended[key].outcome is Outcome.PASSED:
         outcome = Outcome(event["outcome"])
         account.ended[key] = Verdict(outcome=outcome, message=event["message"], details=event["details"])

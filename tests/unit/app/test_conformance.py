@@ -11,7 +11,7 @@ import pytest
 
 from imagekit.app.conformance import fetched_subject, record
 from imagekit.base.errors import ConfigError, RefusedError
-from imagekit.checks.contract.model import ContractPath, Moment, Trip
+from imagekit.checks.contract.model import ContractPath, ContractRun, Phase
 from imagekit.config.load import Project, load_project
 from imagekit.oci.reference import MEDIA_TYPE_INDEX, MEDIA_TYPE_MANIFEST, Digest, Reference
 from tests.support.layout import directory, layer, layout, member
@@ -50,8 +50,8 @@ def test_an_image_is_fetched_and_read(project: Project, registry: tuple[Registry
     simulator, digest = registry
     subject = fetched_subject(project, Reference(simulator.address, NAME, None, digest))
     assert subject.digest == digest
-    found = record(project, subject, [Trip(ContractPath.IMAGE)], "run", project.work)
-    image = found["image"].moments[Moment.IMAGE]
+    found = record(project, subject, [ContractRun(ContractPath.IMAGE)], "run", project.work)
+    image = found["image"].phases[Phase.IMAGE]
     assert getattr(image, "release", None) == {"KAIROS_ID": "kairos"}
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from imagekit.checks.contract.facts import FOLDER, Entry, ImageFacts, NodeFacts
 from imagekit.checks.contract.marks import NAME, TABLE
-from imagekit.checks.contract.model import Moment
+from imagekit.checks.contract.model import Phase
 from tests.unit.checks.contract.run import Facts
 from tests.unit.checks.contract.sample import KERNEL
 
@@ -17,9 +17,9 @@ LABELS = "/dev/disk/by-label"
 
 @dataclass(frozen=True, slots=True)
 class Break:
-    """At a moment: in a section (or file, of an image) `old` becomes `new`; all of it goes when `old` is empty."""
+    """At a phase: in a section (or file, of an image) `old` becomes `new`; all of it goes when `old` is empty."""
 
-    moment: str
+    phase: str
     where: str
     old: str
     new: str | None
@@ -28,19 +28,19 @@ class Break:
     @property
     def name(self) -> str:
         """For people."""
-        return f"{self.moment}: {self.where}: {self.old[:40]!r} -> {self.new if self.new is None else self.new[:40]!r}"
+        return f"{self.phase}: {self.where}: {self.old[:40]!r} -> {self.new if self.new is None else self.new[:40]!r}"
 
     def apply(self, facts: Facts) -> Facts:
         """The facts with this broken; raises `LookupError` when what is to be broken is not there."""
-        moment = Moment(self.moment)
-        old = facts[moment]
+        phase = Phase(self.phase)
+        old = facts[phase]
         if isinstance(old, NodeFacts):
             sections = dict(old.sections)
             _change(sections, self.where, self.old, self.new)
-            return {**facts, moment: NodeFacts(sections)}
+            return {**facts, phase: NodeFacts(sections)}
         contents = dict(old.contents)
         _change(contents, self.where, self.old, self.new)
-        return {**facts, moment: replace(old, contents=contents)}
+        return {**facts, phase: replace(old, contents=contents)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +58,12 @@ class FileBreak:
 
     def apply(self, facts: Facts) -> Facts:
         """The facts with this file broken."""
-        image = facts[Moment.IMAGE]
+        image = facts[Phase.IMAGE]
         assert isinstance(image, ImageFacts)
         files = {path: entry for path, entry in image.files.items() if path != self.path}
         if self.entry is not None:
             files[self.path] = self.entry
-        return {**facts, Moment.IMAGE: replace(image, files=files)}
+        return {**facts, Phase.IMAGE: replace(image, files=files)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +81,9 @@ class ConfigBreak:
 
     def apply(self, facts: Facts) -> Facts:
         """The facts with this key broken."""
-        image = facts[Moment.IMAGE]
+        image = facts[Phase.IMAGE]
         assert isinstance(image, ImageFacts)
-        return {**facts, Moment.IMAGE: replace(image, config={**image.config, self.key: self.value})}
+        return {**facts, Phase.IMAGE: replace(image, config={**image.config, self.key: self.value})}
 
 
 def _change(texts: dict[str, str], where: str, old: str, new: str | None) -> None:
@@ -95,9 +95,9 @@ def _change(texts: dict[str, str], where: str, old: str, new: str | None) -> Non
     texts[where] = texts[where].replace(old, new) if old else texts.get(where, "") + new
 
 
-def b(moment: str, where: str, old: str, new: str | None, *fails: str) -> Break:
+def b(phase: str, where: str, old: str, new: str | None, *fails: str) -> Break:
     """A break."""
-    return Break(moment, where, old, new, fails)
+    return Break(phase, where, old, new, fails)
 
 
 def _named(file: str, checks: tuple[str, ...]) -> Iterator[str]:
@@ -544,11 +544,11 @@ def _later() -> Iterator[Break]:
 
 def _persistence() -> Iterator[Break | Lost]:
     for path, kept in TABLE.items():
-        for moment, event in (("again", "reboot"), ("upgraded", "upgrade"), ("reset", "reset")):
+        for phase, event in (("again", "reboot"), ("upgraded", "upgrade"), ("reset", "reset")):
             where, there = f"file:{path}/{NAME}", getattr(kept, event)
-            opt = path == "/opt" and moment == "upgraded"
+            opt = path == "/opt" and phase == "upgraded"
             more = ("upgrade/new_file_arrives_in_a_persistent_path",) if opt else ()
-            yield Lost(moment, where, there, (f"persistence/{event}[{path}]", *more))
+            yield Lost(phase, where, there, (f"persistence/{event}[{path}]", *more))
     yield b("passive", f"file:/home/{NAME}", "", None, "persistence/the_other_system_has_the_same_data")
     yield b(
         "first",
@@ -568,7 +568,7 @@ def _persistence() -> Iterator[Break | Lost]:
 class Lost:
     """A mark that is gone where it should be kept, or there where it should be lost."""
 
-    moment: str
+    phase: str
     where: str
     there: bool
     fails: tuple[str, ...]
@@ -576,16 +576,16 @@ class Lost:
     @property
     def name(self) -> str:
         """For people."""
-        return f"{self.moment}: {self.where} {'lost' if self.there else 'kept'}"
+        return f"{self.phase}: {self.where} {'lost' if self.there else 'kept'}"
 
     def apply(self, facts: Facts) -> Facts:
         """The facts with this mark the other way round."""
-        moment = Moment(self.moment)
-        old = facts[moment]
+        phase = Phase(self.phase)
+        old = facts[phase]
         assert isinstance(old, NodeFacts)
         sections = {name: text for name, text in old.sections.items() if name != self.where}
         assert (len(sections) < len(old.sections)) == self.there
-        return {**facts, moment: NodeFacts(sections if self.there else {**sections, self.where: "first\n"})}
+        return {**facts, phase: NodeFacts(sections if self.there else {**sections, self.where: "first\n"})}
 
 
 AnyBreak = Break | FileBreak | ConfigBreak | Lost

@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 from imagekit.checks.contract.facts import ImageFacts, NodeFacts
-from imagekit.checks.contract.model import Moment
+from imagekit.checks.contract.model import Phase
 from tests.unit.checks.contract import sample
 
 FOLDER = Path(__file__).parents[3] / "conformance"
-Facts = dict[Moment, ImageFacts | NodeFacts]
+Facts = dict[Phase, ImageFacts | NodeFacts]
 
 
 def good() -> Facts:
@@ -27,7 +27,7 @@ def good() -> Facts:
 
 @cache
 def _good() -> Facts:
-    return {moment: getattr(sample, moment.value)() for moment in Moment}
+    return {phase: getattr(sample, phase.value)() for phase in Phase}
 
 
 @cache
@@ -52,8 +52,8 @@ def failing(facts: Facts, *, among: Facts | None = None) -> set[str]:
 
 
 def _holds(function: Callable[..., None], values: dict[str, Any], facts: Facts, same: Facts) -> bool:
-    wanted = {name: facts[Moment(name)] for name in inspect.signature(function).parameters if name not in values}
-    if all(same.get(Moment(name)) is found for name, found in wanted.items()):
+    wanted = {name: facts[Phase(name)] for name in inspect.signature(function).parameters if name not in values}
+    if all(same.get(Phase(name)) is found for name, found in wanted.items()):
         return True
     try:
         function(**wanted, **values)

@@ -13,13 +13,13 @@ from imagekit.checks.contract.model import (
     Check,
     Conformance,
     ContractPath,
-    Moment,
-    Trip,
-    TripFacts,
+    ContractRun,
+    Phase,
+    RunFacts,
     Verdict,
     boot_paths_of,
+    contract_runs_of,
     read_facts,
-    trips_of,
     write_facts,
 )
 from imagekit.checks.contract.show import as_json, as_markdown, as_text
@@ -29,20 +29,20 @@ from imagekit.config.model import Firmware
 from tests.unit.checks.contract.run import FOLDER, cases, good
 
 EVERY = (
-    Trip(ContractPath.IMAGE),
-    Trip(ContractPath.LIVE),
-    Trip(ContractPath.INSTALLED),
-    Trip(ContractPath.DISK, Firmware.UEFI),
+    ContractRun(ContractPath.IMAGE),
+    ContractRun(ContractPath.LIVE),
+    ContractRun(ContractPath.INSTALLED),
+    ContractRun(ContractPath.DISK, Firmware.UEFI),
 )
 
 
-def facts_of(trip: Trip) -> TripFacts:
-    return TripFacts({moment: good()[moment] for moment in trip.moments})
+def facts_of(contract_run: ContractRun) -> RunFacts:
+    return RunFacts({phase: good()[phase] for phase in contract_run.phases})
 
 
 @pytest.fixture
 def kept(tmp_path: Path) -> Path:
-    write_facts({trip.name: facts_of(trip) for trip in EVERY}, tmp_path / "facts.json")
+    write_facts({contract_run.name: facts_of(contract_run) for contract_run in EVERY}, tmp_path / "facts.json")
     return tmp_path / "facts.json"
 
 
@@ -50,24 +50,26 @@ def test_good_facts_conform_on_every_boot_path(kept: Path, tmp_path: Path) -> No
     found = judge(FOLDER, tmp_path, "x", EVERY, kept)
     assert found.passed
     assert {check.id for check in found.checks} == {name for name, _, _ in cases()}
-    assert {trip for by_trip in found.verdicts.values() for trip in by_trip} == {trip.name for trip in EVERY}
-    assert found.count(Outcome.PASSED) == sum(len(by_trip) for by_trip in found.verdicts.values())
+    assert {contract_run for by_run in found.verdicts.values() for contract_run in by_run} == {
+        contract_run.name for contract_run in EVERY
+    }
+    assert found.count(Outcome.PASSED) == sum(len(by_run) for by_run in found.verdicts.values())
 
 
-def test_a_short_trip_asks_less(kept: Path, tmp_path: Path) -> None:
-    short = Trip(ContractPath.DISK, Firmware.UEFI, Moment.FIRST)
+def test_a_short_run_asks_less(kept: Path, tmp_path: Path) -> None:
+    short = ContractRun(ContractPath.DISK, Firmware.UEFI, Phase.FIRST)
     found = judge(FOLDER, tmp_path, "x", (short,), kept)
     assert found.passed
     assert not any(check.id.startswith(("persistence/", "image/", "live/")) for check in found.checks)
 
 
-def test_a_broken_promise_and_a_moment_that_never_came(kept: Path, tmp_path: Path) -> None:
+def test_a_broken_promise_and_a_phase_that_was_not_reached(kept: Path, tmp_path: Path) -> None:
     facts = read_facts(kept)
-    live = facts["live-bios"].moments[Moment.LIVE]
+    live = facts["live-bios"].phases[Phase.LIVE]
     assert isinstance(live, NodeFacts)
-    facts["live-bios"].moments[Moment.LIVE] = NodeFacts({**live.sections, "get:boot": "unknown"})
-    del facts["installed-bios"].moments[Moment.RESET]
-    facts["installed-bios"].broken[Moment.RESET] = "the node did not come up"
+    facts["live-bios"].phases[Phase.LIVE] = NodeFacts({**live.sections, "get:boot": "unknown"})
+    del facts["installed-bios"].phases[Phase.RESET]
+    facts["installed-bios"].broken[Phase.RESET] = "the node did not come up"
     write_facts(facts, kept)
     found = judge(FOLDER, tmp_path, "x", EVERY, kept)
     assert not found.passed
@@ -121,8 +123,8 @@ def test_list_has_every_check(tmp_path: Path) -> None:
     assert {check.id for check in list_checks(FOLDER, tmp_path)} == {name for name, _, _ in cases()}
 
 
-def test_trips_of_the_command_line() -> None:
-    assert [trip.name for trip in trips_of(["all"], ["bios", "uefi"])] == [
+def test_runs_of_the_command_line() -> None:
+    assert [contract_run.name for contract_run in contract_runs_of(["all"], ["bios", "uefi"])] == [
         "image",
         "live-bios",
         "installed-bios",
@@ -131,13 +133,13 @@ def test_trips_of_the_command_line() -> None:
         "installed-uefi",
         "disk-uefi",
     ]
-    (short,) = trips_of(["installed"], ["uefi"], short=True)
-    assert short.moments == (Moment.INSTALL, Moment.FIRST)
+    (short,) = contract_runs_of(["installed"], ["uefi"], short=True)
+    assert short.phases == (Phase.INSTALL, Phase.FIRST)
 
 
-def test_boot_paths_follow_from_the_moments() -> None:
-    assert boot_paths_of([Moment.FIRST]) == (ContractPath.INSTALLED, ContractPath.DISK)
-    assert boot_paths_of([Moment.INSTALL, Moment.FIRST]) == (ContractPath.INSTALLED,)
+def test_boot_paths_follow_from_the_phases() -> None:
+    assert boot_paths_of([Phase.FIRST]) == (ContractPath.INSTALLED, ContractPath.DISK)
+    assert boot_paths_of([Phase.INSTALL, Phase.FIRST]) == (ContractPath.INSTALLED,)
     assert boot_paths_of([]) == ()
 
 
@@ -154,7 +156,7 @@ def small(outcome: Outcome) -> Conformance:
         "live/x[a]": {"live-bios": Verdict(outcome=Outcome.PASSED)},
         "live/x[b]": {"live-bios": Verdict(outcome=outcome, message="it | is not")},
     }
-    return Conformance(subject="s", trips=("image", "live-bios"), checks=(check, other), verdicts=verdicts)
+    return Conformance(subject="s", contract_runs=("image", "live-bios"), checks=(check, other), verdicts=verdicts)
 
 
 def test_views_tell_what_failed_and_why() -> None:
@@ -173,6 +175,6 @@ def test_views_tell_that_all_is_well() -> None:
 
 def test_nothing_asked_is_not_passed() -> None:
     good_one = small(Outcome.PASSED)
-    unasked = Conformance(subject="s", trips=("image",), checks=good_one.checks, verdicts={})
+    unasked = Conformance(subject="s", contract_runs=("image",), checks=good_one.checks, verdicts={})
     assert not unasked.passed
-    assert not Conformance(subject="s", trips=(), checks=(), verdicts={}).passed
+    assert not Conformance(subject="s", contract_runs=(), checks=(), verdicts={}).passed
