@@ -91,7 +91,7 @@ def write_disk_file(
 def _write_ova(disk: InstalledDisk, source: DiskSource, fresh: Path) -> None:
     tar = fresh.with_name("rootfs.tar")
     initrd = flat_root(source.layout, source.manifest, tar).read("/boot/initrd")
-    tar.unlink()  # the OVA needs the room
+    tar.unlink()  # the OVA needs the space
     write_ova(
         disk,
         fresh,

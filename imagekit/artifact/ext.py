@@ -43,7 +43,7 @@ def write_image(
     epoch: int,
     attributes: Mapping[str, Mapping[str, bytes]] | None = None,
 ) -> None:
-    """Write the tar `root` as an ext2 file system of `size` bytes to a new file; the room not used stays a hole.
+    """Write the tar `root` as an ext2 file system of `size` bytes to a new file; the space not used stays a hole.
 
     `attributes` are the extended attributes that the tar has, by path; each is read back. Raises `ToolError`.
     """
@@ -66,7 +66,7 @@ def write_partition(disk: Path, where: Partition, root: Path, *, journal: bool, 
     _mke2fs(disk, options, extended, root, label=where.label, size=where.size, epoch=epoch)
 
 
-def give_room(disk: Path, where: Partition, path: str, size: int, *, epoch: int) -> list[Run]:
+def give_space(disk: Path, where: Partition, path: str, size: int, *, epoch: int) -> list[Run]:
     """Give an empty file of a partition's file system blocks for `size` bytes, none of them written.
 
     Returns where its bytes lie: runs of (offset in the file, offset in the disk, length).

@@ -15,7 +15,7 @@ from imagekit.artifact.gpt import SECTOR
 from imagekit.artifact.programs import find
 from imagekit.artifact.sparse import sha256_of
 from imagekit.base import process
-from imagekit.base.space import room_for
+from imagekit.base.space import space_for
 
 _TIMEOUT = 1800.0
 _VMDK_NAME = "disk.vmdk"
@@ -43,7 +43,7 @@ def whole_file(target: Path) -> Iterator[Path]:
 
     At no moment does a checksum stand beside a file that it does not belong to. What a killed process left is removed.
     """
-    with room_for(target.name, target.parent):
+    with space_for(target.name, target.parent):
         target.parent.mkdir(parents=True, exist_ok=True)
         yield from _whole_file(target)
 
@@ -90,7 +90,7 @@ def to_vmdk(raw: Path, target: Path, *, identity: str) -> None:
 
 def _convert(raw: Path, target: Path, form: str, options: list[str]) -> None:
     argv: list[str | Path] = [find("qemu-img", "qemu-utils"), "convert", "-f", "raw", "-O", form, *options, raw, target]
-    with room_for(target.name, target.parent, raw.stat().st_blocks * 512):
+    with space_for(target.name, target.parent, raw.stat().st_blocks * 512):
         try:
             process.run(argv, timeout=_TIMEOUT)
         except BaseException:

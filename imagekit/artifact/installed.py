@@ -26,7 +26,7 @@ from imagekit.artifact.partitions import BLOCK, DiskPlan, Partition, image_bytes
 from imagekit.artifact.programs import find, first_of
 from imagekit.base import process
 from imagekit.base.log import step
-from imagekit.base.space import room_for
+from imagekit.base.space import space_for
 from imagekit.base.strictjson import CONFIG_FIELDS
 from imagekit.oci.layout import layers, small_json
 from imagekit.oci.reference import Digest
@@ -70,18 +70,18 @@ def write_installed(layout: Path, manifest: Digest, disk: Path, *, size: int | N
     """Write an image's installed disk to the new file `disk`; needs half as much again beside it until it returns.
 
     Raises `ImageContentError` for content that is not what its digest says, `NotBootableError` when GRUB or its menu
-    is missing, `ConfigError` for a size that does not fit, `NoRoomError` for a full disk.
+    is missing, `ConfigError` for a size that does not fit, `NoSpaceError` for a full disk.
     """
     what = f"the installed disk of {manifest.short}"
     with (
         step("Writing the installed disk") as reported,
-        room_for(what, disk.parent, _FILES * _UNPACKED * sum(each.size for each in layers(layout, manifest))) as room,
+        space_for(what, disk.parent, _FILES * _UNPACKED * sum(each.size for each in layers(layout, manifest))) as space,
         tempfile.TemporaryDirectory(dir=disk.parent) as name,
     ):
         folder = Path(name)
         epoch = created(layout, manifest)
         root = flat_root(layout, manifest, folder / "rootfs.tar")
-        room.need = _FILES * root.blocks * BLOCK
+        space.need = _FILES * root.blocks * BLOCK
         plan = plan_disk(image_bytes(root.blocks, inodes_for(len(root.members))), size)
         boot = boot_files(root, folder, plan.bios.offset // gpt.SECTOR)
         guid = uuid5(NAMESPACE_URL, str(manifest))
@@ -145,7 +145,7 @@ def _file_systems(disk: Path, plan: DiskPlan, boot: BootFiles, epoch: int) -> di
         ("COS_PASSIVE", plan.state, "/cOS/passive.img"),
         ("COS_SYSTEM", plan.recovery, "/cOS/recovery.img"),
     )
-    return {label: ext.give_room(disk, part, path, plan.image_size, epoch=epoch) for label, part, path in places}
+    return {label: ext.give_space(disk, part, path, plan.image_size, epoch=epoch) for label, part, path in places}
 
 
 def _put(disk: Path, pieces: list[tuple[int, bytes]]) -> None:

@@ -21,7 +21,7 @@ from imagekit.artifact.programs import busybox, find, iso_tool
 from imagekit.base import process
 from imagekit.base.errors import ToolError
 from imagekit.base.log import step
-from imagekit.base.space import room_for
+from imagekit.base.space import space_for
 from imagekit.oci.flatten import NODE_FOLDERS, flatten
 from imagekit.oci.reference import Digest
 
@@ -61,7 +61,7 @@ def live_artifacts(layout: Path, manifest: Digest, into: Path, *, harness: Path)
     if (found := _standing(final, manifest, recipe)) is not None:
         return found
     into.mkdir(parents=True, exist_ok=True)
-    with room_for(f"root file system and kernel of {manifest.short}", into), _fresh_folder(into, final) as folder:
+    with space_for(f"root file system and kernel of {manifest.short}", into), _fresh_folder(into, final) as folder:
         with step("Writing the root file system") as reported:
             size = _rootfs(layout, manifest, folder / "rootfs.squashfs")
             reported.note = f"{size >> 20} MiB"
@@ -101,7 +101,7 @@ def live_iso(artifacts: LiveArtifacts) -> Path:
         *grafts,
     ]
     try:
-        with step("Writing the live medium"), room_for(artifacts.iso.name, artifacts.iso.parent):
+        with step("Writing the live medium"), space_for(artifacts.iso.name, artifacts.iso.parent):
             process.run(argv, timeout=_TIMEOUT, cwd=artifacts.iso.parent)
         fresh.rename(artifacts.iso)
     finally:

@@ -22,7 +22,7 @@ from imagekit.artifact.partitions import MIB, Partition
 from imagekit.artifact.programs import LARGE_FILES, find
 from imagekit.base import process
 from imagekit.base.log import step
-from imagekit.base.space import room_for
+from imagekit.base.space import space_for
 from imagekit.oci.reference import Digest
 
 _TIMEOUT = 1800.0
@@ -56,7 +56,7 @@ def write_iso(layout: Path, manifest: Digest, target: Path, *, config: Path | No
 
     Raises `ImageContentError`, `NotBootableError`, and `ToolError` when a program fails.
     """
-    with room_for(target.name, target.parent), tempfile.TemporaryDirectory(dir=target.parent) as name:
+    with space_for(target.name, target.parent), tempfile.TemporaryDirectory(dir=target.parent) as name:
         folder = Path(name)
         epoch = created(layout, manifest)
         root = flat_root(layout, manifest, folder / "rootfs.tar")

@@ -20,50 +20,50 @@ _WORDS = {
 _GIT = "Out of diskspace"  # of a short write, which git does not ask the system about
 
 
-class NoRoomError(ToolError):
+class NoSpaceError(ToolError):
     """A disk of this host is full or read-only."""
 
 
 @dataclass(slots=True)
-class Room:
+class Space:
     """What a piece of work needs in bytes, about; it may learn more while it works."""
 
     need: int | None = None
 
 
 @contextmanager
-def room_for(what: str, folder: Path, need: int | None = None) -> Iterator[Room]:
-    """Raise `NoRoomError` when the block fails because `folder` has no room; `need` is in bytes, about.
+def space_for(what: str, folder: Path, need: int | None = None) -> Iterator[Space]:
+    """Raise `NoSpaceError` when the block fails because `folder` has no space left; `need` is in bytes, about.
 
     What the block throws away of its own is thrown away first, so what is told as free is without it.
     """
-    room = Room(need)
+    space = Space(need)
     try:
-        yield room
-    except NoRoomError:
+        yield space
+    except NoSpaceError:
         raise
     except (OSError, ToolError) as error:
-        why = lack_of_room(error)
+        why = lack_of_space(error)
         if not why:
             raise
-        raise no_room(what, folder, room.need, why) from error
+        raise no_space(what, folder, space.need, why) from error
 
 
-def no_room(what: str, folder: Path, need: int | None, why: str) -> NoRoomError:
-    """The error for a folder that has no room."""
+def no_space(what: str, folder: Path, need: int | None, why: str) -> NoSpaceError:
+    """The error for a folder that has no space left."""
     free = free_at(folder)
     needs = f"needs about {_mib(need)} MiB" if need else "needs more"
-    return NoRoomError(
+    return NoSpaceError(
         f"{what} {needs} in {folder}, where {free >> 20} MiB are free: {why}",
-        hint="Make room there (`imagekit clean --cache` removes what can be made again, `--runs` the folders of runs) "
+        hint="Make space there (`imagekit clean --cache` removes what can be made again, `--runs` the folders of runs) "
         "or name another folder, then run the same command again. What this run had begun there is removed.",
     )
 
 
-def require_room(what: str, folder: Path, need: int) -> None:
-    """Raise `NoRoomError` where a file system has less than `need` bytes free, before anything is begun there."""
+def require_space(what: str, folder: Path, need: int) -> None:
+    """Raise `NoSpaceError` where a file system has less than `need` bytes free, before anything is begun there."""
     if free_at(folder) < need:
-        raise no_room(what, folder, need, "not enough to begin")
+        raise no_space(what, folder, need, "not enough to begin")
 
 
 def free_at(folder: Path) -> int:
@@ -71,7 +71,7 @@ def free_at(folder: Path) -> int:
     return shutil.disk_usage(next(path for path in (folder, *folder.parents) if path.exists())).free
 
 
-def lack_of_room(error: BaseException | str) -> str:
+def lack_of_space(error: BaseException | str) -> str:
     """The system's words when an error, our own or a program's, comes from a full or read-only disk; else empty."""
     if isinstance(error, OSError):
         return _WORDS.get(error.errno or 0, "")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 FACTS = 60
 _GOAL = Goal(limit=0.25)
 _TELL_EVERY = 10
-_PATIENCE = 60
+_TIME_LIMIT = 60
 
 
 def measure(bench: Subject) -> list[Row]:
@@ -57,7 +57,7 @@ def stock_seconds(target: SshTarget, count: int) -> float:
     where += "&" + urlencode({"ssh_config": config})
     begun = process.now()
     for number in range(count):
-        host = testinfra.get_host(where, timeout=_PATIENCE + number)  # it keeps hosts by their arguments
+        host = testinfra.get_host(where, timeout=_TIME_LIMIT + number)  # it keeps hosts by their arguments
         _fact(host, number)
         host.backend.client.close()
         if number % _TELL_EVERY == 0:

@@ -28,7 +28,7 @@ PACKAGES = (
 # The one thing that is not a default: without it cloud-init has nobody to configure the network with.
 HOOKS = ('chroot "$1" systemctl enable systemd-networkd', 'rm -f "$1"/etc/machine-id; : > "$1"/etc/machine-id')
 _TIMEOUT = 1800.0
-_ROOM = 1.5  # times the bytes of the tree, for the file system and what the guest writes
+_SPACE_FACTOR = 1.5  # times the bytes of the tree, for the file system and what the guest writes
 _FILES = ("root.ext4", "vmlinuz", "initrd")
 
 
@@ -43,7 +43,7 @@ class Reference:
 
 def reference_image(cache: Path, mirror: str | None) -> Reference:
     """Take the reference image from `cache`, or make it there; raises `ToolError` when this is not root."""
-    recipe = hashlib.sha256(repr((SUITE, PACKAGES, HOOKS, _ROOM)).encode()).hexdigest()
+    recipe = hashlib.sha256(repr((SUITE, PACKAGES, HOOKS, _SPACE_FACTOR)).encode()).hexdigest()
     final = cache / recipe[:32]
     if not final.exists():
         if os.geteuid() != 0:
@@ -89,6 +89,6 @@ def _make(folder: Path, sources: list[str]) -> None:
     disk = folder / "root.ext4"
     size = sum(path.lstat().st_size for path in tree.rglob("*") if path.is_file() and not path.is_symlink())
     with disk.open("wb") as stream:
-        stream.truncate((int(size * _ROOM) >> 20) + 128 << 20)
+        stream.truncate((int(size * _SPACE_FACTOR) >> 20) + 128 << 20)
     process.run([find("mke2fs", "e2fsprogs"), "-q", "-F", "-t", "ext4", "-L", "root", "-d", tree, disk], timeout=600.0)
     shutil.rmtree(tree)

@@ -17,7 +17,7 @@ from imagekit.base.errors import RefusedError, ToolError
 from imagekit.base.files import write_whole
 from imagekit.base.log import step
 from imagekit.base.process import ProcessError, run
-from imagekit.base.space import require_room
+from imagekit.base.space import require_space
 from imagekit.base.strictjson import MANIFEST_FIELDS, read_object
 from imagekit.build import bake
 from imagekit.build.authorities import authority_folders
@@ -122,7 +122,7 @@ def build_all(project: Project, plans: Sequence[Plan], engine: Mapping[str, str]
 def _build_new(project: Project, plans: Sequence[Plan], engine: Mapping[str, str]) -> dict[str, Build]:
     folders = {plan.id: folder_of(project.work, plan) for plan in plans}
     (project.work / "builds").mkdir(parents=True, exist_ok=True)
-    require_room("a build", project.work / "builds", NEEDED_BYTES)
+    require_space("a build", project.work / "builds", NEEDED_BYTES)
     graph = bake.Graph(
         tuple(plans),
         project.root,

@@ -48,11 +48,11 @@ def run_cli(group: click.Group) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:
-        from imagekit.base.space import lack_of_room, no_room
+        from imagekit.base.space import lack_of_space, no_space
 
-        if isinstance(error, OSError) and (why := lack_of_room(error)):
+        if isinstance(error, OSError) and (why := lack_of_space(error)):
             _quiet_end(handler)
-            tell_error(no_room("this command", Path(str(error.filename or Path.cwd())), None, why))
+            tell_error(no_space("this command", Path(str(error.filename or Path.cwd())), None, why))
             return FAULT
         if (foreign := _of_another_user(error)) is not None:
             _quiet_end(handler)

@@ -327,7 +327,7 @@ class Step(Part):
 
 
 class Growpart(Part):
-    """Which partitions grow into the room behind them."""
+    """Which partitions grow into the space behind them."""
 
     mode: Words = ""
     devices: Texts = ()

@@ -13,7 +13,7 @@ from imagekit.machine.libvirt.daemon import answers
 if TYPE_CHECKING:
     from imagekit.machine.accel import Acceleration
 
-_WANTED = "KVM, or TCG with patience"
+_WANTED = "KVM, or TCG with longer time limits"
 
 
 def check(host: Host) -> Finding:

@@ -23,12 +23,12 @@ from imagekit.machine.hardware import NodeHardware, NodeRequest
 from imagekit.machine.interface import BootPhase, BootRecord, SshTarget
 from imagekit.machine.libvirt.provider import connect as libvirt
 from imagekit.machine.machine import NodeMachine
-from imagekit.machine.patience import Patience
 from imagekit.machine.phases import boot_phases
 from imagekit.machine.ports import reserved_port
 from imagekit.machine.power import Power
 from imagekit.machine.provider import Connect
 from imagekit.machine.starts import Starts
+from imagekit.machine.time_limit import ProgressLimit
 from imagekit.machine.watch import awaited, empty_log, ended, explained, refuse_fatal, refuse_flood, whole_log
 
 # Seconds on the machine of reference; a real Kairos node takes 180 s there when all is well.
@@ -221,7 +221,7 @@ class InstalledNode(NodeMachine):
 
     def _deadline(self, limit: float) -> Limit:
         seconds = self._hardware.speed.scaled(limit)
-        return Patience(seconds, self._power.cpu_seconds, lambda: self._console.size)
+        return ProgressLimit(seconds, self._power.cpu_seconds, lambda: self._console.size)
 
     def _must_be_off(self) -> None:
         if self.running:

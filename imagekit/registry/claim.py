@@ -108,14 +108,14 @@ def read_claim(name: ClaimName, manifest: Manifest) -> Claim | None:
         return None
     if _RELEASED in said:
         return Claim(owner=name.owner, host="", created=None, released=True)
-    created, host = _moment(said.get(_CREATED, "")), said.get(_HOST, "")
+    created, host = _timestamp(said.get(_CREATED, "")), said.get(_HOST, "")
     honest = created is not None and said.get(_OWNER) == name.owner and _SAFE_HOST.fullmatch(host)
     if not honest or (name.created is not None and created != name.created):
         return None
     return Claim(owner=name.owner, host=host, created=created, released=False)
 
 
-def _moment(text: str) -> datetime | None:
+def _timestamp(text: str) -> datetime | None:
     try:
         found = datetime.fromisoformat(text)
         return found.astimezone(UTC) if found.tzinfo is not None else None

@@ -14,7 +14,7 @@ class RegistryUnavailableError(RegistryError):
 
 
 class StorageFullError(RegistryError):
-    """The registry has no room left for what is sent."""
+    """The registry has no space left for what is sent."""
 
 
 class ReadOnlyError(RegistryError):

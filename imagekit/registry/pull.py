@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 
 from imagekit.base.log import step
-from imagekit.base.space import room_for
+from imagekit.base.space import space_for
 from imagekit.oci.errors import MalformedError
 from imagekit.oci.manifest import Descriptor
 from imagekit.oci.reference import Digest
@@ -19,7 +19,7 @@ from imagekit.registry.client import Registry
 def pull_image(client: Registry, repository: str, digest: Digest, layout: Path) -> int:
     """Put one image manifest with its blobs into a layout folder; what is there is kept. Returns the bytes fetched.
 
-    Raises `MalformedError` for an index, `NoRoomError` for a full disk, and what `Registry` raises; then the manifest
+    Raises `MalformedError` for an index, `NoSpaceError` for a full disk, and what `Registry` raises; then the manifest
     is not in the layout.
     """
     blobs = layout / "blobs" / "sha256"
@@ -29,7 +29,7 @@ def pull_image(client: Registry, repository: str, digest: Digest, layout: Path) 
     with step(f"Pulling {digest.short} of {client.address}/{repository}") as reported:
         wanted = {blob.digest: blob for blob in manifest.blobs}  # what is named twice is fetched once
         missing = [blob for blob in wanted.values() if not _there(blob, blobs)]
-        with room_for(f"image {digest.short}", layout, sum(blob.size for blob in missing)):
+        with space_for(f"image {digest.short}", layout, sum(blob.size for blob in missing)):
             blobs.mkdir(parents=True, exist_ok=True)
             fetched = sum(_fetch(client, repository, blob, blobs) for blob in missing)
             _write(blobs / digest.hex, manifest.raw)

@@ -34,7 +34,7 @@ from imagekit.registry.listing import entries_of
 
 logger = logging.getLogger(__name__)
 _TRIES = 3
-_ROOM = 1 << 10  # bytes of a list besides its entries
+_LIST_BYTES = 1 << 10  # bytes of a list besides its entries
 _WITHOUT = "an image index that lacks what was just attached"
 
 
@@ -95,7 +95,7 @@ def _fallback(client: Registry, repository: str, digest: Digest) -> tuple[Descri
 
 
 def _write_fallback(client: Registry, repository: str, subject: Digest, manifest: Manifest, manner: str) -> set[Digest]:
-    """Add an entry to the fallback tag, again where another writer came between; returns what had no room.
+    """Add an entry to the fallback tag, again where another writer came between; returns what had no space.
 
     A list that cannot be read is replaced. Of a full one the last entries go: a flood comes after what was there.
     """
@@ -136,7 +136,7 @@ def _readable(client: Registry, repository: str, subject: Digest) -> tuple[Descr
 def _list(entries: Sequence[Descriptor], newest: Digest) -> tuple[Manifest, set[Digest]]:
     """The list of the entries, of which the first is the newest and stands last, and what was too much for 4 MiB."""
     first, *kept = entries
-    left = MANIFEST_LIMIT - _ROOM - len(_json(first))
+    left = MANIFEST_LIMIT - _LIST_BYTES - len(_json(first))
     fitting: list[Descriptor] = []
     for entry in kept:
         left -= len(_json(entry)) + 1

@@ -14,7 +14,7 @@ def demand_writable(address: str, status: int, detail: str) -> None:
     if status == 507 or any(word in detail for word in _FULL):
         raise StorageFullError(
             f"registry {address}: its storage is full",
-            hint="Nothing was tagged. Make room there (retention, garbage collection, a larger disk), then run the "
+            hint="Nothing was tagged. Make space there (retention, garbage collection, a larger disk), then run the "
             "same command again: what it has is not sent again.",
         )
     if status == 405 or any(word in detail for word in _READ_ONLY):

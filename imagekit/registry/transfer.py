@@ -25,7 +25,7 @@ OpenManifest = Callable[[Digest], Manifest]
 
 @dataclass(frozen=True, slots=True)
 class Pushed:
-    """An image that a repository has; `sent_bytes` counts blob content sent over the wire."""
+    """An image that a repository has; `sent_bytes` counts blob content sent over the network."""
 
     reference: Reference
     digest: Digest

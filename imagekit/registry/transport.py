@@ -180,7 +180,7 @@ class Transport:
         return answer
 
     def _require_usable(self, answer: Answer, method: str, target: Target) -> None:
-        """Raise for what is an error whatever was asked: no rights, no room, a failure in passing."""
+        """Raise for what is an error whatever was asked: no rights, no disk space, a failure in passing."""
         if answer.status in (401, 403):
             raise AccessDeniedError(
                 f"registry {self.address} does not allow {method} {target.shown}: {answer.said()}",

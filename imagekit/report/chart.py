@@ -10,7 +10,7 @@ WIDTH = 1000
 _TOP = 44
 _ROW = 17
 _STEPS = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0)
-_LABEL_ROOM = 0.62
+_LABEL_WIDTH = 0.62
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ def _bands(chart: BootChart, scale: float) -> tuple[Band, ...]:
 
 def _bar(unit: BootUnit, number: int, scale: float, finished: float) -> Bar:
     x, width = unit.started * scale, max(2.0, unit.seconds * scale)
-    left = x / WIDTH > _LABEL_ROOM
+    left = x / WIDTH > _LABEL_WIDTH
     kind = "failed" if unit.failed else "slow" if unit.seconds > 1.0 and unit.seconds > finished * 0.08 else "plain"
     return Bar(
         name=unit.name,

@@ -17,7 +17,7 @@ _LISTING = f"cd {IMAGES} && find . -type f -printf '%p %s %T@\\n' | sort"
 _KEY, _TRUST = "/oem/imagekit-lifecycle.pub", "/oem/98_imagekit_trust.yaml"
 _UPGRADE_SECONDS = 240.0
 # Sectors of 512 bytes behind the partition COS_PERSISTENT, in it, and in the file system on it.
-ROOM = (
+DISK_SPACE = (
     "p=$(basename $(readlink -f $(blkid -L COS_PERSISTENT))); q=/sys/class/block/$p; "
     "d=$(cat $(dirname $(readlink -f $q))/size); "
     "echo $((d - $(cat $q/start) - $(cat $q/size))) $(cat $q/size) $(df -B512 --output=size /usr/local | tail -n 1)"
@@ -122,7 +122,7 @@ def images(node: Shell) -> str:
 
 def fills_disk(node: Shell) -> None:
     """Demand that the persistent partition reaches to the end of the disk, and its file system to the end of it."""
-    behind, partition, usable = (int(word) for word in answer(node, ROOM).split())
+    behind, partition, usable = (int(word) for word in answer(node, DISK_SPACE).split())
     demand(behind <= _UNUSED, f"{behind >> 11} MiB behind COS_PERSISTENT are not used: it did not grow with the disk")
     # What ext4 keeps for itself is less than a tenth of 1 GiB and more.
     demand(usable > partition * 0.9, f"the file system has {usable >> 11} of the partition's {partition >> 11} MiB")

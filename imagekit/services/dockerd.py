@@ -67,7 +67,7 @@ def daemon(work: Path) -> Daemon:
         # dockerd binds its data onto itself, and notes below exec-root to undo that: lost with a killed one.
         mounts=((folder / "data").resolve(), runtime),
         runtime=runtime,
-        patience=90.0,
+        time_limit=90.0,
     )
 
 

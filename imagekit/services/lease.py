@@ -34,7 +34,7 @@ def leased(daemon: Daemon, answers: Probe) -> Iterator[None]:
             if not running(daemon):
                 _start(daemon, answers)
             elif not answers():
-                wait_until(answers, Deadline.after(daemon.patience), what=f"the running {daemon.name} to answer")
+                wait_until(answers, Deadline.after(daemon.time_limit), what=f"the running {daemon.name} to answer")
         try:
             yield
         finally:
@@ -92,7 +92,7 @@ def _start(daemon: Daemon, answers: Probe) -> None:
         )
         wait_until(
             lambda: _came_up(daemon) and answers(),
-            Deadline.after(daemon.patience),
+            Deadline.after(daemon.time_limit),
             what=f"{daemon.name} to answer",
             hint=f"Its log: {daemon.log}\n{tail(daemon.log)}",
         )
@@ -137,7 +137,7 @@ def _locked(daemon: Daemon) -> Iterator[None]:
     with daemon.lock.open("a+b") as lock:
         wait_until(
             lambda: try_lock(lock, fcntl.LOCK_EX),
-            Deadline.after(daemon.patience + _STOP_SECONDS),
+            Deadline.after(daemon.time_limit + _STOP_SECONDS),
             what=f"another imagekit that is starting {daemon.name}",
         )
         yield

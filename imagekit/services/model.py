@@ -35,7 +35,7 @@ class Daemon:
     mounts: tuple[Path, ...] = ()
     runtime: Path | None = None
     busy: str = ""
-    patience: float = 60.0
+    time_limit: float = 60.0
 
     @property
     def lock(self) -> Path:
@@ -97,7 +97,7 @@ class Daemon:
             mounts=tuple(Path(path) for path in data["mounts"]),
             runtime=Path(data["runtime"]) if data["runtime"] else None,
             busy=data["busy"],
-            patience=data["patience"],
+            time_limit=data["time_limit"],
         )
 
 

@@ -68,7 +68,7 @@ def daemon(work: Path, address: str) -> Daemon:
         argv=("docker-registry", "serve", str(folder / f"config-{host.replace(':', '-')}-{port}.json")),
         state=state_folder(work),
         log=folder / "registry.log",
-        patience=30.0,
+        time_limit=30.0,
     )
 
 

@@ -47,7 +47,7 @@ class Flaw(StrEnum):
     CONFIG_STALE = "cloud-config of before"
     UNIT_FAILED = "failed unit after an upgrade"
     BLOB_UNCHECKED = "layers not hashed"
-    NO_ROOM_UNSEEN = "no room not noticed"
+    NO_SPACE_UNSEEN = "no space not noticed"
 
 
 @dataclass(slots=True)
@@ -220,7 +220,7 @@ class SimNode:
         # As real Kairos: told to check, it takes nothing, for it has no cosign to check with.
         checked = any(path.endswith("trust.yaml") for path in disk.files) and self._flaw is not Flaw.UNCHECKED
         damaged = target.kind is Kind.DAMAGED and self._flaw is not Flaw.BLOB_UNCHECKED
-        full = disk.full and self._flaw is not Flaw.NO_ROOM_UNSEEN
+        full = disk.full and self._flaw is not Flaw.NO_SPACE_UNSEEN
         if checked or damaged or full or self._supply.dead:
             if self._flaw is Flaw.TRANSITION_LEFT:
                 disk.images["transition.img"] = Image(target.version, whole=False)
@@ -290,7 +290,7 @@ class SimNode:
     def _state(self, found: re.Match[str]) -> tuple[int, str]:
         return 0, "unknown" if self._flaw is Flaw.WRONG_STATE else f"{self._mode}_boot"
 
-    def _room(self, _: re.Match[str]) -> tuple[int, str]:
+    def _disk_space(self, _: re.Match[str]) -> tuple[int, str]:
         """Sectors behind the last partition, in it, and in its file system."""
         if self._flaw is Flaw.NOT_GROWN:
             return 0, "2099200 2097152 2015232"
@@ -325,7 +325,7 @@ SimNode._answers = (
     (r"d=\$\(mktemp -d\).*/(?P<name>\w+\.img) .*", SimNode._peek),
     (r"grep -aE .* /run/initramfs/cos-state/boot_assessment", lambda node, _: (0 if node.disk.armed else 1, "")),
     (r"cd / && md5sum .*", lambda node, _: (0 if node._image.whole else 1, "")),
-    (re.escape(ask.ROOM), SimNode._room),
+    (re.escape(ask.DISK_SPACE), SimNode._disk_space),
     (r"mount -o remount,rw .*", SimNode._fill),
 )
 

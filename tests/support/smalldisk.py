@@ -28,12 +28,12 @@ def small_disk(folder: Path, mebibytes: int = 40) -> Iterator[Path]:
 
 
 def enlarge(folder: Path, mebibytes: int) -> None:
-    """Make room, as an administrator would."""
+    """Make space, as an administrator would."""
     run(["mount", "-o", f"remount,size={mebibytes}m", folder], timeout=10)
 
 
 def fill(folder: Path, *, leave: int = 0) -> Path:
-    """A file that takes all room but about `leave` KiB; returns it."""
+    """A file that takes all space but about `leave` KiB; returns it."""
     taken = folder / "taken"
     with taken.open("wb", buffering=0) as stream:
         try:

@@ -20,7 +20,7 @@ from imagekit.machine.machine import NodeMachine
 
 LIVE_NAME = "conformance-live"
 DEVICE = "/dev/vda"  # the machine's own disk comes before its media
-_PATIENCE = 240  # seconds from the login to the end of the boot, on a machine that is busy with other things
+_TIME_LIMIT = 240  # seconds from the login to the end of the boot, on a machine that is busy with other things
 _SECONDS = 900.0
 
 
@@ -45,7 +45,7 @@ def ask(machine: Machine, script: str, *, timeout: float = _SECONDS) -> dict[str
 def take_facts(machine: Machine, *more: dict[str, str]) -> NodeFacts:
     """What the node is now, and the answers that it gave before."""
     with step("Taking the facts of the node") as reported:
-        found = ask(machine, questions.probe(_PATIENCE))
+        found = ask(machine, questions.probe(_TIME_LIMIT))
         reported.note = f"{len(found)} sections"
     return NodeFacts({key: text for part in (found, *more) for key, text in part.items()})
 

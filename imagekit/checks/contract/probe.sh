@@ -10,8 +10,8 @@ get() { for p in "$@"; do s "get:$p"; kairos-agent state get "$p" 2>/dev/null; d
 
 # The last steps of stages boot and network, which have no order between them, leave these; what starts after them may
 # still be on its way.
-i=0; while { [ ! -e $f/boot-done ] || [ ! -e $f/network-done ]; } && [ $i -lt "${PATIENCE:-60}" ]; do sleep 1; i=$((i + 1)); done
-timeout "${PATIENCE:-60}" systemctl is-system-running --wait >/dev/null 2>&1
+i=0; while { [ ! -e $f/boot-done ] || [ ! -e $f/network-done ]; } && [ $i -lt "${TIME_LIMIT:-60}" ]; do sleep 1; i=$((i + 1)); done
+timeout "${TIME_LIMIT:-60}" systemctl is-system-running --wait >/dev/null 2>&1
 get boot kairos.version oem.mounted state.read_only persistent.found kairos
 s state; kairos-agent state 2>/dev/null
 s cmdline; cat /proc/cmdline

@@ -16,9 +16,9 @@ _END = "\ns end\n"
 _USERS = "users:\n  - name: kairos\n    groups: [admin]\n    lock_passwd: true\n"
 
 
-def probe(patience: int) -> str:
-    """The script that tells the facts; `patience` is how many seconds a boot may still take to come to its end."""
-    return f"MARKED={shlex.quote(' '.join(TABLE))}; PATIENCE={patience}\n" + (_HERE / "probe.sh").read_text() + _END
+def probe(time_limit: int) -> str:
+    """The script that tells the facts; `time_limit` is how many seconds a boot may still take to come to its end."""
+    return f"MARKED={shlex.quote(' '.join(TABLE))}; TIME_LIMIT={time_limit}\n" + (_HERE / "probe.sh").read_text() + _END
 
 
 def live_questions(device: str) -> str:

@@ -22,14 +22,14 @@ def standing(records: Iterable[Record]) -> dict[tuple[str, str], Record]:
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class RecordsUntil:
     """The records that were made by a moment for sure, and those that may have been, where clocks contradict them."""
 
     sure: tuple[Record, ...]
     perhaps: tuple[Record, ...]
 
 
-def until(records: Sequence[Record], moment: datetime) -> Moment:
+def until(records: Sequence[Record], moment: datetime) -> RecordsUntil:
     """Which records were made by a moment: always the first so many, for their order is the chain's, not the clocks'.
 
     A record is no older than any before it and no younger than any after it. Where a clock was wrong the two bounds
@@ -40,7 +40,7 @@ def until(records: Sequence[Record], moment: datetime) -> Moment:
         latest = max(latest, record.at)
         sure = number if latest <= moment else sure
     perhaps = max((number for number, record in enumerate(records, start=1) if record.at <= moment), default=0)
-    return Moment(tuple(records[:sure]), tuple(records[:perhaps]))
+    return RecordsUntil(tuple(records[:sure]), tuple(records[:perhaps]))
 
 
 def yanked(records: Iterable[Record]) -> dict[Digest, Record]:

@@ -116,7 +116,7 @@ def record_of(statement: Statement) -> Record:
             sequence=_whole(fields["sequence"]),
             previous=str(fields["previous"]),
             action=Action(fields["action"]),
-            at=_moment(fields["at"]),
+            at=_timestamp(fields["at"]),
             actor=str(fields["actor"]),
             image=str(fields["image"]),
             version=str(fields["version"]),
@@ -155,7 +155,7 @@ def _whole(value: object) -> int:
     return value
 
 
-def _moment(value: object) -> datetime:
+def _timestamp(value: object) -> datetime:
     moment = datetime.fromisoformat(str(value))
     if moment.tzinfo is None:
         raise ValueError(f"a time without its zone: {value!r}")

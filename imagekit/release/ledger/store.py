@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 from imagekit.base.errors import ConfigError, RefusedError, ToolError
 from imagekit.base.git import FATAL, Git
 from imagekit.base.process import Completed
-from imagekit.base.space import lack_of_room, room_for
+from imagekit.base.space import lack_of_space, space_for
 from imagekit.base.waiting import Deadline, DeadlineError, wait_until
 from imagekit.release.ledger.chain import Chain, read_chain, read_claims
 from imagekit.release.ledger.judge import Judge
@@ -144,7 +144,7 @@ class LedgerStore:
         Other changes of the working tree stay as they are. Raises `LedgerBusyError` when the branch moved meanwhile or
         the remote refused, `ConfigError` when one of the files has changes that are not committed.
         """
-        with room_for("a record of the ledger", self.root):
+        with space_for("a record of the ledger", self.root):
             return self._committed(files, message, onto)
 
     def _committed(self, files: Mapping[PurePosixPath, bytes | None], message: str, onto: str) -> str:
@@ -157,7 +157,7 @@ class LedgerStore:
         if self.push:
             self._push(fresh, branch)
         moved = self._git("update-ref", "-m", message.splitlines()[0], branch, fresh, parent, ok=(0, 1, FATAL))
-        if lack_of_room(moved.stderr):
+        if lack_of_space(moved.stderr):
             raise ToolError(f"git update-ref in {self.root}: {moved.stderr.strip()[-300:]}")
         if moved.returncode:
             self._pending.unlink()

@@ -7,17 +7,17 @@ from imagekit.scenarios.model import Kind, Mode, Node, Scenario, Tally, World
 
 _FILLER = f"{ask.STATE}/imagekit-filler"
 _LEFT = 1.25  # of what travels: enough to begin with, and too little for what it unpacks to
-_NO_ROOM = r"\b(space|room|fits?|large|free|full)\b"
+_NO_SPACE = r"\b(space|room|fits?|large|free|full)\b"
 _LOST = r"EOF|reset|refused|closed|broke|bytes|connect|unreachable"
 
 
 def disk_full(world: World, tally: Tally) -> None:
-    """Leave too little room for an image: the upgrade fails half-way and every image is as it was."""
+    """Leave too little space for an image: the upgrade fails half-way and every image is as it was."""
     with world.machines.installed("disk-full") as node:
         tally.nodes.append(node)
         before, target = ask.images(node), world.supply.target(Kind.NEXT)
         _fill(node, left=int(target.size * _LEFT))
-        ask.refused_upgrade(node, target, tally, because=_NO_ROOM)
+        ask.refused_upgrade(node, target, tally, because=_NO_SPACE)
         ask.demand(ask.images(node) == before, f"a failed upgrade left {ask.images(node)}, there was {before}")
 
 
@@ -48,7 +48,7 @@ def _fill(node: Node, *, left: int) -> None:
 SCENARIOS = (
     Scenario(
         name="disk-full",
-        promise="An upgrade that finds no room fails, says so, leaves nothing behind and changes no image.",
+        promise="An upgrade that finds no space fails, says so, leaves nothing behind and changes no image.",
         budget=110.0,
         script=disk_full,
     ),

@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 
 from imagekit.base.earlier import check_id_today
 from imagekit.oci.reference import Digest
-from imagekit.trust.evidence.moment import read_moment
 from imagekit.trust.evidence.statement import SUMMARY_TYPE, Statement
+from imagekit.trust.evidence.timestamp import read_timestamp
 
 APPROVAL_TYPE = "urn:imagekit:approval:v1"
 WAIVER_TYPE = "urn:imagekit:waiver:v1"
@@ -69,7 +69,7 @@ def read_waiver(statement: Statement) -> Waiver | None:
     channels = fields.get("channels")
     if not all(isinstance(text, str) and text.strip() for text in texts) or not isinstance(channels, list):
         return None
-    expires = read_moment(fields.get("expires"))
+    expires = read_timestamp(fields.get("expires"))
     if expires is None:
         return None
     check, person, reason = (str(text) for text in texts)
@@ -121,7 +121,7 @@ def summarised_channel(statement: Statement) -> tuple[str, datetime] | None:
     policy, verifier = fields.get("policy"), fields.get("verifier")
     if not isinstance(policy, dict) or not isinstance(verifier, dict) or verifier.get("id") != VERIFIER_ID:
         return None
-    uri, at = str(policy.get("uri")), read_moment(fields.get("timeVerified"))
+    uri, at = str(policy.get("uri")), read_timestamp(fields.get("timeVerified"))
     if fields.get("verificationResult") != "PASSED" or not uri.startswith(CHANNEL_URI) or at is None:
         return None
     return uri.removeprefix(CHANNEL_URI), at

@@ -14,7 +14,7 @@ from typing import Any
 from imagekit.base.errors import ConfigError, RefusedError
 from imagekit.base.strictjson import MAPS, read_object
 from imagekit.oci.reference import Digest
-from imagekit.trust.evidence.moment import read_moment
+from imagekit.trust.evidence.timestamp import read_timestamp
 
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 # What `cosign attest` 3.1.1 writes; the fields that are read here mean the same in both.
@@ -51,7 +51,7 @@ class Statement:
     @property
     def signed_at(self) -> datetime | None:
         """When the signer says it signed; None when the statement does not say so in a way that can be read."""
-        return read_moment(self.annotations.get(SIGNED_ANNOTATION))
+        return read_timestamp(self.annotations.get(SIGNED_ANNOTATION))
 
     @property
     def claim(self) -> bytes:

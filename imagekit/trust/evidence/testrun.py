@@ -9,8 +9,8 @@ from typing import Any
 
 from imagekit.base.earlier import boot_path_today, check_id_today
 from imagekit.checks.outcome import Outcome
-from imagekit.trust.evidence.moment import read_moment
 from imagekit.trust.evidence.statement import Statement
+from imagekit.trust.evidence.timestamp import read_timestamp
 
 _GOOD = ("PASSED", "WARNED")
 SCENARIO_PREFIX = "scenario/"
@@ -79,7 +79,7 @@ def read_run(statement: Statement) -> TestRun:
         checks=checks,
         scenarios=scenarios,
         failures=_failures(fields, checks, scenarios),
-        tested=read_moment(fields.get("testedOn")),
+        tested=read_timestamp(fields.get("testedOn")),
         malformed=_malformed(fields),
     )
 

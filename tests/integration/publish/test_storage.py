@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from imagekit.base.space import NoRoomError
+from imagekit.base.space import NoSpaceError
 from imagekit.oci.reference import Reference
 from imagekit.registry.client import Registry
 from imagekit.registry.errors import ReadOnlyError, StorageFullError
@@ -43,7 +43,7 @@ def publish(image: LayoutImage, client: Registry, folder: Path) -> Published:
     )
 
 
-def test_a_registry_without_room_is_named_and_a_rerun_completes(
+def test_a_registry_without_space_is_named_and_a_rerun_completes(
     tmp_path: Path, program: str, large: LayoutImage
 ) -> None:
     with (
@@ -54,7 +54,7 @@ def test_a_registry_without_room_is_named_and_a_rerun_completes(
         said = rf"registry {server.address}: its storage is full: blob {large.layers[1]} of .* needs {60 * MIB} bytes"
         with pytest.raises(StorageFullError, match=said) as refused:
             publish(large, client, tmp_path)
-        assert "Make room there" in refused.value.hint
+        assert "Make space there" in refused.value.hint
         assert client.tags(REPOSITORY) == (), "neither the tag nor the claim"
         # Distribution 2.8 takes no cancellation of an upload whose piece broke off, see imagekit.registry.upload.
         left = [name for name in files(disk) if "_uploads" in name and name.endswith("/data")]
@@ -88,12 +88,12 @@ def pushed(client: Registry, large: LayoutImage) -> LayoutImage:
 
 
 @pytest.mark.parametrize("program", ["docker-registry"], indirect=True)
-def test_a_pull_without_room_names_folder_and_need_and_leaves_only_whole_blobs(
+def test_a_pull_without_space_names_folder_and_need_and_leaves_only_whole_blobs(
     tmp_path: Path, client: Registry, pushed: LayoutImage
 ) -> None:
     with small_disk(tmp_path / "work") as work:
         said = rf"image {pushed.digest.short} needs about 62 MiB in {work}/oci, where 3\d MiB are free: No space left"
-        with pytest.raises(NoRoomError, match=said) as refused:
+        with pytest.raises(NoSpaceError, match=said) as refused:
             pull_image(client, REPOSITORY, pushed.digest, work / "oci")
         assert "run the same command again" in refused.value.hint
         blobs = client.manifest(REPOSITORY, pushed.digest).blobs

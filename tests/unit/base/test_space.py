@@ -1,4 +1,4 @@
-"""Disks of an image written where there is no room: the path and the need are told, nothing of ours stays."""
+"""Disks of an image written where there is no space: the path and the need are told, nothing of ours stays."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from imagekit.artifact import installed
 from imagekit.artifact.formats import to_qcow2, whole_file
 from imagekit.artifact.grub import BiosCore, BootFiles
 from imagekit.artifact.installed import installed_disk, write_installed
-from imagekit.base.space import NoRoomError
+from imagekit.base.space import NoSpaceError
 from tests.support.layout import layer, layout, member
 from tests.support.smalldisk import enlarge, files, small_disk
 
@@ -28,10 +28,10 @@ def test_an_installed_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cont
     image = layout(oci, [layer(member("data", random.Random(1).randbytes(content * MIB)))])
     with small_disk(tmp_path / "work") as work:
         said = rf"installed disk of {image.short} needs about {needs}\d+ MiB in {work}, where (39|40) MiB are free"
-        with pytest.raises(NoRoomError, match=said):
+        with pytest.raises(NoSpaceError, match=said):
             write_installed(oci, image, work / "disk.raw")
         assert files(work) == []
-        with pytest.raises(NoRoomError):
+        with pytest.raises(NoSpaceError):
             installed_disk(oci, image, work)
         assert files(work) == []
         enlarge(work, 500)
@@ -45,7 +45,7 @@ def test_a_qcow2(tmp_path: Path) -> None:
     with small_disk(tmp_path / "work") as work:
         target = work / "disk.qcow2"
         said = rf"disk.qcow2 needs about 60 MiB in {work}/\S+, where (39|40) MiB are free: No space left on device"
-        with pytest.raises(NoRoomError, match=said), whole_file(target) as fresh:
+        with pytest.raises(NoSpaceError, match=said), whole_file(target) as fresh:
             to_qcow2(raw, fresh)
         assert files(work) == []
         enlarge(work, 100)

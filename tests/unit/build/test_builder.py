@@ -67,7 +67,7 @@ def test_a_damaged_earlier_build_is_built_again(tmp_path: Path, plan: Plan, dama
     assert builder.earlier_build(tmp_path, plan) is None
 
 
-def test_too_little_room_is_told_before_anything_is_built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_little_space_is_told_before_anything_is_built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(10, 9, builder.NEEDED_BYTES - 1))
     project = load_project(make_project(tmp_path / "project"))
     with pytest.raises(ToolError, match=r"a build needs about 3815 MiB in .*: not enough to begin"):

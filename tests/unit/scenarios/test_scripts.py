@@ -35,7 +35,7 @@ FAILS = {
     Flaw.CONFIG_STALE: ("config-change",),
     Flaw.UNIT_FAILED: ("upgrade",),
     Flaw.BLOB_UNCHECKED: ("tampered",),
-    Flaw.NO_ROOM_UNSEEN: ("disk-full",),
+    Flaw.NO_SPACE_UNSEEN: ("disk-full",),
 }
 
 

@@ -33,7 +33,7 @@ def sleeper(tmp_path: Path) -> Daemon:
         state=tmp_path,
         log=tmp_path / "sleeper.log",
         leftovers=(tmp_path / "sleeper.sock", tmp_path / "exec"),
-        patience=SECONDS,
+        time_limit=SECONDS,
     )
 
 
@@ -112,7 +112,7 @@ def test_a_daemon_that_dies_shows_the_end_of_its_log(sleeper: Daemon) -> None:
 
 
 def test_a_daemon_that_never_answers_is_stopped(sleeper: Daemon) -> None:
-    mute = replace(sleeper, patience=0.5)
+    mute = replace(sleeper, time_limit=0.5)
     with pytest.raises(DeadlineError, match="sleeper to answer"), leased(mute, lambda: False):
         pass
     wait_until(lambda: not running(mute), Deadline.after(SECONDS), what="the daemon to end")

@@ -10,7 +10,7 @@ import pytest
 
 from imagekit.base.errors import ConfigError, ToolError
 from imagekit.base.process import Completed, run
-from imagekit.base.space import NoRoomError
+from imagekit.base.space import NoSpaceError
 from imagekit.release.ledger.store import LedgerBusyError, LedgerStore
 from tests.support.project import commit, git
 from tests.support.smalldisk import fill, small_disk
@@ -175,7 +175,7 @@ def test_only_json_files_of_the_ledger_are_records(root: Path) -> None:
 @pytest.mark.attack
 @pytest.mark.parametrize("left", [0, 8, 16, 32], ids=lambda left: f"{left} KiB left")
 def test_a_disk_that_is_really_full(tmp_path: Path, left: int) -> None:
-    """Whichever of git's writes is the first without room: nothing or all of it is decided, and a rerun completes."""
+    """Whichever of git's writes is the first without space: nothing or all of it is decided, and a rerun completes."""
     with small_disk(tmp_path / "disk", 4) as disk:
         root = repository(disk / "work")
         store = LedgerStore(root)
@@ -183,7 +183,7 @@ def test_a_disk_that_is_really_full(tmp_path: Path, left: int) -> None:
         taken = fill(disk, leave=left)
         wanted = {FILE: b"y\n", PurePosixPath("ledger/1.json"): bytes(60_000)}
         with (
-            pytest.raises(NoRoomError, match=rf"{root}, where 0 MiB are free: No space left on device"),
+            pytest.raises(NoSpaceError, match=rf"{root}, where 0 MiB are free: No space left on device"),
             store.locked(),
         ):
             store.commit(wanted, "again")
@@ -213,7 +213,7 @@ def test_a_disk_that_fills_up_after_the_remote_took_the_commit(root: Path, tmp_p
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("imagekit.base.git.run", full)
-        with pytest.raises(NoRoomError, match=f"{root}"):
+        with pytest.raises(NoSpaceError, match=f"{root}"):
             store.commit({FILE: b"y\n"}, "add")
     assert git(hub, "show", f"main:{FILE}") == "y\n"
     with store.locked():

@@ -13,7 +13,7 @@ from imagekit.base import process
 
 # A good node on a starved host is waited for up to so many times its limit.
 _MOST = 4.0
-_WINDOW = 60.0  # seconds of standing still that end the patience
+_WINDOW = 60.0  # seconds of standing still that end the waiting
 _EVERY = 5.0  # seconds between two looks at the machine
 _BUSY = 0.1  # processors; an idle guest takes less, one that boots more, even on a starved host
 _GRACE = 1.0
@@ -27,7 +27,7 @@ class _Sign:
 
 
 @dataclass(slots=True)
-class Patience:
+class ProgressLimit:
     """A `Limit` of so many `seconds` for a machine; more while it goes on and had no such time on a processor yet.
 
     `cpu_seconds` is what the machine's QEMU has used, `said` the size of its console in bytes. It is over after four

@@ -10,7 +10,7 @@ _FORM = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+
 _YEARS = range(2000, 2200)
 
 
-def read_moment(value: object) -> datetime | None:
+def read_timestamp(value: object) -> datetime | None:
     """A moment in UTC; None for anything but RFC 3339 with a zone, or for a year that no clock here shows.
 
     https://www.rfc-editor.org/rfc/rfc3339#section-5.6; `datetime.fromisoformat` takes weeks, ordinals and more.

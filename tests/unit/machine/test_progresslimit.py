@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 from imagekit.base.waiting import DeadlineError, wait_until
-from imagekit.machine.patience import Patience
+from imagekit.machine.progresslimit import ProgressLimit
 
 
 @dataclass
@@ -35,12 +35,12 @@ class Machine:
         return self.used - 300.0 >= self.needs_cpu
 
     def given_up_after(self, limit: float) -> float | None:
-        """Seconds until patience ended; None when the boot came first."""
-        patience = Patience(limit, lambda: self.used, lambda: int(self.size), clock=lambda: self.now)
+        """Seconds until the limit ended; None when the boot came first."""
+        deadline = ProgressLimit(limit, lambda: self.used, lambda: int(self.size), clock=lambda: self.now)
         while not self.done:
-            if patience.passed:
+            if deadline.passed:
                 return self.now - 5000.0
-            assert patience.remaining > 0
+            assert deadline.remaining > 0
             self.go(0.5)
         return None
 
@@ -76,11 +76,11 @@ def test_a_short_limit_has_no_whole_window_to_look_back_on() -> None:
 
 def test_the_error_says_how_long_it_was() -> None:
     machine = Machine(cpu=0.3, stops_at=10.0)
-    patience = Patience(4.0, lambda: machine.used, lambda: int(machine.size), clock=lambda: machine.now)
+    deadline = ProgressLimit(4.0, lambda: machine.used, lambda: int(machine.size), clock=lambda: machine.now)
 
     def look() -> bool:
         machine.go(1.0)
         return False
 
     with pytest.raises(DeadlineError, match=r"waited 1\d s for a login"):
-        wait_until(look, patience, what="a login", every=0.0)
+        wait_until(look, deadline, what="a login", every=0.0)

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imagekit.oci.reference import Digest
-from imagekit.trust.evidence.moment import read_moment
 from imagekit.trust.evidence.statement import SIGNED_ANNOTATION, signature_statement
+from imagekit.trust.evidence.timestamp import read_timestamp
 from imagekit.trust.sign.trust import day
 
 EXPECTED = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -21,7 +21,7 @@ EXPECTED = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
     ["2026-11-22T12:00:00Z", "2026-11-22T13:00:00+01:00", "2026-11-22T12:00:00.000000+00:00", "2026-11-22 12:00Z"],
 )
 def test_forms_that_are_written_here_are_read(text: str) -> None:
-    assert read_moment(text) == EXPECTED
+    assert read_timestamp(text) == EXPECTED
 
 
 @pytest.mark.attack
@@ -47,12 +47,12 @@ def test_forms_that_are_written_here_are_read(text: str) -> None:
 )
 def test_odd_dates_are_unreadable(text: object) -> None:
     """D15."""
-    assert read_moment(text) is None
+    assert read_timestamp(text) is None
     if isinstance(text, str):
         assert signature_statement(Digest.of(b"x"), {SIGNED_ANNOTATION: text}).signed_at is None
 
 
 @given(st.text() | st.datetimes(timezones=st.timezones()).map(datetime.isoformat))
 def test_any_text_gives_an_answer(text: str) -> None:
-    found = read_moment(text)
+    found = read_timestamp(text)
     assert found is None or (found.tzinfo is UTC and day(found))
