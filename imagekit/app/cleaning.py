@@ -25,7 +25,7 @@ def clean(project: Project, *, cache: bool, runs: bool) -> list[str]:
     """
     removed = _machines(project) + _half_made(project.work)
     if cache:
-        _refuse_while_building(project)
+        _require_no_build(project)
         removed += _folders([project.work / name for name in _CACHES])
     if runs:
         removed += _folders(sorted((project.work / "runs").glob("*")))
@@ -66,7 +66,7 @@ def _folders(paths: list[Path]) -> list[str]:
     return removed
 
 
-def _refuse_while_building(project: Project) -> None:
+def _require_no_build(project: Project) -> None:
     states = control.status(project.work, project.registry)
     if any(state.name == control.Service.ENGINE and state.running and state.ours for state in states):
         raise ToolError("the build engine is running on its cache", hint="`imagekit services down`, then clean again.")

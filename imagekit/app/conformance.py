@@ -11,7 +11,7 @@ from imagekit.app.image import built
 from imagekit.app.needs import host_of, libvirt_uri
 from imagekit.app.release import registry_client
 from imagekit.app.runs import new_run
-from imagekit.app.trusted import demand_not_yanked
+from imagekit.app.trusted import require_not_yanked
 from imagekit.artifact.installed import installed_disk
 from imagekit.artifact.live import LiveArtifacts, live_artifacts
 from imagekit.base.errors import ConfigError
@@ -57,9 +57,9 @@ def fetched_subject(project: Project, reference: Reference) -> Subject:
     Raises `RefusedError` when it is not there, `YankedError` when it, or the index it is in, was withdrawn.
     """
     with registry_client(project, reference.registry) as client:
-        found = client.manifest(reference.repository, demand_not_yanked(project, client, reference))
+        found = client.manifest(reference.repository, require_not_yanked(project, client, reference))
         digest = _for_amd64(found, reference) if found.children else found.digest
-        demand_not_yanked(project, client, reference.at(digest))
+        require_not_yanked(project, client, reference.at(digest))
         layout = project.work / "fetched" / digest.hex
         pull_image(client, reference.repository, digest, layout)
     return Subject(str(reference), layout, digest)

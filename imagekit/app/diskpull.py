@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
 
-from imagekit.app.disks import demand_verified
+from imagekit.app.disks import require_verified
 from imagekit.app.release import registry_client
 from imagekit.artifact.formats import DiskFormat, whole_file
 from imagekit.base.log import step
@@ -34,7 +34,7 @@ def pull_disk(
 
     trusted = verifier or trust_of(project).verifier()
     with registry_client(project, reference.registry) as client:
-        image = reference.at(demand_verified(project, client, reference, trusted))
+        image = reference.at(require_verified(project, client, reference, trusted))
         manifest = find_disk(client, image, form.value, trusted)
         with whole_file(target) as fresh, step(f"Fetching {target.name}, disk {manifest.digest.short}"):
             chunks = client.blob(image.repository, manifest.blobs[1])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from imagekit.app.image import built
 from imagekit.app.release import reference_of, registry_client
-from imagekit.app.trusted import demand_not_listed, demand_not_yanked, trust_of
+from imagekit.app.trusted import require_not_listed, require_not_yanked, trust_of
 from imagekit.artifact import formats
 from imagekit.artifact.flatroot import flat_root
 from imagekit.artifact.formats import DiskFormat, whole_file
@@ -47,7 +47,7 @@ def source_of(project: Project, text: str, *, verifier: Verifier | None = None) 
         return _pulled(project, Reference.parse(text), verifier)
     plan = make_plan(project, text)
     image = built(project, plan)
-    demand_not_listed(project, text, image.digest)
+    require_not_listed(project, text, image.digest)
     target = reference_of(project, text, plan.version)
     return DiskSource(
         name=text, version=plan.version, layout=image.layout, manifest=image.digest, published=target.at(image.digest)
@@ -102,13 +102,13 @@ def _write_ova(disk: InstalledDisk, source: DiskSource, fresh: Path) -> None:
     )
 
 
-def demand_verified(project: Project, client: Registry, reference: Reference, verifier: Verifier) -> Digest:
+def require_verified(project: Project, client: Registry, reference: Reference, verifier: Verifier) -> Digest:
     """The digest that a reference names now, proven by signature and not withdrawn; blobs are left unread."""
     from imagekit.registry.errors import VerificationError
     from imagekit.trust.verify import verify_image
 
     with step(f"Verifying {reference}"):
-        fixed = reference.at(demand_not_yanked(project, client, reference))
+        fixed = reference.at(require_not_yanked(project, client, reference))
         found = verify_image(fixed, client, verifier, content=False)
     if not found.passed or found.digest is None:
         reasons = "; ".join(f"{item.name}: {item.reason}" for item in found.unsatisfied)
@@ -120,7 +120,7 @@ def _pulled(project: Project, reference: Reference, verifier: Verifier | None) -
     from imagekit.registry.pull import pull_image
 
     with registry_client(project, reference.registry) as client:
-        digest = demand_verified(project, client, reference, verifier or trust_of(project).verifier())
+        digest = require_verified(project, client, reference, verifier or trust_of(project).verifier())
         layout = project.work / "pulled" / digest.hex
         pull_image(client, reference.repository, digest, layout)
     return DiskSource(

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from imagekit.artifact.inventory import Inventory
 from imagekit.artifact.packagelist import Package
 from imagekit.artifact.packages import installed_packages
-from imagekit.artifact.presence import prove_present
+from imagekit.artifact.presence import require_present
 from imagekit.base.errors import RefusedError
 from imagekit.base.files import write_whole
 from imagekit.build.authorities import authorities_of
@@ -49,15 +49,15 @@ def proven(project: Project, plan: Plan, image: Build) -> tuple[Package, ...]:
     if kept.exists():
         return tuple(Package(**each) for each in json.loads(kept.read_text()))
     inventory, facts = take(image.layout, image.digest)
-    prove_present(project, plan.image, inventory, arch=Arch(plan.arch))
-    _prove_version(plan, inventory)
+    require_present(project, plan.image, inventory, arch=Arch(plan.arch))
+    _require_version(plan, inventory)
     packages = installed_packages(inventory, project.image(plan.image).family)
     keep(facts, image.layout.parent / NAME)
     write_whole(kept, json.dumps([asdict(package) for package in packages]))
     return packages
 
 
-def _prove_version(plan: Plan, inventory: Inventory) -> None:
+def _require_version(plan: Plan, inventory: Inventory) -> None:
     lines = inventory.text("/etc/kairos-release").splitlines()
     found = dict(line.split("=", 1) for line in lines if "=" in line).get("KAIROS_VERSION", "").strip('"')
     if found != plan.version:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from imagekit.app.interface import Subject
 from imagekit.app.needs import libvirt_uri
 from imagekit.app.release import registry_client
-from imagekit.app.trusted import demand_not_yanked, trust_of
+from imagekit.app.trusted import require_not_yanked, trust_of
 from imagekit.artifact.installed import installed_disk
 from imagekit.artifact.live import live_artifacts
 from imagekit.artifact.programs import find
@@ -137,5 +137,5 @@ def _pulled(subject: Subject, reference: Reference, said: str) -> Start:
     project = subject.project
     verifier = trust_of(project).verifier()
     with registry_client(project, reference.registry) as client:
-        digest = demand_not_yanked(project, client, reference)
+        digest = require_not_yanked(project, client, reference)
         return pulled(reference.at(digest), client, verifier, project.work / "pulled", said=said)

@@ -13,7 +13,7 @@ from imagekit.artifact.installed import installed_disk
 from imagekit.artifact.live import LiveArtifacts, live_artifacts
 from imagekit.artifact.releaseiso import write_iso
 from imagekit.base.log import step
-from imagekit.checks.lint import Offer, lint, refuse_contradictions, refuse_missing_pages
+from imagekit.checks.lint import Offer, lint, require_no_contradictions, require_pages
 from imagekit.checks.runner import Suites, collect_checks, run_suites
 from imagekit.checks.tlspeer import Peers, TlsPeer, both_peers
 from imagekit.machine.boot import BootRequest, boot
@@ -66,8 +66,8 @@ def lint_checks(subject: Target, boot_paths: Sequence[BootPath]) -> int:
     number = 0
     for boot_path in boot_paths:
         checks = collect_checks(subject.spec.layers, suites_of(subject, boot_path), boot_path=boot_path)
-        refuse_contradictions(lint(checks, Offer(shape=subject.shape, boot_path=boot_path)))
-        refuse_missing_pages(checks, subject.project.located("docs/runbook"))
+        require_no_contradictions(lint(checks, Offer(shape=subject.shape, boot_path=boot_path)))
+        require_pages(checks, subject.project.located("docs/runbook"))
         number += len(checks)
     return number
 

@@ -159,10 +159,10 @@ def gate_of(project: Project, client: Registry, reference: Reference, channel: s
     """What the gate of a channel says of a reference, from the registry's evidence and the project's files."""
     from imagekit.trust.gate.collect import decide
     from imagekit.trust.gate.model import Stays
-    from imagekit.trust.gate.policy import demand_known, load_policy
+    from imagekit.trust.gate.policy import load_policy, require_known
 
     trust, policy = trust_of(project), load_policy(project.root)
-    demand_known(policy, trust)
+    require_known(policy, trust)
     files, suites = files_of(project, trust), current_suites(project)
     known = partial(_stays, project) if policy.of(channel).soak is not None else lambda _digest: Stays()
     return decide(client, reference, channel, policy, trust, suites=suites, files=files, stays=known)
@@ -180,7 +180,7 @@ def _stays(project: Project, digest: Digest) -> Stays:
         return Stays(problem=f"{error}")
 
 
-def demand_not_yanked(project: Project, client: Registry, reference: Reference) -> Digest:
+def require_not_yanked(project: Project, client: Registry, reference: Reference) -> Digest:
     """The digest that a reference names now; raises `YankedError` when it was denied, here or at the registry.
 
     Nothing is denied where nobody's word counts: an image of strangers may be looked at in a project without keys.
@@ -190,19 +190,19 @@ def demand_not_yanked(project: Project, client: Registry, reference: Reference) 
     trust = trust_if_any(project)
     digest = client.manifest(reference.repository, reference.digest or reference.tag or "latest").digest
     files = files_of(project, trust)
-    _demand_no_denial(reference.name, collect(client, reference.repository, digest, trust, suites={}, files=files))
+    _require_no_denial(reference.name, collect(client, reference.repository, digest, trust, suites={}, files=files))
     return digest
 
 
-def demand_not_listed(project: Project, image: str, digest: Digest) -> None:
+def require_not_listed(project: Project, image: str, digest: Digest) -> None:
     """Raise `YankedError` when a file of the project denies a digest; for images that come from no registry."""
     from imagekit.trust.gate.model import Evidence
 
     items = files_of(project, trust_if_any(project))
-    _demand_no_denial(image, Evidence(digest=digest, image=image, items=items))
+    _require_no_denial(image, Evidence(digest=digest, image=image, items=items))
 
 
-def _demand_no_denial(name: str, evidence: Evidence) -> None:
+def _require_no_denial(name: str, evidence: Evidence) -> None:
     from imagekit.trust.gate.model import YankedError
     from imagekit.trust.gate.people import denial_of
 
@@ -238,6 +238,6 @@ def publish_gate(project: Project) -> Gate:
 
         decision = gate_of(project, client, reference, PUBLISH)
         remember_gate(project, reference.repository.rpartition("/")[2], decision)
-        decision.demand()
+        decision.require_passed()
 
     return ask

@@ -36,7 +36,7 @@ class Absence:
         return f"{self.layer}: {self.kind} {self.name}"
 
 
-def prove_present(project: Project, image_name: str, inventory: Inventory, *, arch: Arch = Arch.AMD64) -> int:
+def require_present(project: Project, image_name: str, inventory: Inventory, *, arch: Arch = Arch.AMD64) -> int:
     """Look up all that the layers of an image declare; returns how many things were found.
 
     Raises `AbsentError` that lists what is not there.

@@ -59,7 +59,7 @@ def read_json(
         value = json.loads(
             text, object_pairs_hook=_unique, parse_constant=_no_number, parse_float=_finite, parse_int=_integer
         )
-        _demand_unmistakable(value, {each.casefold(): each for each in fields}, frozenset(maps))
+        _require_unmistakable(value, {each.casefold(): each for each in fields}, frozenset(maps))
     except ForeignJsonError as error:
         raise ForeignJsonError(f"{where}: {error}", hint=_HINT) from None
     except RecursionError:
@@ -122,7 +122,7 @@ def _integer(text: str) -> int:
     return value
 
 
-def _demand_unmistakable(value: Any, fields: dict[str, str], maps: frozenset[str]) -> None:
+def _require_unmistakable(value: Any, fields: dict[str, str], maps: frozenset[str]) -> None:
     """Walk without recursion, so that depth is an answer and no crash."""
     waiting: list[tuple[Any, int, bool]] = [(value, 1, False)]
     while waiting:
@@ -130,17 +130,17 @@ def _demand_unmistakable(value: Any, fields: dict[str, str], maps: frozenset[str
         if depth > DEPTH and isinstance(item, dict | list):
             raise RecursionError
         if isinstance(item, str):
-            _demand_scalars((item,))
+            _require_scalars((item,))
         elif isinstance(item, list):
             waiting.extend((each, depth + 1, False) for each in item)
         elif isinstance(item, dict):
-            _demand_scalars(item)
+            _require_scalars(item)
             if not names:
-                _demand_one_spelling(item, fields)
+                _require_one_spelling(item, fields)
             waiting.extend((each, depth + 1, key in maps) for key, each in item.items())
 
 
-def _demand_one_spelling(keys: Iterable[str], fields: dict[str, str]) -> None:
+def _require_one_spelling(keys: Iterable[str], fields: dict[str, str]) -> None:
     seen: dict[str, str] = {}
     for key in keys:
         folded = key.casefold()
@@ -151,7 +151,7 @@ def _demand_one_spelling(keys: Iterable[str], fields: dict[str, str]) -> None:
             raise ForeignJsonError(f"the key {_shown(key)} differs from {_shown(twin)} by letter case alone")
 
 
-def _demand_scalars(texts: Iterable[str]) -> None:
+def _require_scalars(texts: Iterable[str]) -> None:
     """A lone surrogate (`\\ud800`) is another character in every reader, and no UTF-8 can be made of it."""
     for text in texts:
         if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):

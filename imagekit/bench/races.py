@@ -88,7 +88,7 @@ def race(address: str, layout: Path, images: list[MadeImage], give: Give, scratc
 
 def _with_lock(target: Reference, client: Registry, folder: Path) -> None:
     with locked(client, target.repository, folder) as lock:
-        lock.demand_still_mine()
+        lock.require_still_mine()
         give_tag(target, client)
 
 

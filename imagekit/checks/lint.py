@@ -52,7 +52,7 @@ def lint(checks: Iterable[CheckMeta], offer: Offer) -> tuple[Contradiction, ...]
     )
 
 
-def refuse_contradictions(found: Sequence[Contradiction]) -> None:
+def require_no_contradictions(found: Sequence[Contradiction]) -> None:
     """Raise `ContradictionError` that lists what `lint` found; silent when it found nothing."""
     if found:
         more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
@@ -63,7 +63,7 @@ def refuse_contradictions(found: Sequence[Contradiction]) -> None:
         )
 
 
-def refuse_missing_pages(checks: Iterable[CheckMeta], folder: Path) -> None:
+def require_pages(checks: Iterable[CheckMeta], folder: Path) -> None:
     """Raise `ConfigError` for a check whose runbook page is not in this folder: whoever is called at night needs it."""
     for check in checks:
         if not (folder / f"{check.runbook}.md").is_file():

@@ -80,7 +80,7 @@ def collect_checks(
     if account.broken:
         first = account.broken[0]
         raise BrokenCheckError(f"check file {first['id']} cannot be loaded", hint=str(first["message"]))
-    _refuse_empty(layers, suites, account)
+    _require_checks(layers, suites, account)
     return tuple(account.expected.values())
 
 
@@ -121,7 +121,7 @@ def run_session(session: Session, suites: Suites, *, deadline_seconds: float, wo
         account = _read(session)
         if late and not account.expected:
             raise SuiteError(late, hint="Not even the collection of the checks came to its end.")
-        _refuse_empty(session.layers, suites, account)
+        _require_checks(session.layers, suites, account)
         result = SuiteResult(
             suite_hash=suite_hash(session.layers, suites.checks_root),
             checks=_results(account, late),
@@ -234,7 +234,7 @@ def _end(account: _Account, event: dict[str, Any]) -> None:
         account.ended[event["id"]] = event
 
 
-def _refuse_empty(layers: Sequence[str], suites: Suites, account: _Account) -> None:
+def _require_checks(layers: Sequence[str], suites: Suites, account: _Account) -> None:
     alive = {check.layer for check in account.expected.values()} | {_layer_of(each["id"]) for each in account.broken}
     for layer in layers:
         if layer not in alive:

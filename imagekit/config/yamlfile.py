@@ -100,7 +100,7 @@ class _Builder:
 
     def take(self, event: yaml.Event) -> None:
         line = event.start_mark.line + 1 if event.start_mark else 1
-        self._refuse_unsafe(event, line)
+        self._require_safe(event, line)
         match event:
             case yaml.DocumentStartEvent():
                 self.documents += 1
@@ -117,7 +117,7 @@ class _Builder:
             case _:
                 return
 
-    def _refuse_unsafe(self, event: yaml.Event, line: int) -> None:
+    def _require_safe(self, event: yaml.Event, line: int) -> None:
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             raise _problem(self.path, line, "anchors and aliases are not allowed", "Write the value out.")
         if tag := getattr(event, "tag", None):

@@ -154,11 +154,11 @@ def _install(machine: NodeMachine, request: InstallRequest, keys: NodeKeys) -> f
         raise InstallFailedError(
             f"kairos-agent did not install {request.name} (exit status {done.returncode})", hint=summary(done.stdout)
         )
-    _refuse_half_made(machine, done.stdout)
+    _require_complete(machine, done.stdout)
     return seconds
 
 
-def _refuse_half_made(machine: NodeMachine, words: str) -> None:
+def _require_complete(machine: NodeMachine, words: str) -> None:
     """An exit code alone is no disk: the contract's labels must be on it."""
     shown = machine.run(f"udevadm settle; lsblk --noheadings --list --output LABEL {DEVICE}").stdout.split()
     missing = [label for label in _LABELS if label not in shown]

@@ -29,7 +29,15 @@ from imagekit.machine.power import Power
 from imagekit.machine.provider import Connect
 from imagekit.machine.starts import Starts
 from imagekit.machine.time_limit import ProgressLimit
-from imagekit.machine.watch import awaited, empty_log, ended, explained, refuse_fatal, refuse_flood, whole_log
+from imagekit.machine.watch import (
+    awaited,
+    empty_log,
+    ended,
+    explained,
+    require_no_fatal_line,
+    require_no_flood,
+    whole_log,
+)
 
 # Seconds on the machine of reference; a real Kairos node takes 180 s there when all is well.
 BOOT_LIMIT = 360.0
@@ -133,7 +141,7 @@ class InstalledNode(NodeMachine):
         self._disconnect()
         with step(f"Waiting for the login of {self._request.name}") as reported:
             banner_at = self._log_in(deadline, watch, through_crashes)
-            self._refuse_same_boot()
+            self._require_new_boot()
             self._record = self._measured(banner_at)
             reported.note = f"{self.boot.seconds_to_ssh:.1f} s, start {self.boot_count} of this machine"
         return self.boot
@@ -242,10 +250,10 @@ class InstalledNode(NodeMachine):
                 hint=whole_log(self._console),
             )
         if not through:
-            refuse_fatal(self.name, fresh, self._console)
+            require_no_fatal_line(self.name, fresh, self._console)
         if not running:
             raise ended(self.name, self._console)
-        refuse_flood(self.name, self._console)
+        require_no_flood(self.name, self._console)
         self._leave_menu()
 
     def _leave_menu(self) -> None:
@@ -270,7 +278,7 @@ class InstalledNode(NodeMachine):
             else:
                 return banner_at
 
-    def _refuse_same_boot(self) -> None:
+    def _require_new_boot(self) -> None:
         before, self.boot_id = self.boot_id, self.run("cat /proc/sys/kernel/random/boot_id").stdout.strip()
         if not self.boot_id or self.boot_id == before:
             raise BootFailedError(

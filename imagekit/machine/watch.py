@@ -25,7 +25,7 @@ def whole_log(console: Console) -> str:
     return f"The whole console is in {console.log}."
 
 
-def refuse_fatal(name: str, fresh: list[ConsoleMatch], console: Console) -> None:
+def require_no_fatal_line(name: str, fresh: list[ConsoleMatch], console: Console) -> None:
     """Raise `BootFailedError` for the first line that a boot does not survive."""
     fatal = [match for match in fresh if match.pattern.severity is Severity.FATAL]
     if fatal:
@@ -36,7 +36,7 @@ def refuse_fatal(name: str, fresh: list[ConsoleMatch], console: Console) -> None
         )
 
 
-def refuse_flood(name: str, console: Console) -> None:
+def require_no_flood(name: str, console: Console) -> None:
     """Raise `BootFailedError` when the console grows without end."""
     if console.flooded:
         raise BootFailedError(f"{name} floods its console", hint=whole_log(console))

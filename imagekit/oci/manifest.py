@@ -142,7 +142,7 @@ def parse_manifest(raw: bytes, where: str) -> Manifest:
     )
 
 
-def demand_finite(image: Digest, count: int, depth: int) -> None:
+def require_finite(image: Digest, count: int, depth: int) -> None:
     """Raise `MalformedError` unless a walk down an index may go on: manifests met until now, levels left."""
     if depth == 0:
         raise MalformedError(f"image {image.short}: indices are nested deeper than {DEPTH}", hint=_TREE_HINT)

@@ -121,7 +121,7 @@ def entries(source: Source) -> Iterator[Entry]:
     globals_met, alone = 0, False
     while header := source.read(BLOCK):
         if header == _ZERO:
-            _demand_end(source.read(BLOCK))
+            _require_end(source.read(BLOCK))
             break
         if len(header) < BLOCK:
             raise ImageContentError("a layer's tar ends in the middle of a header")
@@ -129,7 +129,7 @@ def entries(source: Source) -> Iterator[Entry]:
         size = _checked_size(header)
         if kind == b"g":
             globals_met, alone = globals_met + 1, True
-            _demand_harmless(_extension(source, size), own, globals_met)
+            _require_harmless(_extension(source, size), own, globals_met)
         elif kind in (b"x", b"L", b"K"):
             _take(own, kind, _extension(source, size))
         else:
@@ -150,7 +150,7 @@ def _checked_size(block: bytes) -> int:
     return field_number(block[124:136])
 
 
-def _demand_end(second: bytes) -> None:
+def _require_end(second: bytes) -> None:
     """Two blocks of zeros end an archive; Go refuses one alone before other content, Python takes it for the end."""
     if second not in (b"", _ZERO):
         raise ImageContentError("a layer's tar goes on after a block of zeros", hint=_HINT)
@@ -180,7 +180,7 @@ def _take(own: dict[str, bytes], kind: bytes, data: bytes) -> None:
     own[key] = text
 
 
-def _demand_harmless(data: bytes, own: Mapping[str, bytes], met: int) -> None:
+def _require_harmless(data: bytes, own: Mapping[str, bytes], met: int) -> None:
     """A global header may hold a comment, as git-archive writes it: Go ignores it all, Python applies it all."""
     reported = sorted(key for key in _pax(data) if key in _MEANT or key.startswith((XATTR, *_REFUSED)))
     if reported or own:
@@ -224,7 +224,7 @@ def _entry(block: bytes, own: Mapping[str, bytes], size: int) -> Entry:
         raise ImageContentError(f"a layer holds a tar entry of kind {kind!r} or a sparse one, which no image has")
     link = (_decoded(own["linkpath"]) if "linkpath" in own else _text(block[157:257])) if kind in b"12" else ""
     size = decimal(own["size"]) if "size" in own else size
-    _demand_numbers(block)
+    _require_numbers(block)
     return Entry(
         path=safe_path(name),
         kind=kind,
@@ -239,7 +239,7 @@ def _entry(block: bytes, own: Mapping[str, bytes], size: int) -> Entry:
     )
 
 
-def _demand_numbers(block: bytes) -> None:
+def _require_numbers(block: bytes) -> None:
     """Other readers read these fields even where they say nothing, and stop when they are no numbers."""
     for at, end in ((108, 116), (116, 124), (136, 148), (329, 337), (337, 345)):
         field_number(block[at:end])

@@ -41,7 +41,7 @@ def read_source(root: Path, inputs: Inputs) -> Source:
         date = max(_last_commit(root, inputs.dated)[1], *_locked_on(root, inputs))
         status = _git(root, "status", "--porcelain", "--", *inputs.committed)
     except (ProcessError, ProgramMissingError):
-        _refuse_unborn(root)
+        _require_commit(root)
         return _from_environment(root)
     return Source(revision=revision + ("-dirty" if status.strip() else ""), date=_day(date))
 
@@ -58,7 +58,7 @@ def _locked_on(root: Path, inputs: Inputs) -> list[int]:
         scope = [f"-S{digest}", "--", inputs.lock]
         found = _git(root, "log", "-1", "--format=%H %ct", *scope).split()
         if found:
-            _refuse_boundary(root, found[0], [inputs.lock])
+            _require_no_boundary(root, found[0], [inputs.lock])
             dates.append(int(found[1]))
     return dates
 
@@ -75,12 +75,12 @@ def _last_commit(root: Path, paths: Sequence[str]) -> tuple[str, int]:
     for scope in (paths, ()):
         found = _git(root, "log", "-1", "--format=%H %ct", *(["--", *scope] if scope else [])).split()
         if found:
-            _refuse_boundary(root, found[0], scope)
+            _require_no_boundary(root, found[0], scope)
             return found[0], int(found[1])
     raise ConfigError(f"{root}: the git repository has no commit yet", hint="Commit once, then plan again.")
 
 
-def _refuse_unborn(root: Path) -> None:
+def _require_commit(root: Path) -> None:
     """Name a git checkout that has no commit, where git itself only fails."""
     try:
         inside = _asked(root, "rev-parse", "--is-inside-work-tree", ok=(0, 128))
@@ -91,7 +91,7 @@ def _refuse_unborn(root: Path) -> None:
         raise ConfigError(f"{root}: the git repository has no commit yet", hint="Commit once, then plan again.")
 
 
-def _refuse_boundary(root: Path, commit: str, scope: Sequence[str]) -> None:
+def _require_no_boundary(root: Path, commit: str, scope: Sequence[str]) -> None:
     """Refuse a commit that only looks as if it touched the paths, because a shallow clone has nothing below it.
 
     git shows such a boundary (gitrepository-layout(5), `shallow`) as if it had made every file. What was found above

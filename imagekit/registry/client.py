@@ -245,12 +245,12 @@ class Registry:
 
         def work() -> bytes | None:
             with self.transport.exchange("GET", target, scope=repository, headers={"Accept": accept}) as answer:
-                self._demand_found(answer, target)
+                self._require_found(answer, target)
                 raw = answer.small(limit=limit, what=what)
                 return raw if answer.status == 200 else None
 
         return self.transport.retrying(f"reading {what}", work)
 
-    def _demand_found(self, answer: Answer, target: Target) -> None:
+    def _require_found(self, answer: Answer, target: Target) -> None:
         if answer.status not in (200, 404):
             raise RegistryError(f"registry {self.address}: GET {target.shown}: {answer.said()}")

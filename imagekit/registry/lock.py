@@ -69,7 +69,7 @@ class Lock:
     claim: Manifest
     until: float
 
-    def demand_still_mine(self) -> None:
+    def require_still_mine(self) -> None:
         """Ask before the step that cannot be taken back: raise `LockedError` when the claim is gone or too old."""
         found = self.client.find_manifest(self.repository, self.tag) if time.monotonic() < self.until else None
         if found is None or found.digest != self.claim.digest:

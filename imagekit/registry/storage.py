@@ -9,7 +9,7 @@ _FULL = ("no space left on device", "disk quota exceeded", '"Err":28}', '"Err":1
 _READ_ONLY = ("read-only file system", '"Err":30}')
 
 
-def demand_writable(address: str, status: int, detail: str) -> None:
+def require_writable(address: str, status: int, detail: str) -> None:
     """Raise `StorageFullError` or `ReadOnlyError` when an error answer to a request says so."""
     if status == 507 or any(word in detail for word in _FULL):
         raise StorageFullError(

@@ -27,7 +27,7 @@ def is_reserved(tag: str) -> bool:
     return _RESERVED.fullmatch(tag) is not None
 
 
-def demand_version_name(tag: str, where: str) -> None:
+def require_version_name(tag: str, where: str) -> None:
     """Raise `ConfigError` naming `where` for a version that is called as reserved names are."""
     if is_reserved(tag):
         raise ConfigError(
@@ -36,7 +36,7 @@ def demand_version_name(tag: str, where: str) -> None:
         )
 
 
-def demand_free(target: Reference, client: Registry) -> bool:
+def require_free(target: Reference, client: Registry) -> bool:
     """Whether the tag names the digest already; raises `TagExistsError` when it names another one.
 
     The tag of a version that was removed is free for that very digest alone.
@@ -90,14 +90,14 @@ def give_tag(target: Reference, client: Registry) -> None:
     """
     if target.tag is None or target.digest is None:
         raise ConfigError(f"{target} does not name a tag and a digest")
-    demand_version_name(target.tag, target.name)
-    if not demand_free(target, client):
+    require_version_name(target.tag, target.name)
+    if not require_free(target, client):
         try:
             client.put_manifest(target.repository, client.manifest(target.repository, target.digest), target.tag)
         except (RegistryError, AccessDeniedError):
-            if not demand_free(target, client):
+            if not require_free(target, client):
                 raise
-    if not demand_free(target, client):
+    if not require_free(target, client):
         raise VerificationError(
             f"registry {client.address} took the tag {target.tag} of {target.repository} and does not have it",
             hint="Run the same command again.",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from imagekit.base.log import progress
 from imagekit.oci.errors import MalformedError
-from imagekit.oci.manifest import DEPTH, Descriptor, Manifest, demand_finite
+from imagekit.oci.manifest import DEPTH, Descriptor, Manifest, require_finite
 from imagekit.oci.reference import Digest, Reference
 from imagekit.registry.blobs import BlobSource
 from imagekit.registry.client import Registry
@@ -97,7 +97,7 @@ class _Transfer:
     def send(self, manifest: Manifest, depth: int = DEPTH) -> int:
         """Blobs and children first, the manifest after them; then it is read back and compared."""
         self.seen.add(manifest.digest)
-        demand_finite(manifest.digest, len(self.seen), depth)
+        require_finite(manifest.digest, len(self.seen), depth)
         sent = 0
         for child in manifest.children:
             if child.digest not in self.seen:

@@ -27,7 +27,7 @@ from imagekit.registry.errors import (
     RegistryUnavailableError,
     TransientError,
 )
-from imagekit.registry.storage import demand_writable
+from imagekit.registry.storage import require_writable
 from imagekit.registry.timeouts import Timeouts
 
 T = TypeVar("T")
@@ -188,7 +188,7 @@ class Transport:
             )
         if answer.status in _PASSING_STATUSES or (answer.status in _REFUSALS and method in _WRITES):
             detail = answer.said()
-            demand_writable(self.address, answer.status, detail)
+            require_writable(self.address, answer.status, detail)
             raise TransientError(f"{method} {target.shown}: {detail}")
 
     def _send(self, method: str, target: Target, headers: Mapping[str, str], body: Body | None) -> Answer:

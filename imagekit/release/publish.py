@@ -15,7 +15,7 @@ from imagekit.registry.client import Registry
 from imagekit.registry.errors import NotPassedError, VerificationError
 from imagekit.registry.lock import locked, sweep_own
 from imagekit.registry.referrers import attach_bundle, list_referrers
-from imagekit.registry.tag import demand_free, demand_version_name, give_tag
+from imagekit.registry.tag import give_tag, require_free, require_version_name
 from imagekit.registry.transfer import push_image
 from imagekit.trust.evidence.sbom import listed_components
 from imagekit.trust.evidence.statement import CYCLONEDX_TYPE, TEST_RESULT_TYPE, Statement, signature_statement
@@ -64,7 +64,7 @@ def publish_image(
     word does not count, and what `Registry` and `gate` raise.
     """
     tag = _tag_of(reference)
-    _demand_proof(evidence, digest)
+    _require_proof(evidence, digest)
     target = Reference(reference.registry, reference.repository, tag, digest)
     statements = (*evidence, signature_statement(digest, annotations))
     done = _published_before(target, statements, client, verifier, gate)
@@ -73,19 +73,19 @@ def publish_image(
         return done
     signed = _signed(client, target, statements, CheckedSigner(signer, verifier), verifier)
     with locked(client, reference.repository, locks) as lock:
-        demand_free(target, client)
+        require_free(target, client)
         with step(f"Pushing {digest.short} to {reference.name}") as push:
             sent = push_image(layout, digest, reference, client, mount_from=mount_from).sent_bytes
             push.note = f"{sent / 1e6:.1f} MB sent"
         with step(f"Attaching {len(evidence)} statements and the signature") as attaching:
             added = _attach_all(client, reference.repository, digest, signed)
-            _demand_there(client, reference.repository, digest, statements, verifier)
+            _require_there(client, reference.repository, digest, statements, verifier)
             attaching.note = f"{added / 1e6:.1f} MB sent"
         with step("Verifying as a consumer would"):
-            verification = _demand_verified(target, client, verifier)
+            verification = _require_verified(target, client, verifier)
         _pass_gate(target, client, gate)
         with step(f"Tagging {target.tag}"):
-            lock.demand_still_mine()
+            lock.require_still_mine()
             give_tag(target, client)
     return Published(reference=target, digest=digest, sent_bytes=sent + added, no_op=False, verification=verification)
 
@@ -93,11 +93,11 @@ def publish_image(
 def _tag_of(reference: Reference) -> str:
     if reference.tag is None:
         raise ConfigError(f"{reference} has no tag to publish under", hint="Write HOST/repository:tag.")
-    demand_version_name(reference.tag, reference.name)
+    require_version_name(reference.tag, reference.name)
     return reference.tag
 
 
-def _demand_proof(evidence: Sequence[Statement], digest: Digest) -> None:
+def _require_proof(evidence: Sequence[Statement], digest: Digest) -> None:
     """What is published passed its tests; said before anything is sent."""
     results = [statement for statement in evidence if statement.predicate_type == TEST_RESULT_TYPE]
     if not results:
@@ -120,7 +120,7 @@ def _published_before(
     target: Reference, statements: Sequence[Statement], client: Registry, verifier: Verifier, gate: Gate | None
 ) -> Published | None:
     """The earlier result when the tag names this digest and its evidence holds; None when there is work to do."""
-    if not demand_free(target, client) or target.digest is None:
+    if not require_free(target, client) or target.digest is None:
         return None
     if {item.claim for item in statements} - _there(client, target.repository, target.digest, verifier):
         return None
@@ -160,7 +160,7 @@ def _attach_all(client: Registry, repository: str, digest: Digest, signed: Seque
     return sent
 
 
-def _demand_there(
+def _require_there(
     client: Registry, repository: str, digest: Digest, statements: Sequence[Statement], verifier: Verifier
 ) -> None:
     unread = {statement.claim for statement in statements} - _there(client, repository, digest, verifier)
@@ -185,7 +185,7 @@ def _there(client: Registry, repository: str, digest: Digest, verifier: Verifier
         return set()
 
 
-def _demand_verified(target: Reference, client: Registry, verifier: Verifier) -> Verification:
+def _require_verified(target: Reference, client: Registry, verifier: Verifier) -> Verification:
     verification = verify_image(target, client, verifier)
     if not verification.passed:
         reasons = "; ".join(f"{item.name}: {item.reason}" for item in verification.unsatisfied)

@@ -25,7 +25,7 @@ DISK_SPACE = (
 _UNUSED = 4 * 2048  # the table's copy and what alignment leaves, at most 4 MiB
 
 
-def demand(kept: bool, otherwise: str) -> None:
+def require(kept: bool, otherwise: str) -> None:
     """Raise `PromiseBrokenError` saying `otherwise`, unless the promise is kept."""
     if not kept:
         raise PromiseBrokenError(otherwise)
@@ -34,7 +34,7 @@ def demand(kept: bool, otherwise: str) -> None:
 def answer(node: Shell, command: str, *, timeout: float = 60.0) -> str:
     """What a command that must succeed says, without the white space around it."""
     done = node.run(command, timeout=timeout)
-    demand(done.returncode == 0, f"`{command}` ended with {done.returncode}: {_last(done)}")
+    require(done.returncode == 0, f"`{command}` ended with {done.returncode}: {_last(done)}")
     return done.stdout.strip()
 
 
@@ -53,17 +53,17 @@ def mode(node: Shell) -> Mode | None:
 def stands_on(node: Shell, expected: Mode, running: str) -> None:
     """Demand that sentinel, agent and release file agree on mode and version."""
     found, state = mode(node), answer(node, "kairos-agent state get boot").splitlines()[-1].strip()
-    demand(found is expected, f"the node came up as {found or 'no single mode'}, not as {expected}")
-    demand(state == f"{expected.value}_boot", f"`kairos-agent state get boot` says {state!r}, /run/cos says {found}")
+    require(found is expected, f"the node came up as {found or 'no single mode'}, not as {expected}")
+    require(state == f"{expected.value}_boot", f"`kairos-agent state get boot` says {state!r}, /run/cos says {found}")
     runs = version(node)
-    demand(runs == running, f"the node came up as {expected} with version {runs!r}, not {running!r}")
+    require(runs == running, f"the node came up as {expected} with version {runs!r}, not {running!r}")
 
 
 def healthy(node: Shell) -> None:
     """Demand that systemd finished starting without a failed unit."""
     node.run("systemctl is-system-running --wait", timeout=180.0)
     failed = answer(node, "systemctl list-units --failed --plain --no-legend --no-pager | cut -d' ' -f1")
-    demand(not failed, f"units failed: {', '.join(failed.split())}")
+    require(not failed, f"units failed: {', '.join(failed.split())}")
 
 
 def upgrade(node: Shell, target: Target, tally: Tally, *, recovery: bool = False) -> None:
@@ -72,7 +72,7 @@ def upgrade(node: Shell, target: Target, tally: Tally, *, recovery: bool = False
     done = node.run(upgrade_command(target, recovery=recovery), timeout=_UPGRADE_SECONDS)
     tally.write_seconds += now() - begun
     tally.writes += 1
-    demand(done.returncode == 0, f"the upgrade to {target.kind} ended with {done.returncode}: {_last(done)}")
+    require(done.returncode == 0, f"the upgrade to {target.kind} ended with {done.returncode}: {_last(done)}")
 
 
 def refused_upgrade(node: Shell, target: Target, tally: Tally, *, because: str) -> None:
@@ -80,9 +80,9 @@ def refused_upgrade(node: Shell, target: Target, tally: Tally, *, because: str) 
     begun = now()
     done = node.run(upgrade_command(target), timeout=_UPGRADE_SECONDS)
     tally.write_seconds += now() - begun
-    demand(done.returncode != 0, f"the upgrade to {target.kind} was done, though it must be refused")
+    require(done.returncode != 0, f"the upgrade to {target.kind} was done, though it must be refused")
     said = re.search(because, done.stdout + done.stderr, flags=re.IGNORECASE)
-    demand(said is not None, f"the upgrade to {target.kind} failed for another reason than expected: {_last(done)}")
+    require(said is not None, f"the upgrade to {target.kind} failed for another reason than expected: {_last(done)}")
 
 
 def upgrade_command(target: Target, *, recovery: bool = False) -> str:
@@ -106,13 +106,13 @@ def write(node: Shell, path: str, text: str) -> None:
 def reads(node: Shell, path: str, expected: str) -> None:
     """Demand that a file is there with this text."""
     done = node.run(f"cat {shlex.quote(path)}")
-    demand(done.returncode == 0, f"{path} is gone")
-    demand(done.stdout == expected, f"{path} says {done.stdout[:80]!r}, not {expected[:80]!r}")
+    require(done.returncode == 0, f"{path} is gone")
+    require(done.stdout == expected, f"{path} says {done.stdout[:80]!r}, not {expected[:80]!r}")
 
 
 def gone(node: Shell, path: str) -> None:
     """Demand that a file is not there."""
-    demand(node.run(f"test -e {shlex.quote(path)}").returncode != 0, f"{path} is still there")
+    require(node.run(f"test -e {shlex.quote(path)}").returncode != 0, f"{path} is still there")
 
 
 def images(node: Shell) -> str:
@@ -123,15 +123,15 @@ def images(node: Shell) -> str:
 def fills_disk(node: Shell) -> None:
     """Demand that the persistent partition reaches to the end of the disk, and its file system to the end of it."""
     behind, partition, usable = (int(word) for word in answer(node, DISK_SPACE).split())
-    demand(behind <= _UNUSED, f"{behind >> 11} MiB behind COS_PERSISTENT are not used: it did not grow with the disk")
+    require(behind <= _UNUSED, f"{behind >> 11} MiB behind COS_PERSISTENT are not used: it did not grow with the disk")
     # What ext4 keeps for itself is less than a tenth of 1 GiB and more.
-    demand(usable > partition * 0.9, f"the file system has {usable >> 11} of the partition's {partition >> 11} MiB")
+    require(usable > partition * 0.9, f"the file system has {usable >> 11} of the partition's {partition >> 11} MiB")
 
 
 def off_trial(node: Shell) -> None:
     """Demand that the boot assessment holds nothing against the image that runs: its next start is no trial."""
     done = node.run(f"grep -aE '^(enable_boot_assessment|boot_assessment_tentative)=yes' {STATE}/boot_assessment")
-    demand(done.returncode != 0, f"the image that runs is still on trial: {done.stdout.strip()}")
+    require(done.returncode != 0, f"the image that runs is still on trial: {done.stdout.strip()}")
 
 
 def image_version(node: Shell, name: str) -> str:
@@ -143,10 +143,10 @@ def image_version(node: Shell, name: str) -> str:
 def whole(node: Shell) -> None:
     """Demand that every file of the image that runs has the content it was made with; each byte is read."""
     done = node.run(f"cd / && md5sum --quiet --check {SUMS}", timeout=180.0)
-    demand(done.returncode == 0, f"the image that runs is damaged: {_last(done)}")
+    require(done.returncode == 0, f"the image that runs is damaged: {_last(done)}")
 
 
-def demand_signatures(node: Shell, public_key: str) -> None:
+def require_signatures(node: Shell, public_key: str) -> None:
     """Tell the node to take only images that the holder of this key signed, in Kairos's own words."""
     write(node, _KEY, public_key)
     write(node, _TRUST, f"#cloud-config\ncosign: true\ncosign-key: {_KEY}\n")

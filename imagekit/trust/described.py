@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from imagekit.base.strictjson import read_object
 from imagekit.oci.errors import MalformedError
-from imagekit.oci.manifest import DEPTH, MANIFEST_LIMIT, Manifest, demand_finite
+from imagekit.oci.manifest import DEPTH, MANIFEST_LIMIT, Manifest, require_finite
 from imagekit.oci.reference import Digest
 from imagekit.registry.client import Registry
 from imagekit.trust.evidence.identity import Identity
@@ -45,7 +45,7 @@ def served(client: Registry, repository: str, image: Manifest) -> list[Manifest]
 
 def _walk(client: Registry, repository: str, image: Manifest, found: dict[Digest, Manifest], depth: int) -> None:
     found[image.digest] = image
-    demand_finite(image.digest, len(found), depth)
+    require_finite(image.digest, len(found), depth)
     if len(found) > _MOST_SERVED + 1:
         raise MalformedError(
             f"{image.digest.short} is an index of more than {_MOST_SERVED} images",

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from imagekit.base.errors import RefusedError
 from imagekit.oci.errors import MalformedError
-from imagekit.oci.manifest import DEPTH, Descriptor, Manifest, demand_finite
+from imagekit.oci.manifest import DEPTH, Descriptor, Manifest, require_finite
 from imagekit.oci.reference import Digest, Reference
 from imagekit.registry.blobs import Meter
 from imagekit.registry.client import Registry
@@ -116,7 +116,7 @@ class _Hashing:
     def altered(self, image: Manifest, depth: int = DEPTH) -> Iterator[str]:
         """What does not match, a line each; raises `MalformedError` where the walk would have no end."""
         self.manifests.add(image.digest)
-        demand_finite(image.digest, len(self.manifests), depth)
+        require_finite(image.digest, len(self.manifests), depth)
         for child in image.children:
             if child.digest not in self.manifests:
                 yield from self._child(child.digest, depth - 1)

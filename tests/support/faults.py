@@ -144,7 +144,7 @@ FAULTS = (
     Fault(
         name="the console is not watched",
         file="imagekit/machine/node.py",
-        old="            refuse_fatal(self.name, fresh, self._console)\n",
+        old="            require_no_fatal_line(self.name, fresh, self._console)\n",
         new="            pass\n",
         test="tests/unit/machine/test_watch.py::test_a_fatal_line_ends_the_wait_while_the_machine_runs",
     ),

@@ -101,7 +101,7 @@ def new_layer(root: Path, layer: str) -> list[str]:
     """Write a layer with its check and its runbook page; returns the files. Raises `ConfigError` as `start_project`."""
     require_name(layer, "layer")
     files = layer_files(layer, root.name, packages="[]")
-    _refuse_taken(root, files)
+    _require_free(root, files)
     _write(root, files)
     return sorted(files)
 
@@ -119,7 +119,7 @@ def new_check(root: Path, layer: str, name: str) -> str:
             "single-check.py", {"layer": layer, "name": name, "title": title}
         )
     }
-    _refuse_taken(root, files)
+    _require_free(root, files)
     _write(root, files)
     return next(iter(files))
 
@@ -171,7 +171,7 @@ def _ci(forge: Forge, values: Mapping[str, object]) -> dict[str, str]:
             return {}
 
 
-def _refuse_taken(root: Path, files: Mapping[str, str]) -> None:
+def _require_free(root: Path, files: Mapping[str, str]) -> None:
     taken = [name for name in files if (root / name).exists()]
     if taken:
         raise ConfigError(f"{root / taken[0]}: is there already", hint="Choose another name; nothing was written.")

@@ -15,7 +15,7 @@ from imagekit.base.errors import ConfigError, ImagekitError
 from imagekit.config.load import parse_text
 from imagekit.oci.reference import Digest, Reference
 from imagekit.registry.client import Registry
-from imagekit.release.channel.history import demand_agreement
+from imagekit.release.channel.history import require_agreement
 from imagekit.release.channel.model import FOLDER as CHANNELS
 from imagekit.release.channel.model import Anchor, ChannelFile, channel_path, to_yaml
 from imagekit.release.ledger.basis import Basis
@@ -79,7 +79,7 @@ class ReleaseContext:
         """
         chain = self.store.chain(self.records, fresh=fresh)
         named = {record.channel for record in chain.records if record.channel}
-        demand_agreement(chain, [self._file(name) for name in sorted({*self._files(), *named})])
+        require_agreement(chain, [self._file(name) for name in sorted({*self._files(), *named})])
         return chain
 
     def emergency_chain(self, *, fresh: bool = False) -> tuple[Chain, str]:
@@ -148,7 +148,7 @@ class ReleaseContext:
             raise ConfigError(f"{target} names no digest")
         basis = self.basis(target.digest)
         if action not in (Action.ROLLBACK, Action.YANK):
-            basis.demand_committed()
+            basis.require_committed()
         elif basis.uncommitted:
             reported = f"not as committed: {', '.join(basis.uncommitted)}"
             logger.warning("WARNING: %s", reported)

@@ -127,28 +127,28 @@ def anchor_of(chain: Chain) -> Anchor | None:
     return Anchor(records=chain.next_sequence - 1, head=chain.head) if chain.entries else None
 
 
-def demand_agreement(chain: Chain, files: Iterable[ChannelFile]) -> None:
+def require_agreement(chain: Chain, files: Iterable[ChannelFile]) -> None:
     """Raise `LedgerError` when a channel file does not say, in every field, what the records add up to.
 
     No record may put a withdrawn digest anywhere, whoever signed it, unless a person sealed the ledger afterwards.
     It catches a file that was edited without a decision, a file that is older or younger than the ledger, and a ledger
     whose end was cut off.
     """
-    _demand_none_withdrawn(chain.records)
+    _require_none_withdrawn(chain.records)
     wanted = replay(chain)
     for file in files:
-        _demand_anchor(chain, file)
+        _require_anchor(chain, file)
         pointers = wanted.pop(file.channel, {})
         for image, pointer in file.images.items():
             where = f"channels/{file.channel}.yaml: {image}"
-            chain.demand_known(pointer.record, pointer.record_hash, where)
-            _demand_same(where, pointer, pointers.pop(image, None))
-        _demand_none_missing(file.channel, pointers)
+            chain.require_known(pointer.record, pointer.record_hash, where)
+            _require_same(where, pointer, pointers.pop(image, None))
+        _require_none_missing(file.channel, pointers)
     for channel, left in wanted.items():
-        _demand_none_missing(channel, left)
+        _require_none_missing(channel, left)
 
 
-def _demand_none_withdrawn(records: Sequence[Record]) -> None:
+def _require_none_withdrawn(records: Sequence[Record]) -> None:
     gone: dict[Digest, Record] = {}
     sealed = max((each.sequence for each in records if each.action is Action.SEAL), default=0)
     for record in records:
@@ -162,10 +162,10 @@ def _demand_none_withdrawn(records: Sequence[Record]) -> None:
             )
 
 
-def _demand_anchor(chain: Chain, file: ChannelFile) -> None:
+def _require_anchor(chain: Chain, file: ChannelFile) -> None:
     where = f"channels/{file.channel}.yaml"
     if file.ledger is not None:
-        chain.demand_known(file.ledger.records, file.ledger.head, where)
+        chain.require_known(file.ledger.records, file.ledger.head, where)
         if file.ledger.records == len(chain.entries):
             return
         raise LedgerError(
@@ -178,7 +178,7 @@ def _demand_anchor(chain: Chain, file: ChannelFile) -> None:
         )
 
 
-def _demand_same(where: str, said: Pointer, wanted: Pointer | None) -> None:
+def _require_same(where: str, said: Pointer, wanted: Pointer | None) -> None:
     if wanted is None:
         raise _by_hand(f"{where} names {said.digest}, and no record says so")
     if said.digest != wanted.digest:
@@ -189,7 +189,7 @@ def _demand_same(where: str, said: Pointer, wanted: Pointer | None) -> None:
             raise _by_hand(f"{where}: {field} is {_shown(have)}, and record {wanted.record} says {_shown(want)}")
 
 
-def _demand_none_missing(channel: str, pointers: dict[str, Pointer]) -> None:
+def _require_none_missing(channel: str, pointers: dict[str, Pointer]) -> None:
     for image, pointer in pointers.items():
         raise LedgerError(
             f"channels/{channel}.yaml does not name {image}, and record {pointer.record} put it there",

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from imagekit.base.errors import RefusedError
 from imagekit.fleet.read import read_fleet_files
-from imagekit.oci.manifest import DEPTH, Manifest, demand_finite
+from imagekit.oci.manifest import DEPTH, Manifest, require_finite
 from imagekit.oci.reference import Digest
 from imagekit.registry.client import Registry
 from imagekit.release.channel.context import ReleaseContext
@@ -60,7 +60,7 @@ def parts_of(client: Registry, repository: str, digests: Iterable[Digest]) -> se
 
 
 def _walk(client: Registry, repository: str, manifest: Manifest, found: set[Digest], depth: int) -> None:
-    demand_finite(manifest.digest, len(found), depth)
+    require_finite(manifest.digest, len(found), depth)
     for child in manifest.children:
         if child.digest in found:
             continue

@@ -8,7 +8,7 @@ from imagekit.oci.reference import Reference
 from imagekit.registry.client import Registry
 from imagekit.registry.errors import MissingObjectError, VerificationError
 from imagekit.registry.lock import locked
-from imagekit.registry.tag import demand_free, demand_version_name, give_tag
+from imagekit.registry.tag import give_tag, require_free, require_version_name
 from imagekit.registry.transfer import copy_image
 from imagekit.release.channel.context import ReleaseContext
 from imagekit.release.channel.errors import MoveRefusedError, digest_of
@@ -38,13 +38,13 @@ def promote(
         chain = context.chain()
         with context.registry(source.registry) as origin, context.registry(home.registry) as client:
             fixed = _resolved(origin, source)
-            context.basis(digest_of(fixed)).demand_committed()
-            _demand_welcome(chain, context.channel(channel), image, fixed, release=release)
+            context.basis(digest_of(fixed)).require_committed()
+            _require_not_blocked(chain, context.channel(channel), image, fixed, release=release)
             version = _version_of(origin, fixed)
-            _demand_given_once(chain, image, version, fixed)
+            _require_given_once(chain, image, version, fixed)
             with step(f"Gate of {channel}") as asking:
                 decision = context.gate(origin, fixed, channel)
-                decision.demand()
+                decision.require_passed()
                 asking.note = f"{len(decision.findings)} requirements hold"
             target = Reference(home.registry, home.repository, version, fixed.digest)
             # A draft of the record, signed and read back: a key whose word does not count is told before the copy.
@@ -61,7 +61,7 @@ def _resolved(client: Registry, source: Reference) -> Reference:
     return source.at(digest)
 
 
-def _demand_welcome(chain: Chain, file: ChannelFile, image: str, target: Reference, *, release: bool) -> None:
+def _require_not_blocked(chain: Chain, file: ChannelFile, image: str, target: Reference, *, release: bool) -> None:
     """Neither yanked by a record, nor held back since a rollback."""
     withdrawn = yanked(chain.records).get(digest_of(target))
     if withdrawn is not None:
@@ -78,7 +78,7 @@ def _demand_welcome(chain: Chain, file: ChannelFile, image: str, target: Referen
             )
 
 
-def _demand_given_once(chain: Chain, image: str, version: str, target: Reference) -> None:
+def _require_given_once(chain: Chain, image: str, version: str, target: Reference) -> None:
     """A version that any record speaks of names that digest for ever, also when a registry forgot it."""
     for record in chain.records:
         if (record.image, record.version) == (image, version) and record.digest != target.digest:
@@ -94,7 +94,7 @@ def _version_of(client: Registry, image: Reference) -> str:
     version = client.labels(image.repository, digest_of(image)).get(VERSION_LABEL, "")
     if not version:
         raise ConfigError(f"{image} has no label {VERSION_LABEL}; what imagekit builds always has one")
-    demand_version_name(version, f"{image}: label {VERSION_LABEL}")
+    require_version_name(version, f"{image}: label {VERSION_LABEL}")
     return version
 
 
@@ -107,23 +107,23 @@ def _copied(
     """
     digest = digest_of(target)
     with locked(client, target.repository, context.locks) as lock:
-        demand_free(target, client)
+        require_free(target, client)
         with step(f"Copying {digest.short} to {target.name}") as copying:
             found = vouched_referrers(origin, source.repository, digest, context.vouches)
             sent = copy_image(source, digest, target, origin, client, attached=found.attached).sent_bytes
             left = f", {found.strangers} that others attached left" if found.strangers else ""
             copying.note = f"{sent / 1e6:.1f} MB sent{left}"
         with step(f"Verifying {digest.short} at its new place"):
-            demand_content(client, target)
+            require_content(client, target)
             decision = context.gate(client, target.at(digest), channel)
-            decision.demand()
+            decision.require_passed()
         context.summarize(client, target, decision)
-        lock.demand_still_mine()
+        lock.require_still_mine()
         give_tag(target, client)
     return sent
 
 
-def demand_content(client: Registry, target: Reference) -> None:
+def require_content(client: Registry, target: Reference) -> None:
     """Raise `VerificationError` unless the manifest and every blob hash to what they are named by."""
     found = verify_content(client, target.repository, digest_of(target))
     if not found.satisfied:

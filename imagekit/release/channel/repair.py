@@ -44,7 +44,7 @@ def rebase(context: ReleaseContext, onto: str) -> Repaired:
         base = context.store.resolve(onto)
         contained = context.store.contains(base)
         if not contained:
-            _demand_decisions_only(context, base)
+            _require_decisions_only(context, base)
         there = dict(context.store.records(base))
         chain, made = read_chain(there.items(), context.records), list[tuple[Signed, str]]()
         for name, data in _only_here(context, there):
@@ -114,7 +114,7 @@ def _counting(context: ReleaseContext, name: str, data: bytes) -> Record:
 
 def _again(context: ReleaseContext, chain: Chain, old: Record, data: bytes) -> Signed:
     """The record that stands for one of another head."""
-    _demand_same_ground(context, old)
+    _require_same_base(context, old)
     pointer = replay(chain).get(old.channel, {}).get(old.image)
     now = Digest(pointer.digest) if pointer else None
     withdrawn = yanked(chain.records).get(old.digest)
@@ -137,9 +137,9 @@ def _again(context: ReleaseContext, chain: Chain, old: Record, data: bytes) -> S
     return context.signed(fresh)
 
 
-def _demand_same_ground(context: ReleaseContext, old: Record) -> None:
+def _require_same_base(context: ReleaseContext, old: Record) -> None:
     basis = context.basis(old.digest)
-    basis.demand_committed()
+    basis.require_committed()
     then = {pair for pair in old.basis if pair[0] != _COMMIT}
     now = {pair for pair in basis.entries if pair[0] != _COMMIT}
     if not old.first_format and then != now:
@@ -170,7 +170,7 @@ def _denials(context: ReleaseContext, chain: Chain) -> dict[PurePosixPath, bytes
     return {path: data for path in paths if (data := context.store.read(path)) is not None}
 
 
-def _demand_decisions_only(context: ReleaseContext, base: str) -> None:
+def _require_decisions_only(context: ReleaseContext, base: str) -> None:
     other = [name for name in context.store.changed_since(base) if not name.startswith(_DECISION_FILES)]
     if other:
         raise ConfigError(

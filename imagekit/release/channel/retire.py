@@ -141,7 +141,7 @@ class _Repository:
         )
         self.context.write(signed, None, message_of(signed.record))
         with step(f"Removing {version.reference}") as removing:
-            self.lock.demand_still_mine()
+            self.lock.require_still_mine()
             lists = list(self._lists(attached.subjects, set(doomed), needed))
             # The image first, so that at no moment an image is there without its evidence.
             for each in [*doomed, *lists]:

@@ -10,7 +10,7 @@ from imagekit.release.channel.errors import MoveRefusedError
 from imagekit.release.channel.history import promotions, replay, yanked
 from imagekit.release.channel.model import Pointer
 from imagekit.release.channel.point import Moved, point
-from imagekit.release.channel.promote import demand_content
+from imagekit.release.channel.promote import require_content
 from imagekit.release.ledger.chain import Chain
 from imagekit.release.ledger.record import Action, Record
 from imagekit.trust.gate.model import Decision
@@ -43,7 +43,7 @@ def rollback(
         found = _earlier(chain, channel, image, to, release=release)
         target = Reference.parse(found.reference)
         with context.registry(target.registry) as client, step(f"Verifying {found.version} in {channel}"):
-            demand_content(client, target)
+            require_content(client, target)
             decision = _today(context.gate(client, target, channel))
         named = Reference(target.registry, target.repository, found.version, target.digest)
         return point(

@@ -19,7 +19,7 @@ class Basis:
     entries: Pairs = ()
     uncommitted: tuple[str, ...] = ()
 
-    def demand_committed(self) -> None:
+    def require_committed(self) -> None:
         """Raise `ConfigError` when somebody's uncommitted words would decide."""
         if self.uncommitted:
             raise ConfigError(

@@ -81,7 +81,7 @@ class Chain:
         """The hash that the next record repeats; empty at the beginning."""
         return self.entries[-1].hash if self.entries else ""
 
-    def demand_known(self, sequence: int, digest: str, where: str) -> None:
+    def require_known(self, sequence: int, digest: str, where: str) -> None:
         """Raise `LedgerError` when the record that `where` relies on is not in the chain, or is another one."""
         if sequence > len(self.entries):
             raise LedgerError(
@@ -156,7 +156,7 @@ def read_chain(files: Iterable[tuple[str, bytes]], judge: Judge, known: Verified
     ordered = sorted(files, key=lambda item: (number_of(item[0]), item[0]))
     old = known.records if known is not None and _begins(ordered, known) else 0
     read = [_read(name, data, judge, old=at < old) for at, (name, data) in enumerate(ordered)]
-    _demand_links(read)
+    _require_links(read)
     return Chain(tuple(_vouched(read, judge, old)))
 
 
@@ -168,7 +168,7 @@ def _begins(ordered: Sequence[tuple[str, bytes]], known: Verified) -> bool:
 def read_links(files: Iterable[tuple[str, bytes]], judge: Judge) -> Chain:
     """As `read_chain`, for whoever is to vouch for the ledger: what nothing vouches for yet stands as `CLAIMED`."""
     read = [_read(name, data, judge) for name, data in sorted(files, key=lambda item: (number_of(item[0]), item[0]))]
-    _demand_links(read)
+    _require_links(read)
     return Chain(
         tuple(
             Entry(each.record, each.hash, Standing.CLAIMED if each.problem else Standing.SIGNED)
@@ -210,7 +210,7 @@ def _read(name: str, data: bytes, judge: Judge, *, old: bool = False) -> _Read:
     return _Read(name, data, file_hash(data), judged, record, problem)
 
 
-def _demand_one_each(read: Sequence[_Read]) -> None:
+def _require_one_each(read: Sequence[_Read]) -> None:
     for before, each in pairwise(read):
         if number_of(before.name) == number_of(each.name):
             raise LedgerError(
@@ -220,8 +220,8 @@ def _demand_one_each(read: Sequence[_Read]) -> None:
             )
 
 
-def _demand_links(read: Sequence[_Read]) -> None:
-    _demand_one_each(read)
+def _require_links(read: Sequence[_Read]) -> None:
+    _require_one_each(read)
     before: _Read | None = None
     for expected, each in enumerate(read, start=1):
         if each.record is None:

@@ -24,11 +24,11 @@ from imagekit.release.ledger.judge import Judge
 from imagekit.release.ledger.witness import (
     FOLDER,
     Lost,
-    demand_nothing_lost,
     lost_files,
     recall,
     remember,
     remote_branches,
+    require_nothing_lost,
 )
 from imagekit.release.ledger.worktree import WorkTree
 
@@ -63,7 +63,7 @@ class LedgerStore:
             known = None
         chain = read_chain(self._files(head), judge, known)
         branches = remote_branches(self.git, self.push, here)
-        demand_nothing_lost(self.git, chain, branches, known.commit if known is not None else "")
+        require_nothing_lost(self.git, chain, branches, known.commit if known is not None else "")
         remember(folder, here, chain, commit=head, fingerprint=judge.fingerprint)
         return chain
 
@@ -148,11 +148,11 @@ class LedgerStore:
             return self._committed(files, message, onto)
 
     def _committed(self, files: Mapping[PurePosixPath, bytes | None], message: str, onto: str) -> str:
-        self._tree.demand_clean(str(path) for path in files)
+        self._tree.require_clean(str(path) for path in files)
         branch, parent = self._branch(), self._head()
         fresh = self._commit_object(files, message, parent, onto)
         if onto:
-            self._tree.demand_clean(self._tree.names(f"{parent}..{fresh}"))
+            self._tree.require_clean(self._tree.names(f"{parent}..{fresh}"))
         self._announce(fresh)
         if self.push:
             self._push(fresh, branch)

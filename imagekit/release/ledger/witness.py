@@ -79,7 +79,7 @@ def _ever(git: Git, since: str) -> list[Lost]:
     return found
 
 
-def demand_nothing_lost(git: Git, chain: Chain, branches: list[str], since: str = "") -> None:
+def require_nothing_lost(git: Git, chain: Chain, branches: list[str], since: str = "") -> None:
     """Raise `LedgerError` naming what was taken out of the ledger, unless a later record stands for it."""
     if git.text("rev-parse", "--is-shallow-repository") == "true":
         raise LedgerError(
@@ -91,7 +91,7 @@ def demand_nothing_lost(git: Git, chain: Chain, branches: list[str], since: str 
     open_ = [each for each, data in zip(missing, contents, strict=True) if not _stood_for(each, data, chain)]
     if open_:
         raise _cut_off(git, chain, open_)
-    _demand_denials(git, chain)
+    _require_denials(git, chain)
 
 
 def _stood_for(lost: Lost, data: bytes, chain: Chain) -> bool:
@@ -113,7 +113,7 @@ def _cut_off(git: Git, chain: Chain, missing: list[Lost]) -> LedgerError:
     )
 
 
-def _demand_denials(git: Git, chain: Chain) -> None:
+def _require_denials(git: Git, chain: Chain) -> None:
     files = git.tree("HEAD", str(YANKS))
     for record in chain.records:
         path = str(YANKS / f"{record.digest.hex}.json")

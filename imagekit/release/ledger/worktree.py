@@ -37,7 +37,7 @@ class WorkTree:
             (self.git.root / name).unlink(missing_ok=True)
             self.git("rm", "-q", "--cached", "--ignore-unmatch", "--", name)
 
-    def demand_clean(self, asked: Iterable[str]) -> None:
+    def require_clean(self, asked: Iterable[str]) -> None:
         """Raise `ConfigError` for the first of these files that has changes which are not committed."""
         names = list(asked)
         if not names:

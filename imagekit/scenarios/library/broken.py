@@ -18,12 +18,12 @@ def _comes_back_by_itself(node: Node) -> None:
 def _somebody_pulls_the_plug(node: Node) -> None:
     """A hang ends by nothing but a hand: power off and on, until the node comes up."""
     hung = node.reboot_until(HANG_SAYS)
-    ask.demand(hung, "the new image was not even tried")
+    ask.require(hung, "the new image was not even tried")
     for _ in range(_TRIES):
         hung = node.start_until(HANG_SAYS)
         if not hung:
             return
-    ask.demand(False, f"the node hung {_TRIES + 1} times and never fell back")
+    ask.require(False, f"the node hung {_TRIES + 1} times and never fell back")
 
 
 def _script(kind: Kind, endure: Callable[[Node], None], *, again: bool = False) -> Script:

@@ -18,7 +18,7 @@ def disk_full(world: World, tally: Tally) -> None:
         before, target = ask.images(node), world.supply.target(Kind.NEXT)
         _fill(node, left=int(target.size * _LEFT))
         ask.refused_upgrade(node, target, tally, because=_NO_SPACE)
-        ask.demand(ask.images(node) == before, f"a failed upgrade left {ask.images(node)}, there was {before}")
+        ask.require(ask.images(node) == before, f"a failed upgrade left {ask.images(node)}, there was {before}")
 
 
 def source_dies(world: World, tally: Tally) -> None:
@@ -31,7 +31,7 @@ def source_dies(world: World, tally: Tally) -> None:
             ask.refused_upgrade(node, target, tally, because=_LOST)
         finally:
             world.supply.revive()
-        ask.demand(ask.images(node) == before, f"a failed upgrade left {ask.images(node)}, there was {before}")
+        ask.require(ask.images(node) == before, f"a failed upgrade left {ask.images(node)}, there was {before}")
         ask.upgrade(node, target, tally)
         node.reboot()
         ask.stands_on(node, Mode.ACTIVE, target.version)

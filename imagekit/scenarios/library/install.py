@@ -15,7 +15,7 @@ def install(world: World, tally: Tally) -> None:
     """Install by the agent, boot, reboot twice."""
     with world.machines.medium("install") as node:
         tally.nodes.append(node)
-        ask.demand(ask.mode(node) is Mode.LIVE, "the medium did not boot as live")
+        ask.require(ask.mode(node) is Mode.LIVE, "the medium did not boot as live")
         ask.write(node, CONFIG, world.machines.install_config)
         begun = now()
         ask.answer(node, f"kairos-agent manual-install --device auto {CONFIG}", timeout=_INSTALL_SECONDS)
@@ -30,7 +30,7 @@ def install(world: World, tally: Tally) -> None:
             node.reboot()
             ask.stands_on(node, Mode.ACTIVE, world.installed_version)
             ask.reads(node, _DATA, "kept\n")
-        ask.demand(ask.answer(node, "cat /etc/machine-id") == identity, "the node has another machine id than before")
+        ask.require(ask.answer(node, "cat /etc/machine-id") == identity, "the node has another machine id than before")
 
 
 SCENARIOS = (

@@ -25,7 +25,7 @@ def power_cuts(world: World, tally: Tally) -> None:
         whole = now() - begun
         # The first cut comes right after the agent said that it is done: from then on the new image must be there.
         life.survive(target, "right after the upgrade was reported as done")
-        ask.demand(life.running == target.version, "the upgrade was reported as done, and the old image came up")
+        ask.require(life.running == target.version, "the upgrade was reported as done, and the old image came up")
         for number in range(2, world.cuts + 1):
             target, moment = life.other, dice.uniform(0.0, _LATEST) * whole
             ask.begin(node, ask.upgrade_command(target))
@@ -53,12 +53,12 @@ class _Life:
         self.node.cut_power()
         self.node.start()
         before, self.running = self.running, ask.version(self.node)
-        ask.demand(
+        ask.require(
             self.running in (before, target.version),
             f"power cut {moment}: the node came up with {self.running!r}, neither {before!r} nor {target.version!r}",
         )
         found = ask.mode(self.node)
-        ask.demand(found in (Mode.ACTIVE, Mode.PASSIVE), f"power cut {moment}: the node came up as {found}")
+        ask.require(found in (Mode.ACTIVE, Mode.PASSIVE), f"power cut {moment}: the node came up as {found}")
         if self.running != before:
             ask.whole(self.node)
 

@@ -17,7 +17,7 @@ def recovery(world: World, tally: Tally) -> None:
         ask.write(node, _OEM, "kept\n")
         before, target = ask.images(node), world.supply.target(Kind.NEXT)
         ask.upgrade(node, target, tally, recovery=True)
-        ask.demand(ask.images(node) == before, "an upgrade of recovery changed active or passive")
+        ask.require(ask.images(node) == before, "an upgrade of recovery changed active or passive")
         ask.select(node, Entry.RECOVERY)
         node.reboot()
         ask.stands_on(node, Mode.RECOVERY, target.version)

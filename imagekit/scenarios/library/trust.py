@@ -18,10 +18,10 @@ def unsigned(world: World, tally: Tally) -> None:
     """A node that demands signatures refuses what it cannot check, and is left as it was."""
     with world.machines.installed("unsigned") as node:
         tally.nodes.append(node)
-        ask.demand_signatures(node, world.supply.public_key)
+        ask.require_signatures(node, world.supply.public_key)
         before = ask.images(node)
         ask.refused_upgrade(node, world.supply.target(Kind.UNSIGNED), tally, because=_NO_SIGNATURE)
-        ask.demand(ask.images(node) == before, f"a refused upgrade left {ask.images(node)}, there was {before}")
+        ask.require(ask.images(node) == before, f"a refused upgrade left {ask.images(node)}, there was {before}")
 
 
 def tampered(world: World, tally: Tally) -> None:
@@ -30,7 +30,7 @@ def tampered(world: World, tally: Tally) -> None:
         tally.nodes.append(node)
         before = ask.images(node)
         ask.refused_upgrade(node, world.supply.target(Kind.DAMAGED), tally, because=_NO_DIGEST)
-        ask.demand(ask.images(node) == before, f"a refused upgrade left {ask.images(node)}, there was {before}")
+        ask.require(ask.images(node) == before, f"a refused upgrade left {ask.images(node)}, there was {before}")
 
 
 SCENARIOS = (

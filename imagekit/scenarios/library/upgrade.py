@@ -32,9 +32,9 @@ def upgrade(world: World, tally: Tally) -> None:
         ask.stands_on(node, Mode.ACTIVE, target.version)
         ask.healthy(node)
         ask.fills_disk(node)
-        _demand_clean(node)
-        _demand_data(node, world)
-        ask.demand(
+        _require_clean(node)
+        _require_data(node, world)
+        ask.require(
             ask.answer(node, "cat /etc/ssh/ssh_host_*.pub") == keys, "the node shows other host keys than before"
         )
 
@@ -50,13 +50,13 @@ def rollback(world: World, tally: Tally) -> None:
         ask.select(node, Entry.PASSIVE)
         node.reboot()
         ask.stands_on(node, Mode.PASSIVE, world.installed_version)
-        _demand_data(node, world)
+        _require_data(node, world)
         node.reboot()
         ask.stands_on(node, Mode.ACTIVE, target.version)
-        _demand_data(node, world)
+        _require_data(node, world)
         ask.upgrade(node, world.supply.target(Kind.LATER), tally)
         kept = ask.image_version(node, "passive.img")
-        ask.demand(kept == target.version, f"after an upgrade passive.img holds {kept!r}, not {target.version!r}")
+        ask.require(kept == target.version, f"after an upgrade passive.img holds {kept!r}, not {target.version!r}")
 
 
 def passive(world: World, tally: Tally) -> None:
@@ -70,7 +70,7 @@ def passive(world: World, tally: Tally) -> None:
         ask.stands_on(node, Mode.PASSIVE, first)
         ask.upgrade(node, target, tally)
         kept = ask.image_version(node, "passive.img")
-        ask.demand(kept == first, f"an upgrade from passive left {kept!r} in passive.img, not {first!r}")
+        ask.require(kept == first, f"an upgrade from passive left {kept!r} in passive.img, not {first!r}")
         node.reboot()
         ask.stands_on(node, Mode.ACTIVE, target.version)
 
@@ -104,14 +104,14 @@ def _write_data(node: Node, world: World) -> None:
         ask.write(node, path, text)
 
 
-def _demand_data(node: Node, world: World) -> None:
+def _require_data(node: Node, world: World) -> None:
     for path, text in _data(world).items():
         ask.reads(node, path, text)
 
 
-def _demand_clean(node: Node) -> None:
+def _require_clean(node: Node) -> None:
     names = {line.split()[0].removeprefix("./") for line in ask.images(node).splitlines()}
-    ask.demand(names == {"active.img", "passive.img"}, f"{ask.IMAGES} holds {', '.join(sorted(names)) or 'nothing'}")
+    ask.require(names == {"active.img", "passive.img"}, f"{ask.IMAGES} holds {', '.join(sorted(names)) or 'nothing'}")
 
 
 SCENARIOS = (

@@ -92,12 +92,12 @@ def parse_statement(data: bytes) -> Statement:
     """
     try:
         fields = read_object(data, "statement", maps=_NAMES, limit=STATEMENT_LIMIT)
-        _demand_spelled(fields, _FIELDS)
+        _require_spelled(fields, _FIELDS)
         if fields["_type"] not in (STATEMENT_TYPE, _OLDER_TYPE):
             raise MalformedStatementError(f"not an in-toto statement but {str(fields['_type'])[:80]!r}")
         [subject] = fields["subject"]
-        _demand_spelled(subject, _SUBJECT_FIELDS)
-        _demand_spelled(subject["digest"], ("sha256",))
+        _require_spelled(subject, _SUBJECT_FIELDS)
+        _require_spelled(subject["digest"], ("sha256",))
         predicate = fields.get("predicate")
         predicate = {} if predicate is None else predicate
         if not isinstance(predicate, dict) or not isinstance(fields["predicateType"], str):
@@ -114,7 +114,7 @@ def parse_statement(data: bytes) -> Statement:
         raise MalformedStatementError(f"not an in-toto statement about one sha256 subject: {why}"[:300]) from None
 
 
-def _demand_spelled(fields: Mapping[str, Any], known: Iterable[str]) -> None:
+def _require_spelled(fields: Mapping[str, Any], known: Iterable[str]) -> None:
     """Refuse a key that Go's reader would take for one of the known ones: it looks at no letter case."""
     folded = {name.casefold(): name for name in known}
     for key in fields:

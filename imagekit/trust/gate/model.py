@@ -120,7 +120,7 @@ class Decision:
         """Everything that was taken for the answer, each once."""
         return tuple(dict.fromkeys(source for finding in self.findings for source in finding.sources))
 
-    def demand(self) -> None:
+    def require_passed(self) -> None:
         """Raise `GateClosedError` with every reason unless the digest may pass."""
         if not self.passed:
             reasons = "; ".join(f"{item.name}: {item.reason}" for item in self.unsatisfied) or "nothing was asked for"

@@ -155,7 +155,7 @@ class Policy(Frozen):
         return Digest.of(json.dumps(self.model_dump(mode="json"), sort_keys=True).encode())
 
 
-def demand_known(policy: Policy, trust: TrustStore) -> None:
+def require_known(policy: Policy, trust: TrustStore) -> None:
     """Raise `ConfigError` where policy and trust file name what the other does not have: a rule that binds nobody."""
     ids = {key.id for key in trust.keys}
     for name, wanted in {PUBLISH: policy.publish, **policy.channels}.items():

@@ -18,7 +18,7 @@ def summary_of(decision: Decision, target: Reference, root: Path, *, version: st
     Evidence is named by the digest of the manifest that holds it, waivers by the hash of their file.
     Raises `GateClosedError` for a decision that did not pass.
     """
-    decision.demand()
+    decision.require_passed()
     if decision.digest is None:
         raise ConfigError(f"{decision.reference} names no digest")
     proven = any(item.name == "provenance" for item in decision.findings)

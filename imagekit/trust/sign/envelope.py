@@ -15,7 +15,7 @@ from typing import Any
 
 from imagekit.base.strictjson import ForeignJsonError, read_object
 from imagekit.trust.evidence.statement import STATEMENT_LIMIT
-from imagekit.trust.sign.interface import BUNDLE_LIMIT, SignatureError, demand_readable
+from imagekit.trust.sign.interface import BUNDLE_LIMIT, SignatureError, require_readable
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 _FIELDS = ("mediaType", "verificationMaterial", "dsseEnvelope", "payload", "payloadType", "signatures", "sig")
@@ -41,7 +41,7 @@ class Sealed:
 
 def open_envelope(bundle: bytes) -> Sealed:
     """The one signature and the statement in a bundle; raises `SignatureError` for anything else."""
-    demand_readable(bundle)
+    require_readable(bundle)
     try:
         fields = read_object(bundle, "bundle", fields=_FIELDS, limit=BUNDLE_LIMIT)
         material, envelope = fields.get("verificationMaterial") or {}, fields["dsseEnvelope"]
@@ -68,7 +68,7 @@ def open_loosely(bundle: bytes) -> tuple[Sealed, ...]:
     What is found here never counts for an image. More signatures than a few are somebody's flood, and nothing is tried.
     """
     try:
-        demand_readable(bundle)
+        require_readable(bundle)
         fields = json.loads(bundle)
         envelope = _field(fields, "dsseEnvelope", fields)
         kind, payload = _field(envelope, "payloadType", PAYLOAD_TYPE), _bytes(_field(envelope, "payload", ""))

@@ -22,7 +22,7 @@ class KeyFileError(ConfigError):
     """A key or password file is missing, unreadable, open to others, or the password is wrong."""
 
 
-def demand_readable(bundle: bytes) -> None:
+def require_readable(bundle: bytes) -> None:
     """Raise `SignatureError` for a bundle that would cost more to read than any real one."""
     if len(bundle) > BUNDLE_LIMIT:
         raise SignatureError(f"a bundle of {len(bundle)} bytes is larger than the {BUNDLE_LIMIT} that it may have")

@@ -129,15 +129,15 @@ def _read_secret(path: Path) -> bytes:
                     f"{path} may be read by others (mode {stat.S_IMODE(found.st_mode):04o})",
                     hint=f"`chmod 600 {path}`; and take a new key when others may have read it.",
                 )
-            _demand_own(path, found)
+            _require_own(path, found)
             folder = path.resolve().parent
-            _demand_own(folder, folder.stat())
+            _require_own(folder, folder.stat())
             return stream.read(_LARGEST)
     except OSError as error:
         raise KeyFileError(f"cannot read {path}: {error.strerror}") from None
 
 
-def _demand_own(path: Path, found: os.stat_result) -> None:
+def _require_own(path: Path, found: os.stat_result) -> None:
     """Whoever owns a key's file or folder, or may write to the folder, chooses the key that signs here."""
     # Under sudo, as in the workflows, the project belongs to whom sudo was called by.
     ours = {0, os.geteuid(), *([int(os.environ.get("SUDO_UID", "0"))] if os.geteuid() == 0 else [])}

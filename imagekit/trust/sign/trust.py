@@ -76,7 +76,7 @@ class TrustStore:
     def __init__(self, holders: Sequence[Holder]) -> None:
         self.holders = tuple(holders)
         self._last: tuple[bytes, Reading] | None = None
-        _demand_distinct(self.holders)
+        _require_distinct(self.holders)
 
     def read(self, bundle: bytes) -> Reading:
         """Who signed a bundle and whether the signature counts by the key's window."""
@@ -241,7 +241,7 @@ def _by_key(key: TrustedKey, pem: bytes, where: str) -> Holder:
     return Holder(key=key, material=key_hint(public), check=NativeVerifier(public).check)
 
 
-def _demand_distinct(holders: Sequence[Holder]) -> None:
+def _require_distinct(holders: Sequence[Holder]) -> None:
     """One key under two ids would let one person count as two."""
     seen: dict[str, str] = {}
     for holder in holders:

@@ -21,7 +21,7 @@ from imagekit.oci.reference import Digest, Reference
 from imagekit.registry.client import Registry
 from imagekit.registry.errors import TagExistsError
 from imagekit.registry.referrers import fallback_tag
-from imagekit.registry.tag import demand_free, give_tag
+from imagekit.registry.tag import give_tag, require_free
 from imagekit.registry.transfer import push_image
 from imagekit.release.ledger.record import Action, Record
 from imagekit.trust.evidence.decisions import (
@@ -520,7 +520,7 @@ def test_a_moved_tag(stage: Stage, tmp_path: Path) -> None:
     push_image(evil.layout, evil.digest, home, client)
     client.put_manifest(REPOSITORY, client.manifest(REPOSITORY, evil.digest), "v1")
     with pytest.raises(TagExistsError):
-        demand_free(home, client)
+        require_free(home, client)
     assert stage.stock("tagged").returncode != 0
     client.delete_manifest(REPOSITORY, evil.digest)
 

@@ -86,7 +86,7 @@ def killed_meanwhile(server: DockerRegistry, moment: int) -> Callable[[], None]:
     return at(moment, late.start, back)
 
 
-def demand_proven(server: DockerRegistry, client: Registry, tag: str, *, given: bool | None = None) -> None:
+def require_proven(server: DockerRegistry, client: Registry, tag: str, *, given: bool | None = None) -> None:
     """A tag is there only over what verifies; nobody's claim stays."""
     reference = Reference(server.address, REPOSITORY, tag)
     there = client.resolve(reference) is not None
@@ -101,7 +101,7 @@ def test_a_registry_that_comes_back_at_once_is_not_noticed(
     for number, moment in enumerate(moments(server, tmp_path, 10)):
         strike = killed_meanwhile(server, moment) if number % 2 else at(moment, lambda: restart(server))
         publish(server, tmp_path, f"v{moment + 1}", PATIENT, strike)
-        demand_proven(server, client, f"v{moment + 1}", given=True)
+        require_proven(server, client, f"v{moment + 1}", given=True)
     assert not [tag for tag in client.tags(REPOSITORY) if "claim" in tag]
 
 
@@ -120,9 +120,9 @@ def test_a_registry_that_stays_away_ends_in_a_clean_error_and_a_rerun_completes(
             complete = complete and server.address in words and "Running the same command again goes on" in words
         server.start()
         # Whoever was told of a success has a tag: only the claim was still to be withdrawn then.
-        demand_proven(server, client, tag, given=reported or None)
+        require_proven(server, client, tag, given=reported or None)
         publish(server, tmp_path, tag, PATIENT, lambda: None)
-        demand_proven(server, client, tag, given=True)
+        require_proven(server, client, tag, given=True)
     assert ended >= 4
     assert complete, "each error names the registry and what to do"
     assert not [tag for tag in client.tags(REPOSITORY) if "claim" in tag]

@@ -11,7 +11,7 @@ import pytest
 
 from imagekit.app.keyring import create_key, list_keys, public_pem, rotate_key, trust_key
 from imagekit.app.people import Hand, approve, waive
-from imagekit.app.trusted import demand_not_yanked, keys_of, signer_of, trust_of, waivers_for
+from imagekit.app.trusted import keys_of, require_not_yanked, signer_of, trust_of, waivers_for
 from imagekit.base.errors import ConfigError
 from imagekit.config.load import Project
 from imagekit.config.model import Settings
@@ -164,4 +164,4 @@ def test_who_may_not_is_told_before_anything_is_written(project: Project, client
 
 def test_what_nobody_denied_may_be_used(project: Project, client: Registry, image: Reference) -> None:
     keys_of(project).signer()
-    assert demand_not_yanked(project, client, image) == image.digest
+    assert require_not_yanked(project, client, image) == image.digest

@@ -169,7 +169,7 @@ def _upgrade_from_what_a_channel_names(released: Withdrawn) -> None:
 
 def _gate(released: Withdrawn) -> None:
     with released.world.client() as client:
-        gate_of(released.project, client, released.reference, "dev").demand()
+        gate_of(released.project, client, released.reference, "dev").require_passed()
 
 
 def _promote(released: Withdrawn) -> None:

@@ -7,7 +7,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from imagekit.artifact.inventory import Inventory, take_inventory
 from imagekit.artifact.packages import installed_packages
-from imagekit.artifact.presence import AbsentError, prove_present
+from imagekit.artifact.presence import AbsentError, require_present
 from imagekit.config.load import Project, load_project
 from imagekit.oci.errors import ImageContentError
 from tests.support.authorities import Authority, certificate
@@ -67,7 +67,7 @@ def project(tmp_path: Path) -> Project:
 
 def test_all_of_it_is_found(tmp_path: Path, project: Project) -> None:
     inventory = inventory_of(tmp_path / "oci", ROOT)
-    assert prove_present(project, "small-node", inventory) == 2 + 2 + 1 + 2 + 1 + 1 + 1 + 1 + 2
+    assert require_present(project, "small-node", inventory) == 2 + 2 + 1 + 2 + 1 + 1 + 1 + 1 + 2
     packages = installed_packages(inventory, project.image("small-node").family)
     assert [(package.name, package.distro) for package in packages] == [
         ("less", "debian-13"),
@@ -78,14 +78,14 @@ def test_all_of_it_is_found(tmp_path: Path, project: Project) -> None:
 
 def test_a_unit_that_is_not_masked_is_told(tmp_path: Path, project: Project) -> None:
     with pytest.raises(AbsentError, match=r"base: mask of unit rpcbind\.socket"):
-        prove_present(project, "small-node", inventory_of(tmp_path / "oci", ROOT, masked=False))
+        require_present(project, "small-node", inventory_of(tmp_path / "oci", ROOT, masked=False))
 
 
 @pytest.mark.parametrize("place", ["etc/systemd/system", "lib/systemd/system"])
 def test_a_unit_of_another_folder_is_not_masked_either(tmp_path: Path, project: Project, place: str) -> None:
     files = {**ROOT, f"{place}/nowhere.service": b"[Service]"}
     with pytest.raises(AbsentError, match=r"base: mask of unit nowhere\.service"):
-        prove_present(project, "small-node", inventory_of(tmp_path / "oci", files))
+        require_present(project, "small-node", inventory_of(tmp_path / "oci", files))
 
 
 MISSING = {
@@ -110,7 +110,7 @@ MISSING = {
 def test_what_is_missing_is_named(tmp_path: Path, project: Project, path: str, data: bytes | None, says: str) -> None:
     files = {name: found for name, found in ROOT.items() if name != path} | ({path: data} if data is not None else {})
     with pytest.raises(AbsentError) as caught:
-        prove_present(project, "small-node", inventory_of(tmp_path / "oci", files))
+        require_present(project, "small-node", inventory_of(tmp_path / "oci", files))
     assert says in str(caught.value)
     assert caught.value.exit_code == 1
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from imagekit.base.errors import ConfigError
-from imagekit.checks.lint import ContradictionError, Offer, lint, refuse_contradictions, refuse_missing_pages
+from imagekit.checks.lint import ContradictionError, Offer, lint, require_no_contradictions, require_pages
 from imagekit.checks.session import CheckMeta
 from imagekit.machine.interface import BootPath, Firmware, VmShape
 
@@ -54,19 +54,19 @@ def test_contradictions(needs: dict[str, Any], words: str) -> None:
     (found,) = lint([check(**needs)], OFFER)
     assert words in str(found)
     with pytest.raises(ContradictionError, match=r"base/test_a\.py"):
-        refuse_contradictions([found])
+        require_no_contradictions([found])
 
 
 def test_no_network() -> None:
     offer = Offer(shape=VmShape(), boot_path=BootPath.DIRECT, network=False)
     assert len(lint([check(network=True)], offer)) == 1
-    refuse_contradictions([])
+    require_no_contradictions([])
 
 
 @pytest.mark.parametrize(("page", "said"), [("sshh", "Did you mean 'ssh'?"), ("zzz", "Write the page"), ("", "Write")])
 def test_a_check_names_a_page_that_is_there(tmp_path: Path, page: str, said: str) -> None:
     (tmp_path / "ssh.md").write_text("# ssh")
-    refuse_missing_pages([CheckMeta(id="a", layer="base", title="x", runbook="ssh")], tmp_path)
+    require_pages([CheckMeta(id="a", layer="base", title="x", runbook="ssh")], tmp_path)
     with pytest.raises(ConfigError, match="there is no page docs/runbook/") as caught:
-        refuse_missing_pages([CheckMeta(id="a", layer="base", title="x", runbook=page)], tmp_path)
+        require_pages([CheckMeta(id="a", layer="base", title="x", runbook=page)], tmp_path)
     assert said in caught.value.hint

@@ -180,7 +180,7 @@ def test_two_hosts_whose_clocks_differ_see_each_other(
             monkeypatch.setattr(f"{module if isinstance(module, str) else module.__name__}.datetime", Later)
         with pytest.raises(LockedError), locked(client, "x", tmp_path / "there", seconds=0.5):
             pass
-        held.demand_still_mine()
+        held.require_still_mine()
 
 
 def test_a_claim_of_the_version_before_is_honoured(world: RegistrySimulator, client: Registry, tmp_path: Path) -> None:
@@ -255,7 +255,7 @@ def test_a_holder_lets_go_before_others_think_it_dead(
         locked(client, "x", tmp_path) as held,
         pytest.raises(LockedError, match="is older than") as caught,
     ):
-        held.demand_still_mine()
+        held.require_still_mine()
     assert "nothing was tagged" in caught.value.hint
 
 

@@ -22,7 +22,7 @@ def claims(world: RegistrySimulator) -> list[str]:
 
 def test_claim_is_there_while_held_and_gone_after(world: RegistrySimulator, client: Registry, tmp_path: Path) -> None:
     with locked(client, "x", tmp_path) as held:
-        held.demand_still_mine()
+        held.require_still_mine()
         assert claims(world) == [held.tag]
     assert claims(world) == []
 
@@ -61,7 +61,7 @@ def test_publisher_of_another_host_waits_in_vain(world: RegistrySimulator, clien
             locked(client, "x", tmp_path / "there", seconds=0.6),
         ):
             pass
-        held.demand_still_mine()
+        held.require_still_mine()
         assert claims(world) == [held.tag]
 
 

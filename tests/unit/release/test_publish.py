@@ -267,7 +267,7 @@ def test_crash_at_every_step_leaves_no_unproven_tag_and_a_rerun_completes(
                 _publish_or_fail(image, client, world)
             world.down_after = None
             with world.client() as client:
-                _demand_no_unproven_tag(world, client, image)
+                _require_no_unproven_tag(world, client, image)
                 assert publish(image, client).verification.passed, f"after a crash before request {moment}"
                 assert publish(image, client).no_op
                 assert world.user_tags(REPOSITORY) == {"v1": str(image.digest)}
@@ -282,7 +282,7 @@ def _publish_or_fail(image: LayoutImage, client: Registry, world: RegistrySimula
     assert world.user_tags(REPOSITORY), "published without a tag"
 
 
-def _demand_no_unproven_tag(world: RegistrySimulator, client: Registry, image: LayoutImage) -> None:
+def _require_no_unproven_tag(world: RegistrySimulator, client: Registry, image: LayoutImage) -> None:
     if world.user_tags(REPOSITORY):
         assert verify_image(Reference(world.address, REPOSITORY, "v1"), client, verifier()).passed
         assert world.user_tags(REPOSITORY) == {"v1": str(image.digest)}

@@ -314,7 +314,7 @@ def test_words_that_nobody_committed_decide_nothing(work: Path, change: str) -> 
             (work / ".gitignore").write_text("trust.yaml\n")
             (work / "trust.yaml").write_text("trust\n")
     with pytest.raises(ConfigError, match="not as git's HEAD has it"):
-        read_basis(work, ("policy.yaml", "trust.yaml")).demand_committed()
+        read_basis(work, ("policy.yaml", "trust.yaml")).require_committed()
 
 
 def test_an_emergency_is_decided_by_what_is_there_and_says_so(

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from imagekit.release.channel.history import demand_agreement, standing, until
+from imagekit.release.channel.history import require_agreement, standing, until
 from imagekit.release.channel.model import ChannelFile
 from imagekit.release.channel.promote import promote
 from imagekit.release.channel.rollback import rollback
@@ -38,7 +38,7 @@ def test_an_old_channel_file_offered_as_the_new_one_is_seen(fixture: ReleaseFixt
     old = fixture.context().channel("prod")
     promote(fixture.context(), fixture.source(publish("v2")), "prod", image=IMAGE)
     with pytest.raises(LedgerError, match="goes on to 2"):
-        demand_agreement(fixture.context().chain(), [old])
+        require_agreement(fixture.context().chain(), [old])
 
 
 @pytest.mark.attack
@@ -47,8 +47,8 @@ def test_a_file_without_a_record_and_a_record_without_a_file_are_seen(
 ) -> None:
     promote(fixture.context(), fixture.source(publish("v1")), "prod", image=IMAGE)
     chain, file = fixture.context().chain(), fixture.context().channel("prod")
-    demand_agreement(chain, [file])
+    require_agreement(chain, [file])
     with pytest.raises(LedgerError, match="ledger ends at 0"):
-        demand_agreement(Chain(()), [file])
+        require_agreement(Chain(()), [file])
     with pytest.raises(LedgerError, match="does not name node"):
-        demand_agreement(chain, [ChannelFile(channel="prod")])
+        require_agreement(chain, [ChannelFile(channel="prod")])

@@ -124,10 +124,10 @@ def test_a_missing_end_shows_from_outside() -> None:
     whole = read(found)
     del found["000003.json"]
     with pytest.raises(LedgerError, match="the ledger ends at 2"):
-        read(found).demand_known(3, whole.head, "channels/dev.yaml")
+        read(found).require_known(3, whole.head, "channels/dev.yaml")
     with pytest.raises(LedgerError, match="another record 3"):
-        whole.demand_known(3, whole.entries[0].hash, "channels/dev.yaml")
-    whole.demand_known(3, whole.head, "channels/dev.yaml")
+        whole.require_known(3, whole.entries[0].hash, "channels/dev.yaml")
+    whole.require_known(3, whole.head, "channels/dev.yaml")
 
 
 def test_nobody_decides_anonymously_or_without_end() -> None:

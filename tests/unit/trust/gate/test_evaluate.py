@@ -82,7 +82,7 @@ def test_good_set_passes() -> None:
     assert decision.passed
     assert {finding.status for finding in decision.findings} == {Status.SATISFIED}
     assert len(decision.sources) == 8
-    decision.demand()
+    decision.require_passed()
 
 
 @pytest.mark.parametrize(("same_plan", "passed"), [(True, True), (False, False)])
@@ -116,7 +116,7 @@ def test_no_spoilt_set_passes(spoilt: dict[str, str]) -> None:
     decision = decide(items)
     assert not decision.passed
     with pytest.raises(GateClosedError, match="may not enter prod"):
-        decision.demand()
+        decision.require_passed()
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -206,7 +206,7 @@ def test_nothing_asked_for_is_not_passed() -> None:
     empty = Decision(reference="r", digest=DIGEST, channel="prod", policy=OTHER, at=NOW, findings=())
     assert not empty.passed
     with pytest.raises(GateClosedError, match="nothing was asked for"):
-        empty.demand()
+        empty.require_passed()
 
 
 def test_key_is_read_once_and_for_all() -> None:

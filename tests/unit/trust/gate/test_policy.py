@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from imagekit.base.errors import ConfigError
-from imagekit.trust.gate.policy import PUBLISH, demand_known, load_policy, span
+from imagekit.trust.gate.policy import PUBLISH, load_policy, require_known, span
 from imagekit.trust.sign.trustfile import Purpose
 from tests.support.release import trust, trusted
 
@@ -97,9 +97,9 @@ def test_a_rule_that_would_bind_nobody_is_refused(tmp_path: Path, text: str, say
 def test_policy_and_trust_file_know_each_other(tmp_path: Path) -> None:
     """D23: a key or channel that the other file does not have."""
     policy = load_policy(tmp_path)
-    demand_known(policy, trust([trusted("ours", Purpose.BUILD, channels=("dev", "publish"))]))
+    require_known(policy, trust([trusted("ours", Purpose.BUILD, channels=("dev", "publish"))]))
     with pytest.raises(ConfigError, match=r"trust\.yaml: key ours: the policy knows no channel 'pord'"):
-        demand_known(policy, trust([trusted("ours", Purpose.BUILD, channels=("pord",))]))
+        require_known(policy, trust([trusted("ours", Purpose.BUILD, channels=("pord",))]))
     (tmp_path / "policy.yaml").write_text("version: 1\npublish: {}\nchannels:\n  dev: {signatures: {keys: [biuld]}}\n")
     with pytest.raises(ConfigError, match=r"policy\.yaml: dev: signatures: no key 'biuld' in trust\.yaml"):
-        demand_known(load_policy(tmp_path), trust())
+        require_known(load_policy(tmp_path), trust())
