@@ -41,7 +41,7 @@ def show(ctx: click.Context) -> None:
         say(f"gone  {each.path}, {each.where} has it")
     say(f"{len(chain.entries)} records, head {chain.head or 'none'}")
     if problem:
-        say(f"NOT GOOD  {problem}")
+        say(f"NOT VERIFIED  {problem}")
     ctx.exit(1 if problem else 0)
 
 

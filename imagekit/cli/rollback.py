@@ -16,7 +16,7 @@ from imagekit.cli.screen import say
 @click.option("--to", help="A version or digest that was in the channel.  [default: the one before]")
 @click.option("--reason", required=True, help="Why; it goes into the ledger and holds the bad version back.")
 @click.option("--dry-run", is_flag=True, help="Only say what it would go back to: the last line is its reference.")
-@click.option("--release", is_flag=True, help="Go back to one that is held back since an earlier rollback.")
+@click.option("--release", is_flag=True, help="Go back to one that is blocked since an earlier rollback.")
 @click.option("--by", "actor", default="", help="Who decides.  [default: git's user.email]")
 @click.option(
     "--pull-request", type=click.Path(path_type=Path, dir_okay=False), help="Write the text of a pull request."
@@ -36,7 +36,7 @@ def command(
     """Let a CHANNEL point at an earlier digest again.
 
     The digest must have been in the channel; its content is hashed and its signature verified again. The one that the
-    channel leaves is held back: `imagekit promote` refuses it there until it is told --release. A ledger that does not
+    channel leaves is blocked: `imagekit promote` refuses it there until it is told --release. A ledger that does not
     verify does not stop it; what was wrong is said and recorded.
     """
     from imagekit.app.context import earlier_of, open_release_context

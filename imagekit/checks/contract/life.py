@@ -45,8 +45,8 @@ def _from_the_medium(place: Place, contract_run: ContractRun) -> tuple[RunFacts,
         try:
             _install(place, contract_run, keys, disk, live, found)
         except ImagekitError as error:
-            _break(live, (Phase.LIVE,), error)
-            _break(found, contract_run.phases, error)
+            _mark_broken(live, (Phase.LIVE,), error)
+            _mark_broken(found, contract_run.phases, error)
         else:
             if _ahead(contract_run):
                 _live_on(place, contract_run, DiskSource(backing=disk), (), keys, found)
@@ -153,10 +153,10 @@ def _reported(found: RunFacts, ahead: list[Phase]) -> Iterator[None]:
     try:
         yield
     except ImagekitError as error:
-        _break(found, tuple(ahead), error)
+        _mark_broken(found, tuple(ahead), error)
 
 
-def _break(found: RunFacts, phases: tuple[Phase, ...], error: ImagekitError) -> None:
+def _mark_broken(found: RunFacts, phases: tuple[Phase, ...], error: ImagekitError) -> None:
     for phase in phases:
         if phase not in found.phases:
             found.broken[phase] = one_line(f"{error}; {error.hint}", 600)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from imagekit.oci.reference import Digest
-from imagekit.release.channel.model import Anchor, ChannelFile, Held, Pointer
+from imagekit.release.channel.model import Anchor, Blocked, ChannelFile, Pointer
 from imagekit.release.ledger.chain import Chain, Entry
 from imagekit.release.ledger.record import Action, LedgerError, Record
 from imagekit.trust.gate.model import Stay
@@ -100,15 +100,15 @@ def after(before: Pointer | None, entry: Entry) -> Pointer:
         since=record.at,
         record=record.sequence,
         record_hash=entry.hash,
-        held=_held(before, record),
+        blocked=_blocked(before, record),
     )
 
 
-def _held(before: Pointer | None, record: Record) -> tuple[Held, ...]:
+def _blocked(before: Pointer | None, record: Record) -> tuple[Blocked, ...]:
     """What may not come back: as before, without what is let in now, and with what a rollback leaves."""
-    kept = [held for held in (before.held if before else ()) if held.digest != str(record.digest)]
+    kept = [blocked for blocked in (before.blocked if before else ()) if blocked.digest != str(record.digest)]
     if record.action is Action.ROLLBACK and before is not None:
-        kept.append(Held(digest=before.digest, version=before.version, reason=record.reason, record=record.sequence))
+        kept.append(Blocked(digest=before.digest, version=before.version, reason=record.reason, record=record.sequence))
     return tuple(kept)
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, Field, StringConstraints
+from pydantic import AliasChoices, AwareDatetime, Field, StringConstraints
 
 from imagekit.config.model import Frozen, Name
 
@@ -14,7 +14,7 @@ FOLDER = PurePosixPath("channels")
 DigestText = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
 
 
-class Held(Frozen):
+class Blocked(Frozen):
     """A digest that this channel was rolled back from: it does not come back by itself."""
 
     digest: DigestText
@@ -34,7 +34,11 @@ class Pointer(Frozen):
     record_hash: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] = Field(
         description="sha256 of that record's file"
     )
-    held: tuple[Held, ...] = Field((), description="digests that may not come back without being released")
+    blocked: tuple[Blocked, ...] = Field(
+        (),
+        validation_alias=AliasChoices("blocked", "held"),  # `held` in files of before 2026-12
+        description="digests that may not come back without being released",
+    )
 
 
 class Anchor(Frozen):
@@ -87,14 +91,14 @@ def _pointer(pointer: Pointer) -> list[str]:
         f"record: {pointer.record}",
         f"record_hash: {_quoted(pointer.record_hash)}",
     ]
-    if pointer.held:
-        lines.append("held:")
-    for held in pointer.held:
+    if pointer.blocked:
+        lines.append("blocked:")
+    for blocked in pointer.blocked:
         lines += [
-            f"  - digest: {_quoted(held.digest)}",
-            f"    version: {_quoted(held.version)}",
-            f"    reason: {_quoted(held.reason)}",
-            f"    record: {held.record}",
+            f"  - digest: {_quoted(blocked.digest)}",
+            f"    version: {_quoted(blocked.version)}",
+            f"    reason: {_quoted(blocked.reason)}",
+            f"    record: {blocked.record}",
         ]
     return lines
 

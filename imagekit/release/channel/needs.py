@@ -30,8 +30,8 @@ def needed(context: ReleaseContext, chain: Chain) -> dict[Digest, list[str]]:
     for channel in dict.fromkeys([*context.repositories, *(name for name, _ in stands)]):
         for pointer in context.channel(channel).images.values():
             add(Digest(pointer.digest), f"named by channel {channel}")
-            for held in pointer.held:
-                add(Digest(held.digest), f"held back by channel {channel}")
+            for blocked in pointer.blocked:
+                add(Digest(blocked.digest), f"blocked by channel {channel}")
     gone = set(yanked(chain.records))
     for (channel, image), record in stands.items():
         add(record.digest, f"named by channel {channel}")

@@ -62,7 +62,7 @@ def _resolved(client: Registry, source: Reference) -> Reference:
 
 
 def _require_not_blocked(chain: Chain, file: ChannelFile, image: str, target: Reference, *, release: bool) -> None:
-    """Neither yanked by a record, nor held back since a rollback."""
+    """Neither yanked by a record, nor blocked since a rollback."""
     withdrawn = yanked(chain.records).get(digest_of(target))
     if withdrawn is not None:
         raise MoveRefusedError(
@@ -70,10 +70,10 @@ def _require_not_blocked(chain: Chain, file: ChannelFile, image: str, target: Re
             hint="A yank is for good; build and release a new version.",
         )
     pointer = file.images.get(image)
-    for held in pointer.held if pointer else ():
-        if held.digest == str(target.digest) and not release:
+    for blocked in pointer.blocked if pointer else ():
+        if blocked.digest == str(target.digest) and not release:
             raise MoveRefusedError(
-                f"{file.channel} was rolled back from {held.version} (record {held.record}): {held.reason}",
+                f"{file.channel} was rolled back from {blocked.version} (record {blocked.record}): {blocked.reason}",
                 hint="If the reason is gone, say so: --release.",
             )
 

@@ -37,7 +37,7 @@ def rebase(context: ReleaseContext, onto: str) -> Repaired:
 
     The branch gets one more commit: nothing of it is rewritten. Its parents are the old head and, unless that contains
     it already, `onto`, so that the branch merges without a conflict. A decision that would not be made there is
-    refused: the digest was yanked or is held back, the channel moved, or policy, trust file or waivers are others than
+    refused: the digest was yanked or is blocked, the channel moved, or policy, trust file or waivers are others than
     it was made by. Raises `MoveRefusedError`, `LedgerError`, `ConfigError`, `LedgerBusyError`.
     """
     with context.store.locked():
@@ -121,7 +121,7 @@ def _again(context: ReleaseContext, chain: Chain, old: Record, data: bytes) -> S
     if old.action in (Action.PROMOTE, Action.ROLLBACK):
         if withdrawn is not None:
             raise _refused(old, f"the digest was yanked meanwhile (record {withdrawn.sequence})")
-        if pointer and any(held.digest == str(old.digest) for held in pointer.held):
+        if pointer and any(blocked.digest == str(old.digest) for blocked in pointer.blocked):
             raise _refused(old, f"{old.channel} was rolled back from it")
         if now != old.before:
             raise _refused(old, f"{old.channel} moved meanwhile to {pointer.version if pointer else 'nothing'}")

@@ -18,7 +18,7 @@ from imagekit.oci.reference import Digest, Reference
 class Standing(StrEnum):
     """What is known of a version."""
 
-    GOOD = "good"  # a trusted key signed it, and its tag is the version that it says itself
+    ACCEPTED = "accepted"  # a trusted key signed it, and its tag is the version that it says itself
     DENIED = "denied"  # a record of the ledger withdrew it
     FOREIGN_TAG = "foreign tag"  # signed, under a tag that is not its version
     UNPROVEN = "unproven"  # nobody vouches for it, or what does cannot be read
@@ -35,9 +35,9 @@ class Version:
     note: str = ""
 
     @property
-    def good(self) -> bool:
+    def accepted(self) -> bool:
         """Whether somebody trusted vouches for it and nobody withdrew it."""
-        return self.standing in (Standing.GOOD, Standing.FOREIGN_TAG)
+        return self.standing in (Standing.ACCEPTED, Standing.FOREIGN_TAG)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +58,7 @@ def plan_retention(versions: Sequence[Version], *, last: int, needed: Mapping[Di
     fates = []
     for name in sorted({version.reference.name for version in versions}):
         own = sorted((item for item in versions if item.reference.name == name), key=_newest_first)
-        newest = _last_good(own, last)
+        newest = _last_accepted(own, last)
         fates += [_tagged_besides(_fate(version, newest, needed, last), own) for version in own]
     return fates
 
@@ -79,13 +79,15 @@ def _newest_first(version: Version) -> tuple[float, str]:
     return (-version.created.timestamp(), str(version.reference.tag))
 
 
-def _last_good(own: Sequence[Version], last: int) -> set[Digest]:
+def _last_accepted(own: Sequence[Version], last: int) -> set[Digest]:
     """The newest good digests; many tags of one digest count once, and only its own version counts."""
-    good = {item.digest: item.created for item in own if item.standing is Standing.GOOD and item.digest is not None}
-    if last <= 0 or not good:
+    accepted = {
+        item.digest: item.created for item in own if item.standing is Standing.ACCEPTED and item.digest is not None
+    }
+    if last <= 0 or not accepted:
         return set()
-    oldest = sorted(good.values(), reverse=True)[min(last, len(good)) - 1]
-    return {digest for digest, created in good.items() if created >= oldest}
+    oldest = sorted(accepted.values(), reverse=True)[min(last, len(accepted)) - 1]
+    return {digest for digest, created in accepted.items() if created >= oldest}
 
 
 def _fate(version: Version, newest: set[Digest], needed: Mapping[Digest, Sequence[str]], last: int) -> Fate:
@@ -94,7 +96,7 @@ def _fate(version: Version, newest: set[Digest], needed: Mapping[Digest, Sequenc
     if version.digest in newest:
         return Fate(version=version, keep=True, why=f"one of the last {last} good ones")
     match version.standing:
-        case Standing.GOOD:
+        case Standing.ACCEPTED:
             return Fate(version=version, keep=False, why="nothing needs it")
         case Standing.DENIED:
             return Fate(version=version, keep=False, why="withdrawn, and nothing needs it")

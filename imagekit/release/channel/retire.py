@@ -104,7 +104,7 @@ class _Repository:
             try:
                 found |= parts_of(self.client, self.home.repository, filter(None, [version.digest]))
             except MalformedError:
-                if version.good:
+                if version.accepted:
                     raise
         return found
 

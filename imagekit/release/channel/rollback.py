@@ -1,4 +1,4 @@
-"""Rollback: a channel points at an earlier digest again, and the one that it leaves is held back."""
+"""Rollback: a channel points at an earlier digest again, and the one that it leaves is blocked."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def rollback(
     """Point a channel at an earlier digest again: the one before by default, or one that was in this channel.
 
     It must not be yanked; its content is hashed and its signature verified again, now. `release` allows one that is
-    held back. A ledger that does not verify does not stop it: the record says what was wrong. Raises
+    blocked. A ledger that does not verify does not stop it: the record says what was wrong. Raises
     `MoveRefusedError`, `VerificationError`, `LedgerError`, `LedgerBusyError` and what the registry raises.
     """
     if not reason.strip():
@@ -66,7 +66,7 @@ def _earlier(chain: Chain, channel: str, image: str, to: Reference | None, *, re
     if pointer is None:
         raise MoveRefusedError(f"{channel} points at nothing for {image}; there is nothing to roll back")
     if to is None:
-        barred = {*gone, *(Digest(held.digest) for held in pointer.held), Digest(pointer.digest)}
+        barred = {*gone, *(Digest(blocked.digest) for blocked in pointer.blocked), Digest(pointer.digest)}
         past = reversed(promotions(chain.vouched, channel, image))
         found = next((record for record in past if record.digest not in barred), None)
         if found is None:
@@ -87,10 +87,10 @@ def _allowed(record: Record, pointer: Pointer, withdrawn: Record | None, *, rele
         raise MoveRefusedError(f"{record.version} was yanked (record {withdrawn.sequence}): {withdrawn.reason}")
     if str(record.digest) == pointer.digest:
         raise MoveRefusedError(f"{record.channel} points at {record.version} already")
-    for held in pointer.held:
-        if held.digest == str(record.digest) and not release:
+    for blocked in pointer.blocked:
+        if blocked.digest == str(record.digest) and not release:
             raise MoveRefusedError(
-                f"{record.channel} was rolled back from {held.version} (record {held.record}): {held.reason}",
+                f"{record.channel} was rolled back from {blocked.version} (record {blocked.record}): {blocked.reason}",
                 hint="If the reason is gone, say so: --release.",
             )
     return record

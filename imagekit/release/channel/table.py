@@ -63,7 +63,7 @@ def _row(
 ) -> Row:
     own = [item for item in found if item.digest == digest]
     channels = {name for name in context.repositories if _points(context, name, image, digest)}
-    evidence = "yanked" if digest in withdrawn else "good" if all(item.good for item in own) else "NOT GOOD"
+    evidence = "yanked" if digest in withdrawn else "accepted" if all(item.accepted for item in own) else "NOT ACCEPTED"
     return Row(
         version=str(own[0].reference.tag),
         digest=digest,
@@ -117,7 +117,7 @@ def _version(
     if digest in gone:
         standing = Standing.DENIED
     elif context.vouched(client, reference.at(digest)):
-        standing = Standing.GOOD
+        standing = Standing.ACCEPTED
         if created is None:
             standing, note = Standing.UNPROVEN, "it does not say when it was made"
         elif labels.get(VERSION_LABEL, "") != reference.tag:

@@ -12,7 +12,7 @@ from imagekit.checks.outcome import Outcome
 from imagekit.trust.evidence.statement import Statement
 from imagekit.trust.evidence.timestamp import read_timestamp
 
-_GOOD = ("PASSED", "WARNED")
+_ACCEPTED = ("PASSED", "WARNED")
 SCENARIO_PREFIX = "scenario/"
 
 
@@ -55,7 +55,7 @@ class TestRun:
             return "names no check; nothing was tested"
         if not any(check.required for check in self.checks):
             return "has no required check"
-        if self.summary not in _GOOD and not self.failures:
+        if self.summary not in _ACCEPTED and not self.failures:
             return f"the summary says {self.summary[:20] or 'nothing'}, and no check or scenario says why"
         return ""
 

@@ -18,7 +18,7 @@ from imagekit.trust.evidence.statement import (
 )
 from imagekit.trust.gate.model import Finding, Status
 from imagekit.trust.gate.policy import Provenance, SbomFormat, Signatures
-from imagekit.trust.gate.view import Good, View
+from imagekit.trust.gate.view import Accepted, View
 from imagekit.trust.sign.trustfile import Purpose
 
 _SBOM: dict[SbomFormat, tuple[str, Callable[[Statement], int]]] = {
@@ -27,26 +27,26 @@ _SBOM: dict[SbomFormat, tuple[str, Callable[[Statement], int]]] = {
 }
 
 
-def finding(name: str, good: bool, reason: str, sources: tuple[str, ...] = ()) -> Finding:
+def finding(name: str, accepted: bool, reason: str, sources: tuple[str, ...] = ()) -> Finding:
     """A requirement that nobody can waive."""
     return Finding(
         name=name,
-        status=Status.SATISFIED if good else Status.UNSATISFIED,
+        status=Status.SATISFIED if accepted else Status.UNSATISFIED,
         reason=reason,
-        sources=sources if good else (),
+        sources=sources if accepted else (),
     )
 
 
 def signature(view: View, wanted: Signatures) -> list[Finding]:
     """Statements of cosign's signature type: an attestation by the right key is not a signature."""
     found = view.of(SIGNATURE_TYPE, Purpose.BUILD)
-    good = [item for item in found.good if not wanted.keys or item.key.id in wanted.keys]
-    keys = sorted({item.key.id for item in good})
-    sources = tuple(item.source for item in good)
+    accepted = [item for item in found.accepted if not wanted.keys or item.key.id in wanted.keys]
+    keys = sorted({item.key.id for item in accepted})
+    sources = tuple(item.source for item in accepted)
     if len(keys) >= wanted.least:
         return [finding("signature", True, f"by {', '.join(keys)}", sources)]
-    if not keys and found.good:
-        others = ", ".join(sorted({item.key.id for item in found.good}))
+    if not keys and found.accepted:
+        others = ", ".join(sorted({item.key.id for item in found.accepted}))
         return [finding("signature", False, f"signed by {others}, the policy asks for {' or '.join(wanted.keys)}")]
     if not keys:
         return [finding("signature", False, found.why_none("signature"))]
@@ -56,7 +56,7 @@ def signature(view: View, wanted: Signatures) -> list[Finding]:
 def identity(view: View) -> Finding:
     """The builder's evidence is about this image, not about another one with the same digest elsewhere."""
     kinds = (PROVENANCE_TYPE, TEST_RESULT_TYPE, SIGNATURE_TYPE)
-    said = [item for kind in kinds for item in view.of(kind, Purpose.BUILD).good]
+    said = [item for kind in kinds for item in view.of(kind, Purpose.BUILD).accepted]
     wanted = view.evidence.identity
     wrong = mistaken((item.statement for item in said), wanted)
     if wrong:
@@ -76,9 +76,9 @@ def sbom(view: View, formats: tuple[SbomFormat, ...]) -> list[Finding]:
 def _sbom(view: View, wanted: SbomFormat) -> Finding:
     kind, count_of = _SBOM[wanted]
     found = view.of(kind, Purpose.BUILD)
-    if not found.good:
+    if not found.accepted:
         return finding(f"sbom/{wanted}", False, found.why_none(f"{wanted} bill of materials"))
-    best = max(found.good, key=lambda item: count_of(item.statement))
+    best = max(found.accepted, key=lambda item: count_of(item.statement))
     count = count_of(best.statement)
     if count == 0:
         return finding(f"sbom/{wanted}", False, "the bill of materials lists nothing")
@@ -88,7 +88,7 @@ def _sbom(view: View, wanted: SbomFormat) -> Finding:
 def provenance(view: View, wanted: Provenance, *, embedded: bool) -> list[Finding]:
     """Who made the image of what; and whether it stands on the stand-in, where that must not be."""
     found = view.of(PROVENANCE_TYPE, Purpose.BUILD)
-    read = [(item, read_provenance(item.statement)) for item in found.good]
+    read = [(item, read_provenance(item.statement)) for item in found.accepted]
     made = [(item, each) for item, each in read if each is not None]
     allowed = [(item, each) for item, each in made if not wanted.builders or each.builder in wanted.builders]
     findings = []
@@ -109,7 +109,7 @@ def provenance(view: View, wanted: Provenance, *, embedded: bool) -> list[Findin
     return findings
 
 
-def _made_by(made: list[tuple[Good, Made]]) -> Finding:
+def _made_by(made: list[tuple[Accepted, Made]]) -> Finding:
     item, each = made[-1]
     reason = f"plan {each.plan[:12]} of {each.image} by {each.builder}, source {each.revision[:12] or 'unknown'}"
     return finding("provenance", True, reason, (item.source,))

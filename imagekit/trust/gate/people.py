@@ -21,7 +21,7 @@ from imagekit.trust.gate.documents import finding
 from imagekit.trust.gate.model import Evidence, Finding, Status
 from imagekit.trust.gate.policy import Approvals, Soak, Waivers, span
 from imagekit.trust.gate.results import CHECK
-from imagekit.trust.gate.view import Good, View, named, shown
+from imagekit.trust.gate.view import Accepted, View, named, shown
 from imagekit.trust.sign.person import distinct, same_person
 from imagekit.trust.sign.trust import day
 from imagekit.trust.sign.trustfile import Purpose
@@ -68,14 +68,14 @@ def soak(view: View, wanted: Soak | None) -> list[Finding]:
         return [finding("soak", False, f"it was taken back from {wanted.channel}: {stay.taken_back}")]
     found = view.of(SUMMARY_TYPE, Purpose.PROMOTE, channel=wanted.channel)
     entered = []
-    for item in found.good:
+    for item in found.accepted:
         said = summarised_channel(item.statement)
         if said is not None and said[0] == wanted.channel:
             at = max(said[1], item.signed_at or said[1])
             entered += [(at, item.source)] if not view.ahead(at) else []
     if not entered:
         reason = found.why_none(f"verification summary of {wanted.channel}")
-        return [finding("soak", False, reason if not found.good else f"it was never let into {wanted.channel}")]
+        return [finding("soak", False, reason if not found.accepted else f"it was never let into {wanted.channel}")]
     at, source = min(entered)
     begin, end = (at, view.now) if stay is None else (max(at, stay.entered), stay.left or view.now)
     been, needed = max(timedelta(0), min(end, view.now) - begin), span(wanted.time)
@@ -91,7 +91,7 @@ def approvals(view: View, wanted: Approvals | None) -> list[Finding]:
     builders = _builders(view.evidence)
     persons: dict[str, str] = {}
     refused = list(found.refused)
-    for item in found.good:
+    for item in found.accepted:
         flaw = _approval_flaw(view, item, wanted, builders)
         if flaw:
             refused.append(f"{named(item.source)}: {flaw}")
@@ -116,7 +116,7 @@ def _builders(evidence: Evidence) -> list[str]:
     ]
 
 
-def _approval_flaw(view: View, item: Good, wanted: Approvals, builders: list[str]) -> str:
+def _approval_flaw(view: View, item: Accepted, wanted: Approvals, builders: list[str]) -> str:
     said = item.statement.predicate
     if said.get("channel") != view.channel:
         return f"approves for {str(said.get('channel'))[:63]}, not for {view.channel}"
@@ -153,16 +153,16 @@ def _waived(view: View, bad: Finding, wanted: Waivers) -> Finding:
         return replace(bad, reason=f"{bad.reason}; waivers do not count in {view.channel}")
     if any(fnmatchcase(name, pattern) or _meet(name, pattern) for pattern in wanted.never):
         return replace(bad, reason=f"{bad.reason}; the policy says that this is never waived")
-    good, refused = _counted(view, found.good, name, wanted)
+    accepted, refused = _counted(view, found.accepted, name, wanted)
     refused += [line for line in found.refused if any(line.startswith(f"{named(source)}: ") for source in asked)]
-    by = {str(item.key.person): item for item, _ in good}
+    by = {str(item.key.person): item for item, _ in accepted}
     persons = {person: by[person] for person in distinct(by)}
     if len(persons) < wanted.persons:
         text = f"{bad.reason}; waived by {len(persons)} of {wanted.persons} persons"
         return replace(bad, reason=text + (f", not counted: {'; '.join(refused[:5])}" if refused else ""))
     names = " and ".join(sorted(str(item.key.person) for item in persons.values()))
-    until = min(waiver.expires for _, waiver in good)
-    text = f"{bad.reason}; waived by {names} until {day(until)}: {good[0][1].reason}"
+    until = min(waiver.expires for _, waiver in accepted)
+    text = f"{bad.reason}; waived by {names} until {day(until)}: {accepted[0][1].reason}"
     return Finding(
         name=bad.name, status=Status.WAIVED, reason=text, sources=tuple(item.source for item in persons.values())
     )
@@ -194,9 +194,9 @@ def _is_about(waiver: Statement, name: str) -> bool:
 
 
 def _counted(
-    view: View, items: tuple[Good, ...], name: str, wanted: Waivers
-) -> tuple[list[tuple[Good, Waiver]], list[str]]:
-    good: list[tuple[Good, Waiver]] = []
+    view: View, items: tuple[Accepted, ...], name: str, wanted: Waivers
+) -> tuple[list[tuple[Accepted, Waiver]], list[str]]:
+    accepted: list[tuple[Accepted, Waiver]] = []
     refused: list[str] = []
     for item in items:
         if not _is_about(item.statement, name):
@@ -204,13 +204,13 @@ def _counted(
         waiver = read_waiver(item.statement)
         flaw = "is not complete" if waiver is None else _waiver_flaw(view, item, waiver, wanted)
         if waiver is not None and not flaw:
-            good.append((item, waiver))
+            accepted.append((item, waiver))
         else:
             refused.append(f"{named(item.source)}: {flaw}")
-    return good, refused
+    return accepted, refused
 
 
-def _waiver_flaw(view: View, item: Good, waiver: Waiver, wanted: Waivers) -> str:
+def _waiver_flaw(view: View, item: Accepted, waiver: Waiver, wanted: Waivers) -> str:
     if not same_person(waiver.person, item.key.person):
         return f"names {waiver.person[:100]}, the key is held by {item.key.person}"
     if view.channel not in waiver.channels:

@@ -12,7 +12,7 @@ from imagekit.trust.evidence.testrun import TestRun, read_run
 from imagekit.trust.gate.documents import finding
 from imagekit.trust.gate.model import Finding
 from imagekit.trust.gate.policy import CURRENT, Tests, span
-from imagekit.trust.gate.view import Good, View, named, shown
+from imagekit.trust.gate.view import Accepted, View, named, shown
 from imagekit.trust.sign.trust import day
 from imagekit.trust.sign.trustfile import Purpose
 
@@ -21,14 +21,14 @@ CHECK = "check/"
 
 @dataclass(frozen=True, slots=True)
 class _Result:
-    item: Good
+    item: Accepted
     run: TestRun
 
 
 def tests(view: View, wanted: Tests) -> list[Finding]:
     """One finding for the whole, one for each boot path, check and scenario asked for, one for each failure."""
     found = view.of(TEST_RESULT_TYPE, Purpose.BUILD)
-    results = [_Result(item, read_run(item.statement)) for item in found.good]
+    results = [_Result(item, read_run(item.statement)) for item in found.accepted]
     judged = [(result, _flaw(view, result, wanted)) for result in results]
     counted = [result for result, flaw in judged if not flaw]
     flaws = tuple(f"{named(result.item.source)}: {flaw}" for result, flaw in judged if flaw)

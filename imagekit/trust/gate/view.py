@@ -12,7 +12,7 @@ from imagekit.trust.sign.trustfile import Purpose, TrustedKey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Good:
+class Accepted:
     """An item that counts: signed by a trusted key, in its window, for this purpose and channel, about this digest."""
 
     source: str
@@ -25,7 +25,7 @@ class Good:
 class Sorted:
     """Items of one kind, split."""
 
-    good: tuple[Good, ...]
+    accepted: tuple[Accepted, ...]
     refused: tuple[str, ...]
 
     def why_none(self, what: str) -> str:
@@ -46,7 +46,7 @@ class View:
 
     def of(self, kind: str, purpose: Purpose, *, channel: str | None = None) -> Sorted:
         """The items of a predicate type, for a purpose; `channel` is this view's own unless given."""
-        good: list[Good] = []
+        accepted: list[Accepted] = []
         refused: list[str] = []
         for item in self.evidence.items:
             statement = item.reading.statement
@@ -55,13 +55,13 @@ class View:
             if statement is None or statement.predicate_type != kind:
                 continue
             found = self._judged(item, statement, purpose, channel or self.channel)
-            if isinstance(found, Good):
-                good.append(found)
+            if isinstance(found, Accepted):
+                accepted.append(found)
             else:
                 refused.append(f"{named(item.source)}: {found}")
-        return Sorted(tuple(good), tuple(refused))
+        return Sorted(tuple(accepted), tuple(refused))
 
-    def _judged(self, item: Item, statement: Statement, purpose: Purpose, channel: str) -> Good | str:
+    def _judged(self, item: Item, statement: Statement, purpose: Purpose, channel: str) -> Accepted | str:
         reading = item.reading
         if reading.problem is not None or reading.key is None:
             return reading.reason or "nobody vouches for it"
@@ -72,15 +72,15 @@ class View:
             return reason
         if reading.signed_at is not None and self.ahead(reading.signed_at):
             return f"dated {day(reading.signed_at)}, which is in the future"
-        return Good(source=item.source, statement=statement, key=reading.key, signed_at=reading.signed_at)
+        return Accepted(source=item.source, statement=statement, key=reading.key, signed_at=reading.signed_at)
 
     def ahead(self, at: datetime) -> bool:
         """Whether a moment lies further ahead than clocks differ."""
         return at > self.now + self.skew
 
-    def age(self, good: Good) -> timedelta | None:
+    def age(self, accepted: Accepted) -> timedelta | None:
         """How long ago it was signed; None when it does not say."""
-        return None if good.signed_at is None else max(timedelta(0), self.now - good.signed_at)
+        return None if accepted.signed_at is None else max(timedelta(0), self.now - accepted.signed_at)
 
 
 def named(source: str) -> str:

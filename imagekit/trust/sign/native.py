@@ -64,14 +64,14 @@ class NativeVerifier:
 
     def denial(self, bundle: bytes) -> Denial | None:
         """What the key's holder forbids in a bundle, in order or not."""
-        return next((denial_in(each.payload) for each in _opened(bundle) if self._good(each)), None)
+        return next((denial_in(each.payload) for each in _opened(bundle) if self._verifies(each)), None)
 
     def check(self, sealed: Sealed) -> None:
         """Raise `SignatureError` unless the key signed it."""
-        if not self._good(sealed):
+        if not self._verifies(sealed):
             raise SignatureError("signed by another key, or altered after signing")
 
-    def _good(self, sealed: Sealed) -> bool:
+    def _verifies(self, sealed: Sealed) -> bool:
         try:
             self._key.verify(sealed.signature, sealed.signed, _ALGORITHM)
         except InvalidSignature:

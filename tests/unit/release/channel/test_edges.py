@@ -262,7 +262,7 @@ def restored(context: ReleaseContext) -> bytes:
     return to_yaml(ChannelFile(channel="prod", ledger=anchor_of(chain), images=replay(chain)["prod"]))
 
 
-def test_a_rollback_to_what_is_held_back_needs_release(
+def test_a_rollback_to_what_is_blocked_needs_release(
     fixture: ReleaseFixture, rolled: tuple[Digest, Digest], publish: Publish
 ) -> None:
     """Weak point of the findings: `rollback --to` was a way round --release."""

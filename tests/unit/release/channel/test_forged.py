@@ -134,7 +134,7 @@ def test_any_reason_can_be_read_again(fixture: ReleaseFixture, publish: Publish,
         promote(fixture.context(), fixture.source(publish(version)), "dev", image=IMAGE)
     rollback(fixture.context(), "dev", image=IMAGE, reason=reason)
     fixture.context().chain()
-    assert fixture.context().channel("dev").images[IMAGE].held[0].reason == reason
+    assert fixture.context().channel("dev").images[IMAGE].blocked[0].reason == reason
 
 
 def test_a_reason_that_is_no_text_changes_nothing(fixture: ReleaseFixture, publish: Publish) -> None:

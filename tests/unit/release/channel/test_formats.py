@@ -38,8 +38,8 @@ def test_a_ledger_of_then_is_read_and_agrees_with_its_channel_files(context: Rel
 
 def test_channel_files_of_then_are_read(context: ReleaseContext) -> None:
     dev, prod = context.channel("dev").images["node"], context.channel("prod").images["node"]
-    assert (dev.version, dev.held, dev.record) == ("v2", (), 9)
-    assert (prod.version, [held.version for held in prod.held], prod.record) == ("v2", ["v3"], 5)
+    assert (dev.version, dev.blocked, dev.record) == ("v2", (), 9)
+    assert (prod.version, [blocked.version for blocked in prod.blocked], prod.record) == ("v2", ["v3"], 5)
 
 
 @pytest.mark.parametrize("name", EVIDENCE)

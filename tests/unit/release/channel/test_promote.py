@@ -159,7 +159,7 @@ def test_what_a_rollback_left_comes_back_only_when_released(fixture: ReleaseFixt
         fixture.context(), fixture.source(second), "prod", image=IMAGE, release=True, reason="firmware was to blame"
     )
     pointer = fixture.context().channel("prod").images[IMAGE]
-    assert (pointer.version, pointer.held) == ("v2", ())
+    assert (pointer.version, pointer.blocked) == ("v2", ())
 
 
 def test_a_broken_ledger_stops_every_decision(fixture: ReleaseFixture, publish: Publish) -> None:

@@ -108,7 +108,7 @@ def test_several_decisions_of_a_branch_keep_their_order(
     merge(work, "second")
     assert len(fixture.context().chain().records) == 6
     assert (work / "yanks" / f"{other.hex}.json").exists()
-    assert [held.version for held in fixture.context().channel("prod").images[IMAGE].held] == ["v2"]
+    assert [blocked.version for blocked in fixture.context().channel("prod").images[IMAGE].blocked] == ["v2"]
 
 
 def test_two_that_an_older_imagekit_merged_are_repaired_on_main(
@@ -195,7 +195,7 @@ def test_a_seal_mends_no_broken_chain(fixture: ReleaseFixture, publish: Publish,
         seal(fixture.context(), head[:12], reason="x")
 
 
-def test_what_is_held_back_meanwhile_does_not_come_back_by_a_rebase(
+def test_what_is_blocked_meanwhile_does_not_come_back_by_a_rebase(
     fixture: ReleaseFixture, publish: Publish, work: Path
 ) -> None:
     """The channel stands where the branch began, so it had not moved; meanwhile it was rolled back from that digest."""

@@ -23,12 +23,12 @@ from tests.unit.release.channel.conftest import Publish
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def version(number: int, *, day: int | None = None, good: bool = True) -> Version:
+def version(number: int, *, day: int | None = None, accepted: bool = True) -> Version:
     return Version(
         reference=Reference("host", "imagekit/node", f"v{number}"),
         digest=Digest.of(b"%d" % number),
         created=BEGIN + timedelta(days=number if day is None else day),
-        standing=Standing.GOOD if good else Standing.UNPROVEN,
+        standing=Standing.ACCEPTED if accepted else Standing.UNPROVEN,
     )
 
 
@@ -41,7 +41,7 @@ def kept(found: list[Version], *, last: int = 2, pointed: list[Version] = [], pi
 
 def test_the_last_good_ones_stay_and_unproven_ones_do_not_count_and_stay() -> None:
     """D36: what nobody vouches for today was "not good", and therefore removed."""
-    found = [version(1), version(2), version(3, good=False), version(4), version(0, good=False)]
+    found = [version(1), version(2), version(3, accepted=False), version(4), version(0, accepted=False)]
     assert kept(found) == ["v4", "v3", "v2", "v0"]
 
 
@@ -83,7 +83,7 @@ def test_what_a_channel_or_a_node_names_stays() -> None:
 def test_nothing_named_is_ever_removed(
     drawn: list[tuple[int, bool]], last: int, pointed: set[int], pinned: set[int]
 ) -> None:
-    found = [version(number, day=day, good=good) for number, (day, good) in enumerate(drawn)]
+    found = [version(number, day=day, accepted=accepted) for number, (day, accepted) in enumerate(drawn)]
     names = kept(
         found,
         last=last,
@@ -92,8 +92,8 @@ def test_nothing_named_is_ever_removed(
     )
     for number in (pointed | pinned) & set(range(len(found))):
         assert f"v{number}" in names
-    good = [item for item in found if item.good]
-    assert sum(1 for item in good if str(item.reference.tag) in names) >= min(last, len(good))
+    accepted = [item for item in found if item.accepted]
+    assert sum(1 for item in accepted if str(item.reference.tag) in names) >= min(last, len(accepted))
 
 
 def test_what_goes_is_recorded_and_gone_with_its_evidence(fixture: ReleaseFixture, publish: Publish) -> None:
@@ -110,7 +110,10 @@ def test_what_goes_is_recorded_and_gone_with_its_evidence(fixture: ReleaseFixtur
     assert str(digests[1]) not in fixture.simulator.manifests["imagekit/node"]
     assert fixture.context().chain().records[-1].action is Action.RETIRE
     rows = table(fixture.context(), IMAGE, homes, {})
-    assert [(row.version, row.channels, row.evidence) for row in rows] == [("v3", (), "good"), ("v1", ("dev",), "good")]
+    assert [(row.version, row.channels, row.evidence) for row in rows] == [
+        ("v3", (), "accepted"),
+        ("v1", ("dev",), "accepted"),
+    ]
 
 
 def test_a_registry_that_does_not_delete_is_said_so(fixture: ReleaseFixture, publish: Publish) -> None:

@@ -131,16 +131,16 @@ def test_a_bundle_of_ours_about_another_image_is_left(fixture: ReleaseFixture, p
     old, newest = publish("v1"), publish("v2")
     bundle = NativeSigner(fixed_key()).sign(signature_statement(newest))
     with fixture.registry(fixture.simulator.address) as client:
-        good = attach_bundle(
+        accepted = attach_bundle(
             client, REPOSITORY, manifest_of(fixture, newest).descriptor, bundle, predicate_type=SIGNATURE_TYPE
         )[0]
         wrong = bundle_manifest(manifest_of(fixture, old).descriptor, bundle, predicate_type=SIGNATURE_TYPE)
         attach(client, REPOSITORY, manifest_of(fixture, old).descriptor, wrong)
-        listed = (wrong.descriptor, good.descriptor)
+        listed = (wrong.descriptor, accepted.descriptor)
         client.put_manifest(REPOSITORY, image_index(listed), fallback_tag(old))
     apply(fixture)
     assert not there(fixture, old)
-    assert there(fixture, good.digest)
+    assert there(fixture, accepted.digest)
     assert there(fixture, wrong.digest)
 
 
@@ -155,10 +155,10 @@ def test_an_emptied_list_makes_nothing_removable(fixture: ReleaseFixture, publis
 
 def test_images_of_another_name_push_none_out(fixture: ReleaseFixture, publish: Publish) -> None:
     """D36 with D3, variant: a pusher copies newer images of another name, with their evidence, into the repository."""
-    good, *others = (publish(f"v{number}") for number in range(1, 5))
+    accepted, *others = (publish(f"v{number}") for number in range(1, 5))
     fixture.foreign = set(others)
     fates = apply(fixture, last=2)
-    assert there(fixture, good)
+    assert there(fixture, accepted)
     assert all(fate.keep for fate in fates.values())
 
 

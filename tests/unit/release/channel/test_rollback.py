@@ -1,4 +1,4 @@
-"""Rollback: to what was there before, verified again; and what is left is held back."""
+"""Rollback: to what was there before, verified again; and what is left is blocked."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def test_the_one_before_is_the_default_and_the_next_rollback_goes_further(
     fixture: ReleaseFixture, three: list[Digest]
 ) -> None:
     moved = rollback(fixture.context(), "prod", image=IMAGE, reason="bad news")
-    assert (moved.pointer.version, moved.pointer.held[0].version) == ("v2", "v3")
-    assert moved.pointer.held[0].reason == "bad news"
+    assert (moved.pointer.version, moved.pointer.blocked[0].version) == ("v2", "v3")
+    assert moved.pointer.blocked[0].reason == "bad news"
     rollback(fixture.context(), "prod", image=IMAGE, reason="worse news")
     assert pointed(fixture) == "v1"
     with pytest.raises(MoveRefusedError, match="no earlier version"):

@@ -16,7 +16,7 @@ LABELS = "/dev/disk/by-label"
 
 
 @dataclass(frozen=True, slots=True)
-class Break:
+class NegativeCase:
     """At a phase: in a section (or file, of an image) `old` becomes `new`; all of it goes when `old` is empty."""
 
     phase: str
@@ -44,7 +44,7 @@ class Break:
 
 
 @dataclass(frozen=True, slots=True)
-class FileBreak:
+class NegativeFileCase:
     """A file of the image that becomes another thing, or is gone."""
 
     path: str
@@ -67,7 +67,7 @@ class FileBreak:
 
 
 @dataclass(frozen=True, slots=True)
-class ConfigBreak:
+class NegativeConfigCase:
     """A key of the image's OCI configuration that becomes another thing."""
 
     key: str
@@ -95,9 +95,9 @@ def _change(texts: dict[str, str], where: str, old: str, new: str | None) -> Non
     texts[where] = texts[where].replace(old, new) if old else texts.get(where, "") + new
 
 
-def b(phase: str, where: str, old: str, new: str | None, *fails: str) -> Break:
+def b(phase: str, where: str, old: str, new: str | None, *fails: str) -> NegativeCase:
     """A break."""
-    return Break(phase, where, old, new, fails)
+    return NegativeCase(phase, where, old, new, fails)
 
 
 def _named(file: str, checks: tuple[str, ...]) -> Iterator[str]:
@@ -105,7 +105,7 @@ def _named(file: str, checks: tuple[str, ...]) -> Iterator[str]:
     return (check if "/" in check.partition("[")[0] else f"{file}/{check}" for check in checks)
 
 
-def _image() -> Iterator[Break | FileBreak | ConfigBreak]:
+def _image() -> Iterator[NegativeCase | NegativeFileCase | NegativeConfigCase]:
     release, menu = "/etc/kairos-release", "/etc/cos/grub.cfg"
     yield b("image", release, 'KAIROS_MODEL="generic"', 'KAIROS_MODEL=""', "image/release_has_every_key")
     yield b("image", release, 'KAIROS_ID="kairos"', 'KAIROS_ID="other"', "image/release_has_every_key")
@@ -125,10 +125,12 @@ def _image() -> Iterator[Break | FileBreak | ConfigBreak]:
         "image/variant_says_whether_there_is_a_provider",
     )
     yield b("image", release, 'KAIROS_ARCH="amd64"', 'KAIROS_ARCH="arm64"', "image/architecture_has_one_value")
-    yield ConfigBreak("os", "windows", ("image/oci_configuration_is_a_linux_image",))
-    yield ConfigBreak("rootfs", {"type": "layers", "diff_ids": []}, ("image/oci_configuration_is_a_linux_image",))
+    yield NegativeConfigCase("os", "windows", ("image/oci_configuration_is_a_linux_image",))
+    yield NegativeConfigCase(
+        "rootfs", {"type": "layers", "diff_ids": []}, ("image/oci_configuration_is_a_linux_image",)
+    )
     label = {"Labels": {"org.opencontainers.image.version": "v0"}}
-    yield ConfigBreak("config", label, ("image/version_label_agrees",))
+    yield NegativeConfigCase("config", label, ("image/version_label_agrees",))
     for name, *checks in (
         ("/boot/vmlinuz", "kernel_is_an_absolute_link", "exactly_one_kernel"),
         (f"/boot/vmlinuz-{KERNEL}", "kernel_is_an_absolute_link"),
@@ -150,18 +152,18 @@ def _image() -> Iterator[Break | FileBreak | ConfigBreak]:
         ("/usr/bin/grub2-editenv", "both_names_of_the_editor"),
         *((f"/usr/sbin/{name}", f"program_for_installing[{name}]") for name in _PROGRAMS),
     ):
-        yield FileBreak(name, None, tuple(f"image/{check}" for check in checks))
+        yield NegativeFileCase(name, None, tuple(f"image/{check}" for check in checks))
     file = Entry("f", 0o644, 33)
-    yield FileBreak("/boot/initrd-6.1", file, ("image/initrd_is_a_regular_file",))
-    yield FileBreak("/usr/lib/modules/6.1", file, ("image/exactly_one_kernel",))
-    yield FileBreak("/etc/ssh/ssh_host_rsa_key", file, ("image/no_host_key",))
-    yield FileBreak("/etc/machine-id", file, ("image/identity_is_empty[machine-id]",))
-    yield FileBreak("/etc/hostname", file, ("image/identity_is_empty[hostname]",))
-    yield FileBreak("/tmp/x", file, ("image/nothing_is_left_over[/tmp]",))
-    yield FileBreak("/var/tmp/x", file, ("image/nothing_is_left_over[/var/tmp]",))
-    yield FileBreak("/var/lib/apt/lists/x_Packages", file, ("image/package_lists_are_gone",))
-    yield FileBreak("/usr/bin/sudo", replace(file, mode=0o755), ("image/sudo_is_privileged",))
-    yield FileBreak("/system/oem/extra.yaml", file, ("image/default_cloud_configs",))
+    yield NegativeFileCase("/boot/initrd-6.1", file, ("image/initrd_is_a_regular_file",))
+    yield NegativeFileCase("/usr/lib/modules/6.1", file, ("image/exactly_one_kernel",))
+    yield NegativeFileCase("/etc/ssh/ssh_host_rsa_key", file, ("image/no_host_key",))
+    yield NegativeFileCase("/etc/machine-id", file, ("image/identity_is_empty[machine-id]",))
+    yield NegativeFileCase("/etc/hostname", file, ("image/identity_is_empty[hostname]",))
+    yield NegativeFileCase("/tmp/x", file, ("image/nothing_is_left_over[/tmp]",))
+    yield NegativeFileCase("/var/tmp/x", file, ("image/nothing_is_left_over[/var/tmp]",))
+    yield NegativeFileCase("/var/lib/apt/lists/x_Packages", file, ("image/package_lists_are_gone",))
+    yield NegativeFileCase("/usr/bin/sudo", replace(file, mode=0o755), ("image/sudo_is_privileged",))
+    yield NegativeFileCase("/system/oem/extra.yaml", file, ("image/default_cloud_configs",))
     rootfs = "/system/oem/00_rootfs.yaml"
     yield b("image", rootfs, "RW_PATHS", "OTHER", "image/layout_is_written_in_stage_rootfs")
     yield b("image", "/system/oem/00_datasource.yaml", "cdrom", "aws", "image/user_data_come_from_a_nocloud_disk")
@@ -188,8 +190,8 @@ _WORDS = (
 )
 
 
-def _live() -> Iterator[Break]:
-    def at(where: str, old: str, new: str | None, *checks: str) -> Break:
+def _live() -> Iterator[NegativeCase]:
+    def at(where: str, old: str, new: str | None, *checks: str) -> NegativeCase:
         return b("live", where, old, new, *_named("live", checks))
 
     order = f"file:{FOLDER}/order"
@@ -273,8 +275,8 @@ def _live() -> Iterator[Break]:
     yield at("run:still-blank", "1234", "9999", "install/a_refused_installation_writes_nothing")
 
 
-def _install() -> Iterator[Break]:
-    def at(where: str, old: str, new: str | None, *checks: str) -> Break:
+def _install() -> Iterator[NegativeCase]:
+    def at(where: str, old: str, new: str | None, *checks: str) -> NegativeCase:
         return b("install", where, old, new, *_named("install", checks))
 
     yield at("run:install", "after-install", "x", "it_ends_well")
@@ -324,8 +326,8 @@ def _install() -> Iterator[Break]:
     yield at("mounted", "", "/dev/vda2 /oem ext4\n", "nothing_stays_mounted")
 
 
-def _first() -> Iterator[Break]:
-    def at(where: str, old: str, new: str | None, *checks: str) -> Break:
+def _first() -> Iterator[NegativeCase]:
+    def at(where: str, old: str, new: str | None, *checks: str) -> NegativeCase:
         return b("first", where, old, new, *_named("installed", checks))
 
     for word in _LINE:
@@ -453,7 +455,7 @@ _LINE = (
 _BINDS = ("/etc/ssh", "/etc/systemd", "/etc/modprobe.d", "/home", "/opt", "/root", "/var/log", "/usr/libexec")
 
 
-def _later() -> Iterator[Break]:
+def _later() -> Iterator[NegativeCase]:
     order, env, block = f"file:{FOLDER}/order", "file:/oem/grubenv", f"file:{STATE}/boot_assessment"
     yield b("passive", "cmdline", "COS_PASSIVE", "COS_ACTIVE", "boots/next_entry_is_followed")
     yield b("passive", env, "conformance.any=1", "x\nnext_entry=cos", "boots/next_entry_is_used_once")
@@ -542,7 +544,7 @@ def _later() -> Iterator[Break]:
     yield b("upgraded", "labels", "COS_PASSIVE", "COS_ACTIVE", "upgrade/both_images_stay")
 
 
-def _persistence() -> Iterator[Break | Lost]:
+def _persistence() -> Iterator[NegativeCase | Lost]:
     for path, kept in TABLE.items():
         for phase, event in (("again", "reboot"), ("upgraded", "upgrade"), ("reset", "reset")):
             where, there = f"file:{path}/{NAME}", getattr(kept, event)
@@ -588,10 +590,10 @@ class Lost:
         return {**facts, phase: NodeFacts(sections if self.there else {**sections, self.where: "first\n"})}
 
 
-AnyBreak = Break | FileBreak | ConfigBreak | Lost
+AnyNegativeCase = NegativeCase | NegativeFileCase | NegativeConfigCase | Lost
 
 
-def every_break() -> Iterator[AnyBreak]:
+def every_negative_case() -> Iterator[AnyNegativeCase]:
     """All of them."""
     yield from _image()
     yield from _live()
