@@ -37,7 +37,7 @@ _PLATFORM = ("linux", "amd64")
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class ContractSubject:
     """What is looked at: an OCI layout and the digest of a manifest in it."""
 
     name: str
@@ -45,13 +45,13 @@ class Subject:
     digest: Digest
 
 
-def built_subject(project: Project, name: str) -> Subject:
+def built_subject(project: Project, name: str) -> ContractSubject:
     """An image of the project, built when it is not yet."""
     image = built(project, make_plan(project, name))
-    return Subject(name, image.layout, image.digest)
+    return ContractSubject(name, image.layout, image.digest)
 
 
-def fetched_subject(project: Project, reference: Reference) -> Subject:
+def fetched_subject(project: Project, reference: Reference) -> ContractSubject:
     """An image from a registry, every blob hashed; of an index the image for amd64, which is what machines here are.
 
     Raises `RefusedError` when it is not there, `YankedError` when it, or the index it is in, was withdrawn.
@@ -62,7 +62,7 @@ def fetched_subject(project: Project, reference: Reference) -> Subject:
         require_not_yanked(project, client, reference.at(digest))
         layout = project.work / "fetched" / digest.hex
         pull_image(client, reference.repository, digest, layout)
-    return Subject(str(reference), layout, digest)
+    return ContractSubject(str(reference), layout, digest)
 
 
 def _for_amd64(index: Manifest, reference: Reference) -> Digest:
@@ -79,12 +79,12 @@ def _for_amd64(index: Manifest, reference: Reference) -> Digest:
     return fitting[0]
 
 
-def subject_of(project: Project, name: str) -> Subject:
+def subject_of(project: Project, name: str) -> ContractSubject:
     """What a name on the command line means: a reference has a slash, an image of the project has none."""
     return fetched_subject(project, Reference.parse(name)) if "/" in name else built_subject(project, name)
 
 
-def conformance(project: Project, subject: Subject, contract_runs: Sequence[ContractRun]) -> Conformance:
+def conformance(project: Project, subject: ContractSubject, contract_runs: Sequence[ContractRun]) -> Conformance:
     """Record the facts of the runs, keep them with the consoles in a folder of runs, and judge them."""
     run_id, folder = new_run(project.work)
     found = record(project, subject, contract_runs, run_id, folder)
@@ -95,7 +95,7 @@ def conformance(project: Project, subject: Subject, contract_runs: Sequence[Cont
 
 
 def record(
-    project: Project, subject: Subject, contract_runs: Sequence[ContractRun], run_id: str, folder: Path
+    project: Project, subject: ContractSubject, contract_runs: Sequence[ContractRun], run_id: str, folder: Path
 ) -> dict[str, RunFacts]:
     """The facts of all these runs; what a node did not come to is said in `RunFacts.broken`, never left out."""
     found: dict[str, RunFacts] = {}
@@ -115,7 +115,7 @@ def record(
 
 
 def _walk(
-    project: Project, subject: Subject, contract_run: ContractRun, run_id: str, folder: Path
+    project: Project, subject: ContractSubject, contract_run: ContractRun, run_id: str, folder: Path
 ) -> dict[str, RunFacts]:
     """One run; that of the installed boot path passes the live system, so its facts come with it."""
     place = Place(
@@ -139,7 +139,7 @@ def _walk(
                 return {contract_run.name: live_run(place, contract_run.firmware)}
 
 
-def _artifacts(project: Project, subject: Subject) -> LiveArtifacts:
+def _artifacts(project: Project, subject: ContractSubject) -> LiveArtifacts:
     harness = project.harness
     return live_artifacts(subject.layout, subject.digest, project.work / "disks", harness=harness)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from imagekit.app.interface import BootPathResult
-from imagekit.app.record import Record, layer_rows
+from imagekit.app.record import StageRecorder, layer_rows
 from imagekit.build.builder import Build
 from imagekit.checks.outcome import SuiteResult
 from imagekit.checks.scenario import ScenarioResult
@@ -77,7 +77,7 @@ def combined(results: Sequence[BootPathResult]) -> SuiteResult:
 
 
 def run_result(
-    record: Record,
+    record: StageRecorder,
     tested: Tested,
     *,
     run_id: str,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from imagekit.app.interface import Backend, Subject
 from imagekit.app.outcome import run_result
-from imagekit.app.record import Record
+from imagekit.app.record import StageRecorder
 from imagekit.app.reuse import Reuse, tested_before
 from imagekit.config.load import Project
 from imagekit.machine.interface import BootPath
@@ -26,7 +26,7 @@ def publish_tested(
         backend = LocalBackend()
     plan = backend.plan(project, image_name)
     image = backend.earlier_build(project, plan)
-    record = Record(expected=(), again=f"imagekit publish {image_name}")
+    record = StageRecorder(expected=(), again=f"imagekit publish {image_name}")
     if image is not None:
         run_id = f"publish-{secrets.token_hex(4)}"
         subject = Subject(project=project, name=image_name, image=image, run_id=run_id, folder=project.work)

@@ -24,7 +24,7 @@ class Stage:
 
 
 @dataclass(slots=True)
-class Record:
+class StageRecorder:
     """Rows for the stages that ran, and `MISSING` rows for those that were not reached."""
 
     expected: tuple[str, ...]

@@ -15,7 +15,7 @@ from imagekit.app.interface import Backend, BootPathResult, Disks, Subject, Targ
 from imagekit.app.needs import machine_needs
 from imagekit.app.options import Finished, Options
 from imagekit.app.outcome import BootPathTest, ScenarioTest, Tested, run_result
-from imagekit.app.record import Record
+from imagekit.app.record import StageRecorder
 from imagekit.app.remember import remember_run
 from imagekit.app.reuse import Reuse
 from imagekit.app.runs import kept_runs, new_run, write_views
@@ -81,7 +81,7 @@ class _Run:
     run_id: str
     folder: Path
     began: datetime = field(init=False)
-    record: Record = field(init=False)
+    record: StageRecorder = field(init=False)
     plan: Plan | None = None
     image: Build | None = None
     at: BootPath | None = None
@@ -92,7 +92,7 @@ class _Run:
 
     def __post_init__(self) -> None:
         self.began = self.backend.now()
-        self.record = Record(expected=self.options.stages, again=self.options.command(self.name))
+        self.record = StageRecorder(expected=self.options.stages, again=self.options.command(self.name))
 
     def go(self) -> None:
         """Every stage in order; a boot path or a scenario that does not pass ends it before publishing."""

@@ -14,7 +14,7 @@ from imagekit.oci.errors import ImageContentError
 from imagekit.oci.flatten import NODE_FOLDERS, flatten
 from imagekit.oci.reference import Digest
 from imagekit.oci.rootfs import attributes_size
-from imagekit.oci.tarstream import Entry, Source, entries
+from imagekit.oci.tarstream import Source, TarMember, entries
 
 _MOST_READ = 1 << 30  # an initrd with all drivers and firmware has 300 MB
 _MAX_LINKS = 40  # as the kernel's own limit, path_resolution(7)
@@ -112,7 +112,7 @@ def index_tar(tar: Path) -> FlatRoot:
     return FlatRoot(tar, members, blocks)
 
 
-def _blocks(entry: Entry) -> int:
+def _blocks(entry: TarMember) -> int:
     attributes = 1 if attributes_size(entry.xattrs) > _IN_INODE else 0
     if entry.kind != b"0":
         return attributes + (1 if entry.kind == b"5" or len(entry.link) >= 60 else 0)

@@ -24,7 +24,7 @@ LINUX_DATA = UUID("0FC63DAF-8483-4772-8E79-3D69D8477DE4")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class GptEntry:
     """One partition: first sector and length in sectors of 512 bytes."""
 
     name: str
@@ -34,7 +34,7 @@ class Entry:
     sectors: int
 
 
-def table(entries: Sequence[Entry], *, disk: UUID, sectors: int, boot_code: bytes = b"") -> list[tuple[int, bytes]]:
+def table(entries: Sequence[GptEntry], *, disk: UUID, sectors: int, boot_code: bytes = b"") -> list[tuple[int, bytes]]:
     """Bytes of the whole table as (offset, data) for a disk of so many sectors."""
     array = b"".join(_packed(entry) for entry in entries).ljust(_ENTRIES * _ENTRY_SIZE, b"\0")
     last = sectors - 1
@@ -54,7 +54,7 @@ def table(entries: Sequence[Entry], *, disk: UUID, sectors: int, boot_code: byte
     ]
 
 
-def _packed(entry: Entry) -> bytes:
+def _packed(entry: GptEntry) -> bytes:
     last = entry.start + entry.sectors - 1
     name = entry.name.encode("utf-16-le").ljust(72, b"\0")
     return entry.kind.bytes_le + entry.guid.bytes_le + struct.pack("<QQQ", entry.start, last, 0) + name

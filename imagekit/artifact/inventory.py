@@ -13,7 +13,7 @@ from posixpath import dirname, join, normpath
 from imagekit.oci.errors import ImageContentError
 from imagekit.oci.flatten import flatten
 from imagekit.oci.reference import Digest
-from imagekit.oci.tarstream import Entry, Source, entries
+from imagekit.oci.tarstream import Source, TarMember, entries
 
 KEPT = re.compile(
     r"var/lib/dpkg/status|(usr/)?lib/sysimage/rpm/rpmdb\.sqlite|var/lib/rpm/rpmdb\.sqlite"
@@ -25,11 +25,11 @@ KEPT = re.compile(
 _KINDS = {b"0": "f", b"1": "f", b"2": "l", b"3": "c", b"4": "b", b"5": "d", b"6": "p"}
 _MOST_KEPT = 512 << 20  # held in memory; the package database of a large RHEL image has 100 MB
 _MAX_LINKS = 40  # as the kernel's own limit, path_resolution(7)
-Watch = Callable[[Entry, str], None]
+Watch = Callable[[TarMember, str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Node:
+class ImageMember:
     """A member of the image: kind as in find(1) -printf %y (f, l, d, c, b, p), permission bits, size in bytes."""
 
     kind: str
@@ -42,7 +42,7 @@ class Inventory:
     """Paths (without leading slash) with what they are, the target of symbolic links, and kept contents."""
 
     links: dict[str, str] = field(default_factory=dict)
-    nodes: dict[str, Node] = field(default_factory=dict)
+    nodes: dict[str, ImageMember] = field(default_factory=dict)
     contents: dict[str, bytes] = field(default_factory=dict)
     kept: int = 0
 
@@ -129,7 +129,7 @@ def read_root(layout: Path, manifest: Digest, read: Callable[[Source], None]) ->
 def _read(source: Source, inventory: Inventory, keep: re.Pattern[str], watch: Watch | None) -> None:
     with closing(entries(source)) as members:  # type: ignore[type-var]  # a generator has close
         for entry in members:
-            inventory.nodes[entry.path] = Node(_KINDS[entry.kind], entry.mode, entry.size)
+            inventory.nodes[entry.path] = ImageMember(_KINDS[entry.kind], entry.mode, entry.size)
             if entry.kind == b"2":
                 inventory.links[entry.path] = entry.link
             digest = ""
@@ -147,7 +147,7 @@ def _read(source: Source, inventory: Inventory, keep: re.Pattern[str], watch: Wa
                 watch(entry, digest)
 
 
-def _kept(source: Source, inventory: Inventory, entry: Entry) -> bytes:
+def _kept(source: Source, inventory: Inventory, entry: TarMember) -> bytes:
     inventory.kept += entry.size
     if inventory.kept > _MOST_KEPT:
         raise ImageContentError(

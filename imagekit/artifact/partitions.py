@@ -33,10 +33,10 @@ class Partition:
         return label_uuid(self.label)
 
     @property
-    def entry(self) -> gpt.Entry:
+    def entry(self) -> gpt.GptEntry:
         """As the partition table names it."""
         start, sectors = self.offset // gpt.SECTOR, self.size // gpt.SECTOR
-        return gpt.Entry(name=self.name, kind=self.kind, guid=self.uuid, start=start, sectors=sectors)
+        return gpt.GptEntry(name=self.name, kind=self.kind, guid=self.uuid, start=start, sectors=sectors)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

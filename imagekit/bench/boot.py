@@ -8,7 +8,7 @@ from imagekit.artifact.live import live_iso
 from imagekit.bench.model import Goal, Row
 from imagekit.bench.plain import PlainBoot, boot_plain
 from imagekit.bench.reference import reference_image
-from imagekit.bench.subject import Subject
+from imagekit.bench.subject import BenchSubject
 from imagekit.machine.interface import DISKLESS, BootPath, BootRecord
 from imagekit.machine.libvirt.daemon import libvirt
 
@@ -16,7 +16,7 @@ GOALS = {BootPath.DIRECT: Goal(limit=0.4), BootPath.LIVE: Goal(limit=0.6)}
 _AGAINST = "plain Debian, cloud-init, dracut"
 
 
-def measure(bench: Subject) -> list[Row]:
+def measure(bench: BenchSubject) -> list[Row]:
     """One boot each, one after another; wall seconds to the login and QEMU's processor seconds until then."""
     subject = bench.node()
     image = reference_image(bench.cache, bench.project.settings.debian_mirror)

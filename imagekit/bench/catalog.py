@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from imagekit.bench.model import Row
-    from imagekit.bench.subject import Subject
+    from imagekit.bench.subject import BenchSubject
 
 # name -> what it measures; imagekit/bench/<name>.py holds `measure`.
 BENCHMARKS = {
@@ -39,7 +39,7 @@ def chosen(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(name for name in BENCHMARKS if name in wanted)
 
 
-def measure_of(name: str) -> Callable[[Subject], list[Row]]:
+def measure_of(name: str) -> Callable[[BenchSubject], list[Row]]:
     """The function that measures."""
-    measure: Callable[[Subject], list[Row]] = importlib.import_module(f"imagekit.bench.{name}").measure
+    measure: Callable[[BenchSubject], list[Row]] = importlib.import_module(f"imagekit.bench.{name}").measure
     return measure

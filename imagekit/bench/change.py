@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from imagekit.base import process
 from imagekit.bench.clone import Ran, cloned, run_in, share_base, verdict_note
 from imagekit.bench.model import Goal, Row
-from imagekit.bench.subject import Subject, program
+from imagekit.bench.subject import BenchSubject, program
 from imagekit.report.result import StageRow
 from imagekit.services.dockerd import engine
 
@@ -21,7 +21,7 @@ _GOAL = Goal(limit=1.3)
 _TIMEOUT = 3600.0
 
 
-def measure(bench: Subject) -> list[Row]:
+def measure(bench: BenchSubject) -> list[Row]:
     """Wall seconds of `imagekit test` in a clone after the change, against its own boots and checks."""
     with (
         engine(bench.project.work) as running,

@@ -9,7 +9,7 @@ from imagekit.app import node
 from imagekit.base import process
 from imagekit.base.log import progress, step
 from imagekit.bench.model import Goal, Row
-from imagekit.bench.subject import Subject
+from imagekit.bench.subject import BenchSubject
 from imagekit.checks.runner import run_suites
 from imagekit.machine.interface import BootPath, SshTarget
 
@@ -22,7 +22,7 @@ _TELL_EVERY = 10
 _TIME_LIMIT = 60
 
 
-def measure(bench: Subject) -> list[Row]:
+def measure(bench: BenchSubject) -> list[Row]:
     """Wall seconds of both on one machine on the direct boot path; compared by the check and by the fact."""
     subject = bench.node()
     with node.test_peers(subject) as peers:

@@ -21,7 +21,7 @@ from imagekit.base.log import step
 from imagekit.bench.cost import cost_of
 from imagekit.bench.madelayout import large_blob, made_image
 from imagekit.bench.model import Bound, Goal, Row
-from imagekit.bench.subject import Subject
+from imagekit.bench.subject import BenchSubject
 from imagekit.machine.ports import reserved_port
 from imagekit.oci.reference import MEDIA_TYPE_MANIFEST, Digest
 from imagekit.services.registry import registry
@@ -50,7 +50,7 @@ class Field:
 Client = Callable[[Field, str], float]
 
 
-def measure(bench: Subject) -> list[Row]:
+def measure(bench: BenchSubject) -> list[Row]:
     """Seconds of each step for us and for the fastest of the others; raises `ConfigError` without any of them."""
     folder = bench.project.work / "tools" / "bin"
     rivals = {name: found for name in ("crane", "oras") if (found := _program(name, folder)) is not None}

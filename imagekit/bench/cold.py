@@ -5,7 +5,7 @@ from __future__ import annotations
 from imagekit.bench.clone import cloned, run_in, verdict_note
 from imagekit.bench.cost import cost_of
 from imagekit.bench.model import Bound, Goal, Row
-from imagekit.bench.subject import Subject, program
+from imagekit.bench.subject import BenchSubject, program
 
 _GOAL = Goal(limit=600.0, bound=Bound.VALUE)
 _SILENCE = Goal(limit=5.0, bound=Bound.VALUE)
@@ -14,7 +14,7 @@ _AGAIN = 600.0
 _OWN_ENGINE = {"DOCKER_HOST": ""}  # whatever engine is named, a private one without any cache is started
 
 
-def measure(bench: Subject) -> list[Row]:
+def measure(bench: BenchSubject) -> list[Row]:
     """Wall seconds of the whole command and of each stage. Setting up this machine (bin/setup) is no part of it."""
     with cloned(bench.project, bench.scratch / "clone") as clone:
         ran = run_in(clone, "run", bench.name, env=_OWN_ENGINE)

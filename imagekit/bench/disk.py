@@ -10,7 +10,7 @@ from imagekit.artifact.programs import find
 from imagekit.artifact.sparse import sha256_of
 from imagekit.bench.cost import Cost, cost, cost_of
 from imagekit.bench.model import Bound, Goal, Row, median
-from imagekit.bench.subject import Subject
+from imagekit.bench.subject import BenchSubject
 from imagekit.build.builder import Build
 
 _ROUNDS = 3
@@ -20,7 +20,7 @@ _COPY = "cp of the same disk"
 _SUMMED = "cp + sha256sum of the same disk"
 
 
-def measure(bench: Subject) -> list[Row]:
+def measure(bench: BenchSubject) -> list[Row]:
     """Medians of three rounds, each in a folder of its own; all checksums are compared."""
     image = bench.build()
     write_installed(image.layout, image.digest, bench.scratch / "warm.raw")  # blobs into the page cache

@@ -10,7 +10,7 @@ from imagekit.base.log import step
 from imagekit.bench.cost import cost_of
 from imagekit.bench.madelayout import large_blob, made_image
 from imagekit.bench.model import Bound, Goal, Row, median
-from imagekit.bench.subject import Subject, program
+from imagekit.bench.subject import BenchSubject, program
 from imagekit.checks.outcome import CheckResult, Outcome, SuiteResult
 from imagekit.machine.ports import reserved_port
 from imagekit.oci.reference import Digest, Reference
@@ -29,7 +29,7 @@ _PACKAGES, _CHECKS = 400, 120
 _GOAL = Goal(limit=1.0, bound=Bound.VALUE)
 
 
-def measure(bench: Subject) -> list[Row]:
+def measure(bench: BenchSubject) -> list[Row]:
     """CPU seconds of `imagekit verify --evidence-only`, beside `imagekit --help`; medians of five."""
     layout = bench.scratch / "oci"
     image = made_image(layout, large_blob(layout, 1 << 20), 1, 1 << 10).manifest

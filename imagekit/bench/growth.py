@@ -13,7 +13,7 @@ from imagekit.base.git import git_argv, git_environment
 from imagekit.base.process import run
 from imagekit.bench.cost import cost_of
 from imagekit.bench.model import Bound, Goal, Row, median
-from imagekit.bench.subject import Subject, program
+from imagekit.bench.subject import BenchSubject, program
 from imagekit.config.load import IMAGES_FILE
 
 _SIZES = (30, 300)
@@ -22,13 +22,13 @@ _TIMEOUT = 300.0
 _WHO = {f"GIT_{role}_{key}": "bench" for role in ("AUTHOR", "COMMITTER") for key in ("NAME", "EMAIL")}
 
 
-def measure(bench: Subject) -> list[Row]:
+def measure(bench: BenchSubject) -> list[Row]:
     """CPU seconds of `plan --all` for images of the same layers, at two sizes, beside a Python that does nothing."""
     bare = median(cost_of([sys.executable, "-c", "pass"], timeout=_TIMEOUT).cpu_seconds for _ in range(_ROUNDS))
     return [_row(bench, count, bare) for count in _SIZES]
 
 
-def _row(bench: Subject, count: int, bare: float) -> Row:
+def _row(bench: BenchSubject, count: int, bare: float) -> Row:
     root = bench.scratch / f"growth-{count}"
     _write_project(bench, root, count)
     argv: list[str | Path] = [program(), "--project", root, "plan", "--all", "--json"]
@@ -43,7 +43,7 @@ def _row(bench: Subject, count: int, bare: float) -> Row:
     )
 
 
-def _write_project(bench: Subject, root: Path, count: int) -> None:
+def _write_project(bench: BenchSubject, root: Path, count: int) -> None:
     """The project's own sources, with its image declared under many names, in a repository of one commit."""
     own = bench.project.root
     for name in ("images", "cloud-config"):

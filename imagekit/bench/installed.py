@@ -6,7 +6,7 @@ from imagekit.app import node
 from imagekit.app.needs import libvirt_uri
 from imagekit.artifact.live import live_iso
 from imagekit.bench.model import Goal, Row
-from imagekit.bench.subject import Subject
+from imagekit.bench.subject import BenchSubject
 from imagekit.machine.interface import BootPath, BootRecord
 from imagekit.machine.libvirt.daemon import libvirt
 
@@ -14,7 +14,7 @@ GOAL = Goal(limit=1.5)
 _AGAINST = "live boot path of the same image"
 
 
-def measure(bench: Subject) -> list[Row]:
+def measure(bench: BenchSubject) -> list[Row]:
     """One live boot, then the first boot of a node from the disk builder and its second, one after another."""
     subject = bench.node()
     artifacts = node.make_disks(subject)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from imagekit.app.lifecycle import run_lifecycle
 from imagekit.base.process import now
 from imagekit.bench.model import Goal, Row
-from imagekit.bench.subject import Subject
+from imagekit.bench.subject import BenchSubject
 from imagekit.scenarios.options import ScenarioOptions
 from imagekit.scenarios.runner import ScenarioRun
 from imagekit.scenarios.start import itself
@@ -13,7 +13,7 @@ from imagekit.scenarios.start import itself
 _GOAL = Goal(limit=1.3)
 
 
-def measure(bench: Subject) -> list[Row]:
+def measure(bench: BenchSubject) -> list[Row]:
     """Run every scenario; the reference is what its own boots and image writes took in the same run."""
     subject = bench.node()
     image, begun = subject.image, now()

@@ -10,7 +10,7 @@ from imagekit.base import process
 from imagekit.base.log import step
 from imagekit.bench.madelayout import MadeImage, large_blob, made_image
 from imagekit.bench.model import Bound, Goal, Row
-from imagekit.bench.subject import Subject
+from imagekit.bench.subject import BenchSubject
 from imagekit.machine.ports import reserved_port
 from imagekit.oci.reference import Digest
 from imagekit.services.registry import registry
@@ -22,7 +22,7 @@ _MEMORY = Goal(limit=64.0, bound=Bound.VALUE)
 _SENT = Goal(limit=1.0)
 
 
-def measure(bench: Subject) -> list[Row]:
+def measure(bench: BenchSubject) -> list[Row]:
     """Two images that share a layer of 1 GiB, pushed to a registry of their own, each by a process of its own."""
     layout = bench.scratch / "oci"
     with reserved_port() as port:

@@ -17,7 +17,7 @@ from imagekit.base.process import background
 from imagekit.base.waiting import Deadline, wait_until
 from imagekit.bench.madelayout import MadeImage, large_blob, made_image
 from imagekit.bench.model import Bound, Goal, Row
-from imagekit.bench.subject import Subject
+from imagekit.bench.subject import BenchSubject
 from imagekit.machine.ports import reserved_port
 from imagekit.oci.reference import Reference
 from imagekit.registry.client import Registry
@@ -41,7 +41,7 @@ class Score:
     failed: int
 
 
-def measure(bench: Subject) -> list[Row]:
+def measure(bench: BenchSubject) -> list[Row]:
     """Double wins and silent losses in 200 rounds; the rounds without the lock show what it is for."""
     layout = bench.scratch / "oci"
     bottom = large_blob(layout, 1 << 16)

@@ -12,7 +12,7 @@ from imagekit.artifact.live import live_artifacts
 from imagekit.artifact.programs import find
 from imagekit.bench.cost import Cost, cost, cost_of
 from imagekit.bench.model import Goal, Row, median
-from imagekit.bench.subject import Subject
+from imagekit.bench.subject import BenchSubject
 from imagekit.build.builder import Build
 
 _ROUNDS = 3
@@ -22,7 +22,7 @@ _STEP = "Writing the root file system"  # the step of imagekit.artifact.live
 _PLAIN = "cp + sha256sum of the same bytes"
 
 
-def measure(bench: Subject) -> list[Row]:
+def measure(bench: BenchSubject) -> list[Row]:
     """Medians of three rounds, each after the other; beside them one mksquashfs as it comes, of the same tree."""
     image, harness = bench.build(), bench.project.root / "vm-harness"
     live_artifacts(image.layout, image.digest, bench.scratch / "warm", harness=harness)  # blobs into the page cache

@@ -7,14 +7,14 @@ from pathlib import Path
 
 from imagekit.bench.cost import cost_of
 from imagekit.bench.model import Bound, Goal, Row, median
-from imagekit.bench.subject import Subject, program
+from imagekit.bench.subject import BenchSubject, program
 
 _ROUNDS = 5
 _TIMEOUT = 60.0
 _GOAL = Goal(limit=0.2, bound=Bound.VALUE)
 
 
-def measure(bench: Subject) -> list[Row]:
+def measure(bench: BenchSubject) -> list[Row]:
     """CPU seconds of `--help` and `plan`, children included, beside a Python that does nothing; medians of five."""
     bare = _cpu([sys.executable, "-c", "pass"])
     own: list[str | Path] = [program(), "--project", bench.project.root]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from imagekit.app.image import built
-from imagekit.app.interface import Subject as Tested
+from imagekit.app.interface import Subject
 from imagekit.base import process
 from imagekit.build.builder import Build, earlier_build
 from imagekit.config.load import Project
@@ -23,7 +23,7 @@ SCRATCH = "tmp"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Subject:
+class BenchSubject:
     """The image to measure with; `scratch` is a folder beside the results, removed after the benchmark."""
 
     project: Project
@@ -43,10 +43,10 @@ class Subject:
         """The image of the project as it stands, built when it was not."""
         return built(self.project, make_plan(self.project, self.name))
 
-    def node(self) -> Tested:
+    def node(self) -> Subject:
         """The image as the stages of the pipeline take it."""
         folder = self.scratch / "run"
-        return Tested(
+        return Subject(
             project=self.project, name=self.name, image=self.build(), run_id=f"bench-{os.getpid()}", folder=folder
         )
 

@@ -14,7 +14,7 @@ from imagekit.bench import table
 from imagekit.bench.catalog import measure_of
 from imagekit.bench.cost import load, machine
 from imagekit.bench.model import Measurement, Report, Row
-from imagekit.bench.subject import Subject, scratch_folder
+from imagekit.bench.subject import BenchSubject, scratch_folder
 from imagekit.config.load import Project
 
 
@@ -45,7 +45,7 @@ def _one(project: Project, image: str, name: str) -> Measurement:
     error = ""
     try:
         with step(f"Benchmark {name}"), scratch_folder(project.work / "bench") as scratch:
-            rows = measure_of(name)(Subject(project=project, name=image, scratch=scratch))
+            rows = measure_of(name)(BenchSubject(project=project, name=image, scratch=scratch))
     except ImagekitError as caught:
         error = " ".join(f"{caught} {caught.hint}".split())
     return Measurement(

@@ -9,7 +9,7 @@ from imagekit.app.verdict import kept_verdict, verdict_id
 from imagekit.base.errors import ConfigError
 from imagekit.bench.cost import cost_of
 from imagekit.bench.model import Bound, Goal, Row, median
-from imagekit.bench.subject import Subject, program
+from imagekit.bench.subject import BenchSubject, program
 from imagekit.config.load import Project
 from imagekit.machine.interface import DISKLESS
 from imagekit.oci.reference import Digest
@@ -21,7 +21,7 @@ _RATIO = Goal(limit=0.03)
 _SECONDS = Goal(limit=2.0, bound=Bound.VALUE)
 
 
-def measure(bench: Subject) -> list[Row]:
+def measure(bench: BenchSubject) -> list[Row]:
     """Wall seconds of the whole command, median of three, after one that is not counted."""
     image = bench.kept_build()
     if image is None or _verdict(bench, image.digest) is None:
@@ -66,6 +66,6 @@ def describe(cold: RunResult | None) -> str:
     return f"run {cold.run_id} built it; layers from the engine's cache: {', '.join(cached) or 'none'}"
 
 
-def _verdict(bench: Subject, digest: Digest) -> RunResult | None:
+def _verdict(bench: BenchSubject, digest: Digest) -> RunResult | None:
     name = verdict_id(bench.project, bench.name, digest, DISKLESS)
     return kept_verdict(bench.project.work, name)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from imagekit.app.lifecycle import lifecycle_world
 from imagekit.base.process import now
 from imagekit.bench.model import Bound, Goal, Row
-from imagekit.bench.subject import Subject
+from imagekit.bench.subject import BenchSubject
 from imagekit.scenarios import ask
 from imagekit.scenarios.model import Kind, Node, Target
 from imagekit.scenarios.options import ScenarioOptions
@@ -38,7 +38,7 @@ class UpgradeCost:
     dd_seconds: float
 
 
-def measure(bench: Subject) -> list[Row]:
+def measure(bench: BenchSubject) -> list[Row]:
     """Upgrade one node once, then write as many bytes as the new image has by dd, in the same guest."""
     subject = bench.node()
     image = subject.image

@@ -17,7 +17,7 @@ from imagekit.inventory import parts
 from imagekit.inventory.model import FORMAT, FileFact, ImageInventory, InstalledPackage, LayerSize
 from imagekit.oci.layout import layers, small_json
 from imagekit.oci.reference import Digest
-from imagekit.oci.tarstream import Entry
+from imagekit.oci.tarstream import TarMember
 
 NAME = "inventory.json"
 _KEEP = re.compile(rf"{KEPT.pattern}|{parts.FILES}")
@@ -77,7 +77,7 @@ def named(inventory: ImageInventory, rows: Sequence[LayerSize]) -> ImageInventor
     return replace(inventory, layers=(*ground, *rows))
 
 
-def _note(files: dict[str, FileFact], entry: Entry, digest: str) -> None:
+def _note(files: dict[str, FileFact], entry: TarMember, digest: str) -> None:
     if entry.kind == b"1":
         files[entry.path] = files[entry.link]  # the file stands before its further names in what flatten writes
         return

@@ -32,7 +32,7 @@ class Tag(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class AclEntry:
     """One line of a list; `who` is a user or group id where the tag wants one."""
 
     tag: Tag
@@ -56,7 +56,7 @@ def allows(path: Path, person: Person, wanted: int) -> bool:
     return _granted(access_list(path), state.st_uid, state.st_gid, person) & wanted == wanted
 
 
-def access_list(path: Path) -> tuple[Entry, ...]:
+def access_list(path: Path) -> tuple[AclEntry, ...]:
     """The list of a path; where it has none, the one that its mode stands for."""
     try:
         return _parsed(os.getxattr(path, _ATTRIBUTE))
@@ -65,7 +65,7 @@ def access_list(path: Path) -> tuple[Entry, ...]:
             raise
     mode = path.stat().st_mode
     classes = ((Tag.OWNER, mode >> 6), (Tag.OWNING_GROUP, mode >> 3), (Tag.OTHER, mode))
-    return tuple(Entry(tag, permissions & 7) for tag, permissions in classes)
+    return tuple(AclEntry(tag, permissions & 7) for tag, permissions in classes)
 
 
 def let_in(path: Path, person: Person, permissions: int, *, group: int) -> None:
@@ -76,12 +76,12 @@ def let_in(path: Path, person: Person, permissions: int, *, group: int) -> None:
     """
     entries = [entry for entry in access_list(path) if (entry.tag, entry.who) != (Tag.USER, person.uid)]
     entries = [entry for entry in entries if entry.tag is not Tag.MASK]
-    entries.append(Entry(Tag.USER, permissions, person.uid))
+    entries.append(AclEntry(Tag.USER, permissions, person.uid))
     grouped = [entry.permissions for entry in entries if entry.tag in (Tag.USER, Tag.OWNING_GROUP, Tag.GROUP)]
     mask = 0
     for each in grouped:
         mask |= each
-    entries.append(Entry(Tag.MASK, mask))
+    entries.append(AclEntry(Tag.MASK, mask))
     try:
         os.setxattr(path, _ATTRIBUTE, _packed(entries))
     except OSError as error:
@@ -91,7 +91,7 @@ def let_in(path: Path, person: Person, permissions: int, *, group: int) -> None:
         path.chmod(path.stat().st_mode & 0o7707 | permissions << 3)
 
 
-def _granted(entries: tuple[Entry, ...], owner: int, owning_group: int, person: Person) -> int:
+def _granted(entries: tuple[AclEntry, ...], owner: int, owning_group: int, person: Person) -> int:
     """What the kernel grants (acl(5), "Access check algorithm"); several groups that match are taken together here."""
     of = {entry.tag: entry.permissions for entry in entries}
     mask = of.get(Tag.MASK, 7)
@@ -111,14 +111,14 @@ def _granted(entries: tuple[Entry, ...], owner: int, owning_group: int, person: 
     return max(matching, key=int.bit_count) if matching else of[Tag.OTHER]
 
 
-def _parsed(data: bytes) -> tuple[Entry, ...]:
+def _parsed(data: bytes) -> tuple[AclEntry, ...]:
     (version,) = struct.unpack_from("<I", data)
     if version != _VERSION:
         raise OSError(errno.EINVAL, f"an access list of version {version}, which is not known")
-    return tuple(Entry(Tag(tag), permissions, who) for tag, permissions, who in _ENTRY.iter_unpack(data[4:]))
+    return tuple(AclEntry(Tag(tag), permissions, who) for tag, permissions, who in _ENTRY.iter_unpack(data[4:]))
 
 
-def _packed(entries: list[Entry]) -> bytes:
+def _packed(entries: list[AclEntry]) -> bytes:
     ordered = sorted(entries, key=lambda entry: (entry.tag, entry.who))
     body = b"".join(_ENTRY.pack(entry.tag, entry.permissions, entry.who) for entry in ordered)
     return struct.pack("<I", _VERSION) + body

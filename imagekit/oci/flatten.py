@@ -19,7 +19,7 @@ from imagekit.oci.limits import Allowance
 from imagekit.oci.reference import Digest
 from imagekit.oci.rootfs import Inode, Tree, Where
 from imagekit.oci.tarheader import header
-from imagekit.oci.tarstream import BLOCK, HARD_LINK, REGULAR, Entry, Source, entries
+from imagekit.oci.tarstream import BLOCK, HARD_LINK, REGULAR, Source, TarMember, entries
 
 _log = logging.getLogger(__name__)
 # With these systemd takes a machine for a container and ignores its kernel command line.
@@ -74,18 +74,18 @@ def _applied(layout: Path, manifest: Digest, found: tuple[Layer, ...], folders: 
     return tree
 
 
-def _read(layout: Path, layer: Layer, allowance: Allowance) -> Iterator[tuple[Entry, Source]]:
+def _read(layout: Path, layer: Layer, allowance: Allowance) -> Iterator[tuple[TarMember, Source]]:
     with closing(unpacked(layout, layer)) as chunks:
         source = Source(allowance.measured(chunks, layer))
         for entry in entries(source):
             yield entry, source
 
 
-def _without_data(tree: Tree, writer: _Writer) -> tuple[dict[Where, Entry], list[Entry]]:
+def _without_data(tree: Tree, writer: _Writer) -> tuple[dict[Where, TarMember], list[TarMember]]:
     """Write the folders; returns the files with data by where it is, and what is written after those."""
-    data: dict[Where, Entry] = {}
-    rest: list[Entry] = []
-    links: list[Entry] = []
+    data: dict[Where, TarMember] = {}
+    rest: list[TarMember] = []
+    links: list[TarMember] = []
     shown: dict[Inode, str] = {}
     for path, node in tree.walk():
         inode = node.inode
@@ -105,7 +105,7 @@ def _without_data(tree: Tree, writer: _Writer) -> tuple[dict[Where, Entry], list
 
 
 def _files_of(
-    layout: Path, layer: Layer, number: int, data: dict[Where, Entry], allowance: Allowance, writer: _Writer
+    layout: Path, layer: Layer, number: int, data: dict[Where, TarMember], allowance: Allowance, writer: _Writer
 ) -> None:
     """Write the files whose data is in one layer, in its order, and take them out of `data`."""
     if not any(where.layer == number for where in data):

@@ -14,7 +14,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from imagekit.oci.errors import ImageContentError
-from imagekit.oci.tarstream import FOLDER, HARD_LINK, SYMLINK, Entry
+from imagekit.oci.tarstream import FOLDER, HARD_LINK, SYMLINK, TarMember
 
 WHITEOUT = ".wh."
 _OPAQUE = ".wh..wh..opq"
@@ -47,12 +47,12 @@ class Where(NamedTuple):
 class Inode:
     """What one or more paths name; `entry.path` and `entry.link` of files count for nothing here."""
 
-    entry: Entry
+    entry: TarMember
     where: Where
 
 
 @dataclass(slots=True, eq=False)
-class Node:
+class TreeNode:
     """A place in the tree.
 
     `fresh` is the layer that made it, `put` the last one with an entry for it, `named` the last one with an entry for
@@ -63,7 +63,7 @@ class Node:
     named: int
     fresh: int
     put: int = -1
-    children: dict[str, Node] = field(default_factory=dict)
+    children: dict[str, TreeNode] = field(default_factory=dict)
 
     @property
     def is_folder(self) -> bool:
@@ -75,14 +75,14 @@ class Tree:
     """The root file system while layer after layer is applied; each method raises `ImageContentError`."""
 
     def __init__(self) -> None:
-        self.root = Node(_made_folder(0), 0, 0)
+        self.root = TreeNode(_made_folder(0), 0, 0)
         self.acls = 0
         self._layer = 0
-        self._opaque: set[Node] = set()  # folders that this layer has made opaque
+        self._opaque: set[TreeNode] = set()  # folders that this layer has made opaque
         # Folders that this layer has taken away, by folder and name: mode and owner, None where a whiteout did it;
-        self._gone: dict[tuple[Node, str], tuple[int, int, int] | None] = {}
+        self._gone: dict[tuple[TreeNode, str], tuple[int, int, int] | None] = {}
         # and its whiteouts, each of which is a file until an entry takes its place.
-        self._whiteouts: set[tuple[Node, str]] = set()
+        self._whiteouts: set[tuple[TreeNode, str]] = set()
 
     def begin(self, layer: int) -> None:
         """What follows is of this layer."""
@@ -91,7 +91,7 @@ class Tree:
         self._gone.clear()
         self._whiteouts.clear()
 
-    def apply(self, entry: Entry, number: int) -> None:
+    def apply(self, entry: TarMember, number: int) -> None:
         """Apply one entry of the current layer, its `number`th."""
         *folders, name = entry.path.split("/")
         if not name or any(part.startswith(_MARK) for part in folders):
@@ -106,7 +106,7 @@ class Tree:
         else:
             self._put(parent, name, entry, number)
 
-    def walk(self) -> Iterator[tuple[str, Node]]:
+    def walk(self) -> Iterator[tuple[str, TreeNode]]:
         """Every path with its node, a folder before what is in it, in order of names; the root is left out."""
         waiting = [("", self.root)]
         while waiting:
@@ -116,9 +116,9 @@ class Tree:
             below = sorted(node.children.items(), reverse=True)
             waiting += [(f"{path}/{name}" if path else name, child) for name, child in below]
 
-    def find(self, path: str) -> Node | None:
+    def find(self, path: str) -> TreeNode | None:
         """The node of a path, links not followed."""
-        node: Node | None = self.root
+        node: TreeNode | None = self.root
         for part in path.split("/"):
             node = node.children.get(part) if node is not None else None
         return node
@@ -131,7 +131,7 @@ class Tree:
             if not node.is_folder:
                 return
             mine = mode if depth == len(parts) - 1 else 0o755
-            node = node.children.setdefault(part, Node(_made_folder(mine), self._layer, self._layer))
+            node = node.children.setdefault(part, TreeNode(_made_folder(mine), self._layer, self._layer))
 
     def remove(self, path: str) -> None:
         """Take a path out, whatever it is."""
@@ -140,7 +140,7 @@ class Tree:
         if node is not None:
             node.children.pop(name, None)
 
-    def _folder(self, parts: list[str], path: str, *, make: bool = True) -> Node:
+    def _folder(self, parts: list[str], path: str, *, make: bool = True) -> TreeNode:
         """The folder that holds an entry: links of this layer are followed, missing folders made, root's and 0755."""
         trail, waiting, budget = [self.root], parts[::-1], _MAX_LINKS
         while waiting:
@@ -173,15 +173,15 @@ class Tree:
                 node.named = self._layer
         return trail[-1]
 
-    def _new_folder(self, parent: Node, name: str, path: str, *, make: bool) -> Node:
+    def _new_folder(self, parent: TreeNode, name: str, path: str, *, make: bool) -> TreeNode:
         if not make:
             raise ImageContentError(f"a layer links to {path[:200]!a}, which is not in its layer")
         if self._gone.get((parent, name), _PLAIN) != _PLAIN or (parent, name) in self._whiteouts:
             raise _ambiguous(path)
-        parent.children[name] = made = Node(_made_folder(0o755), self._layer, self._layer)
+        parent.children[name] = made = TreeNode(_made_folder(0o755), self._layer, self._layer)
         return made
 
-    def _hide_lower(self, folder: Node) -> None:
+    def _hide_lower(self, folder: TreeNode) -> None:
         """An opaque folder keeps what this layer put into it, before or after."""
         if folder in self._opaque:
             return
@@ -197,7 +197,7 @@ class Tree:
             else:
                 self._hide_lower(child)
 
-    def _remove(self, parent: Node, whiteout: str, path: str) -> None:
+    def _remove(self, parent: TreeNode, whiteout: str, path: str) -> None:
         name = whiteout[len(WHITEOUT) :]
         if name in ("", ".", ".."):
             raise ImageContentError(f"a layer holds {path[:200]!a}, which removes nothing that has a name")
@@ -216,7 +216,7 @@ class Tree:
         if found.is_folder:
             self._gone[parent, name] = None
 
-    def _put(self, parent: Node, name: str, entry: Entry, number: int) -> None:
+    def _put(self, parent: TreeNode, name: str, entry: TarMember, number: int) -> None:
         old = parent.children.get(name)
         inode = self._linked(entry) if entry.kind == HARD_LINK else Inode(entry, Where(self._layer, number))
         self._keep_attributes(inode, entry)
@@ -237,9 +237,9 @@ class Tree:
                 hint="Builders that unpack it end with different folders; build the image again.",
             )
         self._whiteouts.discard((parent, name))
-        parent.children[name] = Node(inode, self._layer, self._layer, self._layer)
+        parent.children[name] = TreeNode(inode, self._layer, self._layer, self._layer)
 
-    def _linked(self, entry: Entry) -> Inode:
+    def _linked(self, entry: TarMember) -> Inode:
         """The inode of a hard link, which takes what the link's own entry says of it, as where it is unpacked."""
         *folders, name = entry.link.split("/")
         target = self._folder(folders, entry.link, make=False).children.get(name)
@@ -255,7 +255,7 @@ class Tree:
             inode.entry.mode = entry.mode
         return inode
 
-    def _keep_attributes(self, inode: Inode, entry: Entry) -> None:
+    def _keep_attributes(self, inode: Inode, entry: TarMember) -> None:
         """Extended attributes that each boot path can keep; the others are dropped here, for all of them alike."""
         self.acls += any(name.startswith(_ACLS) for name in entry.xattrs)
         kept = {name: value for name, value in entry.xattrs.items() if name.startswith(_KEPT_XATTRS)}
@@ -278,14 +278,14 @@ def _ambiguous(path: str) -> ImageContentError:
     )
 
 
-def _has_folder_of(node: Node, layer: int) -> bool:
+def _has_folder_of(node: TreeNode, layer: int) -> bool:
     """Whether a layer has an entry for this folder or one below."""
     if not node.is_folder or node.named < layer:
         return False
     return node.put == layer or any(_has_folder_of(child, layer) for child in node.children.values())
 
 
-def _named(trail: list[Node], last: str) -> str:
+def _named(trail: list[TreeNode], last: str) -> str:
     """The path of a child of the last of these nodes, each of which is a child of the one before."""
     steps = pairwise(trail)
     names = [next(name for name, child in node.children.items() if child is below) for node, below in steps]
@@ -293,4 +293,4 @@ def _named(trail: list[Node], last: str) -> str:
 
 
 def _made_folder(mode: int) -> Inode:
-    return Inode(Entry(path="", kind=FOLDER, mode=mode or 0o755), Where(-1, -1))
+    return Inode(TarMember(path="", kind=FOLDER, mode=mode or 0o755), Where(-1, -1))

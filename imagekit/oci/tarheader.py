@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from imagekit.oci.tarstream import XATTR, Entry
+from imagekit.oci.tarstream import XATTR, TarMember
 
 
-def header(entry: Entry) -> bytes:
+def header(entry: TarMember) -> bytes:
     """The header blocks of an entry in canonical form: ustar, before it pax records of what ustar cannot hold."""
     path = entry.path.encode("utf-8", "surrogateescape") + (b"/" if entry.is_directory else b"")
     link = entry.link.encode("utf-8", "surrogateescape")
@@ -22,11 +22,11 @@ def header(entry: Entry) -> bytes:
     if not records:
         return main
     body = b"".join(_record(key, value) for key, value in sorted(records.items()))
-    extra = Entry(path="", kind=b"x", size=len(body))
+    extra = TarMember(path="", kind=b"x", size=len(body))
     return _ustar(extra, b"pax", b"") + body.ljust(extra.padded, b"\0") + main
 
 
-def _ustar(entry: Entry, path: bytes, link: bytes) -> bytes:
+def _ustar(entry: TarMember, path: bytes, link: bytes) -> bytes:
     fields = (
         *(path[:100].ljust(100, b"\0"), b"%07o\0" % entry.mode),
         *(b"%07o\0" % (entry.uid if entry.uid < 8**7 else 0), b"%07o\0" % (entry.gid if entry.gid < 8**7 else 0)),

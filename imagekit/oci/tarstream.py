@@ -32,7 +32,7 @@ Sink = Callable[[bytes | memoryview], object]
 
 
 @dataclass(slots=True, kw_only=True)
-class Entry:
+class TarMember:
     """One member: its path without leading or trailing slashes, and all that is kept of it.
 
     `size` is that of its data in bytes, 0 for whatever is no regular file; `mtime` in whole seconds since 1970.
@@ -112,7 +112,7 @@ class Source:
         return False
 
 
-def entries(source: Source) -> Iterator[Entry]:
+def entries(source: Source) -> Iterator[TarMember]:
     """Each member in order; the consumer reads `padded` bytes of data from `source` before it asks for the next.
 
     Raises `ImageContentError` for what is no tar, is damaged, or has two meanings.
@@ -212,7 +212,7 @@ def _pax(data: bytes) -> dict[str, bytes]:
     return found
 
 
-def _entry(block: bytes, own: Mapping[str, bytes], size: int) -> Entry:
+def _entry(block: bytes, own: Mapping[str, bytes], size: int) -> TarMember:
     kind, short = block[156:157], _ustar_name(block)
     name = _decoded(own["path"]) if "path" in own else short
     if kind == b"\0":  # tar before POSIX.1-1988, where a trailing slash marks a folder
@@ -225,7 +225,7 @@ def _entry(block: bytes, own: Mapping[str, bytes], size: int) -> Entry:
     link = (_decoded(own["linkpath"]) if "linkpath" in own else _text(block[157:257])) if kind in b"12" else ""
     size = decimal(own["size"]) if "size" in own else size
     _require_numbers(block)
-    return Entry(
+    return TarMember(
         path=safe_path(name),
         kind=kind,
         link=safe_path(link) if kind == HARD_LINK else _symlink(name, link) if kind == SYMLINK else "",

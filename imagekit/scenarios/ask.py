@@ -8,7 +8,7 @@ import shlex
 
 from imagekit.base.process import Completed, now
 from imagekit.scenarios.errors import PromiseBrokenError
-from imagekit.scenarios.model import Entry, Mode, Shell, Tally, Target
+from imagekit.scenarios.model import GrubEntry, Mode, Shell, Tally, Target
 from imagekit.scenarios.variants import SUMS, version_in
 
 STATE = "/run/initramfs/cos-state"
@@ -91,7 +91,7 @@ def upgrade_command(target: Target, *, recovery: bool = False) -> str:
     return f"kairos-agent upgrade --source {shlex.quote(target.source)} --allow-insecure-registries{more}"
 
 
-def select(node: Shell, entry: Entry) -> None:
+def select(node: Shell, entry: GrubEntry) -> None:
     """Choose the entry of the next boot, that one alone."""
     answer(node, f"kairos-agent bootentry --select {entry}")
 

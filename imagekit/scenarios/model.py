@@ -25,7 +25,7 @@ class Mode(StrEnum):
         return "live_mode" if self is Mode.LIVE else f"{self.value}_mode"
 
 
-class Entry(StrEnum):
+class GrubEntry(StrEnum):
     """A GRUB entry by its id."""
 
     ACTIVE = "cos"

@@ -18,7 +18,7 @@ from imagekit.base.process import background, start_time
 from imagekit.base.waiting import Deadline, wait_until
 from imagekit.services.busy import busy
 from imagekit.services.lease import try_lock
-from imagekit.services.model import Daemon, Record
+from imagekit.services.model import Daemon, DaemonRecord
 
 _FOREVER = 10 * 365 * 86400.0
 _LOOK_EVERY = 0.1
@@ -44,10 +44,10 @@ def main(text: str) -> int:
     return status or 0
 
 
-def _guard(daemon: Daemon, lease: IO[bytes]) -> tuple[Record, int | None]:
+def _guard(daemon: Daemon, lease: IO[bytes]) -> tuple[DaemonRecord, int | None]:
     me = os.getpid()
     with background(daemon.argv, log=daemon.log) as child, suppress(_ToldToStop):
-        record = Record(guard=me, guard_started=start_time(me), pid=child.pid, started=start_time(child.pid))
+        record = DaemonRecord(guard=me, guard_started=start_time(me), pid=child.pid, started=start_time(child.pid))
         record.write(daemon.record)
         wait_until(
             lambda: child.poll() is not None or _unneeded(daemon, lease),

@@ -16,7 +16,7 @@ from imagekit.base.process import alive, detached
 from imagekit.base.reason import summary
 from imagekit.base.waiting import Deadline, wait_until
 from imagekit.services.busy import busy
-from imagekit.services.model import Daemon, Record, ServiceError
+from imagekit.services.model import Daemon, DaemonRecord, ServiceError
 
 Probe = Callable[[], bool]
 _STOP_SECONDS = 30.0
@@ -62,7 +62,7 @@ def drop(daemon: Daemon) -> bool:
 
 def running(daemon: Daemon) -> bool:
     """Whether a daemon of ours runs under its guard."""
-    record = Record.read(daemon.record)
+    record = DaemonRecord.read(daemon.record)
     return (
         record is not None
         and record.ended is None
@@ -73,7 +73,7 @@ def running(daemon: Daemon) -> bool:
 
 def _lingers(daemon: Daemon) -> bool:
     """Whether the daemon still runs, or its guard still clears up after it."""
-    record = Record.read(daemon.record)
+    record = DaemonRecord.read(daemon.record)
     if record is None or record.ended is not None:
         return False
     return alive(record.pid, started=record.started) or alive(record.guard, started=record.guard_started)
@@ -99,7 +99,7 @@ def _start(daemon: Daemon, answers: Probe) -> None:
 
 
 def _came_up(daemon: Daemon) -> bool:
-    record = Record.read(daemon.record)
+    record = DaemonRecord.read(daemon.record)
     if record is None:
         return False
     if record.ended is not None:
@@ -112,7 +112,7 @@ def _came_up(daemon: Daemon) -> bool:
 
 def clear(daemon: Daemon) -> None:
     """Remove what a killed run left: a daemon without its guard, its record, sockets and pid files."""
-    record = Record.read(daemon.record)
+    record = DaemonRecord.read(daemon.record)
     if record is not None and alive(record.pid, started=record.started):
         os.kill(record.pid, signal.SIGTERM)
         wait_until(

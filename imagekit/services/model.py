@@ -102,7 +102,7 @@ class Daemon:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
+class DaemonRecord:
     """A guard and its daemon: process ids with their start (seconds since boot), and the exit status once it ended."""
 
     guard: int
@@ -118,7 +118,7 @@ class Record:
         fresh.replace(path)
 
     @classmethod
-    def read(cls, path: Path) -> Record | None:
+    def read(cls, path: Path) -> DaemonRecord | None:
         """What `path` says; None where there is no record, or none that can be read."""
         try:
             return cls(**json.loads(path.read_text()))

@@ -13,7 +13,7 @@ from enum import StrEnum
 from imagekit.base.process import Completed
 from imagekit.machine.errors import BootFailedError
 from imagekit.scenarios import ask
-from imagekit.scenarios.model import Entry, Kind, Mode, Target, World
+from imagekit.scenarios.model import GrubEntry, Kind, Mode, Target, World
 from imagekit.scenarios.variants import HANG_SAYS
 
 FIRST = "v1.0.0"
@@ -67,7 +67,7 @@ class SimDisk:
         default_factory=lambda: {"active.img": Image(FIRST), "passive.img": Image(FIRST), "recovery.img": Image(FIRST)}
     )
     files: dict[str, str] = field(default_factory=dict)
-    next_entry: Entry | None = None
+    next_entry: GrubEntry | None = None
     armed: bool = False
     tentative: bool = False
     full: bool = False
@@ -171,18 +171,18 @@ class SimNode:
     def _choose(self) -> Image:
         """What GRUB does: a chosen entry once, else the assessment."""
         self.boots += 1
-        disk, entry = self.disk, Entry.ACTIVE
+        disk, entry = self.disk, GrubEntry.ACTIVE
         if disk.next_entry is not None:
             entry = disk.next_entry
-            disk.next_entry = entry if self._flaw is Flaw.NOT_ONE_SHOT and entry is Entry.PASSIVE else None
+            disk.next_entry = entry if self._flaw is Flaw.NOT_ONE_SHOT and entry is GrubEntry.PASSIVE else None
         elif disk.armed and self._flaw is not Flaw.FALLBACK_DISABLED:
             if disk.tentative:
-                entry = Entry.PASSIVE
+                entry = GrubEntry.PASSIVE
             disk.tentative = True
-        if entry is Entry.RESET:
+        if entry is GrubEntry.RESET:
             self._reset()
             return self._choose()
-        self._mode = {Entry.ACTIVE: Mode.ACTIVE, Entry.PASSIVE: Mode.PASSIVE}.get(entry, Mode.RECOVERY)
+        self._mode = {GrubEntry.ACTIVE: Mode.ACTIVE, GrubEntry.PASSIVE: Mode.PASSIVE}.get(entry, Mode.RECOVERY)
         return disk.images[f"{self._mode}.img"]
 
     def _came_up(self, image: Image) -> None:
@@ -247,7 +247,7 @@ class SimNode:
         if flaw is Flaw.TRANSITION_LEFT:
             disk.images["transition.img"] = replace(made)
         disk.armed, disk.tentative = True, flaw is Flaw.STALE and disk.tentative
-        disk.next_entry = None if flaw is Flaw.STALE else Entry.ACTIVE
+        disk.next_entry = None if flaw is Flaw.STALE else GrubEntry.ACTIVE
         self._upgraded = True
         self._earlier = "before"
 
@@ -261,7 +261,7 @@ class SimNode:
         return 0, ""
 
     def _select(self, found: re.Match[str]) -> tuple[int, str]:
-        self.disk.next_entry = Entry(found["entry"])
+        self.disk.next_entry = GrubEntry(found["entry"])
         return 0, ""
 
     # files

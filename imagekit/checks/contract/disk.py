@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from imagekit.checks.contract.facts import Entry, NodeFacts, block_devices
+from imagekit.checks.contract.facts import FactFile, NodeFacts, block_devices
 
 _SECTOR = 512
 
@@ -76,7 +76,7 @@ class InstalledDisk:
             raise LookupError(f"{len(found)} partitions are called {label}")
         return found[0]
 
-    def tree(self, label: str) -> dict[str, Entry]:
+    def tree(self, label: str) -> dict[str, FactFile]:
         """The files of a partition, by their path below it; raises `LookupError` when it could not be looked at."""
         section = f"tree:{label}"
         if section not in self.facts.sections:
@@ -84,7 +84,7 @@ class InstalledDisk:
         found = {}
         for line in self.facts.text(section).splitlines():
             mode, owner, kind, size, path, target = (*line.split("\t"), "")[:6]
-            found[path] = Entry(kind, int(mode, 8), int(size), target, owner)
+            found[path] = FactFile(kind, int(mode, 8), int(size), target, owner)
         return found
 
     def images(self, label: str) -> dict[str, ImageFile]:

@@ -24,7 +24,7 @@ class NoFactError(ToolError):
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class FactFile:
     """A file: kind as in find(1) -printf %y, permission bits, size in bytes, owner (`user:group`), link target."""
 
     kind: str
@@ -46,7 +46,7 @@ class Answer:
 class ImageFacts:
     """An image as it lies in a registry: its files (absolute paths), some contents, the OCI configuration."""
 
-    files: Mapping[str, Entry]
+    files: Mapping[str, FactFile]
     contents: Mapping[str, str]
     config: Mapping[str, Any]
 
@@ -83,7 +83,7 @@ class ImageFacts:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         """Read what `to_json` wrote."""
-        files = {path: Entry(*values) for path, values in data["files"].items()}
+        files = {path: FactFile(*values) for path, values in data["files"].items()}
         return cls(files, data["contents"], data["config"])
 
 
@@ -122,12 +122,12 @@ class NodeFacts:
         return Answer(int(self.text(f"rc:{name}")), self.text(f"run:{name}"))
 
     @cached_property
-    def files(self) -> dict[str, Entry]:
+    def files(self) -> dict[str, FactFile]:
         """What the probe saw of the files it looks for."""
         found = {}
         for line in self.sections.get("files", "").splitlines():
             mode, owner, kind, size, path, target = (*line.split("\t"), "")[:6]
-            found[path] = Entry(kind, int(mode, 8), int(size), target, owner)
+            found[path] = FactFile(kind, int(mode, 8), int(size), target, owner)
         return found
 
     @cached_property

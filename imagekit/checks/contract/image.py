@@ -8,7 +8,7 @@ from pathlib import Path
 from imagekit.artifact.inventory import Inventory, take_inventory
 from imagekit.base.log import step
 from imagekit.base.strictjson import CONFIG_FIELDS
-from imagekit.checks.contract.facts import Entry, ImageFacts
+from imagekit.checks.contract.facts import FactFile, ImageFacts
 from imagekit.oci.layout import small_json
 from imagekit.oci.reference import Digest
 
@@ -39,7 +39,7 @@ def image_facts(layout: Path, manifest: Digest) -> ImageFacts:
 def facts_of(inventory: Inventory, config: dict[str, object]) -> ImageFacts:
     """The facts out of an inventory."""
     files = {
-        f"/{path}": Entry(node.kind, node.mode, node.size, inventory.links.get(path, ""))
+        f"/{path}": FactFile(node.kind, node.mode, node.size, inventory.links.get(path, ""))
         for path, node in sorted(inventory.nodes.items())
         if _NAMED.fullmatch(path)
     }

@@ -143,7 +143,7 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class CheckVerdict:
     """How a check ended on one run."""
 
     outcome: Outcome
@@ -158,7 +158,7 @@ class Conformance:
     subject: str
     contract_runs: tuple[str, ...]
     checks: tuple[Check, ...]
-    verdicts: Mapping[str, Mapping[str, Verdict]]
+    verdicts: Mapping[str, Mapping[str, CheckVerdict]]
 
     @property
     def passed(self) -> bool:
@@ -167,7 +167,7 @@ class Conformance:
             self.verdicts.get(check.id) and not self.failed(check) for check in self.checks
         )
 
-    def failed(self, check: Check) -> dict[str, Verdict]:
+    def failed(self, check: Check) -> dict[str, CheckVerdict]:
         """The verdicts of a check that are anything but passed, by run."""
         found = self.verdicts.get(check.id, {})
         return {contract_run: one for contract_run, one in found.items() if one.outcome is not Outcome.PASSED}

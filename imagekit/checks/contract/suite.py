@@ -14,7 +14,7 @@ from imagekit.base.errors import ConfigError, ToolError
 from imagekit.base.log import step
 from imagekit.base.process import run
 from imagekit.base.reason import summary
-from imagekit.checks.contract.model import Check, Conformance, ContractPath, ContractRun, Verdict
+from imagekit.checks.contract.model import Check, CheckVerdict, Conformance, ContractPath, ContractRun
 from imagekit.checks.outcome import Outcome
 from imagekit.checks.session import Event, read_events
 
@@ -34,7 +34,7 @@ class ConformanceSuiteError(ToolError):
 class _Account:
     checks: dict[str, Check] = field(default_factory=dict)
     asked: dict[str, list[str]] = field(default_factory=dict)
-    ended: dict[tuple[str, str], Verdict] = field(default_factory=dict)
+    ended: dict[tuple[str, str], CheckVerdict] = field(default_factory=dict)
     broken: list[str] = field(default_factory=list)
 
 
@@ -67,8 +67,8 @@ def list_checks(checks: Path, out: Path) -> tuple[Check, ...]:
     return found
 
 
-def _verdicts(account: _Account, check: str) -> Mapping[str, Verdict]:
-    missing = Verdict(outcome=Outcome.MISSING, message="collected and never ended")
+def _verdicts(account: _Account, check: str) -> Mapping[str, CheckVerdict]:
+    missing = CheckVerdict(outcome=Outcome.MISSING, message="collected and never ended")
     return {contract_run: account.ended.get((check, contract_run), missing) for contract_run in account.asked[check]}
 
 
@@ -145,4 +145,4 @@ def _ended(account: _Account, event: dict[str, Any]) -> None:
     key = (event["id"], event["contract_run"])
     if key not in account.ended or account.ended[key].outcome is Outcome.PASSED:
         outcome = Outcome(event["outcome"])
-        account.ended[key] = Verdict(outcome=outcome, message=event["message"], details=event["details"])
+        account.ended[key] = CheckVerdict(outcome=outcome, message=event["message"], details=event["details"])

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from imagekit.oci.reference import Digest
 from imagekit.release.channel.model import Anchor, Blocked, ChannelFile, Pointer
-from imagekit.release.ledger.chain import Chain, Entry
+from imagekit.release.ledger.chain import Chain, ChainEntry
 from imagekit.release.ledger.record import Action, LedgerError, Record
 from imagekit.trust.gate.model import Stay
 
@@ -90,7 +90,7 @@ def prior(records: Sequence[Record], channel: str, image: str, *, barred: set[Di
     return None
 
 
-def after(before: Pointer | None, entry: Entry) -> Pointer:
+def after(before: Pointer | None, entry: ChainEntry) -> Pointer:
     """What a channel says of an image after a decision."""
     record = entry.record
     return Pointer(

@@ -12,7 +12,7 @@ from imagekit.oci.reference import Digest, Reference
 from imagekit.release.channel.context import ReleaseContext, Signed
 from imagekit.release.channel.history import after, replay
 from imagekit.release.channel.model import ChannelFile, Pointer
-from imagekit.release.ledger.chain import Chain, Entry
+from imagekit.release.ledger.chain import Chain, ChainEntry
 from imagekit.release.ledger.record import Action, Record
 from imagekit.trust.gate.model import Decision
 
@@ -71,7 +71,7 @@ def point(
         decision=[(item.name, f"{item.status.value}: {item.reason}") for item in decision.findings],
         emergency=emergency,
     )
-    pointer = after(before, Entry(signed.record, signed.hash))
+    pointer = after(before, ChainEntry(signed.record, signed.hash))
     others = _others(context, chain, channel, emergency=bool(emergency))
     changed = ChannelFile(channel=channel, images={**others, image: pointer})
     with step(f"Recording decision {signed.record.sequence}"):

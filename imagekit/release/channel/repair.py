@@ -16,7 +16,7 @@ from imagekit.release.channel.errors import MoveRefusedError
 from imagekit.release.channel.history import replay, yanked
 from imagekit.release.channel.model import ChannelFile, channel_path, to_yaml
 from imagekit.release.channel.point import message_of
-from imagekit.release.ledger.chain import Chain, Entry, file_hash, read_chain, read_links
+from imagekit.release.ledger.chain import Chain, ChainEntry, file_hash, read_chain, read_links
 from imagekit.release.ledger.record import Action, LedgerError, Record, record_of
 from imagekit.release.ledger.witness import FOLDER, YANKS
 
@@ -51,7 +51,7 @@ def rebase(context: ReleaseContext, onto: str) -> Repaired:
             old = _counting(context, name, data)
             follows = not made and (old.sequence, old.previous) == (chain.next_sequence, chain.head)
             signed = Signed(record=old, data=data) if follows else _again(context, chain, old, data)
-            chain = Chain((*chain.entries, Entry(signed.record, signed.hash)))
+            chain = Chain((*chain.entries, ChainEntry(signed.record, signed.hash)))
             made += [] if follows else [(signed, name)]
         if not made:
             return Repaired(made=(), commit="")
@@ -86,7 +86,7 @@ def seal(context: ReleaseContext, head: str, *, reason: str) -> Repaired:
             chain, Action.SEAL, _itself(context, chain), image=last.image, version="", reason=reason
         )
         signed = context.signed(replace(signed.record, instead=tuple(dict.fromkeys(gone))))
-        whole = Chain((*chain.entries, Entry(signed.record, signed.hash)))
+        whole = Chain((*chain.entries, ChainEntry(signed.record, signed.hash)))
         read_chain([*context.store.records("HEAD"), (signed.record.file_name, signed.data)], context.records)
         commit = context.store.commit(
             {FOLDER / signed.record.file_name: signed.data, **_channels(whole)}, message_of(signed.record)

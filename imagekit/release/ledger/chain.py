@@ -30,7 +30,7 @@ class Standing(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class ChainEntry:
     """A record with the hash of its file, which the next record repeats.
 
     `channels` are those of the key that signed it, none for all (and where it was verified before).
@@ -59,7 +59,7 @@ class Entry:
 class Chain:
     """All records, the first one first."""
 
-    entries: tuple[Entry, ...]
+    entries: tuple[ChainEntry, ...]
 
     @property
     def records(self) -> tuple[Record, ...]:
@@ -171,7 +171,7 @@ def read_links(files: Iterable[tuple[str, bytes]], judge: Judge) -> Chain:
     _require_links(read)
     return Chain(
         tuple(
-            Entry(each.record, each.hash, Standing.CLAIMED if each.problem else Standing.SIGNED)
+            ChainEntry(each.record, each.hash, Standing.CLAIMED if each.problem else Standing.SIGNED)
             for each in read
             if each.record is not None
         )
@@ -186,7 +186,7 @@ def read_claims(files: Iterable[tuple[str, bytes]], judge: Judge) -> Chain:
     read = [_read(name, data, judge) for name, data in sorted(files, key=lambda item: (number_of(item[0]), item[0]))]
     return Chain(
         tuple(
-            Entry(each.record, each.hash, _standing_alone(each, judge))
+            ChainEntry(each.record, each.hash, _standing_alone(each, judge))
             for each in read
             if each.record is not None and each.judged.known
         )
@@ -241,18 +241,18 @@ def _require_links(read: Sequence[_Read]) -> None:
         before = each
 
 
-def _vouched(read: Sequence[_Read], judge: Judge, old: int) -> list[Entry]:
+def _vouched(read: Sequence[_Read], judge: Judge, old: int) -> list[ChainEntry]:
     entries, followers = [], _Followers()
     for at in reversed(range(len(read))):
         each = read[at]
         assert each.record is not None
         if at < old:
-            entries.append(Entry(each.record, each.hash, Standing.REMEMBERED))
+            entries.append(ChainEntry(each.record, each.hash, Standing.REMEMBERED))
             continue
         standing, channels = _standing(each, each.record, followers, judge)
         if standing is not Standing.FOLLOWED:
             followers.add(each.record, channels)
-        entries.append(Entry(each.record, each.hash, standing, channels))
+        entries.append(ChainEntry(each.record, each.hash, standing, channels))
     return entries[::-1]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from imagekit.scenarios import ask
-from imagekit.scenarios.model import Entry, Kind, Mode, Scenario, Tally, World
+from imagekit.scenarios.model import GrubEntry, Kind, Mode, Scenario, Tally, World
 
 _PERSISTENT = "/usr/local/imagekit-lifecycle"
 _OEM = "/oem/imagekit-lifecycle"
@@ -18,7 +18,7 @@ def recovery(world: World, tally: Tally) -> None:
         before, target = ask.images(node), world.supply.target(Kind.NEXT)
         ask.upgrade(node, target, tally, recovery=True)
         ask.require(ask.images(node) == before, "an upgrade of recovery changed active or passive")
-        ask.select(node, Entry.RECOVERY)
+        ask.select(node, GrubEntry.RECOVERY)
         node.reboot()
         ask.stands_on(node, Mode.RECOVERY, target.version)
         ask.reads(node, _OEM, "kept\n")
@@ -34,7 +34,7 @@ def reset(world: World, tally: Tally) -> None:
         tally.nodes.append(node)
         ask.write(node, _PERSISTENT, "to be wiped\n")
         ask.write(node, _OEM, "kept\n")
-        ask.select(node, Entry.RESET)
+        ask.select(node, GrubEntry.RESET)
         node.reboot_twice()
         ask.stands_on(node, Mode.ACTIVE, world.installed_version)
         ask.reads(node, _OEM, "kept\n")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from imagekit.scenarios import ask
-from imagekit.scenarios.model import Entry, Kind, Mode, Node, Scenario, Tally, World
+from imagekit.scenarios.model import GrubEntry, Kind, Mode, Node, Scenario, Tally, World
 
 _DATA = {
     "/usr/local/imagekit-lifecycle": "on the persistent partition\n",
@@ -47,7 +47,7 @@ def rollback(world: World, tally: Tally) -> None:
         target = world.supply.target(Kind.NEXT)
         ask.upgrade(node, target, tally)
         # A choice made before the first boot of the new image counts like any other: this saves a boot.
-        ask.select(node, Entry.PASSIVE)
+        ask.select(node, GrubEntry.PASSIVE)
         node.reboot()
         ask.stands_on(node, Mode.PASSIVE, world.installed_version)
         _require_data(node, world)
@@ -65,7 +65,7 @@ def passive(world: World, tally: Tally) -> None:
         tally.nodes.append(node)
         first, target = world.installed_version, world.supply.target(Kind.LATER)
         ask.upgrade(node, world.supply.target(Kind.NEXT), tally)
-        ask.select(node, Entry.PASSIVE)
+        ask.select(node, GrubEntry.PASSIVE)
         node.reboot()
         ask.stands_on(node, Mode.PASSIVE, first)
         ask.upgrade(node, target, tally)

@@ -18,7 +18,7 @@ from imagekit.trust.evidence.testrun import read_run
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class ResultVerdict:
     """Whether a test result proves that a digest passed, and the reason in one line."""
 
     passed: bool
@@ -67,20 +67,20 @@ def result_statement(
     return Statement(subject=image, predicate_type=TEST_RESULT_TYPE, predicate=predicate, name=name)
 
 
-def judge(statement: Statement, image: Digest, *, suite_hash: str | None = None) -> Verdict:
+def judge(statement: Statement, image: Digest, *, suite_hash: str | None = None) -> ResultVerdict:
     """Read a verdict out of a test result again, from its single checks, not only from its summary."""
     if statement.subject != image:
-        return Verdict(False, f"speaks of {statement.subject.short}, not of {image.short}")
+        return ResultVerdict(False, f"speaks of {statement.subject.short}, not of {image.short}")
     run = read_run(statement)
     if run.flaw:
-        return Verdict(False, run.flaw)
+        return ResultVerdict(False, run.flaw)
     if run.failures:
         named = ", ".join(list(run.failures)[:3])
-        return Verdict(False, f"result {run.summary[:20]}: {len(run.failures)} not passed ({named})")
+        return ResultVerdict(False, f"result {run.summary[:20]}: {len(run.failures)} not passed ({named})")
     if suite_hash is not None and run.suite != suite_hash:
-        return Verdict(False, f"ran suite {run.suite[:12]!r}, not {suite_hash[:12]!r}")
+        return ResultVerdict(False, f"ran suite {run.suite[:12]!r}, not {suite_hash[:12]!r}")
     warned = sum(1 for check in run.checks if not check.required and check.outcome != Outcome.PASSED)
-    return Verdict(True, f"{len(run.checks) - warned} checks passed" + (f", {warned} warned" if warned else ""))
+    return ResultVerdict(True, f"{len(run.checks) - warned} checks passed" + (f", {warned} warned" if warned else ""))
 
 
 def _result(suite: SuiteResult, warned: list[CheckResult], scenarios: Sequence[ScenarioResult]) -> str:

@@ -19,7 +19,7 @@ from imagekit.services import dockerd, mounts
 from imagekit.services.dockerapi import docker_program
 from imagekit.services.dockerd import address, engine
 from imagekit.services.home import home
-from imagekit.services.model import Record, runtime_folder
+from imagekit.services.model import DaemonRecord, runtime_folder
 from imagekit.services.registry import registry
 
 
@@ -53,7 +53,7 @@ def test_nothing_is_left_of_a_killed_engine(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.delenv("DOCKER_HOST", raising=False)
     private = dockerd.daemon(tmp_path)
     with engine(tmp_path):
-        record = Record.read(private.record)
+        record = DaemonRecord.read(private.record)
         assert record is not None
         for pid in (record.guard, record.pid):
             os.kill(pid, signal.SIGKILL)

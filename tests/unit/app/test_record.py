@@ -6,18 +6,18 @@ from pathlib import Path
 import pytest
 
 from imagekit.app.consoles import find_console, follow
-from imagekit.app.record import Record
+from imagekit.app.record import StageRecorder
 from imagekit.app.runs import abandoned_runs, find_run, new_run
 from imagekit.base.errors import ConfigError, ToolError
 from imagekit.report.result import StageStatus
 
 
-def statuses(record: Record) -> dict[str, StageStatus]:
+def statuses(record: StageRecorder) -> dict[str, StageStatus]:
     return {row.name: row.status for row in record.stages()}
 
 
 def test_an_error_fails_its_stage_and_leaves_the_rest_missing() -> None:
-    record = Record(expected=("plan", "build", "boot"), again="imagekit run x")
+    record = StageRecorder(expected=("plan", "build", "boot"), again="imagekit run x")
     with record.stage("plan", "Plan") as stage:
         stage.reused = True
     with pytest.raises(ToolError), record.stage("build", "Build"):
@@ -33,7 +33,7 @@ def test_an_error_fails_its_stage_and_leaves_the_rest_missing() -> None:
 
 
 def test_a_stage_whose_answer_is_no_is_failed_afterwards() -> None:
-    record = Record(expected=("checks",), again="again")
+    record = StageRecorder(expected=("checks",), again="again")
     with record.stage("checks", "Checks") as stage:
         stage.note = "1 failed"
     record.fail("checks", "1 of 2 checks did not pass")
@@ -42,7 +42,7 @@ def test_a_stage_whose_answer_is_no_is_failed_afterwards() -> None:
 
 
 def test_an_interrupt_is_told_as_one() -> None:
-    record = Record(expected=(), again="again")
+    record = StageRecorder(expected=(), again="again")
     with pytest.raises(KeyboardInterrupt), record.stage("boot", "Boot"):
         raise KeyboardInterrupt
     assert record.failure is not None

@@ -11,7 +11,7 @@ import pytest
 from imagekit.base.errors import ToolError
 from imagekit.bench import suite
 from imagekit.bench.model import Row
-from imagekit.bench.subject import Subject, scratch_folder
+from imagekit.bench.subject import BenchSubject, scratch_folder
 from imagekit.config.load import Project
 from imagekit.config.model import Settings
 from tests.unit.bench import sample
@@ -24,7 +24,7 @@ def project(tmp_path: Path) -> Project:
 
 
 def test_one_that_fails_does_not_end_the_others(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(subject: Subject) -> list[Row]:
+    def broken(subject: BenchSubject) -> list[Row]:
         (subject.scratch / "large").write_text("left over")
         raise ToolError("the engine failed", hint="start it")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from imagekit.machine import acl
-from imagekit.machine.acl import READ, SEARCH, WRITE, Entry, Person, Tag
+from imagekit.machine.acl import READ, SEARCH, WRITE, AclEntry, Person, Tag
 
 STRANGER = Person(uid=64055, groups=frozenset({64055, 108}))
 
@@ -34,7 +34,7 @@ def test_one_user_is_let_in_and_nobody_else(tmp_path: Path) -> None:
     assert acl.allows(folder, Person(uid=1234, groups=frozenset()), READ | SEARCH)
     assert not acl.allows(folder, Person(uid=4321, groups=frozenset({4321})), SEARCH)
     assert folder.stat().st_mode & 0o707 == 0o700
-    assert Entry(Tag.OWNING_GROUP, 0) in acl.access_list(folder)
+    assert AclEntry(Tag.OWNING_GROUP, 0) in acl.access_list(folder)
 
 
 def test_letting_in_twice_is_the_same(tmp_path: Path) -> None:
@@ -50,15 +50,17 @@ def test_letting_in_twice_is_the_same(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("entries", "may"),
     [
-        pytest.param([Entry(Tag.USER, 7, 64055), Entry(Tag.MASK, 4)], READ, id="the mask cuts a named user"),
-        pytest.param([Entry(Tag.USER, 0, 64055), Entry(Tag.MASK, 7)], 0, id="a named user gets nothing from others"),
-        pytest.param([Entry(Tag.GROUP, 5, 108), Entry(Tag.MASK, 7)], READ | SEARCH, id="a named group counts"),
-        pytest.param([Entry(Tag.GROUP, 0, 108), Entry(Tag.MASK, 7)], 0, id="a group without rights shuts out"),
-        pytest.param([Entry(Tag.USER, 7, 1), Entry(Tag.MASK, 7)], 7, id="another's entry is not ours"),
+        pytest.param([AclEntry(Tag.USER, 7, 64055), AclEntry(Tag.MASK, 4)], READ, id="the mask cuts a named user"),
+        pytest.param(
+            [AclEntry(Tag.USER, 0, 64055), AclEntry(Tag.MASK, 7)], 0, id="a named user gets nothing from others"
+        ),
+        pytest.param([AclEntry(Tag.GROUP, 5, 108), AclEntry(Tag.MASK, 7)], READ | SEARCH, id="a named group counts"),
+        pytest.param([AclEntry(Tag.GROUP, 0, 108), AclEntry(Tag.MASK, 7)], 0, id="a group without rights shuts out"),
+        pytest.param([AclEntry(Tag.USER, 7, 1), AclEntry(Tag.MASK, 7)], 7, id="another's entry is not ours"),
     ],
 )
-def test_the_rules_of_acl_5(entries: list[Entry], may: int) -> None:
-    others = (Entry(Tag.OWNER, 7), Entry(Tag.OWNING_GROUP, 7), Entry(Tag.OTHER, 7))
+def test_the_rules_of_acl_5(entries: list[AclEntry], may: int) -> None:
+    others = (AclEntry(Tag.OWNER, 7), AclEntry(Tag.OWNING_GROUP, 7), AclEntry(Tag.OTHER, 7))
     assert acl._granted((*others, *entries), 0, 999999, STRANGER) == may
 
 

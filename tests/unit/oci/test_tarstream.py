@@ -11,7 +11,7 @@ import pytest
 from imagekit.oci.errors import ImageContentError
 from imagekit.oci.flatten import flatten
 from imagekit.oci.tarheader import header
-from imagekit.oci.tarstream import BLOCK, Entry, Source, entries
+from imagekit.oci.tarstream import BLOCK, Source, TarMember, entries
 from tests.support.layout import layer, layout, member
 
 END = bytes(2 * BLOCK)
@@ -19,7 +19,7 @@ END = bytes(2 * BLOCK)
 
 def block(name: bytes = b"x", kind: bytes = b"0", data: bytes = b"", *, size: int | None = None, **at: bytes) -> bytes:
     """One header and its data; `at` puts bytes at offsets, as ``at_257=b"ustar  \\0"``."""
-    made = bytearray(header(Entry(path="x", kind=b"0", size=len(data) if size is None else size)))
+    made = bytearray(header(TarMember(path="x", kind=b"0", size=len(data) if size is None else size)))
     made[0:100] = name.ljust(100, b"\0")
     made[156:157] = kind
     for key, value in at.items():
@@ -129,7 +129,7 @@ def test_what_all_read_alike_is_taken(tar: bytes, found: list[tuple[str, bytes]]
 @pytest.mark.parametrize("path", ["x", "d/" * 60 + "x", "é" * 120, "\udcff" * 120])
 @pytest.mark.parametrize("size", [0, 8**11 - 1, 8**11, (1 << 63) - 1])
 def test_what_is_written_is_read_again(path: str, size: int) -> None:
-    entry = Entry(
+    entry = TarMember(
         path=path,
         kind=b"0",
         size=size,

@@ -14,7 +14,7 @@ import pytest
 from imagekit.base.process import alive, run, start_time
 from imagekit.base.waiting import Deadline, DeadlineError, wait_until
 from imagekit.services.lease import clear, drop, keep, leased, running
-from imagekit.services.model import Daemon, Record, ServiceError
+from imagekit.services.model import Daemon, DaemonRecord, ServiceError
 
 SECONDS = 20.0
 
@@ -39,7 +39,7 @@ def sleeper(tmp_path: Path) -> Daemon:
 
 def pid_of(daemon: Daemon) -> int:
     """The process id of a running daemon."""
-    record = Record.read(daemon.record)
+    record = DaemonRecord.read(daemon.record)
     assert record is not None
     return record.pid
 
@@ -49,7 +49,7 @@ def test_runs_in_the_block_and_not_after_it(sleeper: Daemon) -> None:
         pid = pid_of(sleeper)
         assert running(sleeper)
     assert not alive(pid)
-    assert Record.read(sleeper.record) is None
+    assert DaemonRecord.read(sleeper.record) is None
 
 
 def test_is_shared_until_the_last_user_ends(sleeper: Daemon) -> None:
@@ -78,7 +78,7 @@ def test_stops_when_its_user_is_killed(sleeper: Daemon) -> None:
 
 def test_ends_with_its_guard_and_starts_again(sleeper: Daemon) -> None:
     with leased(sleeper, yes):
-        record = Record.read(sleeper.record)
+        record = DaemonRecord.read(sleeper.record)
         assert record is not None
         os.kill(record.guard, signal.SIGKILL)
         wait_until(lambda: not alive(record.pid), Deadline.after(SECONDS), what="the daemon to end")
@@ -123,7 +123,7 @@ def test_leftovers_of_a_killed_run_are_removed(sleeper: Daemon) -> None:
     with socket.socket(socket.AF_UNIX) as stale:
         stale.bind(str(socket_file))
     (folder / "deep").mkdir(parents=True)
-    Record(guard=2**22 - 2, guard_started=1.0, pid=2**22 - 1, started=1.0).write(sleeper.record)
+    DaemonRecord(guard=2**22 - 2, guard_started=1.0, pid=2**22 - 1, started=1.0).write(sleeper.record)
     clear(sleeper)
     assert not socket_file.exists()
     assert not folder.exists()
@@ -132,7 +132,7 @@ def test_leftovers_of_a_killed_run_are_removed(sleeper: Daemon) -> None:
 
 def test_a_process_id_given_to_another_program_is_left_alone(sleeper: Daemon) -> None:
     me = os.getpid()
-    Record(guard=me, guard_started=0.5, pid=me, started=start_time(me) - 1).write(sleeper.record)
+    DaemonRecord(guard=me, guard_started=0.5, pid=me, started=start_time(me) - 1).write(sleeper.record)
     clear(sleeper)
     assert not running(sleeper)
 
@@ -140,7 +140,7 @@ def test_a_process_id_given_to_another_program_is_left_alone(sleeper: Daemon) ->
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"pid": 1}', '{"unknown": 1}'])
 def test_a_record_that_cannot_be_read_is_no_record(tmp_path: Path, text: str) -> None:
     (tmp_path / "record").write_text(text)
-    assert Record.read(tmp_path / "record") is None
+    assert DaemonRecord.read(tmp_path / "record") is None
 
 
 def test_a_daemon_survives_its_way_to_the_guard(sleeper: Daemon) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from imagekit.checks.contract.facts import FOLDER, Entry, ImageFacts, NodeFacts
+from imagekit.checks.contract.facts import FOLDER, FactFile, ImageFacts, NodeFacts
 from imagekit.checks.contract.marks import NAME, TABLE
 from imagekit.checks.contract.model import Phase
 from tests.unit.checks.contract.run import Facts
@@ -48,7 +48,7 @@ class NegativeFileCase:
     """A file of the image that becomes another thing, or is gone."""
 
     path: str
-    entry: Entry | None
+    entry: FactFile | None
     fails: tuple[str, ...]
 
     @property
@@ -153,7 +153,7 @@ def _image() -> Iterator[NegativeCase | NegativeFileCase | NegativeConfigCase]:
         *((f"/usr/sbin/{name}", f"program_for_installing[{name}]") for name in _PROGRAMS),
     ):
         yield NegativeFileCase(name, None, tuple(f"image/{check}" for check in checks))
-    file = Entry("f", 0o644, 33)
+    file = FactFile("f", 0o644, 33)
     yield NegativeFileCase("/boot/initrd-6.1", file, ("image/initrd_is_a_regular_file",))
     yield NegativeFileCase("/usr/lib/modules/6.1", file, ("image/exactly_one_kernel",))
     yield NegativeFileCase("/etc/ssh/ssh_host_rsa_key", file, ("image/no_host_key",))

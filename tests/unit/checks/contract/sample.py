@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Mapping
 
 from imagekit.checks.contract.config import BOUND, EXTRA, KEY, ORDER, PLANTED, WORD
-from imagekit.checks.contract.facts import FOLDER, Entry, ImageFacts, NodeFacts
+from imagekit.checks.contract.facts import FOLDER, FactFile, ImageFacts, NodeFacts
 from imagekit.checks.contract.marks import NAME, TABLE
 from imagekit.checks.contract.questions import NEW_FILE, NEW_VERSION
 
@@ -69,20 +69,20 @@ LAYOUT = (
 
 def image() -> ImageFacts:
     """A good image."""
-    file, link, folder = Entry("f", 0o644, 100), Entry("l", 0o777, 0), Entry("d", 0o755, 0)
+    file, link, folder = FactFile("f", 0o644, 100), FactFile("l", 0o777, 0), FactFile("d", 0o755, 0)
     files = {
         "/boot": folder,
-        "/boot/vmlinuz": Entry("l", 0o777, 0, f"/boot/vmlinuz-{KERNEL}"),
-        f"/boot/vmlinuz-{KERNEL}": Entry("f", 0o644, 12_000_000),
-        "/boot/initrd": Entry("f", 0o600, 68_000_000),
+        "/boot/vmlinuz": FactFile("l", 0o777, 0, f"/boot/vmlinuz-{KERNEL}"),
+        f"/boot/vmlinuz-{KERNEL}": FactFile("f", 0o644, 12_000_000),
+        "/boot/initrd": FactFile("f", 0o600, 68_000_000),
         f"/usr/lib/modules/{KERNEL}": folder,
-        "/usr/bin/kairos": Entry("f", 0o755, 33_000_000),
-        "/usr/bin/kairos-agent": Entry("l", 0o777, 0, "/usr/bin/kairos"),
-        "/usr/bin/immucore": Entry("l", 0o777, 0, "/usr/bin/kairos"),
-        "/usr/bin/sudo": Entry("f", 0o4755, 300_000),
-        "/etc/machine-id": Entry("f", 0o444, 0),
-        "/etc/hostname": Entry("f", 0o644, 0),
-        "/etc/systemd/system/systemd-firstboot.service": Entry("l", 0o777, 0, "/dev/null"),
+        "/usr/bin/kairos": FactFile("f", 0o755, 33_000_000),
+        "/usr/bin/kairos-agent": FactFile("l", 0o777, 0, "/usr/bin/kairos"),
+        "/usr/bin/immucore": FactFile("l", 0o777, 0, "/usr/bin/kairos"),
+        "/usr/bin/sudo": FactFile("f", 0o4755, 300_000),
+        "/etc/machine-id": FactFile("f", 0o444, 0),
+        "/etc/hostname": FactFile("f", 0o644, 0),
+        "/etc/systemd/system/systemd-firstboot.service": FactFile("l", 0o777, 0, "/dev/null"),
         "/usr/lib/systemd/system/getty@.service": file,
         "/usr/lib/systemd/system/serial-getty@.service": file,
         "/var/lock": link,

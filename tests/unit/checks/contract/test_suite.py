@@ -11,12 +11,12 @@ import pytest
 from imagekit.checks.contract.facts import NodeFacts, NoFactError, parse_sections
 from imagekit.checks.contract.model import (
     Check,
+    CheckVerdict,
     Conformance,
     ContractPath,
     ContractRun,
     Phase,
     RunFacts,
-    Verdict,
     boot_paths_of,
     contract_runs_of,
     read_facts,
@@ -153,8 +153,8 @@ def small(outcome: Outcome) -> Conformance:
     check = Check(id="live/x[a]", title="It is so [a]", section="2 live", basis="code", boot_paths=(ContractPath.LIVE,))
     other = Check(id="live/x[b]", title="It is so [b]", section="2 live", basis="code", boot_paths=(ContractPath.LIVE,))
     verdicts = {
-        "live/x[a]": {"live-bios": Verdict(outcome=Outcome.PASSED)},
-        "live/x[b]": {"live-bios": Verdict(outcome=outcome, message="it | is not")},
+        "live/x[a]": {"live-bios": CheckVerdict(outcome=Outcome.PASSED)},
+        "live/x[b]": {"live-bios": CheckVerdict(outcome=outcome, message="it | is not")},
     }
     return Conformance(subject="s", contract_runs=("image", "live-bios"), checks=(check, other), verdicts=verdicts)
 
