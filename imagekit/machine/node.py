@@ -26,9 +26,9 @@ from imagekit.machine.machine import NodeMachine
 from imagekit.machine.phases import boot_phases
 from imagekit.machine.ports import reserved_port
 from imagekit.machine.power import Power
+from imagekit.machine.progresslimit import ProgressLimit
 from imagekit.machine.provider import Connect
 from imagekit.machine.starts import Starts
-from imagekit.machine.time_limit import ProgressLimit
 from imagekit.machine.watch import (
     awaited,
     empty_log,

@@ -20,8 +20,8 @@ from imagekit.release.channel.rollback import rollback
 from imagekit.release.channel.yank import yank
 from imagekit.release.ledger.basis import Basis, read_basis
 from imagekit.release.ledger.record import LedgerError
-from tests.support.context import IMAGE, NOW, ReleaseFixture
 from tests.support.project import commit, git
+from tests.support.releasefixture import IMAGE, NOW, ReleaseFixture
 from tests.unit.release.channel.conftest import Publish
 
 pytestmark = pytest.mark.attack
