@@ -157,6 +157,7 @@ def _committed_denials(ledger: Path, trust: TrustStore) -> Iterator[Item]:
 
 def gate_of(project: Project, client: Registry, reference: Reference, channel: str) -> Decision:
     """What the gate of a channel says of a reference, from the registry's evidence and the project's files."""
+    from imagekit.app.cve import scanner_of
     from imagekit.trust.gate.collect import decide
     from imagekit.trust.gate.model import Stays
     from imagekit.trust.gate.policy import load_policy, require_known
@@ -165,7 +166,8 @@ def gate_of(project: Project, client: Registry, reference: Reference, channel: s
     require_known(policy, trust)
     files, suites = files_of(project, trust), current_suites(project)
     known = partial(_stays, project) if policy.of(channel).soak is not None else lambda _digest: Stays()
-    return decide(client, reference, channel, policy, trust, suites=suites, files=files, stays=known)
+    scanner = scanner_of(project) if policy.of(channel).vulnerabilities is not None else None
+    return decide(client, reference, channel, policy, trust, suites=suites, files=files, stays=known, scanner=scanner)
 
 
 def _stays(project: Project, digest: Digest) -> Stays:

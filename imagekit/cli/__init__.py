@@ -23,6 +23,7 @@ COMMANDS = {
     "conformance": "Hold the node contract against an image and its nodes; print a table.",
     "publish": "Sign IMAGE's tested digest and give it its tag.",
     "diff": "Tell what differs between two images.",
+    "cve": "List the known vulnerabilities of IMAGE, by its distribution's own data.",
     "gate": "Say whether REF may enter a channel, and why.",
     "waive": "Let one check or scenario of REF pass for a time; signed.",
     "approve": "Say yes to REF in a channel; signed.",
@@ -108,7 +109,7 @@ def cli(ctx: click.Context, project: Path, verbose: bool, quiet: bool) -> None:
     """Build Kairos OS images, boot them, test the live machine, and publish what passed.
 
     Exit codes: 0 done; 1 the answer is no (a check failed, a tag is taken, a signature is bad);
-    2 usage or configuration; 3 a tool or this machine failed; 130 interrupted.
+    2 usage or configuration; 3 a tool or this machine failed; 4 could not tell; 130 interrupted.
     """
     from imagekit.cli.edge import set_loudness
 

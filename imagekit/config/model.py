@@ -260,6 +260,17 @@ class LockFile(Frozen):
     files: dict[str, Sha256] = Field(default_factory=dict, description="SHA-256 of each downloaded file by address")
 
 
+class AdvisorySource(Frozen):
+    """Where known vulnerabilities are read from: a file, a folder, or a mirror's address."""
+
+    kind: Literal["debian-tracker", "osv"] = Field(
+        description="debian-tracker: the security tracker's JSON; osv: the export of an ecosystem (zip or folder)"
+    )
+    at: Annotated[str, StringConstraints(pattern=r"^(https?://[^\s]+|[^\s:]+)$", max_length=1000)] = Field(
+        description="path, seen from the project's folder, or address of your mirror"
+    )
+
+
 class Settings(Frozen):
     """imagekit.yaml: where things go; every key has a default."""
 
@@ -302,6 +313,9 @@ class Settings(Frozen):
     )
     ledger_branch: Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9][A-Za-z0-9._/-]*)?$")] = Field(
         "", description="the one branch of ledger_remote that decisions go to; default: the remote's default branch"
+    )
+    advisories: tuple[AdvisorySource, ...] = Field(
+        (), description="sources of known vulnerabilities for `imagekit cve` and the gate; all of them count"
     )
     history: Annotated[str, StringConstraints(min_length=1, max_length=500)] | None = Field(
         None,

@@ -20,6 +20,7 @@ ORDER = (
     "registry",
     "artifact",
     "inventory",
+    "cve",
     "machine",
     "checks",
     "trust",

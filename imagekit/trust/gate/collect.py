@@ -15,10 +15,11 @@ from imagekit.registry.client import Registry
 from imagekit.trust.described import described, served
 from imagekit.trust.evidence.denial import Denial
 from imagekit.trust.gate.evaluate import evaluate
-from imagekit.trust.gate.model import Decision, Evidence, Finding, Item, Status, Stays
+from imagekit.trust.gate.model import Decision, Evidence, Finding, Item, Scanned, Status, Stays
 from imagekit.trust.gate.policy import Policy
+from imagekit.trust.gate.view import View
 from imagekit.trust.proof import Found, read_bundles
-from imagekit.trust.sign.trust import Problem, Reading, TrustStore
+from imagekit.trust.sign.trust import SKEW, Problem, Reading, TrustStore
 
 WAIVERS, YANKS = Path("waivers"), Path("yanks")
 _FILE_LIMIT = 16 << 20
@@ -141,12 +142,13 @@ def decide(
     suites: Mapping[str, str],
     files: Sequence[Item] = (),
     stays: Callable[[Digest], Stays] = lambda _digest: Stays(),
+    scanner: Callable[[View], Scanned] | None = None,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Decision:
     """Resolve a reference once and decide about its digest from what the registry holds of it.
 
     Of an index every image that it serves needs all that the policy asks for. `stays` tells what the ledger knows of a
-    digest.
+    digest, `scanner` its known vulnerabilities, where the policy asks for them.
 
     Raises only for an unknown channel and when the registry cannot be asked.
     """
@@ -157,7 +159,8 @@ def decide(
         digests = [image.digest, *(each.digest for each in served(client, reference.repository, image))]
         been = stays(image.digest)
         read = (collect(client, reference.repository, digest, trust, suites=suites, files=files) for digest in digests)
-        judged = [evaluate(policy, channel, replace(each, stays=been), now, reference=str(reference)) for each in read]
+        told = (replace(each, stays=been, scanned=_scanned(each, channel, now, scanner)) for each in read)
+        judged = [evaluate(policy, channel, each, now, reference=str(reference)) for each in told]
     except RefusedError as error:
         return Decision(
             reference=str(reference),
@@ -168,6 +171,14 @@ def decide(
             findings=(Finding(name="evidence", status=Status.UNSATISFIED, reason=str(error)),),
         )
     return _together(judged)
+
+
+def _scanned(
+    evidence: Evidence, channel: str, now: datetime, scanner: Callable[[View], Scanned] | None
+) -> Scanned | None:
+    if scanner is None:
+        return None
+    return scanner(View(evidence=evidence, channel=channel, now=now, skew=SKEW))
 
 
 def _together(judged: Sequence[Decision]) -> Decision:

@@ -10,6 +10,7 @@ from imagekit.trust.gate.people import approvals, soak, waive, yank
 from imagekit.trust.gate.policy import Policy
 from imagekit.trust.gate.results import tests
 from imagekit.trust.gate.view import View
+from imagekit.trust.gate.vulnerable import vulnerabilities
 from imagekit.trust.sign.trust import SKEW
 
 
@@ -35,6 +36,7 @@ def evaluate(
         *(tests(view, wanted.tests) if wanted.tests is not None else ()),
         *sbom(view, wanted.sbom),
         *provenance(view, wanted.provenance, embedded=wanted.embedded),
+        *vulnerabilities(view, wanted.vulnerabilities),
         *soak(view, wanted.soak),
         *approvals(view, wanted.approvals),
     ]

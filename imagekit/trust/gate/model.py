@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from imagekit.base.errors import RefusedError
+from imagekit.cve.model import Scan
 from imagekit.oci.reference import Digest
 from imagekit.trust.evidence.identity import Identity
 from imagekit.trust.sign.trust import Reading
@@ -58,11 +59,21 @@ class Stays:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Scanned:
+    """The known vulnerabilities of a digest, or why they cannot be told; `source` is the bill of materials taken."""
+
+    scan: Scan | None = None
+    source: str = ""
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
     """All that is known of a digest: what refers to it in the registry, and waivers and denials kept as files.
 
     `suites` gives the current suite hash of each image that the project knows; `arch` and `version` are those of the
-    image's own configuration, empty for an index; `stays` is what the ledger knows.
+    image's own configuration, empty for an index; `stays` is what the ledger knows, `scanned` which vulnerabilities are
+    known, None where the policy does not ask.
     """
 
     digest: Digest
@@ -72,6 +83,7 @@ class Evidence:
     arch: str = ""
     version: str = ""
     stays: Stays = Stays()
+    scanned: Scanned | None = None
 
     @property
     def identity(self) -> Identity:

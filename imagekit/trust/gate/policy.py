@@ -110,6 +110,16 @@ class Waivers(Frozen):
     never: tuple[Glob, ...] = Field((), description="checks and scenarios (globs) that nobody can waive")
 
 
+class Vulnerabilities(Frozen):
+    """How many known vulnerabilities of each kind are allowed; null: as many as there are."""
+
+    fixable: int | None = Field(0, ge=0, description="that a later version of the distribution does not have")
+    unfixed: int | None = Field(None, ge=0, description="that every version of the distribution has")
+    undetermined: int | None = Field(None, ge=0, description="that the distribution has not looked at")
+    grave: int | None = Field(None, ge=0, description="of urgency high or critical, with a fix or without")
+    data_age: Span = Field("7d", description="how old the advisories may be; older ones tell nothing")
+
+
 class Requirements(Frozen):
     """What one channel asks for."""
 
@@ -118,6 +128,7 @@ class Requirements(Frozen):
     sbom: tuple[SbomFormat, ...] = Field((SbomFormat.CYCLONEDX, SbomFormat.SPDX))
     provenance: Provenance = Provenance()
     embedded: bool = Field(False, description="whether an image that stands on the stand-in may enter")
+    vulnerabilities: Vulnerabilities | None = Field(None, description="null: nobody looks at them")
     soak: Soak | None = None
     approvals: Approvals | None = None
     waivers: Waivers = Waivers()
