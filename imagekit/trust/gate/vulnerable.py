@@ -23,9 +23,9 @@ _GRAVE = {"high", "critical"}
 def scan_evidence(view: View, load: Callable[[str], Advisories], vex: Sequence[Statement]) -> Scanned:
     """Hold the bill of materials that counts against the advisories of its distribution; raises what `load` raises."""
     found = view.of(CYCLONEDX_TYPE, Purpose.BUILD)
-    if not found.good:
+    if not found.accepted:
         return Scanned(problem=found.why_none("cyclonedx bill of materials"))
-    best = found.good[-1]
+    best = found.accepted[-1]
     packages = packages_of_sbom(best.statement.predicate)
     distro = max({each.distro for each in packages}, key=lambda name: sum(each.distro == name for each in packages))
     return Scanned(scan=scan(packages, load(distro), vex), source=best.source)
