@@ -15,12 +15,11 @@ from imagekit.release.ledger.judge import TrustJudge
 from imagekit.release.ledger.past import GitPast
 from imagekit.release.ledger.record import Pairs
 from imagekit.release.ledger.store import LedgerStore
+from imagekit.trust.gate.collect import MUTES, WAIVERS
 from imagekit.trust.gate.policy import POLICY_FILE, load_policy
 from imagekit.trust.sign.native import claimed_statement
 from imagekit.trust.sign.trust import TRUST_FILE
 from imagekit.trust.sign.trustedit import read_trust
-
-_WAIVERS = "waivers"
 
 
 def judge_of(project: Project) -> TrustJudge:
@@ -30,8 +29,9 @@ def judge_of(project: Project) -> TrustJudge:
 
 
 def basis_of(project: Project, digest: Digest) -> Basis:
-    """Policy, trust file with its key files, and the waivers of one digest; all of them have to be committed."""
-    names = [str(POLICY_FILE), str(TRUST_FILE), *_key_files(project), *_waivers(project, digest)]
+    """Policy, trust file with its key files, mutes, and the waivers of one digest; all have to be committed."""
+    mutes = (f"{MUTES}/{path.name}" for path in sorted((project.root / MUTES).glob("*.json")))
+    names = [str(POLICY_FILE), str(TRUST_FILE), *_key_files(project), *_waivers(project, digest), *mutes]
     return read_basis(project.root, names, _built_in(project))
 
 
@@ -44,13 +44,13 @@ def _key_files(project: Project) -> list[str]:
 
 
 def _waivers(project: Project, digest: Digest) -> Iterator[str]:
-    for path in sorted((project.root / _WAIVERS).glob("*.json")):
+    for path in sorted((project.root / WAIVERS).glob("*.json")):
         try:
             subject = claimed_statement(path.read_bytes()).subject
         except (ImagekitError, OSError):
             continue  # whatever cannot be read waives nothing
         if subject == digest:
-            yield f"{_WAIVERS}/{path.name}"
+            yield f"{WAIVERS}/{path.name}"
 
 
 def _built_in(project: Project) -> Pairs:

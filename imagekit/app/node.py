@@ -8,6 +8,7 @@ from pathlib import Path
 
 from imagekit.app.interface import BootPathResult, Subject, Target
 from imagekit.app.journals import keep_journal
+from imagekit.app.muting import mutes_in_force
 from imagekit.app.needs import libvirt_uri
 from imagekit.artifact.installed import installed_disk
 from imagekit.artifact.live import LiveArtifacts, live_artifacts
@@ -43,6 +44,7 @@ def suites_of(subject: Target, boot_path: BootPath) -> Suites:
         out=subject.folder / boot_path.value,
         family=subject.spec.family.value,
         profile=subject.profile,
+        mutes=mutes_in_force(subject.project),
     )
 
 

@@ -10,16 +10,21 @@ from hashlib import sha256
 from pathlib import Path
 
 from imagekit.app.trusted import signer_of, trust_of
+from imagekit.base.earlier import check_id_today
 from imagekit.base.errors import ConfigError
 from imagekit.base.files import write_whole
+from imagekit.checks.known import unknown
 from imagekit.config.load import Project
 from imagekit.oci.reference import Digest, Reference
 from imagekit.registry.client import Registry
 from imagekit.registry.lock import locked
 from imagekit.registry.referrers import attach_bundle
 from imagekit.trust.evidence.decisions import Waiver, approval_statement, waiver_statement
-from imagekit.trust.evidence.statement import Statement
+from imagekit.trust.evidence.statement import TEST_RESULT_TYPE, Statement
+from imagekit.trust.evidence.testrun import SCENARIO_PREFIX, read_run
 from imagekit.trust.gate.collect import WAIVERS
+from imagekit.trust.gate.results import CHECK
+from imagekit.trust.proof import read_proof
 from imagekit.trust.sign.checked import CheckedSigner
 from imagekit.trust.sign.interface import SignatureError, Signer
 from imagekit.trust.sign.person import same_person
@@ -63,8 +68,13 @@ def waive(
     reason: str,
     days: int,
 ) -> Path:
-    """Write a signed waiver under ``waivers/``; raises `SignatureError` when it would not count."""
+    """Write a signed waiver under ``waivers/``.
+
+    Raises `SignatureError` when it would not count, and `UnknownCheckError` for what neither a test result of the
+    digest nor the policy names.
+    """
     digest = digest_of(client, reference)
+    check = _waivable(hand.project, client, reference.at(digest), check)
     expires = datetime.now(UTC) + timedelta(days=days)
 
     def say(person: str) -> Statement:
@@ -77,6 +87,25 @@ def waive(
     folder.mkdir(exist_ok=True)
     mark = sha256(bundle).hexdigest()[:8]
     return write_whole(folder / f"{digest.short}-{mark}.json", bundle.decode() + "\n")
+
+
+def _waivable(project: Project, client: Registry, reference: Reference, check: str) -> str:
+    """The name of a check as the gate has it; raises `UnknownCheckError`."""
+    from imagekit.trust.gate.policy import load_policy
+
+    name = check_id_today(check.removeprefix(CHECK))
+    assert reference.digest is not None
+    proof = read_proof(client, reference.repository, reference.digest, trust_of(project).verifier(Purpose.BUILD))
+    runs = [read_run(each) for each in proof.of_type(TEST_RESULT_TYPE)]
+    policy = load_policy(project.root)
+    wanted = [each.tests for each in (policy.publish, *policy.channels.values()) if each.tests is not None]
+    names = [row.id for run in runs for row in run.checks]
+    names += [SCENARIO_PREFIX + each for run in runs for each in run.scenarios]
+    names += [SCENARIO_PREFIX + each for tests in wanted for each in tests.scenarios]
+    names += [each for tests in wanted for each in tests.checks]
+    if name not in names:
+        raise unknown(name, tuple(dict.fromkeys(names)))
+    return name
 
 
 def approve(hand: Hand, client: Registry, reference: Reference, *, channel: str, reason: str) -> Digest:

@@ -7,7 +7,9 @@ from datetime import datetime
 
 from imagekit.app.interface import Backend, BootPathResult, Subject
 from imagekit.app.kept import KeptBootPath, KeptScenario, Results, boot_path_id, dependencies, scenario_id
+from imagekit.app.muting import mutes_in_force
 from imagekit.app.outcome import BootPathTest, ScenarioTest, Tested
+from imagekit.checks.outcome import SuiteResult
 from imagekit.checks.scenario import ScenarioResult
 from imagekit.machine.interface import BootPath
 from imagekit.oci.reference import Digest
@@ -29,8 +31,14 @@ class Reuse:
         return {
             boot_path: BootPathTest(found.boot_path, found.tested, found.run_id, reused=True)
             for boot_path, found in kept.items()
-            if found is not None and self._counts(found.tested)
+            if found is not None and self._counts(found.tested) and self._still_warns(found.boot_path.suites)
         }
+
+    def _still_warns(self, suites: SuiteResult) -> bool:
+        """Whether all that did not pass may only warn today too: a mark's day may be over, a mute taken back."""
+        muted = {each.check for each in mutes_in_force(self._subject.project)}
+        today = self._backend.now().date().isoformat()
+        return all(check.id in muted if check.muted_by else today < check.expires for check in suites.warnings)
 
     def scenarios(self, options: ScenarioOptions) -> dict[str, ScenarioTest]:
         """The scenarios among these that passed from the start that they would have now; none where that is unknown."""

@@ -158,12 +158,14 @@ def _committed_denials(ledger: Path, trust: TrustStore) -> Iterator[Item]:
 def gate_of(project: Project, client: Registry, reference: Reference, channel: str) -> Decision:
     """What the gate of a channel says of a reference, from the registry's evidence and the project's files."""
     from imagekit.app.cve import scanner_of
+    from imagekit.app.patterns import require_patterns
     from imagekit.trust.gate.collect import decide
     from imagekit.trust.gate.model import Stays
     from imagekit.trust.gate.policy import load_policy, require_known
 
     trust, policy = trust_of(project), load_policy(project.root)
     require_known(policy, trust)
+    require_patterns(project, policy)
     files, suites = files_of(project, trust), current_suites(project)
     known = partial(_stays, project) if policy.of(channel).soak is not None else lambda _digest: Stays()
     scanner = scanner_of(project) if policy.of(channel).vulnerabilities is not None else None

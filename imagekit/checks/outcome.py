@@ -22,8 +22,8 @@ class Outcome(StrEnum):
 class CheckResult:
     """One check of one layer; `seconds` is wall time of the call phase.
 
-    A check that only warns names the `ticket`, the day `expires` (ISO date) from which it is required again,
-    and perhaps the `owner` who looks after it.
+    A check that only warns names the `ticket`, the day `expires` (ISO date) from which it is required again, and
+    perhaps the `owner` who looks after it; one that somebody muted names that person.
     """
 
     id: str
@@ -38,11 +38,21 @@ class CheckResult:
     ticket: str = ""
     expires: str = ""
     owner: str = ""
+    muted_by: str = ""
 
     @property
     def muted(self) -> str:
         """Until when, and by which ticket, this check only warns; empty for a required one."""
-        return "" if self.required else f"warns only until {self.expires} ({self.ticket})"
+        if self.required:
+            return ""
+        by = f"muted by {self.muted_by}" if self.muted_by else "warns only"
+        return f"{by} until {self.expires} ({self.ticket})"
+
+    @property
+    def caution(self) -> str:
+        """What a report says of a check that does not block, in one line."""
+        said = f"{self.layer} {self.outcome}: {self.title}, {self.muted}"
+        return f"{said}: {self.message}" if self.message else said
 
     @property
     def blocks(self) -> bool:
@@ -72,6 +82,15 @@ class SuiteResult:
     def warnings(self) -> tuple[CheckResult, ...]:
         """The checks that did not pass and only warn."""
         return tuple(check for check in self.checks if not check.required and check.outcome is not Outcome.PASSED)
+
+    @property
+    def cautions(self) -> tuple[CheckResult, ...]:
+        """What every report shows beside the verdict: what did not pass and only warns, and each mute in force."""
+        return tuple(
+            check
+            for check in self.checks
+            if not check.required and (check.muted_by or check.outcome is not Outcome.PASSED)
+        )
 
     @property
     def said(self) -> str:

@@ -80,6 +80,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             ticket=meta.ticket,
             expires=meta.expires,
             owner=meta.owner,
+            muted_by=meta.muted_by,
             needs=dict(meta.needs),
         )
 
@@ -98,12 +99,16 @@ def describe(item: pytest.Item, session: Session) -> CheckMeta:
     page = next((str(mark.args[0]) for mark in item.iter_markers("runbook")), "")
     if not doc or not page:
         raise pytest.UsageError(f"{item.nodeid}: a check needs a docstring (what it proves) and a runbook mark")
+    name = f"{'/'.join(parts)}::{item.name}"
+    mute = next((each for each in session.mutes if each.check == name), None)
     required, ticket, expires, owner = _severity(item, session.day)
+    if mute is not None:
+        required, ticket, expires = False, mute.ticket, mute.until
     needs = {name: want for mark in item.iter_markers("needs") for name, want in mark.kwargs.items()}
     callspec = getattr(item, "callspec", None)
     title = one_line(doc.splitlines()[0].rstrip(".")) + (f" [{callspec.id}]" if callspec is not None else "")
     return CheckMeta(
-        id=f"{'/'.join(parts)}::{item.name}",
+        id=name,
         layer=parts[0],
         title=title,
         required=required,
@@ -111,6 +116,7 @@ def describe(item: pytest.Item, session: Session) -> CheckMeta:
         ticket=ticket,
         expires=expires,
         owner=owner,
+        muted_by=mute.by if mute is not None else "",
         needs=needs,
     )
 

@@ -21,7 +21,7 @@ from imagekit.base.process import ProcessTimeoutError, now, run
 from imagekit.base.reason import reasons, summary
 from imagekit.base.text import one_line
 from imagekit.checks.outcome import CheckResult, Outcome, SuiteResult
-from imagekit.checks.session import SESSION_VARIABLE, CheckMeta, Event, Session, read_events
+from imagekit.checks.session import SESSION_VARIABLE, CheckMeta, Event, Muted, Session, read_events
 from imagekit.checks.suitehash import suite_hash
 from imagekit.checks.telling import Teller
 from imagekit.checks.tlspeer import Peers
@@ -48,13 +48,17 @@ class BrokenCheckError(SuiteError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suites:
-    """Where the parts are: checks, the images' folder, a folder for what a run leaves, the cloud-config files."""
+    """Where the parts are: checks, the images' folder, a folder for what a run leaves, the cloud-config files.
+
+    `mutes` are the checks that only warn for a time, by somebody's word.
+    """
 
     checks_root: Path
     images_root: Path
     out: Path
     family: str = "debian"
     profile: tuple[Path, ...] = ()
+    mutes: tuple[Muted, ...] = ()
 
 
 @dataclass(slots=True)
@@ -157,6 +161,7 @@ def _session(
         today=(today or datetime.now(UTC).date()).isoformat(),
         peers=peers,
         profile=tuple(os.fspath(path.resolve()) for path in suites.profile),
+        mutes=suites.mutes,
     )
 
 
@@ -291,4 +296,5 @@ def _result(meta: CheckMeta, account: _Account, late: str) -> CheckResult:
         ticket=meta.ticket,
         expires=meta.expires,
         owner=meta.owner,
+        muted_by=meta.muted_by,
     )

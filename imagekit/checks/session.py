@@ -31,12 +31,22 @@ class Event(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Muted:
+    """A check (its id) that only warns until a day (ISO date), by whose word, and the ticket."""
+
+    check: str
+    by: str
+    ticket: str
+    until: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
     """One run of the suites: which layers, against which host, with what at hand.
 
     `host` is a testinfra URL, `check_seconds` the longest a single check may take, `today` decides which warn-only
     marks have expired, `peers` are the harness's TLS servers, which run already, `profile` names the cloud-config files
-    that the node was booted with.
+    that the node was booted with, `mutes` are in force.
     """
 
     host: str
@@ -51,6 +61,7 @@ class Session:
     today: str
     peers: Peers | None = None
     profile: tuple[str, ...] = ()
+    mutes: tuple[Muted, ...] = ()
 
     def write(self, path: Path) -> None:
         """Write the session file, whole or not at all."""
@@ -63,7 +74,8 @@ class Session:
         """Read what `write` wrote."""
         data = json.loads(path.read_text())
         peers = data["peers"] and Peers(*(TlsPeer(**data["peers"][name]) for name in ("house", "strange")))
-        return cls(**{**data, "layers": tuple(data["layers"]), "profile": tuple(data["profile"]), "peers": peers})
+        lists = {name: tuple(data[name]) for name in ("layers", "profile")}
+        return cls(**{**data, **lists, "mutes": tuple(Muted(**each) for each in data["mutes"]), "peers": peers})
 
     @property
     def day(self) -> date:
@@ -83,6 +95,7 @@ class CheckMeta:
     ticket: str = ""
     expires: str = ""
     owner: str = ""
+    muted_by: str = ""
     needs: Mapping[str, Any] = field(default_factory=dict)
 
 

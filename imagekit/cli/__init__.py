@@ -25,6 +25,7 @@ COMMANDS = {
     "diff": "Tell what differs between two images.",
     "cve": "List the known vulnerabilities of IMAGE, by its distribution's own data.",
     "gate": "Say whether REF may enter a channel, and why.",
+    "mute": "Let a check only warn for some days; signed.",
     "waive": "Let one check or scenario of REF pass for a time; signed.",
     "approve": "Say yes to REF in a channel; signed.",
     "keys": "Make, list, trust and rotate keys.",

@@ -18,15 +18,16 @@ from imagekit.cli.screen import say
 def command(app: App, reference: str, channel: str, reason: str, key: str | None, person: str | None) -> None:
     """Say yes to REF in a channel; signed.
 
+    REF is a reference, or IMAGE, IMAGE:VERSION or IMAGE@CHANNEL of this project, as `imagekit gate` takes it.
     The approval is attached to the digest in the registry. It counts when trust.yaml trusts the key to approve and
     names its person.
     """
+    from imagekit.app.desk import named
     from imagekit.app.people import Hand, approve
     from imagekit.app.release import registry_client
     from imagekit.cli.password import key_environment
-    from imagekit.oci.reference import Reference
 
-    target = Reference.parse(reference)
+    target = named(app.project, reference)
     hand = Hand(project=app.project, person=person, key=key, environ=key_environment())
     with registry_client(app.project, target.registry) as client:
         digest = approve(hand, client, target, channel=channel, reason=reason)

@@ -24,3 +24,14 @@ def new(app: App, layer: str, name: str) -> None:
     path = new_check(app.root, layer, name)
     say(path)
     say(f"\nNext: write what it asks in {path}; its docstring is the sentence that reports show.", err=True)
+
+
+@command.command("list")
+@click.argument("image", required=False)
+@click.pass_obj
+def list_(app: App, image: str | None) -> None:
+    """Print the ids of the checks of IMAGE, or of every image."""
+    from imagekit.app.muting import checks_of
+
+    for name in checks_of(app.project, image):
+        say(name)

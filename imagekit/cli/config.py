@@ -20,13 +20,14 @@ def check(app: App) -> None:
 
     Templates that no node fills are warnings.
     """
+    from imagekit.app.patterns import require_patterns
     from imagekit.build.authorities import authorities_of
     from imagekit.config.templates import unfilled
     from imagekit.plan.matrix import make_plans
     from imagekit.trust.gate.policy import load_policy
     from imagekit.trust.sign.trust import TRUST_FILE, load_trust
 
-    load_policy(app.root)
+    require_patterns(app.project, load_policy(app.root))
     if (app.root / TRUST_FILE).exists():
         load_trust(app.root)
     make_plans(app.project)

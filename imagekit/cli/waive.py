@@ -10,7 +10,9 @@ from imagekit.cli.screen import say
 
 @click.command("waive")
 @click.argument("reference")
-@click.option("--check", "check_id", required=True, help="Exact id of the check, or scenario/NAME.")
+@click.option(
+    "--check", "check_id", required=True, help="Id of the check as `imagekit gate` shows it, or scenario/NAME."
+)
 @click.option("--channel", "channels", multiple=True, required=True, help="Channel it is for; may be repeated.")
 @click.option("--reason", required=True, help="Why; shown wherever the waiver counts.")
 @click.option("--days", type=click.IntRange(1, 366), default=7, show_default=True, help="How long it counts.")
@@ -29,15 +31,16 @@ def command(
 ) -> None:
     """Let one check or scenario of REF pass for a time; signed.
 
+    REF is a reference, or IMAGE, IMAGE:VERSION or IMAGE@CHANNEL of this project, as `imagekit gate` takes it.
     Writes one file under waivers/ for the commit: bound to the digest, the check, the person of the key and an expiry
     date. The policy says how many different persons are needed, and what nobody can waive.
     """
+    from imagekit.app.desk import named
     from imagekit.app.people import Hand, waive
     from imagekit.app.release import registry_client
     from imagekit.cli.password import key_environment
-    from imagekit.oci.reference import Reference
 
-    target = Reference.parse(reference)
+    target = named(app.project, reference)
     hand = Hand(project=app.project, person=person, key=key, environ=key_environment())
     with registry_client(app.project, target.registry) as client:
         path = waive(hand, client, target, check=check_id, channels=channels, reason=reason, days=days)

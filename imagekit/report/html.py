@@ -55,7 +55,7 @@ def _words(result: RunResult) -> dict[str, Any]:
         "word": word_of(result),
         "card": grouped(card_rows(card)) if card else (),
         "to_copy": TO_COPY,
-        "warnings": result.suites.warnings if result.suites else (),
+        "warnings": result.suites.cautions if result.suites else (),
         "groups": group(checks),
         "counts": [(outcome, sum(check.outcome is outcome for check in checks)) for outcome in Outcome],
         "total": len(checks),

@@ -161,11 +161,8 @@ def _card(result: RunResult) -> list[Row]:
 
 def _cautions(result: RunResult) -> list[Row]:
     """What did not pass and only warns, on a good result too."""
-    warnings = result.suites.warnings if result.suites else ()
-    rows = [
-        _row("warning", (f"{check.layer} {check.outcome}: {check.title}, {check.muted}: {check.message}", "yellow"))
-        for check in warnings[:_CAUTIONS]
-    ]
+    warnings = result.suites.cautions if result.suites else ()
+    rows = [_row("warning", (check.caution, "yellow")) for check in warnings[:_CAUTIONS]]
     more = len(warnings) - _CAUTIONS
     return [*rows, _row("warning", (f"and {more} more, see the report", "yellow"))] if more > 0 else rows
 

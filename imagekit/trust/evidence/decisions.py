@@ -16,6 +16,7 @@ from imagekit.trust.evidence.timestamp import read_timestamp
 
 APPROVAL_TYPE = "urn:imagekit:approval:v1"
 WAIVER_TYPE = "urn:imagekit:waiver:v1"
+MUTE_TYPE = "urn:imagekit:mute:v1"
 YANK_TYPE = "urn:imagekit:yank:v1"
 # The first format has no basis, emergency or instead, and its file names say what was decided, so that two decisions
 # made from one commit had different names and git merged both.
@@ -24,6 +25,7 @@ RECORD_TYPE = "urn:imagekit:ledger-record:v2"
 RECORD_TYPES = (FIRST_RECORD_TYPE, RECORD_TYPE)
 VERIFIER_ID = "urn:imagekit:gate:v1"
 CHANNEL_URI = "urn:imagekit:channel:"
+CHECK_URI = "urn:imagekit:check:"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +38,17 @@ class Waiver:
     reason: str
     expires: datetime
     channels: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mute:
+    """A person lets one check of a project only warn until a moment; `check` is its id without the boot path."""
+
+    check: str
+    person: str
+    ticket: str
+    expires: datetime
+    reason: str = ""
 
 
 def approval_statement(digest: Digest, *, channel: str, person: str, reason: str = "", name: str = "") -> Statement:
@@ -81,6 +94,34 @@ def read_waiver(statement: Statement) -> Waiver | None:
         expires=expires,
         channels=tuple(str(channel) for channel in channels),
     )
+
+
+def mute_statement(mute: Mute) -> Statement:
+    """State a mute. It is about a check and no image: its subject is the hash of the check's name."""
+    predicate = {
+        "check": mute.check,
+        "person": mute.person,
+        "ticket": mute.ticket,
+        "reason": mute.reason,
+        "expires": _text(mute.expires),
+    }
+    return Statement(subject=_check_digest(mute.check), predicate_type=MUTE_TYPE, predicate=predicate, name=mute.check)
+
+
+def read_mute(statement: Statement) -> Mute | None:
+    """The mute in a statement; None when it is no whole one."""
+    fields = statement.predicate
+    check, person, ticket, reason = (fields.get(key) for key in ("check", "person", "ticket", "reason"))
+    expires = read_timestamp(fields.get("expires"))
+    if not all(isinstance(text, str) and text.strip() for text in (check, person, ticket)) or expires is None:
+        return None
+    if statement.predicate_type != MUTE_TYPE or statement.subject != _check_digest(str(check)):
+        return None
+    return Mute(check=str(check), person=str(person), ticket=str(ticket), expires=expires, reason=str(reason or ""))
+
+
+def _check_digest(check: str) -> Digest:
+    return Digest.of((CHECK_URI + check).encode())
 
 
 def summary_statement(

@@ -119,7 +119,12 @@ def _check(check: CheckResult) -> dict[str, Any]:
         "outcome": str(check.outcome),
         "required": check.required,
         "seconds": round(check.seconds, 3),
+        **({"muted": _muted(check)} if check.muted_by else {}),
     }
+
+
+def _muted(check: CheckResult) -> dict[str, str]:
+    return {"by": check.muted_by, "ticket": check.ticket, "until": check.expires}
 
 
 def _test_name(scenario: ScenarioResult) -> str:

@@ -23,6 +23,7 @@ class CheckRow:
     id: str
     outcome: str
     required: bool
+    muted: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +104,7 @@ def _check(entry: Mapping[str, Any]) -> CheckRow:
         id=check_id_today(str(entry.get("id"))),
         outcome=str(entry.get("outcome")),
         required=entry.get("required") is not False,
+        muted="muted" in entry,
     )
 
 

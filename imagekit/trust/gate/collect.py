@@ -21,7 +21,7 @@ from imagekit.trust.gate.view import View
 from imagekit.trust.proof import Found, read_bundles
 from imagekit.trust.sign.trust import SKEW, Problem, Reading, TrustStore
 
-WAIVERS, YANKS = Path("waivers"), Path("yanks")
+WAIVERS, YANKS, MUTES = Path("waivers"), Path("yanks"), Path("mutes")
 _FILE_LIMIT = 16 << 20
 _MOST_FILES = 2000
 _STRANGERS = 200  # bundles that do not count and are kept to be named; each may claim 16 MiB
@@ -74,14 +74,15 @@ def _reading(found: Found, trust: TrustStore) -> Reading:
     return replace(reading, statement=None, problem=Problem.DAMAGED, reason=found.problem)
 
 
-def read_files(root: Path, trust: TrustStore, folders: Sequence[Path] = (WAIVERS, YANKS)) -> tuple[Item, ...]:
-    """The bundles under ``waivers/`` and ``yanks/`` of a project, read against its trust file.
+def read_files(root: Path, trust: TrustStore, folders: Sequence[Path] = (WAIVERS, YANKS, MUTES)) -> tuple[Item, ...]:
+    """The bundles under ``waivers/``, ``mutes/`` and ``yanks/`` of a project, read against its trust file.
 
-    Waivers are ``*.json``. Under ``yanks/`` every file is read, for what is reviewed there is meant to stop an image.
+    Waivers and mutes are ``*.json``. Under ``yanks/`` every file is read, for what is reviewed there is meant to stop
+    an image.
     """
     paths = [path for folder in folders for path in _files(root / folder, every=folder == YANKS)]
     if len(paths) > _MOST_FILES:
-        raise RefusedError(f"{root}: {len(paths)} files of waivers and denials, {_MOST_FILES} are read at most")
+        raise RefusedError(f"{root}: {len(paths)} files of waivers, mutes and denials, {_MOST_FILES} are read at most")
     return tuple(Item(source=str(path.relative_to(root)), reading=_read(path, root, trust)) for path in paths)
 
 

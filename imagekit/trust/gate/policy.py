@@ -77,6 +77,9 @@ class Tests(Frozen):
     checks: tuple[Glob, ...] = Field((), description="ids (globs) of checks that must have passed, each at least once")
     scenarios: tuple[Name, ...] = Field((), description="lifecycle scenarios that must have passed")
     max_age: Span | None = Field(None, description="how old a test result may be, e.g. 14d")
+    muted: bool = Field(
+        False, description="whether a check that did not pass counts as waived while a mute of it lasts"
+    )
 
 
 class Provenance(Frozen):

@@ -8,9 +8,10 @@ from fnmatch import fnmatchcase
 
 from imagekit.trust.evidence.statement import TEST_RESULT_TYPE
 from imagekit.trust.evidence.testrun import SCENARIO_PREFIX as SCENARIO
-from imagekit.trust.evidence.testrun import TestRun, read_run
+from imagekit.trust.evidence.testrun import CheckRow, TestRun, read_run
 from imagekit.trust.gate.documents import finding
-from imagekit.trust.gate.model import Finding
+from imagekit.trust.gate.model import Finding, Status
+from imagekit.trust.gate.mutes import mute_of
 from imagekit.trust.gate.policy import CURRENT, Tests, span
 from imagekit.trust.gate.view import Accepted, View, named, shown
 from imagekit.trust.sign.trust import day
@@ -45,6 +46,7 @@ def tests(view: View, wanted: Tests) -> list[Finding]:
         whole,
         *_boot_paths(counted, wanted.boot_paths),
         *_failures(results),
+        *_muted(view, results, wanted),
         *_checks(counted, results, wanted.checks),
         *_scenarios(counted, results, wanted.scenarios),
     ]
@@ -68,8 +70,17 @@ def _unknown_suite(view: View, suite: str, wanted: Iterable[str]) -> str:
     if CURRENT in wanted and current is None and suite not in allowed:
         return f"this project has no image {view.evidence.image!r}, so its current checks are not known"
     if suite not in allowed | {current}:
-        return f"ran suite {suite[:12]}, which the policy does not allow"
+        return _other_suite(suite, current if CURRENT in wanted else None)
     return ""
+
+
+def _other_suite(suite: str, current: str | None) -> str:
+    if current is None:
+        return f"ran suite {suite[:12]}, which the policy does not allow"
+    return (
+        f"ran suite {suite[:12]}: the checks here (suite {current[:12]}) differ from those that ran: "
+        "run again, or ask from the commit that was tested"
+    )
 
 
 def _out_of_time(view: View, result: _Result, max_age: str | None) -> str:
@@ -114,6 +125,32 @@ def _failures(results: list[_Result]) -> list[Finding]:
         for name, outcome in result.run.failures.items():
             bad.setdefault(name, f"{outcome}, says {named(result.item.source)}")
     return [finding(finding_name(name), False, reason) for name, reason in sorted(bad.items())]
+
+
+def _muted(view: View, results: list[_Result], wanted: Tests) -> list[Finding]:
+    """Each check that any trusted result calls muted and not passed: waived while a mute that counts here lasts."""
+    bad = {check.id: check.outcome for result in results for check in result.run.checks if _is_muted(check)}
+    return [_muted_check(view, name, outcome, allowed=wanted.muted) for name, outcome in sorted(bad.items())]
+
+
+def _is_muted(check: CheckRow) -> bool:
+    return check.muted and not check.required and check.outcome != "passed"
+
+
+def _muted_check(view: View, name: str, outcome: str, *, allowed: bool) -> Finding:
+    if not allowed:
+        return finding(CHECK + name, False, f"{outcome} and muted, which the policy does not take (tests.muted)")
+    found = mute_of(view, name.partition(":")[2] if _on_path(name) else name)
+    if found is None:
+        return finding(CHECK + name, False, f"{outcome}; it was muted then, and no mute of it counts now")
+    mute, source = found
+    reason = f"{outcome}; muted by {mute.person} until {day(mute.expires)}: {mute.ticket}"
+    return Finding(name=CHECK + name, status=Status.WAIVED, reason=reason, sources=(source,))
+
+
+def _on_path(name: str) -> bool:
+    """Whether an id begins with the boot path: ``live:base/test_x.py::test_y``."""
+    return ":" in name.partition("/")[0]
 
 
 def _checks(counted: list[_Result], results: list[_Result], wanted: tuple[str, ...]) -> list[Finding]:

@@ -89,7 +89,15 @@ def _approve(house: House) -> None:
 
 def _waive(house: House) -> None:
     with house.world.client() as client:
-        waive(_hand(house), client, house.reference, check="x", channels=["dev", "prod"], reason="r", days=1)
+        waive(
+            _hand(house),
+            client,
+            house.reference,
+            check="scenario/install",
+            channels=["dev", "prod"],
+            reason="r",
+            days=1,
+        )
 
 
 def _hand(house: House) -> Hand:

@@ -137,7 +137,7 @@ def test_approval_is_attached_in_the_name_of_the_keys_holder(
 
 def test_waiver_is_a_file_that_the_gate_reads(project: Project, client: Registry, image: Reference) -> None:
     person(project, "bob", Purpose.WAIVE, holder=BOB)
-    path = waive(hand(project), client, image, check="base::ssh", channels=["prod"], reason="ticket", days=7)
+    path = waive(hand(project), client, image, check="scenario/install", channels=["prod"], reason="ticket", days=7)
     assert path.parent == project.root / "waivers"
     [item] = read_files(project.root, trust_of(project))
     assert item.reading.problem is None
@@ -150,7 +150,7 @@ def test_waiver_is_a_file_that_the_gate_reads(project: Project, client: Registry
 def test_who_may_not_is_told_before_anything_is_written(project: Project, client: Registry, image: Reference) -> None:
     person(project, "ada", Purpose.APPROVE, holder=ADA)
     with pytest.raises(SignatureError, match="trusted to approve, not to waive"):
-        waive(hand(project, "ada"), client, image, check="x", channels=["prod"], reason="r", days=1)
+        waive(hand(project, "ada"), client, image, check="scenario/install", channels=["prod"], reason="r", days=1)
     with pytest.raises(SignatureError, match="holds key ada, not Bob"):
         approve(hand(project, "ada", who=BOB), client, image, channel="prod", reason="")
     create_key(project, "eve", environ=ENVIRON)

@@ -1,5 +1,6 @@
 """Errors at the edge: message, hint and exit code; nothing half-told."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -16,11 +17,11 @@ def project(tmp_path: Path) -> Path:
     return make_project(tmp_path)
 
 
-def imagekit(project: Path, *arguments: str) -> Completed:
+def imagekit(project: Path, *arguments: str, env: Mapping[str, str] | None = None) -> Completed:
     import sys
 
     code = "import sys; sys.argv[0] = 'imagekit'; from imagekit.cli import main; main()"
-    return run([sys.executable, "-c", code, "--project", project, *arguments], timeout=60, ok=range(256))
+    return run([sys.executable, "-c", code, "--project", project, *arguments], timeout=60, env=env, ok=range(256))
 
 
 def test_done_is_0_with_the_result_on_stdout_and_nothing_else(project: Path) -> None:

@@ -287,7 +287,7 @@ def _(fixture: GateFixture) -> None:
     change(fixture, "tests", result="CANCELLED")
 
 
-@attack("suite hash that is not in the policy", "tests", "ran suite 666666666666, which the policy does not allow")
+@attack("suite hash that is not in the policy", "tests", "ran suite 666666666666: the checks here .* run again")
 def _(fixture: GateFixture) -> None:
     ran(fixture, check("root"), suite="6" * 64)
 
