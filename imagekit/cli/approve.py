@@ -22,7 +22,7 @@ def command(app: App, reference: str, channel: str, reason: str, key: str | None
     The approval is attached to the digest in the registry. It counts when trust.yaml trusts the key to approve and
     names its person.
     """
-    from imagekit.app.desk import named
+    from imagekit.app.context import named
     from imagekit.app.people import Hand, approve
     from imagekit.app.release import registry_client
     from imagekit.cli.password import key_environment

@@ -35,7 +35,7 @@ def command(
     Writes one file under waivers/ for the commit: bound to the digest, the check, the person of the key and an expiry
     date. The policy says how many different persons are needed, and what nobody can waive.
     """
-    from imagekit.app.desk import named
+    from imagekit.app.context import named
     from imagekit.app.people import Hand, waive
     from imagekit.app.release import registry_client
     from imagekit.cli.password import key_environment
