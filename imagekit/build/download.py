@@ -26,7 +26,7 @@ class DownloadError(ToolError):
 
 
 class WrongFileError(RefusedError):
-    """A file is not the one that images.lock names."""
+    """A file is not the one that images.lock, or another list of checksums, names."""
 
 
 def mirrored(address: str, mirrors: Mapping[str, str]) -> str:
@@ -54,8 +54,11 @@ def downloads_folder(downloads: Mapping[str, str], work: Path, mirrors: Mapping[
     return folder
 
 
-def fetched(address: str, checksum: str, into: Path, mirrors: Mapping[str, str]) -> Path:
-    """One file, kept in `into` by its SHA-256 and checked each time; raises as `downloads_folder`."""
+def fetched(address: str, checksum: str, into: Path, mirrors: Mapping[str, str], *, by: str = "images.lock") -> Path:
+    """One file, kept in `into` by its SHA-256 and checked each time; raises as `downloads_folder`.
+
+    `by` says what names the checksum.
+    """
     file = into / checksum
     if file.exists() and _sum(file) == checksum:
         return file
@@ -65,7 +68,7 @@ def fetched(address: str, checksum: str, into: Path, mirrors: Mapping[str, str])
         found = _read(source, partial.name)
         if found != checksum:
             raise WrongFileError(
-                f"{source} has the SHA-256 {found}, images.lock names {checksum} for {address}",
+                f"{source} has the SHA-256 {found}, {by} names {checksum} for {address}",
                 hint="Is it the same version? A mirror must have the publisher's own file.",
             )
         Path(partial.name).chmod(0o755)

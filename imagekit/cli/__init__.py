@@ -37,6 +37,7 @@ COMMANDS = {
     "retention": "Show or remove versions that nothing needs any more.",
     "history": "Show who decided what, when and why, from the ledger.",
     "ledger": "Look at the ledger itself, and repair it.",
+    "provision": "Check the manifests that Flux applies; fetch the schemas for it.",
     "report": "Show the report of the last run, or of one run.",
     "trends": "Show boot cost, size, checks, flakes, packages behind over time.",
     "flakes": "List checks that failed and passed on one digest.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path, PurePosixPath
 
 from imagekit.provision.check.finding import Hit, Level, lint
@@ -19,6 +20,7 @@ def kustomizations(tree: Tree) -> list[Manifest]:
     return [each for each in tree.of("Kustomization") if each.group == _GROUP]
 
 
+@cache
 def covers(path: str, file: str) -> bool:
     """Whether a Kustomization's path may be a folder that a file is in: paths are the repository's, files ours."""
     wanted = PurePosixPath(path or ".").parts

@@ -1,0 +1,70 @@
+"""What `imagekit provision check` and `provision schemas` do, with what the project knows of its digests."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from imagekit.base.errors import ConfigError
+from imagekit.oci.reference import Digest
+
+if TYPE_CHECKING:
+    from imagekit.config.load import Project
+    from imagekit.provision.check.check import Report
+    from imagekit.provision.check.store import Schemas
+
+VARIABLE = "IMAGEKIT_SCHEMAS"
+
+
+def schemas_folder(named: Path | None, work: Path) -> Path:
+    """Where the schemas are: as named, as IMAGEKIT_SCHEMAS says, or in the work folder."""
+    if named is not None:
+        return named
+    return Path(os.environ[VARIABLE]) if os.environ.get(VARIABLE) else work / "schemas"
+
+
+def check_manifests(
+    paths: Sequence[Path], schemas: Schemas, *, project: Project | None, external: Iterable[str] = ()
+) -> Report:
+    """Read and check manifests; with a project, its withdrawn digests are refused. Raises `ConfigError`."""
+    from imagekit.provision.check.check import check_tree
+    from imagekit.provision.check.reading import read_tree
+
+    tree = read_tree(paths)
+    denied = withdrawn(project) if project is not None else {}
+    return check_tree(replace(tree, denied=denied, external=frozenset(_external(external))), schemas)
+
+
+def _external(names: Iterable[str]) -> Iterable[str]:
+    for name in names:
+        kind, slash, rest = name.partition("/")
+        if not (kind and slash and rest):
+            raise ConfigError(f"--external {name}: not KIND/NAME", hint="Such as --external Secret/libvirt-1.")
+        yield name
+
+
+def withdrawn(project: Project) -> Mapping[Digest, str]:
+    """Every digest that a record of the ledger or a signed denial of the project withdraws, and why.
+
+    Raises `LedgerError` where the ledger does not verify: what it withdraws cannot be told then.
+    """
+    from imagekit.app.decided import judge_of, ledger_of
+    from imagekit.app.trusted import files_of, trust_if_any
+    from imagekit.release.channel.history import yanked
+    from imagekit.release.ledger.judge import TrustJudge
+    from imagekit.trust.gate.model import Evidence
+    from imagekit.trust.gate.people import denial_of
+
+    trust = trust_if_any(project)
+    # Where nobody's word counts no record does, and a ledger that has some does not verify.
+    judge = judge_of(project) if trust.holders else TrustJudge(trust, None)
+    records = ledger_of(project).chain(judge).records
+    found = {digest: f"{record.actor}: {record.reason}" for digest, record in yanked(records).items()}
+    items = files_of(project, trust)
+    for digest in {each.reading.statement.subject for each in items if each.reading.statement is not None}:
+        if digest not in found and (told := denial_of(Evidence(digest=digest, image="", items=items))):
+            found[digest] = told
+    return found

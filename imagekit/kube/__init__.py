@@ -1,0 +1,1 @@
+"""A Kubernetes API server as a client sees it: kubeconfig, discovery, reading, server-side apply."""
