@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 import yaml
 
+from imagekit.provision.check.check import RULES
+
 ROOT = Path(__file__).parents[2]
 GOOD = ROOT / "tests" / "data" / "provision" / "good"
 EXTERNAL = frozenset(
@@ -138,10 +140,11 @@ WRONG = (
     Wrong("waits-for-image", "Kustomization", "spec.healthChecks", [{"apiVersion": "infra.virtrigaud.io/v1beta1",
           "kind": "VMImage", "name": "x", "namespace": "fleet"}], "flux-waits-for-image"),
     Wrong("policy-unbound", "ValidatingAdmissionPolicyBinding", "spec.policyName", "other", "policy-unbound"),
-    Wrong("policy-warns", "ValidatingAdmissionPolicyBinding", "spec.validationActions", ["Warn"], "policy-does-not-deny"),
+    Wrong("policy-warns", "ValidatingAdmissionPolicyBinding", "spec.validationActions", ["Warn"],
+          "policy-does-not-deny"),
     Wrong("policy-ignores", "ValidatingAdmissionPolicy", "spec.failurePolicy", "Ignore", "policy-fails-open"),
     # what only a server sees: rules in CEL, and what other objects of the cluster say
-    Wrong("cel-cluster-deployment", "ClusterDeployment", "spec.serviceSpec", {"provider": {"name": "p"}, "services": []},
+    Wrong("kcm-rule-in-cel", "ClusterDeployment", "spec.serviceSpec", {"provider": {"name": "p"}, "services": []},
           "", cluster=True),
 )  # fmt: skip
 
@@ -180,6 +183,24 @@ def _put(item: Any, path: list[str], value: Any) -> None:
         del item[path[-1]]
     else:
         item[path[-1]] = copy.deepcopy(value)
+
+
+def wrong_page() -> str:
+    """The wrong manifests as a table for docs/provision-check.md."""
+    told = ((each.id.replace("-", " "), each.kind, f"`{each.path}`", _seen(each), _also(each)) for each in WRONG)
+    rows = (f"| {' | '.join(row)} |\n" for row in told)
+    head = "| wrong | kind | at | refused by | also by an API server |\n|---|---|---|---|---|\n"
+    return head + "".join(rows)
+
+
+def _also(wrong: Wrong) -> str:
+    return "yes" if wrong.cluster else "no"
+
+
+def _seen(wrong: Wrong) -> str:
+    if not wrong.rule:
+        return "API server alone (CEL)"
+    return f"{RULES[wrong.rule].seen.value}: `{wrong.rule}`"
 
 
 def schemas_folder() -> Path:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 
 from imagekit.provision.check.check import Report
-from imagekit.provision.check.finding import RULES, Finding, Level
+from imagekit.provision.check.finding import RULES, Finding, Level, Seen
 
 
 def render_text(report: Report) -> str:
@@ -72,7 +72,7 @@ def rules_page() -> str:
     rows = (
         f"| `{each.id}`{' (warning)' if each.level is Level.WARNING else ''} | {each.seen.value} | {_cell(each.why)} | "
         f"{_cell(each.fix)} |\n"
-        for each in RULES.values()
+        for each in sorted(RULES.values(), key=lambda one: (list(Seen).index(one.seen), one.id))
     )
     return head + "".join(rows)
 
