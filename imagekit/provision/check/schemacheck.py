@@ -87,10 +87,10 @@ def unchecked(tree: Tree, schemas: Schemas) -> list[Manifest]:
 def built_in(manifest: Manifest) -> bool:
     """Whether Kubernetes itself serves the kind."""
     group = manifest.group
-    return group in _BUILT_IN or (group.endswith(".k8s.io") and group.count(".") == 2 and group not in _FOREIGN)
+    return group in _BUILT_IN or (group.endswith(".k8s.io") and group not in _FOREIGN)
 
 
-_FOREIGN = ("snapshot.storage.k8s.io", "cluster.x-k8s.io", "metrics.k8s.io", "gateway.networking.k8s.io")
+_FOREIGN = ("snapshot.storage.k8s.io", "metrics.k8s.io", "gateway.networking.k8s.io", "policy.networking.k8s.io")
 
 
 def _without(each: Manifest, schemas: Schemas) -> Iterator[Finding]:

@@ -20,8 +20,9 @@ _KINDS = {
     "imageRepositoryRef": "ImageRepository",
     "configMapRef": "ConfigMap",
 }
-# Kinds that others bring along: service accounts of controllers, roles of Kubernetes, objects of the platform's charts.
-_ELSEWHERE = frozenset(("ClusterRole", "ServiceAccount", "Namespace", "HelmChart", "HelmRepository", "OCIRepository"))
+# What holds credentials, or comes with the platform's charts, is often applied by others.
+_ELSEWHERE = frozenset(("Secret", "Provider", "VMPlacementPolicy", "ClusterTemplate"))
+_PLATFORM = frozenset(("ClusterRole", "ServiceAccount", "HelmChart", "HelmRepository"))  # not even worth a warning
 Reference = tuple[Key, str, str, str]  # where, kind, namespace, name
 
 
@@ -101,21 +102,21 @@ def _unresolved(tree: Tree) -> Iterator[tuple[Manifest, Reference]]:
 def missing(tree: Tree) -> Iterator[Hit]:
     """References to objects that are not in the files."""
     for each, (key, kind, namespace, name) in _unresolved(tree):
-        if kind != "Secret" and kind not in _ELSEWHERE:
+        if kind not in _ELSEWHERE | _PLATFORM:
             yield Hit(each, key, f"no {kind} {namespace}/{name} in these files")
 
 
 @lint(
-    "reference-secret",
-    "Secrets are often made outside of Git; then nothing here can tell whether they exist.",
-    "See that it is there, and say --external Secret/NAME.",
+    "reference-elsewhere",
+    "Secrets, Providers and ClusterTemplates are often made by others; then nothing here can tell whether they exist.",
+    "See that it is there, and say --external KIND/NAME.",
     level=Level.WARNING,
 )
-def secret(tree: Tree) -> Iterator[Hit]:
-    """References to Secrets that are not in the files."""
+def elsewhere(tree: Tree) -> Iterator[Hit]:
+    """References to objects that others may have applied."""
     for each, (key, kind, namespace, name) in _unresolved(tree):
-        if kind == "Secret":
-            yield Hit(each, key, f"no Secret {namespace}/{name} in these files")
+        if kind in _ELSEWHERE:
+            yield Hit(each, key, f"no {kind} {namespace}/{name} in these files")
 
 
 @lint(
