@@ -137,7 +137,7 @@ def homes_of(project: Project, context: ReleaseContext, image: str) -> list[Refe
 
 
 def earlier_of(context: ReleaseContext, channel: str, image: str, text: str | None) -> Reference | None:
-    """What a rollback was told to go back to: a digest or a version, within the channel's repository."""
+    """What a rollback is to go back to: a digest or a version, within the channel's repository."""
     if text is None:
         return None
     home = context.home(channel, image)

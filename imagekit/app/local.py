@@ -113,7 +113,7 @@ class LocalBackend:
         return node.console_excerpt(subject, boot_path) if written else None
 
     def origin_digest(self, subject: Subject, options: ScenarioOptions) -> Digest | None:
-        """The digest that the scenarios would start from, when that can be told without a registry."""
+        """The digest that the scenarios would start from, when that can be known without a registry."""
         return origin_digest(subject, options)
 
     def origin(self, subject: Subject, options: ScenarioOptions) -> Start:

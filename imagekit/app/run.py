@@ -37,7 +37,7 @@ from imagekit.scenarios.table import SCENARIOS
 
 
 def run_image(project: Project, name: str, options: Options, backend: Backend | None = None) -> Finished:
-    """Build, test and publish an image; errors end up in the result and in `Finished.error`, never half-told.
+    """Build, test and publish an image; errors end up in the result and in `Finished.error`, never half reported.
 
     What passed before of the same digest is reused, and the result says of which day it is.
     """
@@ -85,7 +85,7 @@ class _Run:
     plan: Plan | None = None
     image: Build | None = None
     at: BootPath | None = None
-    known: dict[BootPath, BootPathTest] = field(default_factory=dict)  # what passed before, until it is told
+    known: dict[BootPath, BootPathTest] = field(default_factory=dict)  # what passed before, until it is reported
     boot_paths: list[BootPathTest] = field(default_factory=list)
     scenarios: dict[str, ScenarioTest] = field(default_factory=dict)
     release: ReleaseRow | None = None
@@ -285,7 +285,7 @@ class _Run:
         try:
             return self.backend.changes(self.project, good, self.plan, self.image)
         except (ImagekitError, OSError) as error:
-            return (f"what changed since run {good.run_id} cannot be told: {error}",)
+            return (f"what changed since run {good.run_id} cannot be determined: {error}",)
 
     def done_before(self, result: RunResult) -> RunResult | None:
         """The result of the run that had done all of this; None when this one did something, or that one is gone."""

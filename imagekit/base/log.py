@@ -20,7 +20,7 @@ _depth: ContextVar[int] = ContextVar("step_depth", default=0)
 class Step:
     """A running or finished step; `seconds` is wall time, set at the end.
 
-    Work that came to its end with a no for an answer sets `failed`: it is not told with a tick.
+    Work that came to its end with a no for an answer sets `failed`: it is not reported with a tick.
     """
 
     name: str

@@ -35,7 +35,7 @@ class Space:
 def space_for(what: str, folder: Path, need: int | None = None) -> Iterator[Space]:
     """Raise `NoSpaceError` when the block fails because `folder` has no space left; `need` is in bytes, about.
 
-    What the block throws away of its own is thrown away first, so what is told as free is without it.
+    What the block throws away of its own is thrown away first, so what is reported as free is without it.
     """
     space = Space(need)
     try:

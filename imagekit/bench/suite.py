@@ -19,7 +19,7 @@ from imagekit.config.load import Project
 
 
 def run_benchmarks(project: Project, image: str, names: Sequence[str], command: str) -> Report:
-    """Measure; one that fails is told in the report and does not keep the others from being measured."""
+    """Measure; one that fails stands in the report and does not keep the others from being measured."""
     began, where = datetime.now(UTC), machine()
     measurements = tuple(_one(project, image, name) for name in names)
     return Report(

@@ -42,7 +42,7 @@ def tool_image(project: Project, target: Path, docker_host: str) -> None:
 
 
 def arguments(root: Path, distro: Path, source: Path, target: Path, environ: Mapping[str, str]) -> list[str]:
-    """What docker is told; the settings of pip go in as a secret, so that no index's address stays in the image."""
+    """What docker is given; the settings of pip go in as a secret, so that no index's address stays in the image."""
     argv = ["buildx", "build", "--progress=plain", "--network=host", "--provenance=false"]
     argv += ["--file", str(root / "container" / "Dockerfile"), "--build-context", f"source={source}"]
     if (settings := _pip_settings(environ)) is not None:

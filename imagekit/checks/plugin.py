@@ -212,7 +212,7 @@ def _reason(call: pytest.CallInfo[None], reported: str) -> str:
 
 @pytest.fixture(scope="session")
 def session(pytestconfig: pytest.Config) -> Session:
-    """What this run was told."""
+    """What this run was given."""
     return pytestconfig.stash[_session_key]
 
 

@@ -1,4 +1,4 @@
-"""What the process that runs the checks is told, and what it tells back: two small files.
+"""What the process that runs the checks is given, and what it hands back: two small files.
 
 The session file is JSON, written once by `imagekit.checks.runner`. The events file gets one JSON line an event,
 appended as it happens, so that a run that is killed leaves everything up to that moment.

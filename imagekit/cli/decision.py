@@ -1,4 +1,4 @@
-"""How decisions are told: what a channel points at now, and the text of a pull request."""
+"""How decisions are reported: what a channel points at now, and the text of a pull request."""
 
 from __future__ import annotations
 

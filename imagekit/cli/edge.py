@@ -109,7 +109,7 @@ def _handler() -> logging.Handler:
 
 
 def set_loudness(*, verbose: bool, quiet: bool) -> None:
-    """How much is told on stderr, as the options before the command's name say; `-q` of a command's own is not ours."""
+    """How much is reported on stderr, by the options before the name of the command; its own `-q` does not count."""
     from imagekit.cli.progress import ProgressHandler
 
     logger = logging.getLogger("imagekit")

@@ -25,7 +25,7 @@ def command(app: App, image: str | None, every: bool, arch: str | None, matrix: 
 
     Reads only the project's files and git: no network, no daemon; the clock only for authorities that expired. What
     images.lock has no digest for is named; such an image can be planned and not built, and is left out of the matrix.
-    Where an earlier build of the image is kept here, the stages that differ from it are told, each with the reason.
+    Where an earlier build of the image is kept here, the stages that differ from it are reported, each with the reason.
     """
     from imagekit.build.authorities import authorities_of
 

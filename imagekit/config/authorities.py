@@ -95,7 +95,7 @@ def read_authorities(folder: Path, patterns: Sequence[str], *, now: datetime | N
     if refused:
         raise ConfigError(
             f"{folder}: {len(refused)} of the declared authorities cannot be taken: {refused[0]}",
-            hint="\n".join(str(each) for each in refused[:20]) + "\nThe rule is told in images/ca-trust/README.md.",
+            hint="\n".join(str(each) for each in refused[:20]) + "\nThe rule is written in images/ca-trust/README.md.",
         )
     return authorities
 

@@ -1,4 +1,4 @@
-"""What pydantic found wrong, told with file, line and key, the allowed values and the likely intention."""
+"""What pydantic found wrong, reported with file, line and key, the allowed values and the likely intention."""
 
 from __future__ import annotations
 

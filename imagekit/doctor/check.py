@@ -54,7 +54,7 @@ _CHECKS: dict[Need, Callable[[Host], Finding]] = {
 BUILD = (Need.PYTHON, Need.ENGINE, Need.MMDEBSTRAP, Need.DISK)
 VERIFY = (Need.LIBVIRT, Need.QEMU, Need.ACCELERATOR, Need.SQUASHFS, Need.INITRD, Need.ISO, Need.SSH, Need.MEMORY)
 DISKS = (Need.DISK_IMAGES,)
-OPTIONAL = (Need.COSIGN, Need.UEFI, Need.TPM)  # their lack is told, and counts where they are used
+OPTIONAL = (Need.COSIGN, Need.UEFI, Need.TPM)  # their lack is reported, and counts where they are used
 PUBLISH = (Need.REGISTRY, Need.PORTS)
 
 

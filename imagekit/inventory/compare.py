@@ -247,7 +247,7 @@ def _in_several_architectures(packages: Iterable[InstalledPackage]) -> set[str]:
 
 
 def _sizes(a: ImageInventory, b: ImageInventory) -> Iterator[Change]:
-    """By layer where both are named, else of the whole; less than 0.05 MB is not told."""
+    """By layer where both are named, else of the whole; less than 0.05 MB is not reported."""
     if all(layer.name for layer in (*a.layers, *b.layers)):
         old, new = ({layer.name: layer.size for layer in each.layers} for each in (a, b))
         for name in dict.fromkeys((*old, *new)):

@@ -90,7 +90,7 @@ def unexplained(
         and not _of_packages(each, packages)
         and not _of_units(each, units)
     ]
-    # A folder that came or went with what is in it is not told beside that.
+    # A folder that came or went with what is in it is not reported beside that.
     inside = {parent for each in files if each.before is None or each.after is None for parent in _parents(each.path)}
     return tuple(each for each in left if not (_is_folder(each) and each.word != "changed" and each.path in inside))
 

@@ -61,7 +61,7 @@ class Probe(Protocol):
     def seconds(self, accelerator: Accelerator, sector: bytes, *, limit: float) -> float | None:
         """Processor seconds until the sector's answer; None for a hang, and for any other end under KVM.
 
-        Raises `HypervisorError` when it does not run under emulation for a reason that can be told.
+        Raises `HypervisorError` when it does not run under emulation for a reason that can be named.
         """
 
 

@@ -19,7 +19,7 @@ _KEYS = {"id", "regex", "severity", "meaning", "hint", "match", "no_match"}
 
 
 class Severity(StrEnum):
-    """Whether a line ends the boot or is only told."""
+    """Whether a line ends the boot or is only reported."""
 
     FATAL = "fatal"
     WARN = "warn"

@@ -37,7 +37,7 @@ def fresh_keys(user: str = USER) -> NodeKeys:
 
 
 def node_identity(keys: NodeKeys, name: str) -> NodeIdentity:
-    """What a node called `name` is told."""
+    """What a node called `name` is given."""
     return NodeIdentity(
         hostname=name.replace(".", "-"),
         user=keys.user,

@@ -7,7 +7,7 @@ from imagekit.machine.starts import Starts
 
 
 def boot_phases(starts: Starts, *, asked: float, login: float, userspace_usec: str) -> tuple[BootPhase, ...]:
-    """The parts of one boot from `asked` to `login` (this process's clock); what was not seen is not told.
+    """The parts of one boot from `asked` to `login` (this process's clock); what was not seen is not reported.
 
     The kernel's own part is told by its line about init, the initrd's by the moment when the root's systemd began
     (`userspace_usec`, as systemd shows it: microseconds of the kernel's clock).

@@ -1,4 +1,4 @@
-"""The failure card: what failed, told in the same words by every view. Made from the result alone (pure)."""
+"""The failure card: what failed, reported in the same words by every view. Made from the result alone (pure)."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def _of_stage(failure: Failure, result: RunResult) -> Fault:
     if failure.error == INTERRUPTED:
         what = f"the run was stopped during the stage {failure.stage}; nothing is known about what was left"
         return Fault(what=what, said="", again=failure.again, label="stopped")
-    what, _, rest = (failure.error.strip() or "no reason was told").partition("\n")
+    what, _, rest = (failure.error.strip() or "no reason was given").partition("\n")
     text = f"{failure.error}\n{failure.hint}"
     boots = failure.stage.startswith("boot")
     found = "" if boots else telling(rest, failure.hint)
@@ -202,7 +202,7 @@ def _ended(outcome: Outcome) -> str:
     return {
         Outcome.MISSING: "it was never run",
         Outcome.SKIPPED: "it was skipped, which is not passed",
-    }.get(outcome, "no reason was told")
+    }.get(outcome, "no reason was given")
 
 
 def _look(image: str, boot_path: str, unit: str) -> str:

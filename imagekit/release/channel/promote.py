@@ -47,7 +47,7 @@ def promote(
                 decision.require_passed()
                 asking.note = f"{len(decision.findings)} requirements hold"
             target = Reference(home.registry, home.repository, version, fixed.digest)
-            # A draft of the record, signed and read back: a key whose word does not count is told before the copy.
+            # A draft of the record, signed and read back: a key whose word does not count is reported before the copy.
             context.record(chain, Action.PROMOTE, target, image=image, version=version, channel=channel, reason=reason)
             sent = _copied(context, fixed, target, origin, client, channel)
         return point(context, chain, Action.PROMOTE, channel, image, target, decision, reason=reason, sent=sent)

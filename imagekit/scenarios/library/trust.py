@@ -36,7 +36,7 @@ def tampered(world: World, tally: Tally) -> None:
 SCENARIOS = (
     Scenario(
         name="unsigned",
-        promise="A node told to demand signatures takes no image that it cannot check, and nothing is left of it.",
+        promise="A node that must check signatures takes no image that it cannot check, and nothing is left of it.",
         budget=110.0,
         script=unsigned,
     ),

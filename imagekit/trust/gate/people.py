@@ -40,7 +40,7 @@ def denial_of(evidence: Evidence) -> str:
     """Who denied the digest and why, in one sentence; empty when nobody did.
 
     Neither window, purpose, revocation nor date matter: where somebody trusted says no, or once did, the answer is no.
-    A denial that cannot be read is one all the same; one in order is told first.
+    A denial that cannot be read is one all the same; one in order is reported first.
     """
     found = [(item.reading.denial, item.source) for item in evidence.items if item.reading.denial is not None]
     about = [(denial, source) for denial, source in found if denial.forbids(evidence.digest)]
