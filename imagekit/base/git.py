@@ -90,7 +90,15 @@ class Git:
         return self(*arguments).stdout.strip()
 
     def blobs(self, ids: list[str]) -> list[bytes]:
-        """The content of many objects, byte for byte, by one process (git-cat-file(1), ``--batch``)."""
+        """The content of many files, byte for byte, by one process (git-cat-file(1), ``--batch``)."""
+        found = self.objects(ids)
+        for each, kind, _ in found:
+            if kind != "blob":
+                raise ToolError(f"git in {self.root} has no file {each}", hint="`git fsck` tells what is missing.")
+        return [data for _, _, data in found]
+
+    def objects(self, ids: list[str]) -> list[tuple[str, str, bytes]]:
+        """Many objects of any kind: id, kind and the bytes that the id is the hash of."""
         if not ids:
             return []
         raw = self("cat-file", "--batch", stdin="".join(f"{each}\n" for each in ids).encode()).raw
@@ -98,10 +106,10 @@ class Git:
         for each in ids:
             end = raw.index(b"\n", at)
             fields = raw[at:end].split()
-            if len(fields) != 3 or fields[1] != b"blob":
-                raise ToolError(f"git in {self.root} has no file {each}", hint="`git fsck` tells what is missing.")
+            if len(fields) != 3:
+                raise ToolError(f"git in {self.root} has no object {each}", hint="`git fsck` tells what is missing.")
             size = int(fields[2])
-            found.append(raw[end + 1 : end + 1 + size])
+            found.append((each, fields[1].decode(), raw[end + 1 : end + 1 + size]))
             at = end + size + 2
         return found
 

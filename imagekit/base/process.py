@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -43,6 +44,10 @@ class ProcessTimeoutError(ToolError):
     """A program did not end within its time limit; it was killed."""
 
 
+class OutputLimitError(ToolError):
+    """A program wrote more than it may; it was killed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Completed:
     """A program that ended: status and what it wrote, decoded leniently as UTF-8."""
@@ -70,16 +75,18 @@ def run(
     stdin: bytes | None = None,
     on_line: Callable[[str], None] | None = None,
     ok: Sequence[int] = (0,),
+    most: int | None = None,
 ) -> Completed:
     """Run a program to its end and return what it wrote.
 
-    `timeout` is wall seconds; `on_line` gets each line of stderr and stdout as it comes (from threads).
-    Raises `ProgramMissingError`, `ProcessTimeoutError` (the whole process group is killed) or `ProcessError` when
-    the status is not in `ok`.
+    `timeout` is wall seconds; `on_line` gets each line of stderr and stdout as it comes (from threads); `most` is how
+    many bytes it may write on either. Raises `ProgramMissingError`, `ProcessTimeoutError` and `OutputLimitError` (the
+    whole process group is killed) or `ProcessError` when the status is not in `ok`.
     """
     command = tuple(os.fspath(part) for part in argv)
     with _started(command, env=env, cwd=cwd, feed=stdin is not None) as child:
-        out, err = _Drain(child.stdout, on_line), _Drain(child.stderr, on_line)
+        flooded = partial(_signal_group, child, signal.SIGKILL)
+        out, err = _Drain(child.stdout, on_line, most, flooded), _Drain(child.stderr, on_line, most, flooded)
         if stdin is not None and child.stdin is not None:
             try:
                 child.stdin.write(stdin)
@@ -96,6 +103,8 @@ def run(
                 f"no end after {timeout:.0f} s: {shlex.join(command)}", hint=summary(err.text() or out.text())
             ) from None
         stdout, stderr, raw = out.text(), err.text(), out.raw()
+    if out.flooded or err.flooded:
+        raise OutputLimitError(f"more than {most} bytes written: {shlex.join(command)}")
     if code not in ok:
         raise ProcessError(
             f"exit status {code}: {shlex.join(command)}",
@@ -237,18 +246,38 @@ def _kill_group(child: subprocess.Popen[bytes]) -> None:
 class _Drain:
     """Reads one stream to its end in a thread, so that a full pipe never blocks the child."""
 
-    def __init__(self, stream: IO[bytes] | None, on_line: Callable[[str], None] | None) -> None:
+    def __init__(
+        self,
+        stream: IO[bytes] | None,
+        on_line: Callable[[str], None] | None,
+        most: int | None = None,
+        stop: Callable[[], None] = lambda: None,
+    ) -> None:
         self._lines: list[bytes] = []
+        self._left, self._stop, self.flooded = most, stop, False
         self._thread = threading.Thread(target=self._read, args=(stream, on_line), daemon=True)
         self._thread.start()
 
     def _read(self, stream: IO[bytes] | None, on_line: Callable[[str], None] | None) -> None:
         if stream is None:
             return
+        if self._left is not None:
+            self._read_bounded(stream, self._left)
+            return
         for raw in stream:
             self._lines.append(raw)
             if on_line is not None:
                 on_line(raw.decode("utf-8", "replace").rstrip("\n"))
+
+    def _read_bounded(self, stream: IO[bytes], left: int) -> None:
+        """By chunks, for a line may have no end; what is beyond the limit ends the program and is not kept."""
+        while chunk := os.read(stream.fileno(), 65536):
+            left -= len(chunk)
+            if left < 0:
+                self.flooded = True
+                self._stop()
+                return
+            self._lines.append(chunk)
 
     def raw(self) -> bytes:
         # A grandchild may hold the pipe open after the child ended; its later words are not ours.

@@ -36,6 +36,8 @@ COMMANDS = {
     "releases": "List versions: digest, channels, age, evidence, who runs it.",
     "retention": "Show or remove versions that nothing needs any more.",
     "history": "Show who decided what, when and why, from the ledger.",
+    "observe": "Ask nodes what they run, and keep it for `imagekit audit`.",
+    "audit": "Say what ran on which node when, and how far that is proven.",
     "ledger": "Look at the ledger itself, and repair it.",
     "provision": "Check the manifests that Flux applies; fetch the schemas for it.",
     "report": "Show the report of the last run, or of one run.",

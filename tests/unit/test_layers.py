@@ -30,6 +30,8 @@ ORDER = (
     "provision",
     "report",
     "history",
+    "observe",
+    "audit",
     "scenarios",
     "doctor",
     "app",

@@ -12,11 +12,10 @@ from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 
 from imagekit.base.errors import ConfigError, ImagekitError
-from imagekit.config.load import parse_text
 from imagekit.oci.reference import Digest, Reference
 from imagekit.registry.client import Registry
+from imagekit.release.channel.committed import channel_names, committed_channel, committed_channels
 from imagekit.release.channel.history import require_agreement
-from imagekit.release.channel.model import FOLDER as CHANNELS
 from imagekit.release.channel.model import Anchor, ChannelFile, channel_path, to_yaml
 from imagekit.release.ledger.basis import Basis
 from imagekit.release.ledger.chain import Chain, file_hash
@@ -78,8 +77,7 @@ class ReleaseContext:
         `fresh` verifies again what this clone has verified before.
         """
         chain = self.store.chain(self.records, fresh=fresh)
-        named = {record.channel for record in chain.records if record.channel}
-        require_agreement(chain, [self._file(name) for name in sorted({*self._files(), *named})])
+        require_agreement(chain, committed_channels(self.store, chain))
         return chain
 
     def emergency_chain(self, *, fresh: bool = False) -> tuple[Chain, str]:
@@ -99,16 +97,6 @@ class ReleaseContext:
         """Whose records count."""
         return self.judge or VerifierJudge(self.verifier)
 
-    def _files(self) -> list[str]:
-        """The channels that have a file, whether or not the policy knows them."""
-        return [path.stem for path in self.store.listed(CHANNELS) if path.suffix == ".yaml" and path.parent == CHANNELS]
-
-    def _file(self, name: str) -> ChannelFile:
-        try:
-            return self.channel(name)
-        except ConfigError as error:
-            raise LedgerError(f"{channel_path(name)} cannot be read: {error}", hint=error.hint) from None
-
     def vouched(self, client: Registry, target: Reference) -> bool:
         """Whether a trusted key signed a digest as this image, as the gate of the first channel sees it."""
         findings = self.gate(client, target, next(iter(self.repositories))).findings
@@ -117,14 +105,7 @@ class ReleaseContext:
 
     def channel(self, name: str) -> ChannelFile:
         """A channel's file as it is committed; an empty one when there is none yet."""
-        path = channel_path(name)
-        raw = self.store.read(path)
-        if raw is None:
-            return ChannelFile(channel=name)
-        found = parse_text(ChannelFile, raw.decode(errors="replace"), self.store.root / path)
-        if found.channel != name:
-            raise ConfigError(f"{path} says it is the channel {found.channel!r}")
-        return found
+        return committed_channel(self.store, name)
 
     def record(
         self,
@@ -196,7 +177,7 @@ class ReleaseContext:
     def _changed(self, file: ChannelFile | None) -> list[ChannelFile]:
         """Every channel file that there will be; one that cannot be read (in an emergency) is left as it is."""
         found = [] if file is None else [file]
-        for name in self._files():
+        for name in channel_names(self.store):
             if file is not None and name == file.channel:
                 continue
             try:

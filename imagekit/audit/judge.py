@@ -1,0 +1,184 @@
+"""The verdict over one interval, from what Git says, what vouches for it, and what was seen (pure).
+
+Nothing is guessed: where the sources do not bear an answer out the verdict is *unknown* with the reason, and an
+observation alone never makes one *proven*.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from imagekit.audit.clocks import pieces
+from imagekit.audit.model import FOREVER, Answer, Doubt, Evidence, Kind, Piece, Point, Seen, Standing, State, Verdict
+
+_SHORT = 19  # characters of a digest that people compare: sha256: and 12 figures
+_MOST = 6  # reasons that are told
+_WEAKNESS = (Verdict.CONFIRMED, Verdict.PROVEN, Verdict.UNKNOWN, Verdict.CONTRADICTED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sources:
+    """What an interval is held against.
+
+    `doubt` says why the records do not bear out a state, None when they do; `standing` what the registry says of a
+    state's digest; `name` the commit of a number; `rewritten` why what Git says of that commit cannot be relied on,
+    empty when it can.
+    """
+
+    doubt: Callable[[State], Doubt | None]
+    standing: Callable[[State], Standing]
+    name: Callable[[int], str]
+    version_of: Callable[[State], str] = lambda state: state.version
+    rewritten: Callable[[int], str] = lambda _seq: ""
+
+
+def answers(
+    node: str, points: Sequence[Point], seen: Sequence[Seen], sources: Sources, begin: int, end: int, *, now: int
+) -> list[Answer]:
+    """Every interval of a node in [begin, end), without a gap; the last one has no end where it lasts until `now`."""
+    found: list[Answer] = []
+    for piece in pieces(points, begin, end):
+        for part, about in _split(piece, seen):
+            each = _answer(node, part, about, sources)
+            found = [*found[:-1], _longer(found[-1], each)] if found and _same(found[-1], each) else [*found, each]
+    if found and end >= now and found[-1].end == end:
+        found[-1] = replace(found[-1], end=None)
+    return found
+
+
+def _split(piece: Piece, seen: Sequence[Seen]) -> Iterable[tuple[Piece, tuple[Seen, ...]]]:
+    """A piece cut where observations begin and end."""
+    inside = [each for each in seen if each.begin < piece.end and each.end > piece.begin]
+    edges = {piece.begin} | {edge for each in inside for edge in (each.begin, each.end)}
+    cuts = sorted(edge for edge in edges if piece.begin <= edge < piece.end)
+    for cut, stop in zip(cuts, [*cuts[1:], piece.end], strict=True):
+        about = tuple(each for each in inside if each.begin <= cut and each.end >= stop)
+        yield Piece(cut, stop, piece.states, piece.seq), about
+
+
+def _same(one: Answer, other: Answer) -> bool:
+    return one.end == other.begin and replace(one, begin=0, end=0, commit="") == replace(
+        other, begin=0, end=0, commit=""
+    )
+
+
+def _longer(one: Answer, other: Answer) -> Answer:
+    return replace(one, end=other.end)
+
+
+def _answer(node: str, piece: Piece, seen: tuple[Seen, ...], sources: Sources) -> Answer:
+    state = piece.states[-1]
+    definite = len({(each.kind, each.digest) for each in piece.states}) == 1
+    verdict, reasons = _weakest(piece, seen, sources) if definite else _ambiguous(piece, seen, sources)
+    runs = definite and state.kind is Kind.RUNS
+    return Answer(
+        node=node,
+        begin=piece.begin,
+        end=None if piece.end >= FOREVER else piece.end,
+        verdict=verdict,
+        reasons=tuple(dict.fromkeys(reasons))[:_MOST],
+        kind=state.kind if definite else Kind.UNREADABLE,
+        digest=state.digest if runs else "",
+        version=sources.version_of(state) if runs else "",
+        image=state.image if definite else "",
+        channel=state.channel if definite else "",
+        cluster=state.cluster if definite else "",
+        retiring=state.retiring if runs else "",
+        record=state.record if runs else 0,
+        commit=sources.name(piece.seq),
+        candidates=() if definite else tuple(dict.fromkeys(_words(each) for each in piece.states)),
+        seen=tuple(dict.fromkeys(_said(each) for each in seen)),
+    )
+
+
+def _weakest(piece: Piece, seen: tuple[Seen, ...], sources: Sources) -> tuple[Verdict, list[str]]:
+    """Of states that run the same digest (by another channel, in another cluster) the one that is borne out least."""
+    judged = [_definite(piece, state, seen, sources) for state in piece.states]
+    verdict = max((each for each, _ in judged), key=_WEAKNESS.index)
+    return verdict, [reason for each, reasons in reversed(judged) if each is verdict for reason in reasons]
+
+
+def _ambiguous(piece: Piece, seen: tuple[Seen, ...], sources: Sources) -> tuple[Verdict, list[str]]:
+    words = " or ".join(dict.fromkeys(_words(each) for each in piece.states))
+    reasons = [f"clocks of commits contradict one another here: {words}"]
+    running = [each for each in piece.states if each.kind is Kind.RUNS]
+    strange = [each for each in seen if all(_agrees(state, each, sources) is False for state in running)]
+    if strange and len(running) == len(piece.states):
+        return Verdict.CONTRADICTED, [*reasons, *(f"{_said(each)}, which is none of them" for each in strange)]
+    return Verdict.UNKNOWN, reasons
+
+
+def _definite(piece: Piece, state: State, seen: tuple[Seen, ...], sources: Sources) -> tuple[Verdict, list[str]]:
+    rewritten = sources.rewritten(piece.seq)
+    if rewritten and state.kind is not Kind.BEFORE:
+        return Verdict.UNKNOWN, [rewritten, *(_said(each) for each in seen)]
+    match state.kind:
+        case Kind.BEFORE:
+            return Verdict.UNKNOWN, ["before the first commit of the history"]
+        case Kind.ABSENT if seen:
+            return Verdict.CONTRADICTED, ["the fleet files have no such node", *(_said(each) for each in seen)]
+        case Kind.ABSENT:
+            return Verdict.UNKNOWN, ["the fleet files have no such node"]
+        case Kind.NOTHING:
+            return Verdict.UNKNOWN, [f"channel {state.channel} points at nothing for {state.image}"]
+        case Kind.UNREADABLE:
+            return Verdict.UNKNOWN, [f"the files of that commit cannot be read: {state.problem}"]
+        case Kind.RUNS:
+            return _running(state, seen, sources)
+
+
+def _running(state: State, seen: tuple[Seen, ...], sources: Sources) -> tuple[Verdict, list[str]]:
+    other = [each for each in seen if _agrees(state, each, sources) is False]
+    if other:
+        return Verdict.CONTRADICTED, [f"{_said(each)}, Git says {_words(state)}" for each in other]
+    doubt = sources.doubt(state)
+    if doubt is not None:
+        return doubt.verdict, [doubt.reason]
+    standing = sources.standing(state)
+    told = [f"withdrawn: {standing.yanked}"] if standing.yanked else []
+    if standing.evidence is not Evidence.GOOD:
+        return Verdict.UNKNOWN, [f"evidence of {_digest(state.digest)} {standing.evidence}: {standing.reason}", *told]
+    decided = f"record {state.record}" if state.record else "the fleet file itself, pinned"
+    by = f"decided by {decided}; {standing.reason}"
+    told += [f"its earlier instance, {_digest(state.retiring)}, is not drained yet"] if state.retiring else []
+    if any(_agrees(state, each, sources) for each in seen):
+        return Verdict.CONFIRMED, [by, *told]
+    return Verdict.PROVEN, [by, *told]
+
+
+def _agrees(state: State, seen: Seen, sources: Sources) -> bool | None:
+    """By digest where the node knows it, else by version, of which every build has its own; None: nobody can tell."""
+    if seen.digest and seen.digest == state.retiring:
+        return None  # the earlier instance, which is there until it is drained
+    if seen.digest:
+        return seen.digest == state.digest
+    version = sources.version_of(state)
+    return seen.version == version if seen.version and version else None
+
+
+def _words(state: State) -> str:
+    match state.kind:
+        case Kind.RUNS:
+            return " ".join(filter(None, (_digest(state.digest), state.version, _in(state))))
+        case Kind.ABSENT:
+            return "not in the fleet"
+        case Kind.NOTHING:
+            return f"nothing in {state.channel}"
+        case Kind.BEFORE:
+            return "before the history"
+        case Kind.UNREADABLE:
+            return "files that cannot be read"
+
+
+def _in(state: State) -> str:
+    return f"in {state.cluster}" if state.cluster else ""
+
+
+def _said(seen: Seen) -> str:
+    what = " ".join(filter(None, (_digest(seen.digest), seen.version))) or "nothing of its image"
+    return f"seen by {seen.source} saying {what}"
+
+
+def _digest(text: str) -> str:
+    return text[:_SHORT]
