@@ -158,6 +158,7 @@ def _committed_denials(ledger: Path, trust: TrustStore) -> Iterator[Item]:
 def gate_of(project: Project, client: Registry, reference: Reference, channel: str) -> Decision:
     """What the gate of a channel says of a reference, from the registry's evidence and the project's files."""
     from imagekit.app.cve import scanner_of
+    from imagekit.app.horizon import dated_of
     from imagekit.app.patterns import require_patterns
     from imagekit.trust.gate.collect import decide
     from imagekit.trust.gate.model import Stays
@@ -169,7 +170,19 @@ def gate_of(project: Project, client: Registry, reference: Reference, channel: s
     files, suites = files_of(project, trust), current_suites(project)
     known = partial(_stays, project) if policy.of(channel).soak is not None else lambda _digest: Stays()
     scanner = scanner_of(project) if policy.of(channel).vulnerabilities is not None else None
-    return decide(client, reference, channel, policy, trust, suites=suites, files=files, stays=known, scanner=scanner)
+    expiring = dated_of(project, reference) if policy.of(channel).certificates is not None else None
+    return decide(
+        client,
+        reference,
+        channel,
+        policy,
+        trust,
+        suites=suites,
+        files=files,
+        stays=known,
+        scanner=scanner,
+        expiring=expiring,
+    )
 
 
 def _stays(project: Project, digest: Digest) -> Stays:

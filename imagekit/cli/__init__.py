@@ -24,6 +24,7 @@ COMMANDS = {
     "publish": "Sign IMAGE's tested digest and give it its tag.",
     "diff": "Tell what differs between two images.",
     "cve": "List the known vulnerabilities of IMAGE, by its distribution's own data.",
+    "horizon": "Say which certificates, keys and waivers expire, and when.",
     "gate": "Say whether REF may enter a channel, and why.",
     "mute": "Let a check only warn for some days; signed.",
     "waive": "Let one check or scenario of REF pass for a time; signed.",

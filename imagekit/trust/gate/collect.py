@@ -15,7 +15,7 @@ from imagekit.registry.client import Registry
 from imagekit.trust.described import described, served
 from imagekit.trust.evidence.denial import Denial
 from imagekit.trust.gate.evaluate import evaluate
-from imagekit.trust.gate.model import Decision, Evidence, Finding, Item, Scanned, Status, Stays
+from imagekit.trust.gate.model import Dated, Decision, Evidence, Finding, Item, Scanned, Status, Stays
 from imagekit.trust.gate.policy import Policy
 from imagekit.trust.gate.view import View
 from imagekit.trust.proof import Found, read_bundles
@@ -144,12 +144,13 @@ def decide(
     files: Sequence[Item] = (),
     stays: Callable[[Digest], Stays] = lambda _digest: Stays(),
     scanner: Callable[[View], Scanned] | None = None,
+    expiring: Callable[[Digest], Dated] | None = None,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Decision:
     """Resolve a reference once and decide about its digest from what the registry holds of it.
 
     Of an index every image that it serves needs all that the policy asks for. `stays` tells what the ledger knows of a
-    digest, `scanner` its known vulnerabilities, where the policy asks for them.
+    digest, `scanner` its known vulnerabilities and `expiring` its certificates, where the policy asks for them.
 
     Raises only for an unknown channel and when the registry cannot be asked.
     """
@@ -160,8 +161,8 @@ def decide(
         digests = [image.digest, *(each.digest for each in served(client, reference.repository, image))]
         been = stays(image.digest)
         read = (collect(client, reference.repository, digest, trust, suites=suites, files=files) for digest in digests)
-        told = (replace(each, stays=been, scanned=_scanned(each, channel, now, scanner)) for each in read)
-        judged = [evaluate(policy, channel, each, now, reference=str(reference)) for each in told]
+        reported = (_asked(each, channel, now, been, scanner, expiring) for each in read)
+        judged = [evaluate(policy, channel, each, now, reference=str(reference)) for each in reported]
     except RefusedError as error:
         return Decision(
             reference=str(reference),
@@ -174,12 +175,18 @@ def decide(
     return _together(judged)
 
 
-def _scanned(
-    evidence: Evidence, channel: str, now: datetime, scanner: Callable[[View], Scanned] | None
-) -> Scanned | None:
-    if scanner is None:
-        return None
-    return scanner(View(evidence=evidence, channel=channel, now=now, skew=SKEW))
+def _asked(
+    evidence: Evidence,
+    channel: str,
+    now: datetime,
+    stays: Stays,
+    scanner: Callable[[View], Scanned] | None,
+    expiring: Callable[[Digest], Dated] | None,
+) -> Evidence:
+    """The evidence with what the ledger, advisories and the image itself say, as far as the policy asks."""
+    view = View(evidence=evidence, channel=channel, now=now, skew=SKEW)
+    scanned = scanner(view) if scanner else None
+    return replace(evidence, stays=stays, scanned=scanned, dated=expiring(evidence.digest) if expiring else None)
 
 
 def _together(judged: Sequence[Decision]) -> Decision:

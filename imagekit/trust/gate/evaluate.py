@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from imagekit.trust.gate.documents import identity, provenance, sbom, signature
+from imagekit.trust.gate.expiring import certificates
 from imagekit.trust.gate.model import Decision, Evidence
 from imagekit.trust.gate.people import approvals, soak, waive, yank
 from imagekit.trust.gate.policy import Policy
@@ -37,6 +38,7 @@ def evaluate(
         *sbom(view, wanted.sbom),
         *provenance(view, wanted.provenance, embedded=wanted.embedded),
         *vulnerabilities(view, wanted.vulnerabilities),
+        *certificates(view, wanted.certificates),
         *soak(view, wanted.soak),
         *approvals(view, wanted.approvals),
     ]

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from imagekit.base.errors import RefusedError
 from imagekit.cve.model import Scan
+from imagekit.inventory.horizon import Expiry
 from imagekit.oci.reference import Digest
 from imagekit.trust.evidence.identity import Identity
 from imagekit.trust.sign.trust import Reading
@@ -68,12 +69,20 @@ class Scanned:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Dated:
+    """The certificates of a digest, or why they cannot be told."""
+
+    certificates: tuple[Expiry, ...] = ()
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
     """All that is known of a digest: what refers to it in the registry, and waivers and denials kept as files.
 
     `suites` gives the current suite hash of each image that the project knows; `arch` and `version` are those of the
     image's own configuration, empty for an index; `stays` is what the ledger knows, `scanned` which vulnerabilities are
-    known, None where the policy does not ask.
+    known, `dated` what of it expires; None where the policy does not ask.
     """
 
     digest: Digest
@@ -84,6 +93,7 @@ class Evidence:
     version: str = ""
     stays: Stays = Stays()
     scanned: Scanned | None = None
+    dated: Dated | None = None
 
     @property
     def identity(self) -> Identity:

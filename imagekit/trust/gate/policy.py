@@ -123,6 +123,13 @@ class Vulnerabilities(Frozen):
     data_age: Span = Field("7d", description="how old the advisories may be; older ones tell nothing")
 
 
+class Certificates(Frozen):
+    """How long before its end a certificate of the image warns and blocks."""
+
+    warn: Span = "60d"
+    block: Span = "14d"
+
+
 class Requirements(Frozen):
     """What one channel asks for."""
 
@@ -132,6 +139,7 @@ class Requirements(Frozen):
     provenance: Provenance = Provenance()
     embedded: bool = Field(False, description="whether an image that stands on the stand-in may enter")
     vulnerabilities: Vulnerabilities | None = Field(None, description="null: nobody looks at them")
+    certificates: Certificates | None = Field(None, description="null: nobody looks at what expires")
     soak: Soak | None = None
     approvals: Approvals | None = None
     waivers: Waivers = Waivers()
