@@ -15,11 +15,15 @@ from imagekit.base.files import write_whole
 from imagekit.build.authorities import authorities_of
 from imagekit.build.builder import Build, build_all, earlier_build
 from imagekit.config.load import Project
-from imagekit.config.model import Arch
+from imagekit.config.model import Arch, DistroBase
 from imagekit.inventory.take import NAME, keep, take
 from imagekit.plan.lock import require_buildable
-from imagekit.plan.model import Plan
+from imagekit.plan.model import Plan, StageKind
 from imagekit.services.dockerd import engine
+
+
+class NotAsLockedError(RefusedError):
+    """The artifact holds other packages than its lock."""
 
 
 class WrongVersionError(RefusedError):
@@ -39,6 +43,10 @@ def built_all(project: Project, plans: Sequence[Plan]) -> tuple[Build, ...]:
     authorities_of(project, sorted({layer for plan in missing for layer in project.image(plan.image).layers}))
     for plan in missing:
         require_buildable(plan)  # before anything is started for it
+    if any(plan.locked for plan in missing):
+        from imagekit.app.bundles import ensure_packages
+
+        ensure_packages(project, missing)
     with engine(project.work) as running:
         return build_all(project, plans, {"DOCKER_HOST": running.host})
 
@@ -52,9 +60,39 @@ def proven(project: Project, plan: Plan, image: Build) -> tuple[Package, ...]:
     require_present(project, plan.image, inventory, arch=Arch(plan.arch))
     _require_version(plan, inventory)
     packages = installed_packages(inventory, project.image(plan.image).family)
+    require_locked(project, plan, packages)
     keep(facts, image.layout.parent / NAME)
     write_whole(kept, json.dumps([asdict(package) for package in packages]))
     return packages
+
+
+def require_locked(project: Project, plan: Plan, packages: Sequence[Package]) -> None:
+    """Hold what is installed to the lock: the same packages, not one more and not one less.
+
+    What stands on a base image has that image's packages too, which its digest names and the lock does not.
+    """
+    if not plan.locked:
+        return
+    locked = {
+        (each.name, each.arch): each.version
+        for stage in plan.stages
+        if stage.kind is not StageKind.FRAMEWORK
+        for each in stage.packages
+    }
+    found = {(each.name, each.arch): each.version for each in packages}
+    whole = isinstance(project.image(plan.image).base, DistroBase)
+    lines = [
+        f"{name} {found.get((name, arch), 'is not there')} and not {version}"
+        for (name, arch), version in sorted(locked.items())
+        if found.get((name, arch)) != version and (whole or (name, arch) in found)
+    ]
+    lines += [f"{name} {found[name, arch]} is not in the lock" for name, arch in sorted(found.keys() - locked) if whole]
+    if lines:
+        raise NotAsLockedError(
+            f"{plan.image} does not hold what images/locks names: {'; '.join(lines[:5])}",
+            hint=f"{len(lines)} packages differ. Does a layer install packages in a way of its own? Declare them in its "
+            "layer.yaml, then `imagekit lock`.",
+        )
 
 
 def _require_version(plan: Plan, inventory: Inventory) -> None:

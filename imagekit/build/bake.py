@@ -26,7 +26,8 @@ class Graph:
     """Plans that are built together; `distros` has the context of each distro stage by the stage's id.
 
     `authorities` has the folder of checked certificates of each layer that declares some.
-    `downloads` has the folder with the files that a layer takes from elsewhere, in the same way.
+    `downloads` has the folder with the files that a layer takes from elsewhere, by the stage's id, and `packages` the
+    repository that it installs from: an empty one where the mirror's is meant.
     """
 
     plans: tuple[Plan, ...]
@@ -34,6 +35,7 @@ class Graph:
     distros: Mapping[str, Path]
     authorities: Mapping[str, Path] = field(default_factory=dict)
     downloads: Mapping[str, Path] = field(default_factory=dict)
+    packages: Mapping[str, Path] = field(default_factory=dict)
 
     def target(self, stage: Stage) -> str:
         """The target of a stage: its name, and with several plans a part of its id too."""
@@ -118,7 +120,7 @@ def _target(graph: Graph, plan: Plan, stage: Stage) -> dict[str, Any]:
     return {
         "context": str(graph.distros.get(stage.id, folder)),
         "dockerfile": str(folder / "Dockerfile"),
-        "network": "host",
+        "network": "none" if plan.locked else "host",
         "args": {**stage.args, **_stage_args(plan, stage), "SOURCE_DATE_EPOCH": str(plan.source.epoch)},
         "additional_contexts": _contexts(graph, plan, stage),
     }
@@ -126,9 +128,11 @@ def _target(graph: Graph, plan: Plan, stage: Stage) -> dict[str, Any]:
 
 def _contexts(graph: Graph, plan: Plan, stage: Stage) -> Mapping[str, str]:
     scripts = {"scripts": str(located(graph.root, "images/scripts"))}
-    contexts: dict[str, str] = scripts if stage.kind in (StageKind.LAYER, StageKind.STAMP) else {}
+    contexts: dict[str, str] = {} if stage.kind is StageKind.DISTRO else scripts
     if stage.kind is StageKind.LAYER and stage.name in graph.authorities:
         contexts["authorities"] = str(graph.authorities[stage.name])
+    if stage.id in graph.packages:
+        contexts["packages"] = str(graph.packages[stage.id])
     if stage.id in graph.downloads:
         contexts["downloads"] = str(graph.downloads[stage.id])
     for need in stage.needs:

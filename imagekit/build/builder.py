@@ -23,6 +23,7 @@ from imagekit.build import bake
 from imagekit.build.authorities import authority_folders
 from imagekit.build.distro import distro_context
 from imagekit.build.download import downloads_folder
+from imagekit.build.packages import repositories
 from imagekit.build.progress import LayerProgress, Progress
 from imagekit.config.engine import located
 from imagekit.config.load import Project
@@ -35,6 +36,7 @@ _TIMEOUT = 3600.0
 NEEDED_BYTES = 4_000_000_000  # a cold build of the embedded image writes about 3 GB: caches, layers, layout
 _RESULT = "build.json"
 PLAN = "plan.json"  # beside it: what it was made by, for `imagekit plan` to tell what differs
+_NO_NETWORK = "\nThis build is locked: its steps have no network, and packages come from the lock (docs/lock.md)."
 
 
 class BuildError(RefusedError):
@@ -129,6 +131,7 @@ def _build_new(project: Project, plans: Sequence[Plan], engine: Mapping[str, str
         _distros(project, plans),
         authority_folders(project, plans),
         _downloads(project, plans),
+        repositories(project, plans),
     )
     title = ", ".join(f"{plan.image} {plan.version}" for plan in plans)
     with step(f"Image {title}") as current, ExitStack() as stack:
@@ -224,7 +227,7 @@ def _explained(graph: bake.Graph, progress: Progress, error: ProcessError) -> Ex
         plan, stage = graph.stages()[target]
         return BuildError(
             f"layer {stage.name!r} did not build ({stage.context}/Dockerfile)",
-            hint=f"{text}\nAgain: imagekit build {plan.image}",
+            hint=f"{text}{_NO_NETWORK if plan.locked else ''}\nAgain: imagekit build {plan.image}",
         )
     return ToolError("the build engine failed", hint=text or error.hint)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from imagekit.base.log import bar, step
 from imagekit.base.process import run
 from imagekit.build.mirror import debian_mirror
+from imagekit.build.packages import distro_repository
 from imagekit.config.load import Project, parse_file
 from imagekit.config.model import DistroFile
 from imagekit.plan.model import Plan
@@ -27,7 +28,8 @@ def distro_context(project: Project, plan: Plan) -> Path:
     with step(f"Base: {stage.args['DISTRO']} by mmdebstrap") as current:
         partial = folder / f".rootfs.{os.getpid()}.tar"
         try:
-            _mmdebstrap(parse_file(DistroFile, source / "distro.yaml"), source, partial, project.settings.debian_mirror)
+            spec = parse_file(DistroFile, source / "distro.yaml")
+            _mmdebstrap(spec, source, partial, _sources(project, plan, spec), locked=plan.locked)
             partial.rename(folder / "rootfs.tar")
         finally:
             partial.unlink(missing_ok=True)
@@ -35,7 +37,14 @@ def distro_context(project: Project, plan: Plan) -> Path:
     return folder
 
 
-def _mmdebstrap(spec: DistroFile, source: Path, target: Path, mirror: str | None) -> None:
+def _sources(project: Project, plan: Plan, spec: DistroFile) -> list[str]:
+    if plan.locked:
+        # copy: and not file:, for apt runs outside of the new root and dpkg inside.
+        return [f"deb [trusted=yes] copy:{distro_repository(project, plan)} ./"]
+    return debian_mirror(project.settings.debian_mirror).sources((spec.suite, *spec.pockets), spec.components)
+
+
+def _mmdebstrap(spec: DistroFile, source: Path, target: Path, sources: list[str], *, locked: bool) -> None:
     lines = 0
 
     def tell(line: str) -> None:
@@ -44,16 +53,21 @@ def _mmdebstrap(spec: DistroFile, source: Path, target: Path, mirror: str | None
         bar("distro", lines, _LINES_OF_A_RUN, line.removeprefix("I: "))
 
     run(
-        arguments(spec, source, target, debian_mirror(mirror).sources((spec.suite, *spec.pockets), spec.components)),
+        arguments(spec, source, target, sources, locked=locked),
         timeout=_TIMEOUT,
         env={"SOURCE_DATE_EPOCH": str(spec.source_date_epoch)},
         on_line=tell,
     )
 
 
-def arguments(spec: DistroFile, source: Path, target: Path, sources: list[str]) -> list[str | Path]:
+def arguments(
+    spec: DistroFile, source: Path, target: Path, sources: list[str], *, locked: bool = False
+) -> list[str | Path]:
     """The command line of mmdebstrap(1)."""
     hooks = [f"--customize-hook={source / spec.customize}"] if spec.customize else []
+    if locked:
+        # The address is a folder of this machine; an image of a lock has no archive that it could float with.
+        hooks.append('--customize-hook=: >"$1/etc/apt/sources.list"')
     return [
         "mmdebstrap",
         "--mode=auto",

@@ -18,13 +18,18 @@ class App:
     root: Path
     verbose: bool = False
     quiet: bool = False
+    locked: bool | None = None
 
     @cached_property
     def project(self) -> Project:
         """The project's configuration; raises `ConfigError`."""
-        from imagekit.config.load import load_project
+        import os
+        from dataclasses import replace
 
-        return load_project(self.root)
+        from imagekit.config.load import load_project
+        from imagekit.config.lockmode import is_locked
+
+        return replace(load_project(self.root), locked=is_locked(self.locked, os.environ))
 
     @property
     def work(self) -> Path:

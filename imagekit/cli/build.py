@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from imagekit.cli.app import App
+from imagekit.cli.locked import locked_option
 from imagekit.cli.screen import say
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 @click.option("--all", "every", is_flag=True, help="Build every image that can be built here, as one graph.")
 @click.option("--arch", type=click.Choice(["amd64", "arm64"]), help="Build for this architecture.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@locked_option
 @click.pass_obj
 def command(app: App, image: str | None, every: bool, arch: str | None, as_json: bool) -> None:
     """Build IMAGE and print its digest.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from imagekit.cli.app import App
+from imagekit.cli.locked import locked_option
 from imagekit.cli.screen import say
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 @click.option("--arch", type=click.Choice(["amd64", "arm64"]), help="Plan for this architecture alone.")
 @click.option("--matrix", is_flag=True, help="Print the matrix of jobs for GitHub Actions, as one line of JSON.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@locked_option
 @click.pass_obj
 def command(app: App, image: str | None, every: bool, arch: str | None, matrix: bool, as_json: bool) -> None:
     """Show what would be built, with the id of every layer.

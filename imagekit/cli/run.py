@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from imagekit.cli.app import App
+from imagekit.cli.locked import locked_option
 from imagekit.cli.machine import fresh_option
 from imagekit.cli.screen import finish
 
@@ -12,6 +13,7 @@ from imagekit.cli.screen import finish
 @click.command("run")
 @click.argument("image", required=False)
 @fresh_option
+@locked_option
 @click.option("--no-publish", is_flag=True, help="Stop after the tests.")
 @click.option("--lifecycle", is_flag=True, help="Run all lifecycle scenarios after the checks.")
 @click.pass_context

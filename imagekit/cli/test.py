@@ -9,6 +9,7 @@ import click
 
 from imagekit.cli.app import App
 from imagekit.cli.lifecycle import LifecycleWords, lifecycle_options, scenario_options
+from imagekit.cli.locked import locked_option
 from imagekit.cli.machine import boot_option, firmware_option, fresh_option
 from imagekit.cli.screen import finish, say
 
@@ -27,6 +28,7 @@ from imagekit.cli.screen import finish, say
 )
 @firmware_option
 @fresh_option
+@locked_option
 @click.option("--keep", is_flag=True, help="Keep the last machine until Enter or Ctrl-C, and say how to log in.")
 @lifecycle_options
 @click.pass_context

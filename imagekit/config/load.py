@@ -30,6 +30,7 @@ class Project:
     layers: dict[str, LayerSpec]
     settings: Settings
     lock: LockFile = field(default_factory=LockFile)
+    locked: bool = False  # whether images are made of what images/locks names and of nothing else
 
     @property
     def work(self) -> Path:

@@ -199,6 +199,13 @@ class DistroFile(Frozen):
     dpkg_options: tuple[str, ...] = ()
 
 
+class StandinFile(Frozen):
+    """standin.yaml beside the stand-in's Dockerfile: what building it installs, and the image does not have."""
+
+    version: Literal[1]
+    build_packages: tuple[Package, ...] = ()
+
+
 class ImageBase(Frozen):
     """A base image: by digest, or by a tag whose digest images.lock holds."""
 
@@ -215,6 +222,11 @@ class ImageInit(Frozen):
     """The real kairos-init: by digest, or by a tag whose digest images.lock holds."""
 
     image: NamedImage
+    packages: tuple[Package, ...] = Field(
+        (),
+        description="packages that it installs by itself, put into the first layer; a locked build has no network that "
+        "it could take them from",
+    )
 
 
 class VmSpec(Frozen):
@@ -295,6 +307,12 @@ class Settings(Frozen):
         default_factory=dict,
         description="where else downloads are: the beginning of an address, and what it is replaced by (https:, http:, "
         "file:///folder/); what comes from there is held to images.lock as always",
+    )
+    bundles: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[a-z0-9._-]+)+$")] | None = (
+        Field(
+            None,
+            description="repository for the packages of locks, HOST[:PORT]/path; default: REGISTRY/REPOSITORY/packages",
+        )
     )
     debian_mirror: Annotated[str, StringConstraints(pattern=r"^https?://[^\s]+$")] | None = Field(
         None, description="Debian archive for the embedded base; default: the one this machine's apt uses"

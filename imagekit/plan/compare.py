@@ -11,6 +11,7 @@ _WORDS = {
     "folder": "its files changed",
     "scripts": "the shared scripts in images/scripts changed",
     "authorities": "its authorities changed",
+    "packages": "its locked packages changed",
 }
 
 

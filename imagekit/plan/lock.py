@@ -86,6 +86,12 @@ def require_buildable(plan: Plan) -> None:
             f"{plan.image}: images/images.lock has no digest for {', '.join(plan.unlocked)}",
             hint=f"Run `imagekit lock {plan.image}` where these can be reached, look at the change, and commit it.",
         )
+    if plan.stale:
+        raise NotLockedError(
+            f"{plan.image}: images/locks does not cover what is declared: {'; '.join(plan.stale)}",
+            hint=f"Run `imagekit lock {plan.image}` where a mirror can be reached, look at the change, and commit it. "
+            "With `--floating` the image is built from what the mirror has now.",
+        )
     if plan.arch != here():
         raise ForeignArchError(
             f"{plan.image} is planned for {plan.arch}: on this {here()} machine it is neither built nor booted",

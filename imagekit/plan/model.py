@@ -8,6 +8,8 @@ from enum import StrEnum
 from hashlib import sha256
 from json import dumps
 
+from imagekit.config.packagelock import LockedPackage
+
 
 class StageKind(StrEnum):
     """What a stage makes."""
@@ -23,6 +25,7 @@ class Stage:
     """One step of the build; `context` is its folder in the project, `args` its build arguments.
 
     `downloads` are the files that it takes from elsewhere: address and SHA-256, which is among the arguments too.
+    `packages` are those that it installs, in a locked plan.
     """
 
     name: str
@@ -33,6 +36,7 @@ class Stage:
     args: Mapping[str, str]
     inputs: Mapping[str, str]
     downloads: Mapping[str, str] = field(default_factory=dict)
+    packages: tuple[LockedPackage, ...] = ()
 
 
 # 2025-01-01 UTC, as LAYER_EPOCH in the Dockerfiles. Files in layers are dated so, whatever day or commit they are built
@@ -58,7 +62,9 @@ class Source:
 class Plan:
     """What will be built: the stages from the bottom up, and the version that the result carries.
 
-    `unlocked` names the inputs whose digest images.lock lacks; such a plan can be looked at and not be built.
+    `unlocked` names the inputs whose digest images.lock lacks; such a plan can be looked at and not be built. A
+    `locked` plan is built from the packages of its stages alone and without network; `stale` says where its lock of
+    packages does not cover what the project declares, and then it is not built either.
     """
 
     image: str
@@ -70,6 +76,8 @@ class Plan:
     stages: tuple[Stage, ...]
     embedded: bool = True
     unlocked: tuple[str, ...] = ()
+    locked: bool = False
+    stale: tuple[str, ...] = ()
 
     @property
     def short(self) -> str:

@@ -10,6 +10,9 @@ from graphlib import CycleError, TopologicalSorter
 from imagekit.base.errors import ConfigError
 from imagekit.config.load import IMAGES_FILE, LOCK_FILE, Project
 from imagekit.config.model import Arch, DistroBase, ImageBase, ImageInit, ImageSpec, StandinInit
+from imagekit.config.packagelock import PackageLock, lock_path
+from imagekit.config.packagelock import load as load_packages
+from imagekit.plan.asks import DISTRO, layer_packages, stale_parts, standin_packages
 from imagekit.plan.given import dated
 from imagekit.plan.lock import Locked, download_address
 from imagekit.plan.model import Plan, Source, Stage, StageKind, inputs_id
@@ -18,7 +21,6 @@ from imagekit.plan.sources import Sources
 
 SCRIPTS = "images/scripts"
 STAMP = "images/stamp"
-DISTRO = "images/distro"
 # Raise when the way a stage is built changes in imagekit itself, so that no earlier result is taken for a new one.
 RECIPE = "3"
 
@@ -37,11 +39,12 @@ def make_plan(project: Project, image_name: str, *, arch: Arch | None = None, so
         )
     _check_order(project, image_name, image)
     locked = Locked(project.lock)
-    stages = _bottom(sources, image, chosen)
+    packages = load_packages(project.root, image_name, chosen.value) if project.locked else None
+    stages = _bottom(sources, image, chosen, packages)
     for layer in image.layers:
-        stages.append(_layer(_Layering(sources, image, chosen, locked), layer, stages))
+        stages.append(_layer(_Layering(sources, image, chosen, locked, packages), layer, stages))
     stamp = _stamp(sources, image_name, stages, locked)
-    source = dated(project.work, stamp.id, _source(sources, image, locked))
+    source = dated(project.work, stamp.id, _source(sources, image, locked, packages))
     return Plan(
         image=image_name,
         family=image.family.value,
@@ -52,6 +55,8 @@ def make_plan(project: Project, image_name: str, *, arch: Arch | None = None, so
         stages=(*stages, stamp),
         embedded=image.embedded,
         unlocked=tuple(locked.missing),
+        locked=project.locked,
+        stale=stale_parts(project, image_name, chosen, packages) if project.locked else (),
     )
 
 
@@ -86,13 +91,15 @@ def _check_order(project: Project, name: str, image: ImageSpec) -> None:
         below.append(layer)
 
 
-def _source(sources: Sources, image: ImageSpec, locked: Locked) -> Source:
+def _source(sources: Sources, image: ImageSpec, locked: Locked, packages: PackageLock | None) -> Source:
     root = sources.project.root
     made_of = [SCRIPTS, STAMP, *(f"images/{layer}" for layer in image.layers)]
     if isinstance(image.base, DistroBase):
         made_of.append(DISTRO)
     if isinstance(image.kairos_init, StandinInit):
         made_of.append(image.kairos_init.standin)
+    if packages is not None:
+        made_of.append(str(lock_path(packages.image, packages.arch)))
     # What imagekit brings has no history here; it is in the ids by its content.
     own = [path for path in made_of if (root / path).exists()] or [str(IMAGES_FILE)]
     lock = str(LOCK_FILE) if (root / LOCK_FILE).exists() else ""
@@ -102,12 +109,13 @@ def _source(sources: Sources, image: ImageSpec, locked: Locked) -> Source:
     return sources.revision(Inputs(dated=tuple(own), committed=committed, lock=lock, locked=used))
 
 
-def _bottom(sources: Sources, image: ImageSpec, arch: Arch) -> list[Stage]:
+def _bottom(sources: Sources, image: ImageSpec, arch: Arch, lock: PackageLock | None) -> list[Stage]:
     """What stands below the layers: the distribution and the framework, where they are made here."""
     stages: list[Stage] = []
     common = {"recipe": RECIPE, "arch": arch.value}
     if isinstance(image.base, DistroBase):
         inputs = {**common, "folder": sources.folder(DISTRO), "distro": image.base.distro}
+        inputs |= _locked(lock, "distro")
         stages.append(
             Stage(
                 name="distro",
@@ -116,12 +124,13 @@ def _bottom(sources: Sources, image: ImageSpec, arch: Arch) -> list[Stage]:
                 context=DISTRO,
                 args={"DISTRO": image.base.distro},
                 inputs=inputs,
+                packages=lock.of_stage("distro") if lock else (),
             )
         )
     if isinstance(image.kairos_init, StandinInit):
         folder = image.kairos_init.standin
         below = {stage.name: stage.id for stage in stages}
-        inputs = {**common, **below, "folder": sources.folder(folder)}
+        inputs = {**common, **below, "folder": sources.folder(folder), **_locked(lock, "kairos-init")}
         stages.append(
             Stage(
                 name="kairos-init",
@@ -129,11 +138,19 @@ def _bottom(sources: Sources, image: ImageSpec, arch: Arch) -> list[Stage]:
                 id=inputs_id(inputs),
                 context=folder,
                 needs=tuple(below),
-                args={},
+                args={"PACKAGES": " ".join(standin_packages(sources.project, image.kairos_init))},
                 inputs=inputs,
+                packages=lock.of_stage("kairos-init") if lock else (),
             )
         )
     return stages
+
+
+def _locked(lock: PackageLock | None, stage: str) -> dict[str, str]:
+    """What a stage's packages are, for its id; nothing where they are whatever the mirror has."""
+    if lock is None:
+        return {}
+    return {"packages": inputs_id({each.sha256: " ".join(map(str, each)) for each in lock.of_stage(stage)})}
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +161,7 @@ class _Layering:
     image: ImageSpec
     arch: Arch
     locked: Locked
+    packages: PackageLock | None
 
 
 def _layer(of: _Layering, name: str, stages: list[Stage]) -> Stage:
@@ -159,6 +177,7 @@ def _layer(of: _Layering, name: str, stages: list[Stage]) -> Stage:
         **{f"arg {key}": value for key, value in args.items()},
         **{f"stage {stage.name}": stage.id for stage in needed},
         **of.sources.authorities(name),
+        **_locked(of.packages, name),
     }
     return Stage(
         name=name,
@@ -169,6 +188,7 @@ def _layer(of: _Layering, name: str, stages: list[Stage]) -> Stage:
         args=args,
         inputs=inputs,
         downloads=_downloads(of, name, args),
+        packages=of.packages.of_stage(name) if of.packages else (),
     )
 
 
@@ -180,7 +200,8 @@ def _downloads(of: _Layering, name: str, args: Mapping[str, str]) -> dict[str, s
 
 def _layer_args(of: _Layering, name: str, first: bool) -> dict[str, str]:
     spec, image = of.sources.project.layers[name], of.image
-    args = {"FAMILY": image.family.value, "PACKAGES": " ".join(spec.packages_of(image.family, of.arch))}
+    packages = layer_packages(of.sources.project, image, name, of.arch)
+    args = {"FAMILY": image.family.value, "PACKAGES": " ".join(packages)}
     args.update({key: image.args.get(key, default) for key, default in spec.args.items()})
     if first and isinstance(image.base, ImageBase):
         args["BASE_IMAGE"] = of.locked.image(image.base.image)
@@ -205,8 +226,9 @@ def _stamp(sources: Sources, image_name: str, stages: list[Stage], locked: Locke
         "DESCRIPTION": image.description,
         "STATE": " ".join(project.state_of(image)),
     }
-    if locked.used:
-        args["LOCK"] = inputs_id(locked.used)
+    named = {stage.name: stage.inputs["packages"] for stage in stages if "packages" in stage.inputs}
+    if locked.used or named:
+        args["LOCK"] = inputs_id({**locked.used, **named})
     inputs = {
         "recipe": RECIPE,
         "folder": sources.folder(STAMP),

@@ -20,6 +20,9 @@ def as_text(plan: Plan) -> str:
         f"source {plan.source.revision[:12]}{'-dirty' if plan.source.revision.endswith('-dirty') else ''}",
     ]
     head += [f"not locked: {name}" for name in plan.unlocked]
+    if plan.locked:
+        head.append(f"packages: {sum(len(stage.packages) for stage in plan.stages)} by images/locks, no network")
+    head += [f"the lock does not fit: {part}" for part in plan.stale]
     return "\n".join(head + _branch(plan, plan.stages[-1], "", True, set()))
 
 

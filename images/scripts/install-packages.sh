@@ -1,5 +1,6 @@
 #!/bin/sh
 # Install packages with the package manager of the family: install-packages.sh FAMILY [PACKAGE...]
+# A locked build mounts a repository at /media that holds exactly what images/locks names, and has no network.
 set -eu
 # shellcheck source=images/scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -20,14 +21,28 @@ install_debian() {
     forbid_daemons
     # apt.conf: base images made for containers empty the cache after each run, which would waste the cache mount.
     conf=$(dirname "$0")/apt.conf
-    apt-get -qq -c "$conf" update
+    options=
+    if [ -e /media/Packages ]; then
+        # Lists of their own: those of floating builds are kept in a cache, and nothing of them may count here.
+        echo 'deb [trusted=yes] file:/media ./' >/run/imagekit.list
+        mkdir -p /run/apt-lists/partial
+        options="-o Dir::Etc::SourceList=/run/imagekit.list -o Dir::Etc::SourceParts=/dev/null
+            -o Dir::State::Lists=/run/apt-lists"
+    fi
+    # shellcheck disable=SC2086  # the options are words without spaces
+    apt-get -qq -c "$conf" $options update
     # INITRD=No: the framework's init stage makes the one initrd, so the kernel package must not.
+    # shellcheck disable=SC2086
     DEBIAN_FRONTEND=noninteractive INITRD=No \
-        apt-get -qq -y -c "$conf" --no-install-recommends install "$@"
+        apt-get -qq -y -c "$conf" $options --no-install-recommends install "$@"
 }
 
 install_rhel() {
-    dnf -q -y --setopt=install_weak_deps=False --setopt=tsflags=nodocs --setopt=keepcache=1 install "$@"
+    set -- install "$@"
+    # No signature to check: each file is the one whose checksum the lock names.
+    [ ! -e /media/repodata ] || set -- --disablerepo='*' --repofrompath=imagekit,file:///media \
+        --setopt=imagekit.gpgcheck=0 --setopt=imagekit.module_hotfixes=1 "$@"
+    dnf -q -y --setopt=install_weak_deps=False --setopt=tsflags=nodocs --setopt=keepcache=1 "$@"
 }
 
 [ $# -gt 0 ] || exit 0

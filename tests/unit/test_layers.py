@@ -14,6 +14,7 @@ ORDER = (
     "base",
     "services",
     "config",
+    "packages",
     "plan",
     "oci",
     "build",

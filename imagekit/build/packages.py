@@ -1,0 +1,70 @@
+"""The packages of locked plans: whether they are here, and as the repositories that a build reads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from imagekit.base.errors import ConfigError
+from imagekit.build.mirror import debian_mirror
+from imagekit.config.load import Project
+from imagekit.config.model import Arch, DistroBase, Family
+from imagekit.config.packagelock import LockedPackage
+from imagekit.packages.apt import Apt, AptSource
+from imagekit.packages.interface import Manager
+from imagekit.packages.store import Store
+from imagekit.plan.asks import distro_file
+from imagekit.plan.model import Plan, StageKind
+
+
+def manager_of(project: Project, image: str, arch: Arch, sources: Sequence[AptSource] = ()) -> Manager:
+    """The package manager of an image's family; without sources it makes repositories and fetches nothing."""
+    match project.image(image).family:
+        case Family.DEBIAN:
+            folder = project.work / "packages" / f"apt-{arch}"
+            return Apt(folder, arch.value, tuple(sources) or (_nowhere(project, image),))
+        case Family.RHEL:
+            raise ConfigError("packages of the RHEL family are not locked yet")
+
+
+def resolver(project: Project, name: str, arch: Arch) -> Manager:
+    """The package manager of an image with this machine's mirrors; raises `MirrorError` where none is known."""
+    image = project.image(name)
+    if image.family is Family.DEBIAN and isinstance(image.base, DistroBase):
+        spec, mirror = distro_file(project), debian_mirror(project.settings.debian_mirror)
+        lines = mirror.sources((spec.suite, *spec.pockets), spec.components)
+        sources = [AptSource(uri=line.split()[1], suite=line.split()[2], components=spec.components) for line in lines]
+        return manager_of(project, name, arch, sources)
+    return manager_of(project, name, arch)
+
+
+def packages_of(plans: Sequence[Plan]) -> tuple[LockedPackage, ...]:
+    """Every locked package of the plans."""
+    return tuple(package for plan in plans for stage in plan.stages for package in stage.packages)
+
+
+def repositories(project: Project, plans: Sequence[Plan]) -> dict[str, Path]:
+    """The repository of each stage that installs packages, by the stage's id; an empty folder for a floating plan.
+
+    The packages must be in the store, see `Store.fill`.
+    """
+    store, found = Store(project.work), dict[str, Path]()
+    empty = store.folder / "none"
+    empty.mkdir(parents=True, exist_ok=True)
+    for plan in plans:
+        manager = manager_of(project, plan.image, Arch(plan.arch)) if plan.locked else None
+        for stage in plan.stages:
+            if stage.kind in (StageKind.LAYER, StageKind.FRAMEWORK):
+                found[stage.id] = store.repository(manager, stage.packages) if manager else empty
+    return found
+
+
+def distro_repository(project: Project, plan: Plan) -> Path:
+    """The repository that mmdebstrap reads for a locked plan."""
+    manager = manager_of(project, plan.image, Arch(plan.arch))
+    return Store(project.work).repository(manager, plan.stage("distro").packages)
+
+
+def _nowhere(project: Project, image: str) -> AptSource:
+    suite = distro_file(project).suite if isinstance(project.image(image).base, DistroBase) else "imagekit"
+    return AptSource(uri="file:/nonexistent", suite=suite)
