@@ -28,7 +28,12 @@ _lacking = pytest.StashKey[dict[str, str]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Begin a session without any service."""
+    """Begin a session without any service.
+
+    Tests hold imagekit, and not what a mirror has today: images float here, also where ``CI`` is set, unless a test
+    says otherwise.
+    """
+    os.environ.setdefault("IMAGEKIT_LOCKED", "no")
     config.stash[_stack] = ExitStack()
     config.stash[_lacking] = {}
     config.pluginmanager.register(Heartbeat(config), "imagekit-heartbeat")

@@ -90,8 +90,8 @@ def require_locked(project: Project, plan: Plan, packages: Sequence[Package]) ->
     if lines:
         raise NotAsLockedError(
             f"{plan.image} does not hold what images/locks names: {'; '.join(lines[:5])}",
-            hint=f"{len(lines)} packages differ. Does a layer install packages in a way of its own? Declare them in its "
-            "layer.yaml, then `imagekit lock`.",
+            hint=f"{len(lines)} packages differ. Does a layer install packages in a way of its own? Declare them in "
+            "its layer.yaml, then `imagekit lock`.",
         )
 
 

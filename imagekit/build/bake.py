@@ -27,7 +27,7 @@ class Graph:
 
     `authorities` has the folder of checked certificates of each layer that declares some.
     `downloads` has the folder with the files that a layer takes from elsewhere, by the stage's id, and `packages` the
-    repository that it installs from: an empty one where the mirror's is meant.
+    repository that a stage of a locked plan installs from.
     """
 
     plans: tuple[Plan, ...]
@@ -128,11 +128,12 @@ def _target(graph: Graph, plan: Plan, stage: Stage) -> dict[str, Any]:
 
 def _contexts(graph: Graph, plan: Plan, stage: Stage) -> Mapping[str, str]:
     scripts = {"scripts": str(located(graph.root, "images/scripts"))}
-    contexts: dict[str, str] = {} if stage.kind is StageKind.DISTRO else scripts
+    contexts: dict[str, str] = scripts if stage.kind in (StageKind.LAYER, StageKind.STAMP) else {}
     if stage.kind is StageKind.LAYER and stage.name in graph.authorities:
         contexts["authorities"] = str(graph.authorities[stage.name])
-    if stage.id in graph.packages:
-        contexts["packages"] = str(graph.packages[stage.id])
+    if stage.kind in (StageKind.LAYER, StageKind.FRAMEWORK):
+        # A folder without a repository in it: then the mirror's is meant.
+        contexts["packages"] = str(graph.packages.get(stage.id, located(graph.root, stage.context)))
     if stage.id in graph.downloads:
         contexts["downloads"] = str(graph.downloads[stage.id])
     for need in stage.needs:

@@ -11,6 +11,7 @@ from imagekit.config.load import Project
 from imagekit.config.model import Arch, DistroBase, Family
 from imagekit.config.packagelock import LockedPackage
 from imagekit.packages.apt import Apt, AptSource
+from imagekit.packages.dnf import Dnf
 from imagekit.packages.interface import Manager
 from imagekit.packages.store import Store
 from imagekit.plan.asks import distro_file
@@ -24,7 +25,7 @@ def manager_of(project: Project, image: str, arch: Arch, sources: Sequence[AptSo
             folder = project.work / "packages" / f"apt-{arch}"
             return Apt(folder, arch.value, tuple(sources) or (_nowhere(project, image),))
         case Family.RHEL:
-            raise ConfigError("packages of the RHEL family are not locked yet")
+            return Dnf(project.work / "packages" / f"dnf-{arch}", arch.value, project.settings.rpm_repositories)
 
 
 def resolver(project: Project, name: str, arch: Arch) -> Manager:
@@ -35,6 +36,16 @@ def resolver(project: Project, name: str, arch: Arch) -> Manager:
         lines = mirror.sources((spec.suite, *spec.pockets), spec.components)
         sources = [AptSource(uri=line.split()[1], suite=line.split()[2], components=spec.components) for line in lines]
         return manager_of(project, name, arch, sources)
+    if image.family is Family.DEBIAN:
+        raise ConfigError(
+            f"image {name!r} stands on a base image, whose archives imagekit does not know",
+            hint="`imagekit lock --no-packages` locks digests and checksums; its builds float.",
+        )
+    if not project.settings.rpm_repositories:
+        raise ConfigError(
+            f"image {name!r}: no repository is known whose packages could be locked",
+            hint="Name them in imagekit.yaml (`rpm_repositories`), or lock digests and checksums alone: --no-packages.",
+        )
     return manager_of(project, name, arch)
 
 
@@ -44,18 +55,17 @@ def packages_of(plans: Sequence[Plan]) -> tuple[LockedPackage, ...]:
 
 
 def repositories(project: Project, plans: Sequence[Plan]) -> dict[str, Path]:
-    """The repository of each stage that installs packages, by the stage's id; an empty folder for a floating plan.
+    """The repository of each stage of a locked plan that installs packages, by the stage's id.
 
     The packages must be in the store, see `Store.fill`.
     """
     store, found = Store(project.work), dict[str, Path]()
-    empty = store.folder / "none"
-    empty.mkdir(parents=True, exist_ok=True)
     for plan in plans:
-        manager = manager_of(project, plan.image, Arch(plan.arch)) if plan.locked else None
-        for stage in plan.stages:
-            if stage.kind in (StageKind.LAYER, StageKind.FRAMEWORK):
-                found[stage.id] = store.repository(manager, stage.packages) if manager else empty
+        if plan.locked:
+            manager = manager_of(project, plan.image, Arch(plan.arch))
+            for stage in plan.stages:
+                if stage.kind in (StageKind.LAYER, StageKind.FRAMEWORK):
+                    found[stage.id] = store.repository(manager, stage.packages)
     return found
 
 

@@ -314,6 +314,14 @@ class Settings(Frozen):
             description="repository for the packages of locks, HOST[:PORT]/path; default: REGISTRY/REPOSITORY/packages",
         )
     )
+    rpm_repositories: dict[
+        Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")],
+        Annotated[str, StringConstraints(pattern=r"^(https?://|file:///)[^\s]*$")],
+    ] = Field(
+        default_factory=dict,
+        description="repositories that packages of the RHEL family are locked from: address by id; {arch} stands for "
+        "x86_64 or aarch64",
+    )
     debian_mirror: Annotated[str, StringConstraints(pattern=r"^https?://[^\s]+$")] | None = Field(
         None, description="Debian archive for the embedded base; default: the one this machine's apt uses"
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeVar
 
+from imagekit.inventory.effects import Row, module_rows, pam_rows, sshd_rows
 from imagekit.inventory.files import FileChange, compare_files, grouped, unexplained
 from imagekit.inventory.model import SETUID, FileFact, Group, ImageInventory, InstalledPackage, User
 
@@ -23,7 +24,10 @@ class ChangeKind(StrEnum):
     USER = "user"
     GROUP = "group"
     UNIT = "unit"
+    SSHD = "sshd"
+    PAM = "pam"
     SYSCTL = "sysctl"
+    MODULE = "kernel modules"
     PACKAGE = "package"
     FILES = "files"
     SIZE = "size"
@@ -67,7 +71,10 @@ def compare(a: ImageInventory, b: ImageInventory) -> Comparison:
         *_users(a, b),
         *_groups(a, b),
         *_units(a, b),
+        *_rows(ChangeKind.SSHD, sshd_rows(a.sshd, b.sshd)),
+        *_rows(ChangeKind.PAM, pam_rows(a.pam, b.pam)),
         *_sysctls(a, b),
+        *_rows(ChangeKind.MODULE, module_rows(a.modules, b.modules)),
         *_packages(a, b),
     )
     files = compare_files(a.files, b.files)
@@ -264,6 +271,11 @@ def _size(where: str, was: int | None, now: int | None) -> Iterator[Change]:
     elif abs(now - was) >= 50_000:
         text = f"{(now - was) / 1e6:+.1f} MB in {where}"
         yield _change(ChangeKind.SIZE, where, str(was), str(now), text)
+
+
+def _rows(kind: ChangeKind, rows: Iterable[Row]) -> Iterator[Change]:
+    for name, before, after, text in rows:
+        yield _change(kind, name, before, after, text)
 
 
 def _change(kind: ChangeKind, name: str, before: str, after: str, text: str) -> Change:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
-FORMAT = 1
+FORMAT = 2
 SETUID = 0o6000  # set-user-ID and set-group-ID, inode(7)
 
 
@@ -73,7 +73,9 @@ class ImageInventory:
     """All that the layers of one manifest say; paths are without leading slash.
 
     `units` maps a unit to how it is switched on (or that it is masked), `sysctls` a key to the value that wins,
-    `revision` is what the plan, the provenance or (of other builders) the label says of the sources.
+    `sshd` a keyword to its value, `pam` a service to the modules that are asked for it, `modules` names the kernel
+    modules that are there as files, `revision` is what the plan, the provenance or (of other
+    builders) the label says of the sources.
     """
 
     digest: str
@@ -87,6 +89,9 @@ class ImageInventory:
     groups: tuple[Group, ...] = ()
     authorities: tuple[AuthorityFact, ...] = ()
     sysctls: Mapping[str, str]
+    sshd: Mapping[str, str] = field(default_factory=dict)
+    pam: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    modules: tuple[str, ...] = ()
     layers: tuple[LayerSize, ...] = ()
     files: Mapping[str, FileFact]
     format: int = FORMAT

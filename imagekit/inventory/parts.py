@@ -8,22 +8,29 @@ from posixpath import basename
 
 from imagekit.artifact.inventory import Inventory
 from imagekit.config.certfile import bundle_certificates
+from imagekit.inventory import pam, sshd
 from imagekit.inventory.model import AuthorityFact, FileFact, Group, User
 
 _UNITS = re.compile(r"(?:etc|(?:usr/)?lib)/systemd/(system|user)/(?:([^/]+)\.(?:wants|requires|upholds)/)?([^/]+)")
 _SYSCTLS = r"etc/sysctl\.conf|(?:etc|(?:usr/)?lib|usr/local/lib)/sysctl\.d/[^/]+\.conf"
 _ARGUMENTS = r"etc/cos/bootargs\.cfg|(?:etc|usr/lib)/kernel/cmdline"
 _MODULES = re.compile(r"(?:usr/)?lib/modules/([^/]+)/modules\.dep")
+_MODULE = re.compile(r"(?:usr/)?lib/modules/.*/([^/]+)\.ko(?:\.(?:xz|zst|gz))?")
 _CAPABILITY_V2 = 0x02000000
 FILES = (
     r"etc/passwd|etc/group|var/lib/dpkg/info/[^/]+\.list"
-    rf"|{_SYSCTLS}|{_ARGUMENTS}"
+    rf"|{_SYSCTLS}|{_ARGUMENTS}|{sshd.FILES}|{pam.FILES}"
 )
 
 
 def kernels(paths: Mapping[str, FileFact]) -> tuple[str, ...]:
     """The releases of the kernels whose modules are there, as `uname -r` says them."""
     return tuple(sorted({found[1] for path in paths if (found := _MODULES.fullmatch(path))}))
+
+
+def modules(paths: Mapping[str, FileFact]) -> tuple[str, ...]:
+    """Names of the modules that are there as files, as modprobe(8) takes them."""
+    return tuple(sorted({found[1].replace("-", "_") for path in paths if (found := _MODULE.fullmatch(path))}))
 
 
 def arguments(contents: Inventory) -> tuple[str, ...]:

@@ -15,6 +15,8 @@ from imagekit.base.log import step
 from imagekit.config.model import Family
 from imagekit.inventory import parts
 from imagekit.inventory.model import FORMAT, FileFact, ImageInventory, InstalledPackage, LayerSize
+from imagekit.inventory.pam import pam
+from imagekit.inventory.sshd import sshd
 from imagekit.oci.layout import layers, small_json
 from imagekit.oci.reference import Digest
 from imagekit.oci.tarstream import TarMember
@@ -112,6 +114,9 @@ def _made(layout: Path, manifest: Digest, contents: Inventory, files: dict[str, 
         groups=parts.groups(contents.text("/etc/group")),
         authorities=parts.authorities(contents),
         sysctls=parts.sysctls(contents),
+        sshd=sshd(contents),
+        pam=pam(contents),
+        modules=parts.modules(owned),
         layers=tuple(LayerSize("", str(layer.digest), layer.size) for layer in layers(layout, manifest)),
         files=owned,
     )

@@ -23,6 +23,7 @@ _KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 # Inst libc6 [2.40-1] (2.41-12 Debian:13.1/stable, Debian-Security:13/stable-security [amd64]) []
 _INST = re.compile(r"Inst (?P<name>[^ :]+)\S* (?:\[[^\]]*\] )?\((?P<version>\S+) .*\[(?P<arch>[a-z0-9-]+)\]\)")
 _REMOVED = re.compile(r"Remv (\S+)")
+_Stanzas = dict[tuple[str, str, str], str]  # the index's paragraphs, by name, version and architecture
 _KEPT = "Imagekit"  # the label of the repository with the files of an earlier lock
 
 
@@ -56,13 +57,9 @@ class Apt:
         """Everything the stages install; see the interface."""
         self._update(keep.repository)
         kept = {(each.name, each.version, each.arch): each for each in keep.packages}
-        found: list[tuple[str, dict[tuple[str, str, str], str]]] = []
-        installed: dict[str, str] = {"": ""}
         freed = Freed(keep.packages)
-        for ask in asks:
-            stanzas = self._solved(ask, installed[ask.on], freed)
-            installed[ask.stage] = installed[ask.on] + "".join(_as_installed(text) for text in stanzas.values())
-            found.append((ask.stage, stanzas))
+        while (found := self._all_solved(asks, freed)) is None:
+            continue  # something was let go, so what is below is looked at anew; that ends, for it is never held again
         origins = self._origins({key[0] for _, stanzas in found for key in stanzas})
         return tuple(row for stage, stanzas in found for row in _rows(stage, stanzas, kept, origins))
 
@@ -99,7 +96,10 @@ class Apt:
     def _download(self, packages: Sequence[LockedPackage], place: int, into: Path) -> None:
         words: list[str | Path] = []
         for package in packages:
-            words += [f"{self._archives(package)[place]}/{package.path}", into / package.sha256, ""]
+            archive = self._archives(package)[place]
+            if archive.startswith("file:"):
+                archive = f"copy:{archive.removeprefix('file:')}"  # file: only says where it is
+            words += [f"{archive}/{package.path}", into / package.sha256, ""]
         if words:
             # What failed is seen by what is not there; with a sum apt would remove what is to be told.
             run([_HELPER, "-o", "Acquire::Retries=2", "download-file", *words], timeout=_TIMEOUT, ok=(0, 100))
@@ -133,40 +133,49 @@ class Apt:
             uri, suite, label = line.split("|", 2)
             yield (uri.rstrip("/"), suite), re.sub(r"[^A-Za-z0-9+._-]", "-", label) or "unknown"
 
-    def _solved(self, ask: Ask, status: str, freed: Freed) -> dict[tuple[str, str, str], str]:
-        (self.folder / "status").write_text(status)
+    def _all_solved(self, asks: Sequence[Ask], freed: Freed) -> list[tuple[str, _Stanzas]] | None:
+        """The paragraphs of what each stage installs; None when held packages stood in the way and were let go."""
+        found: list[tuple[str, _Stanzas]] = []
+        installed: dict[str, str] = {"": ""}
+        (self.folder / "preferences").write_text(pins_text(freed.pinned()))
+        for ask in asks:
+            (self.folder / "status").write_text(installed[ask.on])
+            stanzas = self._solved(ask, freed)
+            if stanzas is None:
+                return None
+            installed[ask.stage] = installed[ask.on] + "".join(_as_installed(text) for text in stanzas.values())
+            found.append((ask.stage, stanzas))
+        return found
+
+    def _solved(self, ask: Ask, freed: Freed) -> _Stanzas | None:
         words = [*ask.selectors, *ask.packages]
         if not words:
             return {}
-        while True:
-            (self.folder / "preferences").write_text(pins_text(freed.pinned()))
-            try:
-                told = self._apt("apt-get", "-s", "-qq", "-y", "--no-install-recommends", "install", *words).stdout
-                break
-            except ProcessError as error:
-                # What is held back may be too old for what may move: then its source moves with it, and no more.
-                if not freed.also(stuck_sources(error.stdout + error.stderr)):
-                    raise ResolveError(
-                        f"{ask.stage}: {summary(error.stderr or error.stdout)}",
-                        hint="Correct `packages` in the layer.yaml. When the names are right, the mirror may be in the "
-                        "middle of an update: try again.",
-                    ) from None
+        try:
+            told = self._apt("apt-get", "-s", "-q", "-y", "--no-install-recommends", "install", *words).stdout
+        except ProcessError as error:
+            # What is held back may be too old for what may move: then its source moves with it, and no more.
+            if freed.also(stuck_sources(error.stdout + error.stderr)):
+                return None
+            raise ResolveError(
+                f"{ask.stage}: {summary(error.stderr or error.stdout)}",
+                hint="Correct `packages` in the layer.yaml. When the names are right, the mirror may be in the "
+                "middle of an update: try again.",
+            ) from None
         if removed := _REMOVED.findall(told):
             raise ResolveError(
                 f"{ask.stage}: its packages would remove {', '.join(removed)} of a stage below it",
                 hint="Packages of layers must be installable together; see `packages` in each layer.yaml.",
             )
-        wanted = [
-            (found["name"], found["version"], found["arch"]) for found in map(_INST.match, told.splitlines()) if found
-        ]
-        return self._stanzas(wanted)
+        found = (_INST.match(line) for line in told.splitlines())
+        return self._stanzas([(each["name"], each["version"], each["arch"]) for each in found if each])
 
-    def _stanzas(self, wanted: Sequence[tuple[str, str, str]]) -> dict[tuple[str, str, str], str]:
+    def _stanzas(self, wanted: Sequence[tuple[str, str, str]]) -> _Stanzas:
         """The index's own paragraph of each package."""
         if not wanted:
             return {}
         shown = self._apt("apt-cache", "show", *(f"{name}={version}" for name, version, _ in wanted)).stdout
-        found: dict[tuple[str, str, str], str] = {}
+        found: _Stanzas = {}
         for text in re.split(r"\n\n+", shown.strip()):
             fields = stanza_fields(text)
             key = (fields.get("package", ""), fields.get("version", ""), fields.get("architecture", ""))
@@ -207,7 +216,7 @@ class Apt:
 
 def _rows(
     stage: str,
-    stanzas: Mapping[tuple[str, str, str], str],
+    stanzas: _Stanzas,
     kept: Mapping[tuple[str, str, str], LockedPackage],
     origins: Mapping[tuple[str, str], Sequence[str]],
 ) -> Iterator[LockedPackage]:

@@ -11,11 +11,11 @@ from contextlib import suppress
 from pathlib import Path
 
 from imagekit.base.log import step
-from imagekit.base.space import room_for
+from imagekit.base.space import space_for
 from imagekit.config.packagelock import LockedPackage
 from imagekit.packages.interface import Manager, MirrorError
 
-Source = Callable[[Sequence[LockedPackage], Path], None]
+Source = Callable[[Sequence[LockedPackage], Path], object]
 # Contexts of a build: the same whatever the umask, and whenever they were made.
 _FILE_MODE, _FOLDER_MODE, _TIME = 0o644, 0o755, 1
 
@@ -82,7 +82,7 @@ class Store:
         target.mkdir(parents=True, exist_ok=True)
         wrong = {}
         with (
-            room_for("packages", target, need),
+            space_for("packages", target, need),
             tempfile.TemporaryDirectory(prefix=".new-", dir=self.folder) as beside,
         ):
             fetch(missing, Path(beside))

@@ -15,6 +15,7 @@ import pytest
 
 from imagekit.app import servicecontrol as control
 from imagekit.base.process import Completed, run
+from imagekit.config.lockmode import VARIABLE
 
 ROOT = Path(__file__).parents[2]
 IMAGE = "debian-node"
@@ -49,7 +50,7 @@ class Clone:
 
 def environment() -> dict[str, str]:
     """Where the imagekit under test is found: in this checkout, not in the clone."""
-    return {"PYTHONPATH": str(ROOT)} | ({"CI": os.environ["CI"]} if "CI" in os.environ else {})
+    return {"PYTHONPATH": str(ROOT)} | {name: os.environ[name] for name in ("CI", VARIABLE) if name in os.environ}
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import struct
 import tarfile
 from collections.abc import Callable
 from dataclasses import asdict
@@ -35,6 +36,13 @@ def put(members: Members, path: str, data: bytes = b"", *, mode: int = 0o644, ow
     members[path][0].uid = owner
 
 
+def with_capability(members: Members, path: str, data: bytes, number: int) -> None:
+    """Put a file there that has one capability, by its number in capabilities(7)."""
+    put(members, path, data, mode=0o755)
+    attribute = struct.pack("<IIIII", 0x02000001, 1 << number, 0, 0, 0)
+    members[path][0].pax_headers = {"SCHILY.xattr.security.capability": attribute.decode("utf-8", "surrogateescape")}
+
+
 def link(members: Members, path: str, target: str) -> None:
     """Put a symbolic link there."""
     members[path] = symlink(path, target)
@@ -55,7 +63,10 @@ def base() -> Members:
     put(members, "boot/vmlinuz", b"kernel 117")
     put(members, "usr/bin/curl", b"curl 8.1")
     put(members, "usr/bin/su", b"su", mode=0o4755)
-    put(members, "etc/ssh/sshd_config", b"PermitRootLogin no\n")
+    put(members, "etc/ssh/sshd_config", b"Include sshd_config.d/*.conf\nPermitRootLogin no\n")
+    put(members, "etc/pam.d/common-auth", b"auth required pam_unix.so\n")
+    put(members, "etc/pam.d/sshd", b"@include common-auth\naccount required pam_nologin.so\n")
+    put(members, "etc/pam.d/login", b"@include common-auth\n")
     link(members, "etc/systemd/system/multi-user.target.wants/sshd.service", "/usr/lib/systemd/system/sshd.service")
     put(members, "etc/ssl/certs/ca-certificates.crt", pem("One").encode())
     return members

@@ -93,7 +93,7 @@ def test_a_damaged_result_and_another_images_are_no_good_run(project: Project) -
 
 
 def ssh_opened(members: Members) -> None:
-    put(members, "etc/ssh/sshd_config", b"PermitRootLogin yes\n")
+    put(members, "etc/ssh/sshd_config", b"Include sshd_config.d/*.conf\nPermitRootLogin yes\n")
 
 
 def test_layers_changes_and_commits_are_told(project: Project) -> None:
@@ -104,7 +104,7 @@ def test_layers_changes_and_commits_are_told(project: Project) -> None:
     run = good_run(old, layers=(row, replace(row, name="stamp")))
     reported = changes_since(project, run, make_plan(project, NAME), new)
     assert reported[0] == f"since run {run.run_id} ({old.version}): layer extra"
-    assert reported[1] == "/etc/ssh/sshd_config changed"
+    assert reported[1] == "sshd now accepts root logins, by password too"
     assert reported[2].startswith("commit ")
     assert reported[2].endswith("extra: more")
     assert len(reported) == 3

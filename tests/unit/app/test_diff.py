@@ -25,7 +25,7 @@ def project(tmp_path: Path) -> Project:
 
 
 def edited(members: Members) -> None:
-    put(members, "etc/ssh/sshd_config", b"PermitRootLogin yes\n")
+    put(members, "etc/ssh/sshd_config", b"Include sshd_config.d/*.conf\nPermitRootLogin yes\n")
 
 
 def change_sources(project: Project, text: str, date: str = "2026-11-24T12:00:00+00:00") -> Project:
@@ -60,11 +60,11 @@ def test_a_change_and_its_commit_are_told_with_exit_code_one(project: Project) -
     project = change_sources(project, "let root in")
     keep_build(project, edited)
     found = diff(project, old.version, "small-node")
-    assert [change.text for change in found.comparison.changes] == ["/etc/ssh/sshd_config changed"]
+    assert [change.text for change in found.comparison.changes] == ["sshd now accepts root logins, by password too"]
     assert [line.partition(" ")[2] for line in found.commits or ()] == ["extra: let root in"]
     done = imagekit(project.root, "diff", old.version, "small-node", "--files")
     assert done.returncode == 1
-    assert "changed /etc/ssh/sshd_config: 19 to 20 bytes" in done.stdout
+    assert "changed /etc/ssh/sshd_config: 48 to 49 bytes" in done.stdout
 
 
 def test_the_same_image_is_equal_with_exit_code_nought(project: Project) -> None:

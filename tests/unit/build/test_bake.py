@@ -24,6 +24,7 @@ def test_targets_stand_on_targets_and_only_the_last_is_written(tmp_path: Path) -
     assert services["distro"]["build"]["context"] == "/cache/distro"
     assert services["base"]["build"]["additional_contexts"] == {
         "scripts": str(located(root, "images/scripts")),
+        "packages": str(located(root, "images/base")),  # no repository in it: from the mirror
         "kairos-init": "target:kairos-init",
         "distro": "target:distro",
     }

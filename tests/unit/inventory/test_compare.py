@@ -63,7 +63,7 @@ def keys(members: Members) -> None:
 
 CASES: dict[str, tuple[Edit, list[str]]] = {
     "nothing": (lambda m: None, []),
-    "kernel": (kernel, ["kernel 6.12.117 to 6.12.118"]),
+    "kernel": (kernel, ["kernel 6.12.117 to 6.12.118", "kernel module b added"]),
     "kernel argument": (
         lambda m: put(m, "etc/cos/bootargs.cfg", b'set kernelcmd="console=ttyS0 panic=10 quiet $extra"\n'),
         ["kernel command line: panic=5 to panic=10", "kernel command line: quiet added"],
@@ -103,14 +103,22 @@ CASES: dict[str, tuple[Edit, list[str]]] = {
         lambda m: put(m, "etc/sysctl.d/50-ours.conf", b"net/ipv4/ip_forward=1\n"),
         ["sysctl net.ipv4.ip_forward 0 to 1"],
     ),
-    "one file": (lambda m: put(m, "etc/ssh/sshd_config", b"PermitRootLogin yes\n"), ["/etc/ssh/sshd_config changed"]),
+    "sshd": (
+        lambda m: put(m, "etc/ssh/sshd_config", b"PermitRootLogin yes\n"),
+        ["sshd now accepts root logins, by password too"],
+    ),
+    "a remark for sshd": (
+        lambda m: put(m, "etc/ssh/sshd_config", b"# no root\nInclude sshd_config.d/*.conf\nPermitRootLogin no\n"),
+        ["/etc/ssh/sshd_config changed"],
+    ),
+    "one file": (lambda m: put(m, "etc/hosts", b"127.0.0.1 localhost\n"), ["/etc/hosts added"]),
     "files": (keys, ["3 files added in /etc/ssh"]),
     "mode": (
-        lambda m: put(m, "etc/ssh/sshd_config", b"PermitRootLogin no\n", mode=0o600),
+        lambda m: put(m, "etc/ssh/sshd_config", b"Include sshd_config.d/*.conf\nPermitRootLogin no\n", mode=0o600),
         ["/etc/ssh/sshd_config: mode 0644 to 0600"],
     ),
     "owner": (
-        lambda m: put(m, "etc/ssh/sshd_config", b"PermitRootLogin no\n", owner=7),
+        lambda m: put(m, "etc/ssh/sshd_config", b"Include sshd_config.d/*.conf\nPermitRootLogin no\n", owner=7),
         ["/etc/ssh/sshd_config: owner 0:0 to 7:0"],
     ),
     "shadow beside a user": (

@@ -1,0 +1,215 @@
+"""apt's own solver and tools on a small archive: what is locked, what moves, and which faults are the mirror's."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from imagekit.base.errors import ToolError
+from imagekit.base.process import run
+from imagekit.config.packagelock import LockedPackage
+from imagekit.packages.apt import Apt
+from imagekit.packages.interface import Ask, Keep, MirrorError, ResolveError
+from imagekit.packages.pins import freed_names
+from imagekit.packages.store import Source, Store
+from tests.support.debs import Archive
+
+pytestmark = pytest.mark.skipif(
+    shutil.which("apt-get") is None, reason="needs apt-get and dpkg-deb, which are Debian's"
+)
+ASKS = (Ask("distro", "", ("libc",), ("?essential",)), Ask("base", "distro", ("curl",)), Ask("extra", "base", ("jq",)))
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Archive:
+    archive = Archive(tmp_path / "mirror")
+    archive.add("stable", "libc", "2.41-1")
+    archive.add("stable", "init", "1:1-1", extra="Essential: yes")
+    archive.add("stable", "libssl", "3.5.1-1", depends="libc", source="openssl")
+    archive.add("stable", "openssl", "3.5.1-1", depends="libssl (>= 3.5.1)", source="openssl")
+    archive.add("stable", "curl", "8.1-1", depends="libssl, openssl")
+    archive.add("stable", "jq", "1.7-1", depends="libc")
+    return archive
+
+
+@pytest.fixture
+def apt(tmp_path: Path, archive: Archive) -> Apt:
+    return Apt(tmp_path / "apt", "amd64", (archive.source("stable"),))
+
+
+def copied_from(store: Store) -> Source:
+    def fetch(packages: Sequence[LockedPackage], into: Path) -> None:
+        for each in packages:
+            shutil.copy(store.path(each.sha256), into / each.sha256)
+
+    return fetch
+
+
+def versions(packages: tuple[LockedPackage, ...]) -> dict[str, str]:
+    return {f"{each.stage} {each.name}": each.version for each in packages}
+
+
+def test_every_package_is_named_by_the_stage_that_brings_it(apt: Apt) -> None:
+    found = apt.resolve(ASKS, Keep())
+    assert versions(found) == {
+        "distro init": "1:1-1",
+        "distro libc": "2.41-1",
+        "base curl": "8.1-1",
+        "base libssl": "3.5.1-1",
+        "base openssl": "3.5.1-1",
+        "extra jq": "1.7-1",
+    }
+
+
+def test_checksum_size_origin_and_place_are_the_archives_own_and_name_no_host(apt: Apt, archive: Archive) -> None:
+    (curl,) = [each for each in apt.resolve(ASKS, Keep()) if each.name == "curl"]
+    file = archive.root / curl.path
+    assert curl.path == "pool/main/c/curl/curl_8.1-1_amd64.deb"
+    assert (curl.sha256, curl.size) == (hashlib.sha256(file.read_bytes()).hexdigest(), file.stat().st_size)
+    assert curl.origin == "Debian/stable/main"
+    assert str(archive.root) not in " ".join(map(str, curl))
+
+
+def test_one_package_moves_with_what_its_source_makes_and_no_other(apt: Apt, archive: Archive) -> None:
+    old = apt.resolve(ASKS, Keep())
+    for name, version in (("libc", "2.42-1"), ("curl", "8.2-1"), ("jq", "1.8-1")):
+        archive.add("stable", name, version, depends="libssl, openssl" if name == "curl" else "")
+    archive.add("stable", "libssl", "3.5.2-1", depends="libc", source="openssl")
+    archive.add("stable", "openssl", "3.5.2-1", depends="libssl (>= 3.5.2)", source="openssl")
+    free = freed_names(old, {"openssl"})
+    new = apt.resolve(ASKS, Keep(tuple(each for each in old if each.name not in free)))
+    moved = {each.name: each.version for each in new if each not in old}
+    assert moved == {"openssl": "3.5.2-1", "libssl": "3.5.2-1"}
+
+
+def test_what_stands_in_the_way_of_a_move_moves_too(apt: Apt, archive: Archive) -> None:
+    old = apt.resolve(ASKS, Keep())
+    archive.add("stable", "libc", "2.42-1")
+    archive.add("stable", "curl", "8.2-1", depends="libc (>= 2.42), libssl, openssl")
+    archive.add("stable", "jq", "1.8-1", depends="libc")
+    new = apt.resolve(ASKS, Keep(tuple(each for each in old if each.name != "curl")))
+    assert {each.name: each.version for each in new if each not in old} == {"curl": "8.2-1", "libc": "2.42-1"}
+
+
+def test_a_version_that_the_mirror_dropped_is_held_by_the_kept_file(apt: Apt, archive: Archive, tmp_path: Path) -> None:
+    old = apt.resolve(ASKS, Keep())
+    store = Store(tmp_path / "work")
+    store.fill(old, [("the mirror", apt.fetch)])
+    archive.add("stable", "jq", "1.8-1", depends="libc")
+    archive.drop("stable", "jq", "1.7-1")
+    assert apt.resolve(ASKS, Keep(old, store.repository(apt, old))) == old
+    assert versions(apt.resolve(ASKS, Keep(old)))["extra jq"] == "1.8-1"
+
+
+def test_security_updates_are_told_by_their_archive(tmp_path: Path, archive: Archive) -> None:
+    security = Archive(tmp_path / "security", label="Debian-Security")
+    security.add("stable-security", "libssl", "3.5.1-1+deb1", depends="libc", source="openssl")
+    apt = Apt(tmp_path / "apt", "amd64", (archive.source("stable"), security.source("stable-security")))
+    archive.add("stable", "jq", "1.8-1", depends="libc")
+    found = apt.resolve(ASKS, Keep())
+    assert apt.security(found) == ("libssl",)
+    assert next(each for each in found if each.name == "libssl").origin == "Debian-Security/stable-security/main"
+
+
+def test_without_a_security_archive_nothing_is_called_a_security_update(apt: Apt) -> None:
+    found = apt.resolve(ASKS, Keep())
+    with pytest.raises(MirrorError, match="none of the archives here is a security archive"):
+        apt.security(found)
+
+
+@pytest.mark.parametrize("cut", [0, 0.5, 0.99])
+def test_a_mirror_that_serves_half_a_list_is_a_fault_of_the_mirror(apt: Apt, archive: Archive, cut: float) -> None:
+    listing = archive.root / "dists/stable/main/binary-amd64/Packages"
+    whole = listing.read_bytes()
+    listing.write_bytes(whole[: int(len(whole) * cut)])
+    with pytest.raises(MirrorError, match="does not serve whole lists") as caught:
+        apt.resolve(ASKS, Keep())
+    assert isinstance(caught.value, ToolError)
+
+
+def test_a_mirror_that_is_not_there_is_a_fault_of_the_mirror(tmp_path: Path, archive: Archive) -> None:
+    shutil.rmtree(archive.root / "dists")
+    with pytest.raises(MirrorError):
+        Apt(tmp_path / "apt", "amd64", (archive.source("stable"),)).resolve(ASKS, Keep())
+
+
+def test_a_package_that_nobody_has_is_named(apt: Apt) -> None:
+    with pytest.raises(ResolveError, match=r"base: .*Unable to locate package crul"):
+        apt.resolve((ASKS[0], Ask("base", "distro", ("crul",))), Keep())
+
+
+def test_a_layer_that_would_remove_what_is_below_is_refused(apt: Apt, archive: Archive) -> None:
+    archive.add("stable", "dash", "1-1", extra="Conflicts: curl")
+    with pytest.raises(ResolveError, match="extra: its packages would remove curl"):
+        apt.resolve((*ASKS[:2], Ask("extra", "base", ("dash",))), Keep())
+
+
+def test_files_are_fetched_and_held_to_their_checksums(apt: Apt, archive: Archive, tmp_path: Path) -> None:
+    found, store = apt.resolve(ASKS, Keep()), Store(tmp_path / "work")
+    store.fill(found, [("the mirror", apt.fetch)])
+    assert store.missing(found) == ()
+
+
+@pytest.mark.parametrize("fault", ["other", "short", "gone"])
+def test_a_mirror_with_another_file_is_named_and_nothing_of_it_is_kept(
+    apt: Apt, archive: Archive, tmp_path: Path, fault: str
+) -> None:
+    found, store = apt.resolve(ASKS, Keep()), Store(tmp_path / "work")
+    file = archive.root / "pool/main/c/curl/curl_8.1-1_amd64.deb"
+    data = file.read_bytes()
+    if fault == "gone":
+        file.unlink()
+    else:
+        file.write_bytes(data[:-1] if fault == "short" else data[:-1] + b"X")
+    with pytest.raises(MirrorError, match=r"package curl 8\.1-1 .*cannot be had from the mirror"):
+        store.fill(found, [("the mirror", apt.fetch)])
+    assert [each.name for each in store.missing(found)] == ["curl"]
+
+
+def test_the_repository_of_a_stage_is_the_same_bytes_each_time_and_apt_reads_it(apt: Apt, tmp_path: Path) -> None:
+    found, store = apt.resolve(ASKS, Keep()), Store(tmp_path / "work")
+    store.fill(found, [("the mirror", apt.fetch)])
+    first = store.repository(apt, found)
+    other = Store(tmp_path / "elsewhere")
+    other.fill(found, [("a copy", copied_from(store))])
+    second = other.repository(apt, tuple(reversed(found)))
+    for name in ("Packages", "Release"):
+        assert (first / name).read_bytes() == (second / name).read_bytes()
+    assert first.stat().st_mode & 0o777 == 0o755
+    assert {path.stat().st_mode & 0o777 for path in first.iterdir()} == {0o644}
+    own = Apt(tmp_path / "apt2", "amd64", ())
+    again = own.resolve(ASKS, Keep(found, first))
+    assert again == found
+
+
+def test_a_damaged_file_of_the_store_counts_as_missing(apt: Apt, tmp_path: Path) -> None:
+    found, store = apt.resolve(ASKS, Keep()), Store(tmp_path / "work")
+    store.fill(found, [("the mirror", apt.fetch)])
+    path = store.path(found[0].sha256)
+    path.chmod(0o644)
+    path.write_bytes(path.read_bytes()[:-1])
+    assert store.missing(found) == (found[0],)
+    store.fill(found, [("the mirror", apt.fetch)])
+    assert store.missing(found) == ()
+
+
+def test_what_is_no_package_is_no_repository(apt: Apt, tmp_path: Path) -> None:
+    data = b"no package"
+    one = LockedPackage("base", "x", "1", "amd64", hashlib.sha256(data).hexdigest(), len(data), "D/s/m", "pool/x.deb")
+    store = Store(tmp_path / "work")
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source" / one.sha256).write_bytes(data)
+    store.fill((one,), [("here", lambda _, into: shutil.copytree(tmp_path / "source", into, dirs_exist_ok=True))])
+    with pytest.raises(ToolError, match="is no Debian package"):
+        store.repository(apt, (one,))
+    assert list((store.folder / "repositories").iterdir()) == []
+
+
+def test_lists_of_this_machine_play_no_part(apt: Apt) -> None:
+    before = run(["apt-config", "dump"], timeout=20).stdout
+    apt.resolve(ASKS, Keep())
+    assert run(["apt-config", "dump"], timeout=20).stdout == before
