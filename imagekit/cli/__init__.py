@@ -17,7 +17,7 @@ COMMANDS = {
     "init": "Start a project in FOLDER: an image, a layer with its check, cloud-config, policy, CI.",
     "run": "Build, boot, test, sign and publish IMAGE, and show the report.",
     "plan": "Show what would be built, with the id of every layer.",
-    "lock": "Write the digests that IMAGE, or every image, is built from into images.lock.",
+    "lock": "Write what IMAGE, or every image, is built from into images.lock and images/locks.",
     "build": "Build IMAGE and print its digest.",
     "test": "Boot IMAGE and run the checks of its layers.",
     "conformance": "Hold the node contract against an image and its nodes; print a table.",

@@ -77,8 +77,8 @@ def planted(tmp_path: Path, *edits: Edit) -> Comparison:
 
 def held_to(name: str, text: str) -> None:
     # What a certificate says of itself is made anew for each run.
-    steady = re.sub(r"sha256:[0-9a-f]{12}|[0-9a-f]{64}", "sha256:FINGERPRINT", text)
-    steady = re.sub(r"expires \d{4}-\d\d-\d\d", "expires DATE", steady)
+    steady = re.sub(r"sha256\\?:[0-9a-f]{12}|[0-9a-f]{64}", "sha256:FINGERPRINT", text)
+    steady = re.sub(r"expires \d{4}\\?-\d\d\\?-\d\d", "expires DATE", steady)
     steady = re.sub(r"[+-]1\.4 MB in all layers|\"(before|after)\": \"\d{4,}\"", "+1.4 MB in all layers", steady)
     path = GOLDEN / name
     if os.environ.get("IMAGEKIT_GOLDEN") == "write":
