@@ -13,9 +13,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
+from imagekit.app.keptmachine import KeptMachine
 from imagekit.artifact.packagelist import Package
 from imagekit.build.builder import Build
 from imagekit.checks.outcome import SuiteResult
+from imagekit.checks.selection import ALL, Selection
 from imagekit.config.load import Project
 from imagekit.config.merge import merged_cloud_config
 from imagekit.config.model import ImageSpec
@@ -36,6 +38,7 @@ class Target:
     name: str
     run_id: str
     folder: Path
+    selection: Selection = ALL
 
     @property
     def spec(self) -> ImageSpec:
@@ -94,6 +97,9 @@ class Booted(Protocol):
     @property
     def login(self) -> str:
         """The command that logs in."""
+
+    def kept(self) -> KeptMachine:
+        """What another process needs to work on it while this one keeps it."""
 
     def check(self) -> BootPathResult:
         """Run every check of the image's layers; a check that fails is in the result, not an error."""

@@ -19,6 +19,7 @@ from imagekit import __version__
 from imagekit.app.interface import BootPathResult
 from imagekit.base.files import write_whole
 from imagekit.base.tree import folder_hash
+from imagekit.checks.outcome import SuiteResult
 from imagekit.checks.scenario import ScenarioResult
 from imagekit.checks.suitehash import suite_hash
 from imagekit.config.load import Project
@@ -91,6 +92,11 @@ def scenario_id(inputs: Mapping[str, str], origin: Digest, options: ScenarioOpti
     return inputs_id({**inputs, "origin": str(origin), "scenario": scenario.name, "cuts": str(cuts)})
 
 
+def _passed(suites: SuiteResult) -> bool:
+    """Every check, not only some that a person selected."""
+    return suites.passed and not suites.selection
+
+
 class Results:
     """The kept results below a work folder. A file that is damaged or of another format is as good as missing."""
 
@@ -100,7 +106,7 @@ class Results:
     def boot_path(self, name: str) -> KeptBootPath | None:
         """What is kept of a boot path under this name, when it passed."""
         found = self._read(name, KeptBootPath)
-        return found if found is not None and found.boot_path.suites.passed else None
+        return found if found is not None and _passed(found.boot_path.suites) else None
 
     def scenario(self, name: str) -> KeptScenario | None:
         """What is kept of a scenario under this name, when it passed."""
@@ -109,7 +115,7 @@ class Results:
 
     def keep(self, name: str, what: KeptBootPath | KeptScenario) -> None:
         """Keep a pass, whole or not at all; a failure is none and is not kept."""
-        passed = what.boot_path.suites.passed if isinstance(what, KeptBootPath) else what.scenario.passed
+        passed = _passed(what.boot_path.suites) if isinstance(what, KeptBootPath) else what.scenario.passed
         if not passed:
             return
         self._folder.mkdir(parents=True, exist_ok=True)

@@ -12,6 +12,7 @@ from imagekit.app import node
 from imagekit.app.changes import changes_since
 from imagekit.app.image import built, proven
 from imagekit.app.interface import Booted, BootPathResult, Disks, Origin, Subject, Target
+from imagekit.app.keptmachine import KeptMachine
 from imagekit.app.lifecycle import origin_digest, run_lifecycle, start_of
 from imagekit.app.needs import host_of
 from imagekit.app.release import publish
@@ -53,6 +54,23 @@ class LocalMachine:
     def login(self) -> str:
         """The command that logs in."""
         return shlex.join(shell_argv(self.machine.ssh))
+
+    def kept(self) -> KeptMachine:
+        """What another process needs to work on it."""
+        boot = self.machine.boot
+        return KeptMachine(
+            image=self.subject.name,
+            boot_path=boot.boot_path,
+            run_id=self.subject.run_id,
+            version=self.subject.image.version,
+            digest=str(self.subject.image.digest),
+            folder=str(self.subject.folder),
+            login=self.login,
+            alias=self.machine.ssh.alias,
+            ssh_config=str(self.machine.ssh.config),
+            pace=boot.scaled(1000.0) / 1000.0,
+            peers=self.peers,
+        )
 
     def check(self) -> BootPathResult:
         """Run every check of the image's layers."""

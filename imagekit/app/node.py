@@ -45,6 +45,7 @@ def suites_of(subject: Target, boot_path: BootPath) -> Suites:
         family=subject.spec.family.value,
         profile=subject.profile,
         mutes=mutes_in_force(subject.project),
+        selection=subject.selection,
     )
 
 

@@ -6,6 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from imagekit.app.interface import Booted
+from imagekit.base.errors import ConfigError
+from imagekit.checks.selection import ALL, Selection
 from imagekit.machine.interface import DISKLESS, BootPath
 from imagekit.report.result import RunResult
 from imagekit.scenarios.options import ScenarioOptions
@@ -17,7 +20,8 @@ class Options:
 
     `firmware` names the profile of the machine, such as ``uefi+tpm``; without it the image's own declaration holds.
     With `lifecycle` its scenarios follow the checks; with no boot paths they are all that is done. `keep` is called
-    with a login command while the last machine, good or bad, still runs; a machine to keep is always a fresh one.
+    while the last machine, good or bad, still runs; a machine to keep is always a fresh one. A `selection` of checks
+    proves nothing about the image: it is neither kept nor published.
     """
 
     boot_paths: tuple[BootPath, ...] = DISKLESS
@@ -25,14 +29,20 @@ class Options:
     fresh: bool = False
     lifecycle: ScenarioOptions | None = None
     firmware: str = ""
-    keep: Callable[[str], None] | None = None
+    keep: Callable[[Booted], None] | None = None
+    selection: Selection = ALL
+
+    def __post_init__(self) -> None:
+        if self.publish and self.selection.partial:
+            raise ConfigError("what is published has passed all of its checks", hint="Select with `imagekit test`.")
 
     def command(self, name: str) -> str:
         """The command line that asks for the same again."""
         scenarios = self.lifecycle.command if self.lifecycle else ""
         boot_path = f" --boot {self.boot_paths[0]}" if len(self.boot_paths) == 1 else ""
         firmware = f" --firmware {self.firmware}" if self.firmware else ""
-        return f"imagekit {'run' if self.publish else 'test'} {name}{boot_path}{firmware}{scenarios}"
+        selection = "".join(f" {each}" for each in self.selection.options)
+        return f"imagekit {'run' if self.publish else 'test'} {name}{boot_path}{firmware}{selection}{scenarios}"
 
     @property
     def stages(self) -> tuple[str, ...]:

@@ -51,6 +51,13 @@ class Tested:
         return combined([test.result for test in self.boot_paths]) if self.boot_paths else None
 
     @property
+    def verdict(self) -> Verdict:
+        """Passed only when all that was asked for was tested and passed; of some checks alone, partial."""
+        if not self.passed:
+            return Verdict.FAILED
+        return Verdict.PARTIAL if self.suites is not None and self.suites.selection else Verdict.PASSED
+
+    @property
     def passed(self) -> bool:
         """Something was tested, every boot path that was asked for among it, and all of it passed."""
         suites = self.suites
@@ -73,6 +80,7 @@ def combined(results: Sequence[BootPathResult]) -> SuiteResult:
         suite_hash=results[0].suites.suite_hash,
         checks=tuple(checks),
         seconds=round(sum(result.suites.seconds for result in results), 3),
+        selection=next((result.suites.selection for result in results if result.suites.selection), ""),
     )
 
 
@@ -98,7 +106,7 @@ def run_result(
         started=began.isoformat(timespec="seconds"),
         tested=tested.since.isoformat(timespec="seconds") if tested.since else "",
         seconds=record.seconds,
-        verdict=Verdict.PASSED if record.failure is None and tested.passed else Verdict.FAILED,
+        verdict=tested.verdict if record.failure is None else Verdict.FAILED,
         plan_id=plan.id if plan else "",
         version=plan.version if plan else "",
         digest=str(built.digest) if built else "",

@@ -107,7 +107,14 @@ class _Run:
             self._publish(plan, image, packages)
 
     def _subject(self, image: Build) -> Subject:
-        return Subject(project=self.project, name=self.name, image=image, run_id=self.run_id, folder=self.folder)
+        return Subject(
+            project=self.project,
+            name=self.name,
+            image=image,
+            run_id=self.run_id,
+            folder=self.folder,
+            selection=self.options.selection,
+        )
 
     def _built(self) -> tuple[Plan, Build]:
         with self.record.stage("plan", f"Plan of {self.name}") as stage:
@@ -132,7 +139,13 @@ class _Run:
         """A check that cannot be run is named in seconds, not after a build and a boot."""
         if not boot_paths:
             return
-        target = Target(project=self.project, name=self.name, run_id=self.run_id, folder=self.folder)
+        target = Target(
+            project=self.project,
+            name=self.name,
+            run_id=self.run_id,
+            folder=self.folder,
+            selection=self.options.selection,
+        )
         with self.record.stage("lint", "Checks as they stand") as stage:
             stage.note = f"{self.backend.lint(target, boot_paths)} checks to run"
 
@@ -141,7 +154,7 @@ class _Run:
 
         A run that publishes says all that is known, scenarios that it was not asked for too.
         """
-        if self.options.fresh or self.options.keep is not None:
+        if self.options.fresh or self.options.keep is not None or self.options.selection.partial:
             return
         reuse, options = Reuse(self.backend, self._subject(image)), self.options
         self.known = reuse.boot_paths(options.boot_paths)
@@ -205,7 +218,7 @@ class _Run:
                 stage.note, stage.failed = found.suites.said, not found.suites.passed
             self.boot_paths.append(Reuse(self.backend, subject).keep_boot_path(found, tested))
             if self.options.keep and (boot_path is self.options.boot_paths[-1] or not found.suites.passed):
-                self.options.keep(machine.login)
+                self.options.keep(machine)
         return found
 
     def _test_scenarios(self, image: Build, asked: ScenarioOptions) -> None:

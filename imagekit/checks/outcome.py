@@ -62,11 +62,15 @@ class CheckResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SuiteResult:
-    """All checks that were expected of an image, in order; `suite_hash` names the check files that were run."""
+    """All checks that were expected of an image, in order; `suite_hash` names the check files that were run.
+
+    `selection` says what was asked for where that was not all: then nothing is proven about the image.
+    """
 
     suite_hash: str
     checks: tuple[CheckResult, ...]
     seconds: float
+    selection: str = ""
 
     @property
     def passed(self) -> bool:

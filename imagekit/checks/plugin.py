@@ -62,10 +62,11 @@ def pytest_collectreport(report: pytest.CollectReport) -> None:
         append(Path(Session.read(Path(path)).events), Event.BROKEN, id=where, message=clean(report.longreprtext))
 
 
+@pytest.hookimpl(trylast=True)  # after pytest's own -k
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what belongs to another boot path and account for what will run."""
     session = config.stash[_session_key]
-    items[:] = [item for item in items if _on_boot_path(item, session.boot_path)]
+    items[:] = [item for item in items if _on_boot_path(item, session.boot_path) and _asked_for(item, session)]
     for item in items:
         meta = describe(item, session)
         item.stash[_meta_key] = meta
@@ -92,6 +93,14 @@ def _on_boot_path(item: pytest.Item, boot_path: str) -> bool:
     return not boot_paths or boot_path in boot_paths
 
 
+def _asked_for(item: pytest.Item, session: Session) -> bool:
+    return not session.ids or _id(item, session) in session.ids
+
+
+def _id(item: pytest.Item, session: Session) -> str:
+    return f"{item.path.relative_to(session.checks_root).as_posix()}::{item.name}"
+
+
 def describe(item: pytest.Item, session: Session) -> CheckMeta:
     """The metadata of a check; raises `pytest.UsageError` when it has no docstring or no runbook page."""
     parts = item.path.relative_to(session.checks_root).parts
@@ -99,7 +108,7 @@ def describe(item: pytest.Item, session: Session) -> CheckMeta:
     page = next((str(mark.args[0]) for mark in item.iter_markers("runbook")), "")
     if not doc or not page:
         raise pytest.UsageError(f"{item.nodeid}: a check needs a docstring (what it proves) and a runbook mark")
-    name = f"{'/'.join(parts)}::{item.name}"
+    name = _id(item, session)
     mute = next((each for each in session.mutes if each.check == name), None)
     required, ticket, expires, owner = _severity(item, session.day)
     if mute is not None:
@@ -178,16 +187,24 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     """Tell of the end of a check: its call phase, or the set-up that kept it from being called."""
     report = yield
     if report.when == "call" or report.outcome != "passed":
+        outcome = verdict(report, call)
+        _stop_if_asked(item, outcome)
         append(
             Path(item.config.stash[_session_key].events),
             Event.ENDED,
             id=item.stash[_meta_key].id,
-            outcome=verdict(report, call),
+            outcome=outcome,
             seconds=round(call.duration, 4),
             message=one_line(_reason(call, item.config.stash.get(_compared_key, "")), _MESSAGE),
             details="" if report.passed else clean(report.longreprtext),
         )
     return report
+
+
+def _stop_if_asked(item: pytest.Item, outcome: Outcome) -> None:
+    """With ``--fail-fast`` nothing is run after a check that blocks; one that only warns stops nothing."""
+    if item.config.stash[_session_key].fail_fast and item.stash[_meta_key].required and outcome is not Outcome.PASSED:
+        item.session.shouldstop = "--fail-fast"
 
 
 def verdict(report: pytest.TestReport, call: pytest.CallInfo[None]) -> Outcome:

@@ -21,6 +21,7 @@ from imagekit.base.process import ProcessTimeoutError, now, run
 from imagekit.base.reason import reasons, summary
 from imagekit.base.text import one_line
 from imagekit.checks.outcome import CheckResult, Outcome, SuiteResult
+from imagekit.checks.selection import ALL, Selection
 from imagekit.checks.session import SESSION_VARIABLE, CheckMeta, Event, Muted, Session, read_events
 from imagekit.checks.suitehash import suite_hash
 from imagekit.checks.telling import Teller
@@ -30,6 +31,7 @@ from imagekit.machine.interface import BootPath, Machine
 _COLLECT_SECONDS = 120.0
 _PYTEST_USAGE = 4  # https://docs.pytest.org/en/stable/reference/exit-codes.html
 _PYTEST_BROKE = (3, _PYTEST_USAGE)
+_STOPPED = "not run: an earlier check did not pass (--fail-fast)"
 
 
 class EmptySuiteError(ConfigError):
@@ -50,7 +52,7 @@ class BrokenCheckError(SuiteError):
 class Suites:
     """Where the parts are: checks, the images' folder, a folder for what a run leaves, the cloud-config files.
 
-    `mutes` are the checks that only warn for a time, by somebody's word.
+    `mutes` are the checks that only warn for a time, by somebody's word, `selection` says which to run.
     """
 
     checks_root: Path
@@ -59,6 +61,7 @@ class Suites:
     family: str = "debian"
     profile: tuple[Path, ...] = ()
     mutes: tuple[Muted, ...] = ()
+    selection: Selection = ALL
 
 
 @dataclass(slots=True)
@@ -128,11 +131,24 @@ def run_session(session: Session, suites: Suites, *, deadline_seconds: float, wo
         _require_checks(session.layers, suites, account)
         result = SuiteResult(
             suite_hash=suite_hash(session.layers, suites.checks_root),
-            checks=_results(account, late),
+            checks=_results(account, late or (_STOPPED if suites.selection.fail_fast else "")),
             seconds=round(now() - began, 3),
+            selection=suites.selection.said,
         )
         current.note, current.failed = result.said, not result.passed
     return result
+
+
+def host_session(
+    host: str,
+    layers: Sequence[str],
+    suites: Suites,
+    boot_path: BootPath,
+    check_seconds: float,
+    peers: Peers | None = None,
+) -> Session:
+    """A session on a host by its testinfra URL, with a folder for what it leaves; for `run_session`."""
+    return _session(host, True, layers, suites, boot_path, None, check_seconds, peers)
 
 
 def _session(
@@ -162,6 +178,8 @@ def _session(
         peers=peers,
         profile=tuple(os.fspath(path.resolve()) for path in suites.profile),
         mutes=suites.mutes,
+        ids=suites.selection.on(boot_path).ids,
+        fail_fast=suites.selection.fail_fast,
     )
 
 
@@ -174,7 +192,7 @@ def _pytest(session: Session, suites: Suites, extra: Sequence[str], seconds: flo
     session.write(out / "session.json")
     # pytest splits its arguments at "::" and "[", and fills in variables in --rootdir: it is told names of layers only.
     done = run(
-        (sys.executable, "-P", "-m", "pytest", *_options(), *extra, *session.layers),
+        (sys.executable, "-P", "-m", "pytest", *_options(), *extra, *suites.selection.arguments, *session.layers),
         timeout=seconds,
         env=_environment(out / "session.json"),
         cwd=suites.checks_root,
@@ -240,6 +258,13 @@ def _end(account: _Account, event: dict[str, Any]) -> None:
 
 
 def _require_checks(layers: Sequence[str], suites: Suites, account: _Account) -> None:
+    if suites.selection.partial:
+        if not account.expected and not account.broken:
+            raise EmptySuiteError(
+                f"no check is selected by {suites.selection.said}",
+                hint="`imagekit check list` shows every check; -k takes parts of their names, with and, or, not.",
+            )
+        return
     alive = {check.layer for check in account.expected.values()} | {_layer_of(each["id"]) for each in account.broken}
     for layer in layers:
         if layer not in alive:

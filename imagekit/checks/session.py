@@ -46,7 +46,8 @@ class Session:
 
     `host` is a testinfra URL, `check_seconds` the longest a single check may take, `today` decides which warn-only
     marks have expired, `peers` are the harness's TLS servers, which run already, `profile` names the cloud-config files
-    that the node was booted with, `mutes` are in force.
+    that the node was booted with, `mutes` are in force, `ids` are the only checks
+    to run (empty: all); with `fail_fast` none is run after one that blocks.
     """
 
     host: str
@@ -62,6 +63,8 @@ class Session:
     peers: Peers | None = None
     profile: tuple[str, ...] = ()
     mutes: tuple[Muted, ...] = ()
+    ids: tuple[str, ...] = ()
+    fail_fast: bool = False
 
     def write(self, path: Path) -> None:
         """Write the session file, whole or not at all."""
@@ -74,7 +77,7 @@ class Session:
         """Read what `write` wrote."""
         data = json.loads(path.read_text())
         peers = data["peers"] and Peers(*(TlsPeer(**data["peers"][name]) for name in ("house", "strange")))
-        lists = {name: tuple(data[name]) for name in ("layers", "profile")}
+        lists = {name: tuple(data[name]) for name in ("layers", "profile", "ids")}
         return cls(**{**data, **lists, "mutes": tuple(Muted(**each) for each in data["mutes"]), "peers": peers})
 
     @property

@@ -48,7 +48,8 @@ class Teller:
             return
         self.reported.add(ended["id"])
         required = bool(check.get("required", True))
-        muted = "" if required else f" (warns only until {check['expires']}, {check['ticket']})"
+        by = f"muted by {check['muted_by']}" if check.get("muted_by") else "warns only"
+        muted = "" if required else f" ({by} until {check['expires']}, {check['ticket']})"
         why = f": {ended['message']}" if ended["message"] else ""
         said = f"{check.get('layer', '')} {ended['outcome']}: {check.get('title', ended['id'])}{muted}{why}"
         trouble(one_line(said, _LONGEST), blocks=required)

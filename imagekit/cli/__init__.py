@@ -53,7 +53,8 @@ COMMANDS = {
     "services": "Start, stop or show the build engine, libvirt and registry.",
     "clean": "Remove what killed runs left behind; caches on request.",
     "layer": "Make a layer with its check.",
-    "check": "Make a check of a layer.",
+    "check": "Run checks on a kept machine; list and make checks.",
+    "machines": "List and stop machines that are kept.",
     "config": "Check and show the configuration; print its JSON Schemas.",
     "bench": "Measure the pipeline against its goals; print ratios of one run.",
 }

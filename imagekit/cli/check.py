@@ -5,12 +5,49 @@ from __future__ import annotations
 import click
 
 from imagekit.cli.app import App
+from imagekit.cli.machine import boot_option
 from imagekit.cli.screen import say
+from imagekit.cli.selecting import selected, selection_options
 
 
-@click.group("check")
+class _RunFirst(click.Group):
+    """A group whose first command need not be named: `imagekit check IMAGE -k EXPR`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put ``run`` before what names no command."""
+        asks_help = args[:1] in (["-h"], ["--help"])
+        named = bool(args) and args[0] in self.commands
+        return super().parse_args(ctx, args if named or asks_help else ["run", *args])
+
+
+@click.group("check", cls=_RunFirst)
 def command() -> None:
-    """Make a check of a layer."""
+    """Run checks on a kept machine; list and make checks."""
+
+
+@command.command("run")
+@click.argument("image", required=False)
+@boot_option("direct", "live", "installed", help="Of the machine on this boot path.")
+@selection_options
+@click.pass_context
+def run_(
+    ctx: click.Context, image: str | None, boot_path: str | None, expression: str, failed: bool, fail_fast: bool
+) -> None:
+    """Run checks on the machine that `imagekit test --keep` keeps.
+
+    The checks are those of the project as they stand now. It is no test: nothing of it is kept, reused or published.
+    """
+    from imagekit.app.again import check_kept
+    from imagekit.app.keptmachine import kept_machine
+    from imagekit.machine.interface import BootPath
+
+    app: App = ctx.obj
+    there = kept_machine(app.work, image)
+    selection = selected(app, image or (there.image if there else app.image_name(image)), expression, failed, fail_fast)
+    machine, suites = check_kept(app.project, image, BootPath(boot_path) if boot_path else None, selection)
+    asked = f" ({suites.selection})" if suites.selection else ""
+    say(f"{suites.said}{asked} in {suites.seconds:.1f} s on {machine.name}, {machine.version}")
+    ctx.exit(0 if suites.passed else 1)
 
 
 @command.command("new")

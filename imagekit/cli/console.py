@@ -22,13 +22,16 @@ _QUIET_SECONDS = 60.0
 def command(app: App, run_id: str | None, boot_path: str | None, follow: bool, raw: bool) -> None:
     """Show or follow the console of the last machine.
 
-    The serial log from the first byte, also of a machine that runs now and of one that never came up.
+    Without RUN that of a machine that is kept, where there is one. The serial log from the first byte,
+    also of a machine that runs now and of one that never came up.
     """
     from imagekit.app.consoles import find_console
     from imagekit.app.consoles import follow as followed
+    from imagekit.app.keptmachine import kept_machine
     from imagekit.machine.console import clean
 
-    log = find_console(app.work, run_id, boot_path)
+    kept = kept_machine(app.work) if run_id is None and boot_path is None else None
+    log = find_console(app.work, *((kept.run_id, kept.boot_path) if kept else (run_id, boot_path)))
     say(f"{log}:", err=True)
     chunks = followed(log, seconds=_QUIET_SECONDS if follow else 0.0)
     if raw:

@@ -46,7 +46,7 @@ def command(ctx: click.Context, run_id: str | None, open_page: bool, list_runs: 
         show_result(result, page)
     if open_page and not _opened(page):
         say(f"no browser could be started; the page is {page}", err=True)
-    ctx.exit(0 if result.verdict is Verdict.PASSED else 1)
+    ctx.exit(1 if result.verdict is Verdict.FAILED else 0)
 
 
 def _opened(page: Path) -> bool:

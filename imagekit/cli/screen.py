@@ -75,7 +75,7 @@ def finish(finished: Finished) -> int:
     show_result(finished.result, finished.page)
     match finished.error:
         case None:
-            return 0 if finished.result.verdict is Verdict.PASSED else 1
+            return 1 if finished.result.verdict is Verdict.FAILED else 0
         case ImagekitError() as error:
             return error.exit_code
         case error:

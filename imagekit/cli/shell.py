@@ -6,6 +6,7 @@ import click
 
 from imagekit.cli.app import App
 from imagekit.cli.machine import boot_option, firmware_option
+from imagekit.cli.screen import say
 
 
 @click.command("shell")
@@ -14,9 +15,7 @@ from imagekit.cli.machine import boot_option, firmware_option
     "direct",
     "live",
     "installed",
-    default="direct",
-    show_default=True,
-    help="Which way from the image to a running node.",
+    help="Which way from the image to a running node.  [default: that of a kept machine, or direct]",
 )
 @firmware_option
 @click.option(
@@ -26,27 +25,36 @@ from imagekit.cli.machine import boot_option, firmware_option
     show_default=True,
     help="What makes the disk of the installed boot path: the disk builder, or kairos-agent on a live node.",
 )
+@click.option("--new", is_flag=True, help="Boot a machine even where one of IMAGE is kept.")
 @click.argument("remote", nargs=-1, metavar="[-- COMMAND...]")
 @click.pass_context
 def command(
     ctx: click.Context,
     image: str | None,
-    boot_path: str,
+    boot_path: str | None,
     firmware: str | None,
     installed_by: str,
+    new: bool,
     remote: tuple[str, ...],
 ) -> None:
     """Boot IMAGE and log in.
 
-    The machine is gone when the shell ends. With a COMMAND that is run instead of a shell; its exit code is ours.
+    Where `imagekit test --keep` keeps a machine of IMAGE, that one is logged in to, and lives on. A machine that is
+    booted for the shell is gone when it ends. With a COMMAND that is run instead of a shell; its exit code is ours.
     """
     from imagekit.app.byhand import machine_by_hand
+    from imagekit.app.keptmachine import kept_machine
     from imagekit.base.process import interactive
     from imagekit.machine.interface import BootPath, Installer
     from imagekit.machine.ssh import shell_argv
 
     app: App = ctx.obj
     name, installer = app.image_name(image), Installer(installed_by)
-    with machine_by_hand(app.project, name, BootPath(boot_path), firmware or "", installer) as machine:
+    asked = BootPath(boot_path) if boot_path else None
+    kept = None if new or firmware else kept_machine(app.work, name, asked)
+    if kept is not None:
+        say(f"attached to {kept.name}, which is kept until {kept.until[:16]} UTC (--new boots another)", err=True)
+        ctx.exit(interactive(["ssh", "-F", kept.ssh_config, "-t", kept.alias, *remote]))
+    with machine_by_hand(app.project, name, asked or BootPath.DIRECT, firmware or "", installer) as machine:
         status = interactive([*shell_argv(machine.ssh), *remote])
     ctx.exit(status)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import select
 import sys
-from typing import Unpack
+from functools import partial
+from typing import TYPE_CHECKING, Unpack
 
 import click
 
@@ -12,6 +14,10 @@ from imagekit.cli.lifecycle import LifecycleWords, lifecycle_options, scenario_o
 from imagekit.cli.locked import locked_option
 from imagekit.cli.machine import boot_option, firmware_option, fresh_option
 from imagekit.cli.screen import finish, say
+from imagekit.cli.selecting import selected, selection_options
+
+if TYPE_CHECKING:
+    from imagekit.app.interface import Booted
 
 
 @click.command("test")
@@ -29,7 +35,17 @@ from imagekit.cli.screen import finish, say
 @firmware_option
 @fresh_option
 @locked_option
-@click.option("--keep", is_flag=True, help="Keep the last machine until Enter or Ctrl-C, and say how to log in.")
+@selection_options
+@click.option("--keep", is_flag=True, help="Keep the last machine until Enter or Ctrl-C, for `check` and `shell`.")
+@click.option(
+    "--keep-for",
+    "hours",
+    type=click.FloatRange(0.01, 168),
+    default=8.0,
+    show_default=True,
+    metavar="HOURS",
+    help="How long a machine is kept at most.",
+)
 @lifecycle_options
 @click.pass_context
 def command(
@@ -38,13 +54,18 @@ def command(
     boot_path: str,
     firmware: str | None,
     fresh: bool,
+    expression: str,
+    failed: bool,
+    fail_fast: bool,
     keep: bool,
+    hours: float,
     **words: Unpack[LifecycleWords],
 ) -> None:
     """Boot IMAGE and run the checks of its layers.
 
     Builds it first when its inputs changed; publishes nothing. With --lifecycle every lifecycle scenario follows; with
-    --scenario the named ones are all that is run.
+    --scenario the named ones are all that is run. A run of some checks (-k, --failed) is never a passed suite: it is
+    neither reused nor published.
     """
     if words["list_scenarios"]:
         from imagekit.scenarios.table import listing
@@ -60,20 +81,42 @@ def command(
     boot_paths: tuple[BootPath, ...] = several[boot_path] if boot_path in several else (BootPath(boot_path),)
     if words["scenario"] and not words["lifecycle"]:
         boot_paths = ()
+    name = app.image_name(image)
+    selection = selected(app, name, expression, failed, fail_fast)
+    boot_paths = tuple(BootPath(each) for each in selection.paths(boot_paths))
     options = Options(
         boot_paths=boot_paths,
         publish=False,
         fresh=fresh,
         lifecycle=scenario_options(words),
         firmware=firmware or "",
-        keep=_hold if keep else None,
+        keep=partial(_hold, app, hours) if keep else None,
+        selection=selection,
     )
-    ctx.exit(finish(run_image(app.project, app.image_name(image), options)))
+    ctx.exit(finish(run_image(app.project, name, options)))
 
 
-def _hold(login: str) -> None:
-    say(f"The machine is kept. Log in from another terminal:\n  {login}\nEnter or Ctrl-C ends it.", err=True)
+def _hold(app: App, hours: float, machine: Booted) -> None:
+    """Until Enter, Ctrl-C, `imagekit machines stop` or its age; without a terminal there is no Enter."""
+    from datetime import timedelta
+
+    from imagekit.app.keptmachine import hold
+
+    kept, person = machine.kept(), sys.stdin.isatty()
+    say(
+        f"The machine is kept for {hours:g} hours at most. From another terminal:\n"
+        f"  imagekit check {kept.image} -k EXPR      run checks on it\n"
+        f"  imagekit shell {kept.image}              log in ({machine.login})\n"
+        f"{'Enter, Ctrl-C or ' if person else ''}`imagekit machines stop` ends it.",
+        err=True,
+    )
     try:
-        sys.stdin.readline()
+        why = hold(app.work, kept, timedelta(hours=hours), _entered if person else lambda: False)
     except KeyboardInterrupt:
-        say("", err=True)
+        why = ""
+    say(why, err=True)
+
+
+def _entered() -> bool:
+    ready, _, _ = select.select([sys.stdin], [], [], 0)
+    return bool(ready and sys.stdin.readline() is not None)

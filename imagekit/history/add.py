@@ -6,13 +6,18 @@ from collections.abc import Iterator
 
 from imagekit.history.model import GateAnswer, Night, moment
 from imagekit.history.store import History
-from imagekit.report.result import RunResult, StageStatus
+from imagekit.report.result import RunResult, StageStatus, Verdict
 
 LIFECYCLE = "lifecycle"
 
 
 def add_run(history: History, result: RunResult) -> None:
-    """Keep a run. Raises `HistoryError`; `ValueError` for a result whose time cannot be read."""
+    """Keep a run; not one of checks that a person selected, which says nothing about the image, also when it failed.
+
+    Raises `HistoryError`; `ValueError` for a result whose time cannot be read.
+    """
+    if result.verdict is Verdict.PARTIAL or (result.suites is not None and result.suites.selection):
+        return
     reused = {row.name for row in result.stages if row.status is StageStatus.REUSED}
     started = moment(result.started).isoformat()
     with history.writing() as db:

@@ -84,8 +84,8 @@ def word_of(result: RunResult) -> str:
 
 
 def card_of(result: RunResult) -> Card | None:
-    """The card of a run; None for one that passed."""
-    if result.verdict is Verdict.PASSED:
+    """The card of a run; None for one in which nothing failed."""
+    if result.verdict is not Verdict.FAILED:
         return None
     failure = result.failure or Failure(stage="run", error="nothing was tested", again=result.command)
     blocking = result.suites.blocking if result.suites else ()

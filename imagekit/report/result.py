@@ -43,6 +43,7 @@ class Verdict(StrEnum):
 
     PASSED = "passed"
     FAILED = "failed"
+    PARTIAL = "partial"  # all of some checks passed that a person selected; nothing is proven about the image
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,7 +197,7 @@ class RunResult:
 
     def __post_init__(self) -> None:
         tests = (self.suites is None or self.suites.passed) and all(scenario.passed for scenario in self.scenarios)
-        if self.verdict is Verdict.PASSED and (self.failure or not tests):
+        if self.verdict is Verdict.PASSED and (self.failure or not tests or (self.suites and self.suites.selection)):
             raise ResultError(
                 f"run {self.run_id} says passed and holds a failure",
                 hint="This is a mistake of imagekit; please report it.",

@@ -132,7 +132,7 @@ def _whole(label: str, *parts: tuple[str, str] | str) -> Row:
 
 def _headline(result: RunResult) -> Row:
     word = word_of(result)
-    colour = {"passed": "green", INTERRUPTED: "yellow"}.get(word, "red")
+    colour = {"passed": "green", INTERRUPTED: "yellow", "partial": "yellow"}.get(word, "red")
     return _whole(
         "",
         (f" {word.upper()} ", f"bold white on {colour}"),

@@ -12,11 +12,13 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from imagekit.app.interface import Booted, BootPathResult, Disks, Origin, Subject, Target
+from imagekit.app.keptmachine import KeptMachine
 from imagekit.artifact.packagelist import Package
 from imagekit.base.errors import RefusedError
 from imagekit.build.builder import Build, folder_of
 from imagekit.checks.outcome import CheckResult, Outcome, SuiteResult
 from imagekit.checks.scenario import ScenarioResult
+from imagekit.checks.tlspeer import Peers, TlsPeer
 from imagekit.config.load import Project
 from imagekit.doctor.model import Need
 from imagekit.machine.interface import BootPath, BootRecord
@@ -71,6 +73,23 @@ class SimMachine:
         """The command that would log in."""
         return f"ssh {self.subject.name}-{self.boot_path}"
 
+    def kept(self) -> KeptMachine:
+        """What another process would be told."""
+        peer = TlsPeer("10.0.2.100", 1)
+        return KeptMachine(
+            image=self.subject.name,
+            boot_path=self.boot_path,
+            run_id=self.subject.run_id,
+            version=self.subject.image.version,
+            digest=str(self.subject.image.digest),
+            folder=str(self.subject.folder),
+            login=self.login,
+            alias="node",
+            ssh_config=str(self.subject.folder / "machine" / "ssh_config"),
+            pace=1.0,
+            peers=Peers(peer, peer),
+        )
+
     def check(self) -> BootPathResult:
         """One check, that ends as the world was told for this boot path."""
         self.world.called(f"check {self.boot_path}")
@@ -83,7 +102,12 @@ class SimMachine:
             boot=self.boot,
             chart=_CHART,
             console=ConsoleExcerpt(lines=(), total=7),
-            suites=SuiteResult(suite_hash="5" * 64, checks=checks if self.world.collects else (), seconds=0.1),
+            suites=SuiteResult(
+                suite_hash="5" * 64,
+                checks=checks if self.world.collects else (),
+                seconds=0.1,
+                selection=self.subject.selection.said,
+            ),
         )
 
 

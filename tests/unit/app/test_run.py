@@ -8,12 +8,19 @@ from pathlib import Path
 
 import pytest
 
+from imagekit.app.changes import last_good
+from imagekit.app.interface import Booted
 from imagekit.app.options import Finished, Options
 from imagekit.app.publishing import publish_tested
+from imagekit.app.remember import open_history
 from imagekit.app.run import run_image
+from imagekit.app.runs import kept_runs
+from imagekit.base.errors import ConfigError
 from imagekit.checks.outcome import Outcome
+from imagekit.checks.selection import Selection
 from imagekit.config.load import Project, load_project
 from imagekit.doctor.model import Need
+from imagekit.history.read import runs
 from imagekit.machine.interface import DISKLESS, BootPath
 from imagekit.registry.errors import NotPassedError
 from imagekit.report.result import StageStatus, Verdict, read_result
@@ -177,12 +184,44 @@ def test_a_machine_to_keep_is_a_fresh_one_and_still_runs(project: Project) -> No
     world, said = SimBackend(), list[str]()
     run_image(project, NAME, Options(publish=False), world)
 
-    def keep(login: str) -> None:
+    def keep(machine: Booted) -> None:
         assert world.alive == [BootPath.LIVE]
-        said.append(login)
+        said.append(machine.login)
 
     run_image(project, NAME, Options(publish=False, keep=keep), world)
     assert said == [f"ssh {NAME}-live"]
+
+
+def test_a_selected_run_is_no_passed_suite(project: Project) -> None:
+    """It is told as partial, reuses nothing, and leaves nothing that another run, a gate or a trend would count."""
+    world = SimBackend()
+    asked = Options(publish=False, selection=Selection(expression="x"))
+    first = run_image(project, NAME, asked, world)
+    assert (first.result.verdict, first.error) == (Verdict.PARTIAL, None)
+    assert first.result.command == f"imagekit test {NAME} -k 'x'"
+    run_image(project, NAME, asked, world)
+    assert world.calls["boot live"] == 2
+    assert last_good(kept_runs(project.work), NAME) is None
+    assert not list((project.work / "results").glob("*"))
+    whole = run_image(project, NAME, Options(), world)
+    assert (whole.result.verdict, world.calls["boot live"]) == (Verdict.PASSED, 3)
+    again = run_image(project, NAME, asked, world)
+    assert (again.result.verdict, again.unchanged) == (Verdict.PARTIAL, False)
+    assert run_image(project, NAME, Options(), world).unchanged
+    with open_history(project) as history:
+        assert len(runs(history)) == 1
+
+
+def test_a_selected_run_that_fails_has_failed(project: Project) -> None:
+    world = SimBackend(outcomes={BootPath.LIVE: Outcome.FAILED})
+    asked = Selection(ids=("live:base/test_x.py::test_x",))
+    done = run_image(project, NAME, Options(publish=False, selection=asked), world)
+    assert done.result.verdict is Verdict.FAILED
+
+
+def test_nothing_selected_is_ever_published(project: Project) -> None:
+    with pytest.raises(ConfigError, match="has passed all of its checks"):
+        Options(selection=Selection(expression="x"))
 
 
 @pytest.mark.parametrize(

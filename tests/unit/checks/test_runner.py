@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from imagekit.checks.runner import (
     collect_checks,
     run_session,
 )
+from imagekit.checks.selection import Selection
+from imagekit.checks.session import Muted
 from imagekit.machine.interface import BootPath
 from tests.support.evil import EVIL
 
@@ -301,3 +304,95 @@ def test_side_by_side_in_any_folder(tmp_path: Path, workers: int) -> None:
     session = _session("local://", False, ["base"], suites, BootPath.DIRECT, TODAY, 20.0)
     result = run_session(session, suites, deadline_seconds=60.0, workers=workers)
     assert outcomes(result) == {"test_good": Outcome.PASSED}
+
+
+THREE = """
+def test_one():
+    \"\"\"One holds.\"\"\"
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_two(n):
+    \"\"\"Two holds.\"\"\"
+    assert n == 1, "n is not 1"
+
+@pytest.mark.warn_only(until="2027-01-01", ticket="T")
+def test_warns():
+    \"\"\"It warns.\"\"\"
+    assert False, "as always"
+
+def test_last():
+    \"\"\"The last one holds.\"\"\"
+"""
+
+
+def selecting(suites: Suites, **asked: object) -> dict[str, Outcome]:
+    return outcomes(go(replace(suites, selection=Selection(**asked)), "base", "other"))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("asked", "left"),
+    [
+        ({"expression": "one"}, ["test_one"]),
+        ({"expression": "two and not 2"}, ["test_two[1]"]),
+        ({"ids": ("direct:base/test_it.py::test_two[2]",)}, ["test_two[2]"]),
+        (
+            {"ids": ("direct:base/test_it.py::test_one", "direct:base/test_it.py::test_last"), "expression": "last"},
+            ["test_last"],
+        ),
+        ({"expression": "good"}, ["test_good"]),
+    ],
+)
+def test_some_checks_are_run_and_told_as_some(suites: Suites, asked: dict[str, object], left: list[str]) -> None:
+    write(suites, "base", THREE)
+    write(suites, "other", GOOD)
+    chosen = replace(suites, selection=Selection(**asked))  # type: ignore[arg-type]
+    result = go(chosen, "base", "other")
+    assert list(outcomes(result)) == left
+    assert result.selection
+    collected = collect_checks(["base", "other"], chosen, boot_path=BootPath.DIRECT)
+    assert [each.id.rpartition("::")[2] for each in collected] == left
+
+
+@pytest.mark.parametrize("asked", [{"expression": "nothing_like_it"}, {"ids": ("direct:base/test_it.py::test_gone",)}])
+def test_a_selection_of_nothing_is_an_error(suites: Suites, asked: dict[str, object]) -> None:
+    write(suites, "base", THREE)
+    write(suites, "other", GOOD)
+    with pytest.raises(EmptySuiteError, match="no check is selected by"):
+        selecting(suites, **asked)
+
+
+def test_a_broken_expression_is_the_persons_to_mend(suites: Suites) -> None:
+    write(suites, "base", THREE)
+    write(suites, "other", GOOD)
+    with pytest.raises(SuiteError, match="not and or"):
+        selecting(suites, expression="not and or")
+
+
+def test_fail_fast_stops_at_what_blocks_and_the_rest_is_missing(suites: Suites) -> None:
+    write(suites, "base", THREE)
+    write(suites, "other", GOOD)
+    result = go(replace(suites, selection=Selection(fail_fast=True)), "base", "other")
+    assert result.selection == ""  # nothing was left out by a person
+    assert not result.passed
+    assert outcomes(result) == {
+        **{"test_one": Outcome.PASSED, "test_two[1]": Outcome.PASSED, "test_two[2]": Outcome.FAILED},
+        **{"test_warns": Outcome.MISSING, "test_last": Outcome.MISSING, "test_good": Outcome.MISSING},
+    }
+    assert result.checks[-1].message == "not run: an earlier check did not pass (--fail-fast)"
+
+
+def test_fail_fast_does_not_stop_at_what_only_warns(suites: Suites) -> None:
+    write(suites, "base", THREE.replace("[1, 2]", "[1]"))
+    result = go(replace(suites, selection=Selection(fail_fast=True)), "base")
+    assert outcomes(result)["test_warns"] is Outcome.FAILED
+    assert outcomes(result)["test_last"] is Outcome.PASSED
+
+
+def test_a_muted_check_is_run_and_only_warns(suites: Suites) -> None:
+    write(suites, "base", THREE)
+    mute = Muted(check="base/test_it.py::test_two[2]", by="Ada", ticket="T-1", until="2026-12-05")
+    result = go(replace(suites, mutes=(mute,)), "base")
+    assert result.passed
+    (two, warns) = result.cautions
+    assert two.caution == "base failed: Two holds [2], muted by Ada until 2026-12-05 (T-1): n is not 1"
+    assert warns.muted.startswith("warns only until 2027-01-01")
