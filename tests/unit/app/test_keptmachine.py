@@ -108,11 +108,12 @@ def test_it_ends_at_its_age(tmp_path: Path) -> None:
 @pytest.mark.parametrize("fault", ["dead", "reused id", "other boot", "damaged", "empty"])
 def test_what_a_dead_owner_left_is_no_machine_and_is_removed(tmp_path: Path, fault: str) -> None:
     mine = owned(machine(tmp_path))
-    changes: dict[str, object] = {
+    faults: dict[str, dict[str, object]] = {
         "dead": {"pid": 2**22 - 1},
         "reused id": {"started": 1.0},
         "other boot": {"place": "another-boot pid:[1]"},
-    }.get(fault, {})
+    }
+    changes = faults.get(fault, {})
     path = write(tmp_path, replace(mine, **changes))  # type: ignore[arg-type]
     if fault in ("damaged", "empty"):
         path.write_text("{" if fault == "damaged" else "")
