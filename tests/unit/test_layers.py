@@ -36,6 +36,7 @@ ORDER = (
     "scenarios",
     "doctor",
     "app",
+    "drift",
     "bench",
     "cli",
 )

@@ -56,7 +56,10 @@ FIELDS: dict[str, tuple[Callable[[str], str], str]] = {
     "repository": (lambda text: text.replace("imagekit/prod/node@", "imagekit/pr0d/node@"), "reference is"),
     "version": (lambda text: text.replace('version: "v1"', 'version: "v9"'), "version is"),
     "since": (lambda text: re.sub(r'since: "2026', 'since: "2020', text), "since is"),
-    "blocked": (lambda text: text[: text.index("    blocked:")], r"blocked is \[\], and record 3 says \[v2 since record 3\]"),
+    "blocked": (
+        lambda text: text[: text.index("    blocked:")],
+        r"blocked is \[\], and record 3 says \[v2 since record 3\]",
+    ),
     "blocked reason": (lambda text: text.replace('reason: "bad"', 'reason: "fine"'), "blocked is"),
     "blocked digest": (lambda text: re.sub(r'- digest: "sha256:....', '- digest: "sha256:0000', text), "blocked is"),
     "record": (

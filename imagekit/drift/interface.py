@@ -1,0 +1,66 @@
+"""What a night needs of the world: locks, builds, tests and released digests behind one seam.
+
+`imagekit.drift.local` is the real one; tests/support/simdrift.py plays another, with planted faults.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+from imagekit.drift.model import Change, Lock, Released, Trial
+
+
+class InfrastructureError(Exception):
+    """Something that is no property of the image stood in the way: registry, mirror, disk, hypervisor."""
+
+
+class UpstreamError(Exception):
+    """What upstream has now cannot be put together at all."""
+
+
+class World(Protocol):
+    """One image and everything that a night asks about it. Every method may raise `InfrastructureError`."""
+
+    image: str
+    layers: Sequence[str]
+
+    def now(self) -> datetime:
+        """The time, in UTC."""
+
+    def pinned(self) -> Lock:
+        """What the image is made of, as it is committed."""
+
+    def fresh(self) -> Lock:
+        """What it would be made of if all moved now; raises `UpstreamError` when that cannot be resolved."""
+
+    def trial(self, lock: Lock, *, layers: int | None = None, lifecycle: bool = False) -> Trial:
+        """Build and test the image of a lock, or the stack of its first `layers` layers; `lifecycle`: scenarios too."""
+
+    def again(self, trial: Trial) -> Trial:
+        """Test the digest of a trial once more; nothing is built."""
+
+    def last_good(self) -> tuple[Trial, datetime, bool] | None:
+        """The last full good trial of exactly what is pinned now.
+
+        With its time, and whether this machine's own sources are still the same; None when there was none.
+        """
+
+    def sources_changed(self) -> tuple[str, ...]:
+        """What of our own sources changed since the last good night, in words; nothing when it is all the same."""
+
+    def expired(self) -> tuple[str, ...]:
+        """What of the pinned image has expired or blocks by now, in words."""
+
+    def released(self) -> Sequence[Released]:
+        """Every digest that a channel or fleet file names, the newest first."""
+
+    def rehearse(self, released: Released, newest: Released | None) -> Trial:
+        """Pull, verify and boot a released digest, and roll back to it from the newest one."""
+
+    def last_rehearsal(self, released: Released) -> tuple[Trial, datetime] | None:
+        """The last good rehearsal of a digest, and when; None when there was none."""
+
+    def keep_update(self, fresh: Lock, changes: Sequence[Change], text: str) -> str:
+        """Commit the new lock on a branch of its own, ready to be reviewed; returns the branch's name."""

@@ -1,0 +1,109 @@
+"""What a night found, for people: terminal, pull request, issues (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from hashlib import sha256
+from typing import Any
+
+from imagekit.base.text import one_line
+from imagekit.drift.model import Cause, Change, Report, Trial
+
+_MOST = 60
+
+
+def as_text(report: Report) -> str:
+    """One screen."""
+    return "\n".join(_lines(report))
+
+
+def as_data(report: Report) -> dict[str, Any]:
+    """Everything, for JSON."""
+    causes = [
+        {**asdict(each), "key": cause_key(report.image, each), "culprits": [one.text for one in each.culprits]}
+        for each in report.causes
+    ]
+    return {
+        **asdict(report),
+        "started": report.started.isoformat(),
+        "causes": causes,
+        "changes": [
+            {"layer": each.key.layer, "name": each.key.name, "arch": each.key.arch, "text": each.text}
+            for each in report.changes
+        ],
+    }
+
+
+def cause_key(image: str, cause: Cause) -> str:
+    """Names a root cause over many nights: a version that moves on meanwhile makes no new one."""
+    what = sorted(cause.names) or [cause.layer, cause.title]
+    text = "\n".join((image, cause.part.value, cause.attribution.value, *what))
+    return sha256(text.encode()).hexdigest()[:16]
+
+
+def issue_title(image: str, cause: Cause) -> str:
+    """In one line."""
+    return one_line(f"{image}: {cause.title}", 200)
+
+
+def issue_body(report: Report, cause: Cause) -> str:
+    """What is known of a root cause tonight; the marker at the end finds the issue again."""
+    lines = [
+        f"**{cause.attribution.value}**, layer `{cause.layer or 'unknown'}`, found by the {cause.part.value} part of "
+        f"night {report.night} ({report.verdict.value}).",
+        "",
+        *(f"- {each.text}" for each in cause.culprits[:_MOST]),
+        "",
+        *(f"- {_plain(each)}" for each in cause.evidence),
+    ]
+    trial = report.fresh if cause.part.value == "fresh" else report.pinned
+    if trial is not None and trial.failed:
+        lines += ["", "Did not pass:", "", *(f"- `{one_line(each, 200)}`" for each in trial.failed[:20])]
+    if trial is not None and trial.run_id:
+        lines += ["", f"Shown by run `{trial.run_id}`: `imagekit explain {trial.run_id}`."]
+    lines += ["", "Kept up to date every night, closed by the night that is good again.", marker(report.image, cause)]
+    return "\n".join(lines) + "\n"
+
+
+def marker(image: str, cause: Cause) -> str:
+    """The line by which an issue is found again."""
+    return f"<!-- imagekit-drift: {image} {cause_key(image, cause)} -->"
+
+
+def pull_request(image: str, night: str, changes: Sequence[Change], trial: Trial | None) -> str:
+    """Title, an empty line, and the text of the pull request that takes an update in."""
+    shown = [f"- {each.text}" for each in changes[:_MOST]]
+    more = [f"- and {len(changes) - _MOST} more"] if len(changes) > _MOST else []
+    proof = f"Built and tested as {trial.digest} in run {trial.run_id}." if trial is not None else ""
+    what = f"{len(changes)} input{'' if len(changes) == 1 else 's'}"
+    return "\n".join(
+        [f"{image}: take in {what} that moved upstream", "", proof, f"Night {night}.", "", *shown, *more, ""]
+    )
+
+
+def _lines(report: Report) -> Iterator[str]:
+    yield f"{report.verdict.value.upper()}  {report.image}, night {report.night}, {report.builds} builds"
+    for name, trial in (("pinned", report.pinned), ("fresh", report.fresh)):
+        if trial is not None:
+            why = trial.reason or ", ".join(trial.failed[:3])
+            where = f" {trial.digest[:19]}" if trial.digest else ""
+            yield f"{name:<8}{trial.result.value}{where}{f': {why}' if why else ''}"
+    for each in report.fleet:
+        reason = f": {each.trial.reason}" if each.trial.reason else ""
+        named = ", ".join(each.released.named_by)
+        yield f"{'fleet':<8}{each.trial.result.value} {each.released.digest[:19]} ({named}){reason}"
+    for change in report.changes[:_MOST]:
+        yield f"{'moved':<8}{change.text}"
+    for cause in report.causes:
+        yield f"{'cause':<8}{cause.attribution.value}, layer {cause.layer or 'unknown'}: {cause.title}"
+        yield from (f"{'':<8}{line}" for line in cause.evidence)
+    yield from (f"{'rests on':<9}{line}" for line in report.evidence)
+    yield from (f"{'unknown':<8}{line}" for line in report.unknown)
+    if report.branch:
+        yield f"{'ready':<8}branch {report.branch} takes in what moved"
+
+
+def _plain(text: str) -> str:
+    """Text that others wrote, so that it is no markup, mentions nobody and makes no marker."""
+    return one_line(text, 500).replace("<", "&lt;").replace("@", "@\u200b")
