@@ -27,6 +27,8 @@ from imagekit.services.dockerd import engine
 
 NAME = "imagekit"
 _TIMEOUT = 3600.0
+# Of Debian and of Fedora, https://go.dev/src/crypto/x509/root_linux.go
+_BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt")
 _PROXIES = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 
 
@@ -42,11 +44,13 @@ def tool_image(project: Project, target: Path, docker_host: str) -> None:
 
 
 def arguments(root: Path, distro: Path, source: Path, target: Path, environ: Mapping[str, str]) -> list[str]:
-    """What docker is given; the settings of pip go in as a secret, so that no index's address stays in the image."""
+    """What docker is given; settings of pip and authorities are secrets: nothing of this machine stays in it."""
     argv = ["buildx", "build", "--progress=plain", "--network=host", "--provenance=false"]
     argv += ["--file", str(root / "container" / "Dockerfile"), "--build-context", f"source={source}"]
     if (settings := _pip_settings(environ)) is not None:
         argv += ["--secret", csv_field("id=pip") + "," + csv_field(f"src={settings}")]
+    if (authorities := _authorities(environ)) is not None:
+        argv += ["--secret", csv_field("id=authorities") + "," + csv_field(f"src={authorities}")]
     argv += [f"--build-arg={name}" for name in _PROXIES if environ.get(name)]
     output = ("type=docker", f"name={NAME}:{__version__}", csv_field(f"dest={target}"))
     return [*argv, "--output", ",".join(output), str(distro)]
@@ -69,6 +73,12 @@ def _pip_settings(environ: Mapping[str, str]) -> Path | None:
     named = [Path(environ["PIP_CONFIG_FILE"])] if environ.get("PIP_CONFIG_FILE") else []
     places = [*named, home / ".config/pip/pip.conf", home / ".pip/pip.conf", Path("/etc/pip.conf")]
     return next((path for path in places if path.is_file()), None)
+
+
+def _authorities(environ: Mapping[str, str]) -> Path | None:
+    """The bundle that pip and OpenSSL are told of here, else the distribution's own: a private mirror needs it."""
+    named = [environ[name] for name in ("PIP_CERT", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE") if environ.get(name)]
+    return next((path for path in map(Path, [*named, *_BUNDLES]) if path.is_file()), None)
 
 
 def _committed(root: Path, into: Path) -> None:

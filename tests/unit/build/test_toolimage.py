@@ -36,6 +36,17 @@ def test_a_named_file_wins_over_the_users_own(tmp_path: Path) -> None:
     assert toolimage._pip_settings({"HOME": str(tmp_path), "PIP_CONFIG_FILE": str(tmp_path / "gone")}) == own
 
 
+def test_the_authorities_of_the_builder_are_a_secret_too(tmp_path: Path) -> None:
+    """pip stopped at a mirror behind a private authority: an image trusts the public ones alone."""
+    bundle = tmp_path / "corporate,2026.pem"
+    bundle.touch()
+    argv = built({"PIP_CERT": str(bundle), "HOME": "/nowhere"})
+    assert f'id=authorities,"src={bundle}"' in argv
+    assert toolimage._authorities({"PIP_CERT": str(tmp_path / "gone"), "SSL_CERT_FILE": str(bundle)}) == bundle
+    text = (ROOT / "container/Dockerfile").read_text()
+    assert "id=authorities,target=/run/authorities.pem" in text
+
+
 def test_a_proxy_goes_in_by_name_only() -> None:
     argv = built({"HTTPS_PROXY": "http://proxy.example:3128", "HOME": "/nowhere"})
     assert "--build-arg=HTTPS_PROXY" in argv
