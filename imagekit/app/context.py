@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imagekit import __version__
+from imagekit.app.changerecord import attach_change
 from imagekit.app.release import embedded_at, registry_client
 from imagekit.config.load import Project
 from imagekit.oci.reference import Digest, Reference
@@ -30,10 +31,13 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def open_release_context(project: Project, *, actor: str = "", channel: str = "") -> Iterator[ReleaseContext]:
+def open_release_context(
+    project: Project, *, actor: str = "", channel: str = "", change: str = ""
+) -> Iterator[ReleaseContext]:
     """The release context of a project; the embedded registry starts with the first question and stays for the block.
 
-    `actor` is who decides, by default git's user; of several keys one that serves `channel` signs.
+    `actor` is who decides, by default git's user; of several keys one that serves `channel` signs. `change` is the id
+    of the change record that the gate is to ask for.
     Raises `ConfigError`, `KeyFileError`.
     """
     from imagekit.app.decided import basis_of, judge_of, ledger_of
@@ -60,7 +64,7 @@ def open_release_context(project: Project, *, actor: str = "", channel: str = ""
                 for name in load_policy(project.root).channels
             },
             registry=partial(_held_client, project, held),
-            gate=partial(gate_of, project),
+            gate=partial(gate_of, project, change=change),
             summarize=partial(_summarize, project.root, signer, verifier),
             vouches=partial(_vouches, trust_of(project)),
             locks=project.work / "locks",
@@ -91,6 +95,7 @@ def _summarize(
 ) -> None:
     """Attach what the gate verified as a SLSA verification summary, unless this channel's is there already."""
     digest = digest_of(target)
+    attach_change(client, target, decision, signer, verifier)
     if _summarized(client, target, decision.channel, verifier):
         return
     made = summary_of(decision, target.at(digest), root, version=__version__)

@@ -32,7 +32,14 @@ def basis_of(project: Project, digest: Digest) -> Basis:
     """Policy, trust file with its key files, mutes, and the waivers of one digest; all have to be committed."""
     mutes = (f"{MUTES}/{path.name}" for path in sorted((project.root / MUTES).glob("*.json")))
     names = [str(POLICY_FILE), str(TRUST_FILE), *_key_files(project), *_waivers(project, digest), *mutes]
+    names += _change_providers(project)
     return read_basis(project.root, names, _built_in(project))
+
+
+def _change_providers(project: Project) -> list[str]:
+    """The programs that ask change systems: what they say decides."""
+    wanted = (each.change for each in load_policy(project.root).channels.values())
+    return [each.provider.run for each in wanted if each is not None and each.provider.run is not None]
 
 
 def _key_files(project: Project) -> list[str]:

@@ -14,7 +14,8 @@ from imagekit.app.trusted import signer_of, trust_of
 from imagekit.base.errors import ConfigError, RefusedError
 from imagekit.base.files import write_whole
 from imagekit.config.load import Project
-from imagekit.observe.kubeconfig import read_kubeconfig
+from imagekit.kube.client import session
+from imagekit.kube.kubeconfig import read_kubeconfig
 from imagekit.observe.kubernetes import observe_cluster
 from imagekit.observe.model import Observation, ObservationError
 from imagekit.observe.ssh import Login, Place, Silent, observe_nodes
@@ -44,8 +45,8 @@ def observer() -> str:
 
 def from_cluster(store: Observations, kubeconfig: Path, context: str = "") -> Observed:
     """Ask an API server for its nodes and keep what it says; all of it or, when it fails half-way, nothing."""
-    cluster = read_kubeconfig(kubeconfig, context)
-    found = tuple(observe_cluster(cluster, at=int(time.time()), observer=observer()))
+    with session(read_kubeconfig(kubeconfig, context)) as api:
+        found = tuple(observe_cluster(api, at=int(time.time()), observer=observer()))
     return Observed(found=found, silent=(), head=store.add(found))
 
 

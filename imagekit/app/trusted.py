@@ -155,8 +155,12 @@ def _committed_denials(ledger: Path, trust: TrustStore) -> Iterator[Item]:
             yield Item(source=f"{path} (git)", reading=reading)
 
 
-def gate_of(project: Project, client: Registry, reference: Reference, channel: str) -> Decision:
-    """What the gate of a channel says of a reference, from the registry's evidence and the project's files."""
+def gate_of(project: Project, client: Registry, reference: Reference, channel: str, *, change: str = "") -> Decision:
+    """What the gate of a channel says of a reference, from the registry's evidence and the project's files.
+
+    `change` is the id of the change record, where the channel asks for one; without it no change system is asked.
+    """
+    from imagekit.app.changerecord import changed_of
     from imagekit.app.cve import scanner_of
     from imagekit.app.horizon import dated_of
     from imagekit.app.patterns import require_patterns
@@ -182,6 +186,7 @@ def gate_of(project: Project, client: Registry, reference: Reference, channel: s
         stays=known,
         scanner=scanner,
         expiring=expiring,
+        change=lambda told: changed_of(project, channel, change, told.digest, image=told.image, version=told.version),
     )
 
 

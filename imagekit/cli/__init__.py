@@ -29,6 +29,7 @@ COMMANDS = {
     "mute": "Let a check only warn for some days; signed.",
     "waive": "Let one check or scenario of REF pass for a time; signed.",
     "approve": "Say yes to REF in a channel; signed.",
+    "change": "Ask for the change record of REF, or go without one in an emergency.",
     "keys": "Make, list, trust and rotate keys.",
     "verify": "Check signature, tests, SBOM and content of a published REF.",
     "promote": "Let a digest into a channel, when the gate agrees.",

@@ -14,8 +14,9 @@ from imagekit.cli.screen import say
 @click.option(
     "--format", "form", type=click.Choice(["text", "json", "markdown"]), default="text", show_default=True, help="How."
 )
+@click.option("--change", default="", metavar="ID", help="Change record, where the channel asks for one.")
 @click.pass_context
-def command(ctx: click.Context, reference: str, channel: str, form: str) -> None:
+def command(ctx: click.Context, reference: str, channel: str, form: str, change: str) -> None:
     """Say whether REF may enter a channel, and why.
 
     REF is a reference, or IMAGE, IMAGE:VERSION or IMAGE@CHANNEL of this project. It is resolved once; only evidence
@@ -31,7 +32,7 @@ def command(ctx: click.Context, reference: str, channel: str, form: str) -> None
     app: App = ctx.obj
     target = named(app.project, reference)
     with registry_client(app.project, target.registry) as client:
-        decision = gate_of(app.project, client, target, channel)
+        decision = gate_of(app.project, client, target, channel, change=change)
     remember_gate(app.project, target.repository.rpartition("/")[2], decision)
     match form:
         case "json":

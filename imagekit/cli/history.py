@@ -53,7 +53,7 @@ def command(app: App, image: str | None, channel: str | None, at: datetime | Non
         say(f"{item.sequence:>4}  {item.at:%Y-%m-%d %H:%M}  {item.action}{where}  {item.image} {item.version}")
         say(f"      {item.digest}")
         say(f"      by {item.actor}: {item.reason or '(no reason given)'}")
-        for name, outcome in item.decision if gate else ():
+        for name, outcome in item.decision if gate else (each for each in item.decision if each[0] == "change"):
             say(f"      - {name}: {outcome}")
         for name, digest in item.basis if gate else ():
             say(f"      decided by {name} {digest}")

@@ -14,13 +14,21 @@ from imagekit.cli.app import App
 @click.option("--to", "channel", required=True, help="The channel that it enters.")
 @click.option("--reason", default="", help="Why; it goes into the ledger.")
 @click.option("--by", "actor", default="", help="Who decides.  [default: git's user.email]")
+@click.option("--change", default="", metavar="ID", help="Change record, where the channel asks for one.")
 @click.option("--release", is_flag=True, help="Take back a digest that the channel was rolled back from.")
 @click.option(
     "--pull-request", type=click.Path(path_type=Path, dir_okay=False), help="Write the text of a pull request."
 )
 @click.pass_obj
 def command(
-    app: App, reference: str, channel: str, reason: str, actor: str, release: bool, pull_request: Path | None
+    app: App,
+    reference: str,
+    channel: str,
+    reason: str,
+    actor: str,
+    change: str,
+    release: bool,
+    pull_request: Path | None,
 ) -> None:
     """Let a digest into a channel, when the gate agrees.
 
@@ -32,7 +40,7 @@ def command(
     from imagekit.cli.decision import tell_move
     from imagekit.release.channel.promote import promote
 
-    with open_release_context(app.project, actor=actor, channel=channel) as context:
+    with open_release_context(app.project, actor=actor, channel=channel, change=change) as context:
         image, source = subject_of(app.project, context, reference)
         moved = promote(context, source, channel, image=image, reason=reason, release=release)
     tell_move(moved, pull_request)

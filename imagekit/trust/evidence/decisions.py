@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 from imagekit.base.earlier import check_id_today
 from imagekit.oci.reference import Digest
+from imagekit.trust.change.model import CHANGE_TYPE
 from imagekit.trust.evidence.statement import SUMMARY_TYPE, Statement
 from imagekit.trust.evidence.timestamp import read_timestamp
 
@@ -18,6 +19,7 @@ APPROVAL_TYPE = "urn:imagekit:approval:v1"
 WAIVER_TYPE = "urn:imagekit:waiver:v1"
 MUTE_TYPE = "urn:imagekit:mute:v1"
 YANK_TYPE = "urn:imagekit:yank:v1"
+EMERGENCY_TYPE = "urn:imagekit:emergency:v1"
 # The first format has no basis, emergency or instead, and its file names say what was decided, so that two decisions
 # made from one commit had different names and git merged both.
 FIRST_RECORD_TYPE = "urn:imagekit:ledger-record:v1"
@@ -55,6 +57,14 @@ def approval_statement(digest: Digest, *, channel: str, person: str, reason: str
     """A person lets a digest into a channel."""
     predicate = {"channel": channel, "person": person, "reason": reason}
     return Statement(subject=digest, predicate_type=APPROVAL_TYPE, predicate=predicate, name=name)
+
+
+def emergency_statement(
+    digest: Digest, *, channel: str, person: str, reason: str, expires: datetime, name: str = ""
+) -> Statement:
+    """A person lets a digest into a channel without a change record, until a moment."""
+    predicate = {"channel": channel, "person": person, "reason": reason, "expires": _text(expires)}
+    return Statement(subject=digest, predicate_type=EMERGENCY_TYPE, predicate=predicate, name=name)
 
 
 def yank_statement(digest: Digest, *, person: str, reason: str, name: str = "") -> Statement:
@@ -175,7 +185,7 @@ def channels_of(statement: Statement) -> tuple[str, ...]:
     """
     fields, kind = statement.predicate, statement.predicate_type
     named: object = None
-    if kind in (APPROVAL_TYPE, *RECORD_TYPES):
+    if kind in (APPROVAL_TYPE, EMERGENCY_TYPE, CHANGE_TYPE, *RECORD_TYPES):
         named = fields.get("channel")
     elif kind == WAIVER_TYPE:
         named = fields.get("channels")

@@ -12,6 +12,7 @@ from pathlib import Path
 from imagekit.base.errors import RefusedError
 from imagekit.oci.reference import Digest, Reference
 from imagekit.registry.client import Registry
+from imagekit.trust.change.model import Changed
 from imagekit.trust.described import described, served
 from imagekit.trust.evidence.denial import Denial
 from imagekit.trust.gate.evaluate import evaluate
@@ -145,12 +146,14 @@ def decide(
     stays: Callable[[Digest], Stays] = lambda _digest: Stays(),
     scanner: Callable[[View], Scanned] | None = None,
     expiring: Callable[[Digest], Dated] | None = None,
+    change: Callable[[Evidence], Changed] = lambda _evidence: Changed(),
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Decision:
     """Resolve a reference once and decide about its digest from what the registry holds of it.
 
     Of an index every image that it serves needs all that the policy asks for. `stays` tells what the ledger knows of a
-    digest, `scanner` its known vulnerabilities and `expiring` its certificates, where the policy asks for them.
+    digest, `scanner` its known vulnerabilities and `expiring` its certificates, where the policy asks for them, `change`
+    what the change system says.
 
     Raises only for an unknown channel and when the registry cannot be asked.
     """
@@ -161,7 +164,13 @@ def decide(
         digests = [image.digest, *(each.digest for each in served(client, reference.repository, image))]
         been = stays(image.digest)
         read = (collect(client, reference.repository, digest, trust, suites=suites, files=files) for digest in digests)
-        reported = (_asked(each, channel, now, been, scanner, expiring) for each in read)
+        reported = (
+            replace(
+                _asked(each, channel, now, been, scanner, expiring),
+                change=change(each) if each.digest == image.digest else Changed(part=True),
+            )
+            for each in read
+        )
         judged = [evaluate(policy, channel, each, now, reference=str(reference)) for each in reported]
     except RefusedError as error:
         return Decision(

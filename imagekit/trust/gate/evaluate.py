@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from imagekit.trust.gate.change import change
 from imagekit.trust.gate.documents import identity, provenance, sbom, signature
 from imagekit.trust.gate.expiring import certificates
 from imagekit.trust.gate.model import Decision, Evidence
@@ -41,6 +42,7 @@ def evaluate(
         *certificates(view, wanted.certificates),
         *soak(view, wanted.soak),
         *approvals(view, wanted.approvals),
+        *change(view, wanted.change),
     ]
     return Decision(
         reference=reference or str(evidence.digest),
@@ -48,5 +50,6 @@ def evaluate(
         channel=channel,
         policy=policy.digest,
         at=now,
+        change=evidence.change.record,
         findings=tuple(waive(view, findings, wanted.waivers)),
     )

@@ -11,6 +11,7 @@ from imagekit.base.errors import RefusedError
 from imagekit.cve.model import Scan
 from imagekit.inventory.horizon import Expiry
 from imagekit.oci.reference import Digest
+from imagekit.trust.change.model import Changed, ChangeRecord
 from imagekit.trust.evidence.identity import Identity
 from imagekit.trust.sign.trust import Reading
 
@@ -92,6 +93,7 @@ class Evidence:
     arch: str = ""
     version: str = ""
     stays: Stays = Stays()
+    change: Changed = field(default_factory=Changed)
     scanned: Scanned | None = None
     dated: Dated | None = None
 
@@ -121,6 +123,7 @@ class Decision:
     policy: Digest
     at: datetime
     findings: tuple[Finding, ...]
+    change: ChangeRecord | None = None
 
     @property
     def passed(self) -> bool:

@@ -88,7 +88,7 @@ def approvals(view: View, wanted: Approvals | None) -> list[Finding]:
     if wanted is None:
         return []
     found = view.of(APPROVAL_TYPE, Purpose.APPROVE)
-    builders = _builders(view.evidence)
+    builders = builders_of(view.evidence)
     persons: dict[str, str] = {}
     refused = list(found.refused)
     for item in found.accepted:
@@ -105,7 +105,7 @@ def approvals(view: View, wanted: Approvals | None) -> list[Finding]:
     return [finding("approvals", len(counted) >= wanted.persons, reason, sources)]
 
 
-def _builders(evidence: Evidence) -> list[str]:
+def builders_of(evidence: Evidence) -> list[str]:
     """Who spoke of the digest as its builder, whether or not that counts here: against an approval it does."""
     said = [(item.reading.key, item.reading.statement) for item in evidence.items]
     return [

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, Strin
 from imagekit.base.earlier import boot_path_today, check_id_today
 from imagekit.base.errors import ConfigError
 from imagekit.config.load import parse_file
-from imagekit.config.model import Frozen, Name
+from imagekit.config.model import Frozen, Name, ProjectPath
 from imagekit.oci.reference import Digest
 from imagekit.trust.sign.trust import TrustStore
 
@@ -105,6 +105,43 @@ class Approvals(Frozen):
     apart_from_builder: bool = Field(True, description="the person of the key that signed the image does not count")
 
 
+class ChangeProvider(Frozen):
+    """What asks the change system; docs/change-records.md has its contract."""
+
+    run: ProjectPath | None = Field(None, description="executable of the project, which answers with JSON")
+    entry_point: Name | None = Field(None, description="or an entry point of the group imagekit.change_providers")
+    seconds: int = Field(20, ge=1, le=300, description="how long it may take")
+    environment: tuple[Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]{0,63}$")], ...] = Field(
+        (), description="variables of the environment that it is given: addresses and tokens"
+    )
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.run is None) == (self.entry_point is None):
+            raise ValueError("exactly one of run and entry_point must be given")
+        return self
+
+    @property
+    def name(self) -> str:
+        """As reports call it."""
+        return self.run or f"entry point {self.entry_point}"
+
+
+class Emergency(Frozen):
+    """Who may go without a change record, and for how long."""
+
+    persons: int = Field(2, ge=2, le=9, description="how many different persons must sign for the emergency")
+    longest: Span = Field("8h", description="how long after its signing it may expire")
+
+
+class Change(Frozen):
+    """The change record that a digest must come with."""
+
+    provider: ChangeProvider
+    approvals: int = Field(1, ge=1, le=9, description="how many different persons must have approved the change")
+    emergency: Emergency | None = Field(Emergency(), description="null: nobody can go without a record")
+
+
 class Waivers(Frozen):
     """Whether a check or scenario that did not pass may be waived."""
 
@@ -142,6 +179,7 @@ class Requirements(Frozen):
     certificates: Certificates | None = Field(None, description="null: nobody looks at what expires")
     soak: Soak | None = None
     approvals: Approvals | None = None
+    change: Change | None = Field(None, description="the change record that must name the digest; default: none")
     waivers: Waivers = Waivers()
 
 
