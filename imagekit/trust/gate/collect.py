@@ -152,8 +152,8 @@ def decide(
     """Resolve a reference once and decide about its digest from what the registry holds of it.
 
     Of an index every image that it serves needs all that the policy asks for. `stays` tells what the ledger knows of a
-    digest, `scanner` its known vulnerabilities and `expiring` its certificates, where the policy asks for them, `change`
-    what the change system says.
+    digest, `scanner` its known vulnerabilities and `expiring` its certificates, where the policy asks for them,
+    `change` what the change system says.
 
     Raises only for an unknown channel and when the registry cannot be asked.
     """
