@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import cache, partial
 
 from imagekit.artifact.inventory import Inventory
 from imagekit.artifact.packagelist import Package
 from imagekit.artifact.packages import installed_packages
-from imagekit.artifact.presence import require_present
+from imagekit.artifact.presence import Absence, require_present
+from imagekit.artifact.removed import names_of_blobs, remover, whiteouts
 from imagekit.base.errors import RefusedError
 from imagekit.base.files import write_whole
 from imagekit.build.authorities import authorities_of
@@ -17,6 +19,7 @@ from imagekit.build.builder import Build, build_all, earlier_build
 from imagekit.config.load import Project
 from imagekit.config.model import Arch, DistroBase
 from imagekit.inventory.take import NAME, keep, take
+from imagekit.oci.reference import Digest
 from imagekit.plan.lock import require_buildable
 from imagekit.plan.model import Plan, StageKind
 from imagekit.services.dockerd import engine
@@ -57,7 +60,7 @@ def proven(project: Project, plan: Plan, image: Build) -> tuple[Package, ...]:
     if kept.exists():
         return tuple(Package(**each) for each in json.loads(kept.read_text()))
     inventory, facts = take(image.layout, image.digest)
-    require_present(project, plan.image, inventory, arch=Arch(plan.arch))
+    require_present(project, plan.image, inventory, arch=Arch(plan.arch), removed_by=partial(_removed_by, image))
     _require_version(plan, inventory)
     packages = installed_packages(inventory, project.image(plan.image).family)
     require_locked(project, plan, packages)
@@ -93,6 +96,20 @@ def require_locked(project: Project, plan: Plan, packages: Sequence[Package]) ->
             hint=f"{len(lines)} packages differ. Does a layer install packages in a way of its own? Declare them in "
             "its layer.yaml, then `imagekit lock`.",
         )
+
+
+@cache
+def _whiteouts(image: Build) -> tuple[tuple[Digest, frozenset[str]], ...]:
+    return whiteouts(image.layout, image.digest)
+
+
+def _removed_by(image: Build, absence: Absence) -> str:
+    """The layer that took a thing away; empty where no layer did, or it cannot be told."""
+    gone = _whiteouts(image)
+    blob = remover(gone, absence.paths)
+    tops = {layer.digest: layer.name for layer in image.layers if layer.digest}
+    name = names_of_blobs(tuple(digest for digest, _ in gone), tops).get(blob, "") if blob is not None else ""
+    return name if name != absence.layer else ""
 
 
 def _require_version(plan: Plan, inventory: Inventory) -> None:

@@ -148,6 +148,9 @@ class Backend(Protocol):
     def require(self, project: Project, needs: Sequence[Need]) -> None:
         """Hold this machine to what the stages need."""
 
+    def require_registry(self, project: Project) -> None:
+        """Hold the registry that will be published to to an answer, before anything is built."""
+
     def lint(self, target: Target, boot_paths: Sequence[BootPath]) -> int:
         """Hold the checks of these boot paths against what they will get, before a build; how many there are."""
 

@@ -15,10 +15,11 @@ from imagekit.app.interface import Booted, BootPathResult, Disks, Origin, Subjec
 from imagekit.app.keptmachine import KeptMachine
 from imagekit.app.lifecycle import origin_digest, run_lifecycle, start_of
 from imagekit.app.needs import host_of
-from imagekit.app.release import publish
+from imagekit.app.release import publish, require_reachable
 from imagekit.app.trusted import result_age
 from imagekit.artifact.live import LiveArtifacts
 from imagekit.artifact.packagelist import Package
+from imagekit.base.space import require_space
 from imagekit.build.builder import Build, earlier_build
 from imagekit.checks.tlspeer import Peers
 from imagekit.config.load import Project
@@ -35,6 +36,8 @@ from imagekit.report.result import ConsoleExcerpt, ReleaseRow, RunResult
 from imagekit.scenarios.options import ScenarioOptions
 from imagekit.scenarios.runner import ScenarioRun
 from imagekit.scenarios.start import Start
+
+_MACHINES = 1 << 30  # bytes: kernel, root file system and ISO of one image have 0.5 GB, an overlay grows by as much
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +101,12 @@ class LocalBackend:
     def require(self, project: Project, needs: Sequence[Need]) -> None:
         """Hold this machine to what the stages need."""
         require(needs, host_of(project))
+        if Need.QEMU in needs:
+            require_space("booting the image's machines", project.work, _MACHINES)
+
+    def require_registry(self, project: Project) -> None:
+        """Raise unless the registry answers and its address is one that publishing takes."""
+        require_reachable(project)
 
     def lint(self, target: Target, boot_paths: Sequence[BootPath]) -> int:
         """Hold the checks against what they will get; how many there are."""

@@ -48,6 +48,21 @@ def registry_client(project: Project, address: str) -> Iterator[Registry]:
         yield client
 
 
+def require_reachable(project: Project) -> None:
+    """Ask the registry that will be published to whether it answers, before an hour's work is done for it.
+
+    The embedded one is started when it is needed. Raises `ConfigError` for an address that is not taken, and what
+    `Registry.ping` raises.
+    """
+    from imagekit.registry.address import is_loopback, registry_place
+    from imagekit.registry.client import Registry
+
+    if is_loopback(registry_place(project.registry).host):
+        return
+    with Registry(project.registry) as client:
+        client.ping()
+
+
 @contextmanager
 def embedded_at(project: Project, address: str) -> Iterator[None]:
     """The project's embedded registry running for the block, when the address is its; any other is let be."""

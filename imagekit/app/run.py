@@ -126,6 +126,8 @@ class _Run:
         with self.record.stage("needs", "What this machine must have") as stage:
             needs = self._needs(kept)
             self.backend.require(self.project, needs)
+            if self.options.publish:
+                self.backend.require_registry(self.project)
             stage.note = f"{len(needs)} needs met"
         self._lint([boot_path for boot_path in self.options.boot_paths if boot_path not in self.known])
         with self.record.stage("build", f"Build of {self.name}") as stage:

@@ -16,6 +16,7 @@ from typing import IO
 
 from imagekit.artifact.errors import NotBootableError
 from imagekit.artifact.initrd import MODULES, fast_initrd, init_script
+from imagekit.artifact.initrdcheck import require_whole_initrd
 from imagekit.artifact.kernel import bare_kernel, module_files, modules
 from imagekit.artifact.programs import busybox, find, iso_tool
 from imagekit.base import process
@@ -190,6 +191,7 @@ def _boot_files(folder: Path, harness: Path) -> str:
         shutil.move(kernel, folder / "vmlinuz")
         shutil.move(initrd, folder / "initrd")
         (folder / "initrd").chmod(0o644)
+        require_whole_initrd((folder / "initrd").read_bytes())
         if (bare := bare_kernel((folder / "vmlinuz").read_bytes())) is not None:
             (folder / "vmlinux").write_bytes(bare)
         base = _module_folder(tree)

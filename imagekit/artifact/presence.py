@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from imagekit.artifact.inventory import Inventory
 from imagekit.artifact.packages import installed_packages
-from imagekit.base.errors import RefusedError
+from imagekit.base.errors import ConfigError, RefusedError
 from imagekit.config.load import Project
-from imagekit.config.model import Arch, Family, LayerSpec
+from imagekit.config.model import Arch, Family, ImageSpec, LayerSpec, Replaces
 
 _UNIT_FOLDERS = ("/etc/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system")
 _BUNDLES = {
     Family.DEBIAN: "/etc/ssl/certs/ca-certificates.crt",
     Family.RHEL: "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
 }
+_LISTED = 20  # absent things that an error names
+_SORTS = {"enabled unit": "unit"}  # as `replaces` calls them
 STATE_FILE = "/system/oem/36_imagekit_state.yaml"  # images/scripts/declare-state.sh
 
 
@@ -35,27 +38,101 @@ class Absence:
     def __str__(self) -> str:
         return f"{self.layer}: {self.kind} {self.name}"
 
+    @property
+    def paths(self) -> frozenset[str]:
+        """Paths (without leading slash) one of which a layer takes away that takes this away."""
+        match self.kind:
+            case "package":
+                lists = (self.name, f"{self.name}:amd64", f"{self.name}:arm64")
+                return frozenset(f"var/lib/dpkg/info/{name}.list" for name in lists)
+            case "unit":
+                return frozenset(f"{place}/{self.name}".lstrip("/") for place in _UNIT_FOLDERS)
+            case "enabled unit":
+                targets = ("multi-user", "sysinit", "basic", "sockets", "timers", "network-online")
+                return frozenset(f"etc/systemd/system/{each}.target.wants/{self.name}" for each in targets)
+            case "file of kernel module":
+                return frozenset({self.name.partition("(/")[2].rstrip(")")})
+            case _:
+                return frozenset({self.name.lstrip("/")})
 
-def require_present(project: Project, image_name: str, inventory: Inventory, *, arch: Arch = Arch.AMD64) -> int:
-    """Look up all that the layers of an image declare; returns how many things were found.
 
-    Raises `AbsentError` that lists what is not there.
+def require_present(
+    project: Project,
+    image_name: str,
+    inventory: Inventory,
+    *,
+    arch: Arch = Arch.AMD64,
+    removed_by: Callable[[Absence], str] = lambda _: "",
+) -> int:
+    """Look up all that the layers of an image declare, and no later layer takes back; returns how many were found.
+
+    `removed_by` names the layer that took a thing away, where that can be told. Raises `AbsentError` that lists what is
+    not there, and `ConfigError` for a `replaces` that takes back what nobody declares.
     """
     image = project.image(image_name)
     absent: list[Absence] = []
     count = 0
+    taken_back = replaced(project, image)
     for name in image.layers:
         layer = project.layers[name]
-        expected = list(_expected(layer, image.family, arch, project.located(f"images/{name}"), inventory))
+        expected = [
+            (kind, what, found)
+            for kind, what, found in _expected(layer, image.family, arch, project.located(f"images/{name}"), inventory)
+            if name not in taken_back.get((_SORTS.get(kind, kind), what), ())
+        ]
         count += len(expected)
         absent += [Absence(name, kind, what) for kind, what, found in expected if not found]
     if absent:
-        raise AbsentError(
-            f"{image_name}: {len(absent)} of {count} declared things are not in the artifact: {absent[0]}",
-            hint="\n".join(str(each) for each in absent[:20])
-            + "\nBuild it into the layer, or correct `present` in images/<layer>/layer.yaml.",
-        )
+        raise _absent(image_name, count, absent, removed_by)
     return count
+
+
+def _absent(image_name: str, count: int, absent: list[Absence], removed_by: Callable[[Absence], str]) -> AbsentError:
+    lines = []
+    for each in absent[:_LISTED]:
+        by = removed_by(each)
+        lines.append(f"{each}, removed by layer {by}" if by else str(each))
+    takers = sorted({line.rpartition(" ")[2] for line in lines if "removed by layer" in line})
+    on_purpose = f"\nRemoved on purpose? Name it under `replaces` in images/{takers[0]}/layer.yaml." if takers else ""
+    return AbsentError(
+        f"{image_name}: {len(absent)} of {count} declared things are not in the artifact: {lines[0]}",
+        hint="\n".join(lines)
+        + "\nBuild it into the layer, or correct `present` in images/<layer>/layer.yaml."
+        + on_purpose,
+    )
+
+
+def replaced(project: Project, image: ImageSpec) -> dict[tuple[str, str], frozenset[str]]:
+    """What is taken back by `replaces`: kind and name, with the layers that no longer have to bring it.
+
+    Raises `ConfigError` for what no layer below declares, for whatever family: it would take back a typing mistake.
+    """
+    found: dict[tuple[str, str], frozenset[str]] = {}
+    for place, name in enumerate(image.layers):
+        below = image.layers[:place]
+        for kind, what in _taken(project.layers[name].replaces):
+            if not any(what in _declared(project.layers[each], kind) for each in below):
+                raise ConfigError(
+                    f"images/{name}/layer.yaml: replaces: no layer below {name} declares {kind} {what}",
+                    hint=f"Layers below it: {', '.join(below) or 'none'}.",
+                )
+            found[kind, what] = found.get((kind, what), frozenset()) | frozenset(below)
+    return found
+
+
+def _taken(replaces: Replaces) -> Iterator[tuple[str, str]]:
+    for kind, names in (("package", replaces.packages), ("file", replaces.files), ("unit", replaces.units)):
+        yield from ((kind, name) for name in names)
+
+
+def _declared(layer: LayerSpec, kind: str) -> set[str]:
+    match kind:
+        case "package":
+            return {each for family in Family for arch in Arch for each in layer.expected_packages(family, arch)}
+        case "file":
+            return set(layer.present.files)
+        case _:
+            return {*layer.present.units, *layer.present.enabled}
 
 
 def _expected(
@@ -68,11 +145,13 @@ def _expected(
         yield "file", path, inventory.resolve(path) is not None
     for unit in layer.present.units:
         yield "unit", unit, any(_there(inventory, f"{place}/{unit}") for place in _UNIT_FOLDERS)
+    for unit in layer.present.enabled:
+        yield "enabled unit", unit, _enabled(inventory, unit)
     for unit in layer.present.masked:
         yield "mask of unit", unit, _masked(inventory, unit)
-    modules = _modules(inventory) if layer.present.modules else set()
+    modules = _modules(inventory) if layer.present.modules else {}
     for module in layer.present.modules:
-        yield "kernel module", module, module.replace("-", "_") in modules
+        yield from _module(module, modules, inventory)
     yield from _certificates(layer, folder, inventory.data(_BUNDLES[family]))
     kept = inventory.text(STATE_FILE).replace('"', " ").split()
     for path in layer.state:
@@ -81,6 +160,23 @@ def _expected(
     arguments = inventory.text("/etc/cos/bootargs.cfg").replace('"', " ").split()
     for argument in layer.present.kernel_args:
         yield "kernel argument", argument, argument in arguments
+
+
+def _module(module: str, known: dict[str, str], inventory: Inventory) -> Iterator[tuple[str, str, bool]]:
+    """A module that is listed and whose file is gone would be found missing by the first boot."""
+    file = known.get(module.replace("-", "_"))
+    if file:
+        yield "file of kernel module", f"{module} (/{file})", inventory.resolve(file) is not None
+    else:
+        yield "kernel module", module, file is not None
+
+
+def _enabled(inventory: Inventory, unit: str) -> bool:
+    """Whether some unit wants it when the node starts (systemd.unit(5), .wants and .requires), and it is not masked."""
+    if inventory.links.get(f"{_UNIT_FOLDERS[0]}/{unit}".lstrip("/")) == "/dev/null":
+        return False
+    wanted = re.compile(rf"(etc|usr/lib|lib)/systemd/system/[^/]+\.(wants|requires|upholds)/{re.escape(unit)}")
+    return any(wanted.fullmatch(path) for path in inventory.links)
 
 
 def _there(inventory: Inventory, path: str) -> bool:
@@ -95,12 +191,14 @@ def _masked(inventory: Inventory, unit: str) -> bool:
     return not any(_there(inventory, f"{place}/{unit}") for place in _UNIT_FOLDERS)
 
 
-def _modules(inventory: Inventory) -> set[str]:
-    names: set[str] = set()
-    for _, text in inventory.matching(r"(usr/)?lib/modules/[^/]+/modules\.(dep|builtin)"):
+def _modules(inventory: Inventory) -> dict[str, str]:
+    """Every module that the kernel's lists name, with its file; without one where it is built in."""
+    names: dict[str, str] = {}
+    for where, text in inventory.matching(r"(usr/)?lib/modules/[^/]+/modules\.(dep|builtin)"):
         for line in text.splitlines():
-            file = line.partition(":")[0].rpartition("/")[2]
-            names.add(file.partition(".ko")[0].replace("-", "_"))
+            file = line.partition(":")[0]
+            name = file.rpartition("/")[2].partition(".ko")[0].replace("-", "_")
+            names[name] = f"{where.rpartition('/')[0]}/{file}" if where.endswith(".dep") else ""
     return names
 
 

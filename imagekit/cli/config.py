@@ -24,10 +24,12 @@ def check(app: App) -> None:
     from imagekit.build.authorities import authorities_of
     from imagekit.config.templates import unfilled
     from imagekit.plan.matrix import make_plans
+    from imagekit.registry.address import registry_place
     from imagekit.trust.gate.policy import load_policy
     from imagekit.trust.sign.trust import TRUST_FILE, load_trust
 
     require_patterns(app.project, load_policy(app.root))
+    registry_place(app.project.registry)
     if (app.root / TRUST_FILE).exists():
         load_trust(app.root)
     make_plans(app.project)

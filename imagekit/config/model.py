@@ -101,6 +101,7 @@ class Present(Frozen):
     )
     files: tuple[NodePath, ...] = Field((), description="files that must exist in the root file system")
     units: tuple[Unit, ...] = Field((), description="systemd units that must be installed")
+    enabled: tuple[Unit, ...] = Field((), description="systemd units that must be switched on: another one wants them")
     modules: tuple[Module, ...] = Field((), description="kernel modules that must be there, built in or loadable")
     certificates: tuple[ProjectPath, ...] = Field(
         (),
@@ -108,6 +109,14 @@ class Present(Frozen):
     )
     kernel_args: tuple[KernelArg, ...] = Field((), description="words that must be on the installed command line")
     masked: tuple[Unit, ...] = Field((), description="systemd units that must be masked, or not be there at all")
+
+
+class Replaces(Frozen):
+    """What a layer takes back of what layers below it declare: their proof no longer asks for it."""
+
+    packages: tuple[Package, ...] = Field((), description="packages that this layer removes on purpose")
+    files: tuple[NodePath, ...] = Field((), description="files that this layer removes on purpose")
+    units: tuple[Unit, ...] = Field((), description="units that this layer removes, masks or switches off on purpose")
 
 
 BootPathName = Annotated[Literal["direct", "live", "installed"], BeforeValidator(boot_path_today)]
@@ -155,6 +164,7 @@ class LayerSpec(Frozen):
         (), description="what a node listens on from the network; with those of the other layers, this and nothing else"
     )
     present: Present = Present()
+    replaces: Replaces = Field(Replaces(), description="what this layer takes back of the layers below it")
 
     @model_validator(mode="after")
     def _own_args(self) -> Self:

@@ -159,6 +159,10 @@ class SimBackend:
         self.needed = tuple(needs)
         self.called("needs")
 
+    def require_registry(self, project: Project) -> None:
+        """The registry that would be asked."""
+        self.called("require registry")
+
     def lint(self, target: Target, boot_paths: Sequence[BootPath]) -> int:
         """One check a boot path."""
         self.called("lint")

@@ -7,7 +7,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from imagekit.artifact.inventory import Inventory, take_inventory
 from imagekit.artifact.packages import installed_packages
-from imagekit.artifact.presence import AbsentError, require_present
+from imagekit.artifact.presence import Absence, AbsentError, require_present
+from imagekit.artifact.removed import names_of_blobs, remover, whiteouts
+from imagekit.base.errors import ConfigError
 from imagekit.config.load import Project, load_project
 from imagekit.oci.errors import ImageContentError
 from tests.support.authorities import Authority, certificate
@@ -36,6 +38,7 @@ ROOT = {
     "usr/lib/systemd/system/tool.service": b"",
     "usr/lib/systemd/system/rpcbind.socket": b"",
     "usr/lib/modules/6.1/modules.dep": b"kernel/net/ip_vs.ko.xz: kernel/lib/x.ko.xz\n",
+    "usr/lib/modules/6.1/kernel/net/ip_vs.ko.xz": b"",
     "usr/lib/modules/6.1/modules.builtin": b"kernel/fs/overlay.ko\n",
     "etc/ssl/certs/ca-certificates.crt": b"# Z\xfcrich\n" + PEM.replace("\n", "\r\n").encode(),
     "etc/there.d/file": b"",
@@ -128,3 +131,89 @@ def test_an_altered_layer_is_refused(tmp_path: Path) -> None:
 def test_links_in_a_circle_lead_nowhere(tmp_path: Path) -> None:
     digest = layout(tmp_path, [layer(symlink("a", "b"), symlink("b", "a"))])
     assert take_inventory(tmp_path, digest).resolve("/a") is None
+
+
+REPLACES = "version: 1\nname: extra\nneeds: [base]\npackages:\n  debian: [tree]\n"
+
+
+@pytest.mark.parametrize(
+    "link", [None, "etc/systemd/system/multi-user.target.wants", "usr/lib/systemd/system/x.requires"]
+)
+@pytest.mark.parametrize("masked", [False, True])
+def test_an_enabled_unit_is_wanted_by_another_and_not_masked(
+    tmp_path: Path, project: Project, link: str | None, masked: bool
+) -> None:
+    spec = project.root / "images/base/layer.yaml"
+    spec.write_text(spec.read_text().replace("  units: [", "  enabled: [tool.service]\n  units: ["))
+    members = [directory("usr"), directory("etc/there.d"), symlink("bin", "usr/bin")]
+    members += [
+        symlink("etc/os-release", "../usr/lib/os-release"),
+        symlink("etc/systemd/system/rpcbind.socket", "/dev/null"),
+    ]
+    members += [symlink(f"{link}/tool.service", "/usr/lib/systemd/system/tool.service")] if link else []
+    members += [symlink("etc/systemd/system/tool.service", "/dev/null")] if masked else []
+    digest = layout(tmp_path / "oci", [layer(*members, *(member(name, data) for name, data in ROOT.items()))])
+    inventory = take_inventory(tmp_path / "oci", digest)
+    if link and not masked:
+        require_present(load_project(project.root), "small-node", inventory)
+        return
+    with pytest.raises(AbsentError, match=r"base: enabled unit tool\.service"):
+        require_present(load_project(project.root), "small-node", inventory)
+
+
+def test_a_module_that_is_listed_and_has_no_file_is_told(tmp_path: Path, project: Project) -> None:
+    """A list alone passed, and the check on the node found it three minutes later."""
+    files = {name: data for name, data in ROOT.items() if not name.endswith("ip_vs.ko.xz")}
+    with pytest.raises(AbsentError, match=r"base: file of kernel module ip_vs \(/usr/lib/modules/6.1/kernel/net/ip_vs"):
+        require_present(project, "small-node", inventory_of(tmp_path / "oci", files))
+
+
+def taking_back(project: Project, text: str) -> Project:
+    (project.root / "images/extra/layer.yaml").write_text(REPLACES + text)
+    return load_project(project.root)
+
+
+@pytest.mark.parametrize(
+    ("text", "gone"),
+    [
+        ("replaces: {files: [/etc/there]}\n", "etc/there"),
+        ("replaces: {units: [tool.service]}\n", "usr/lib/systemd/system/tool.service"),
+    ],
+)
+def test_a_layer_takes_back_what_another_declared(tmp_path: Path, project: Project, text: str, gone: str) -> None:
+    inventory = inventory_of(tmp_path / "oci", {name: data for name, data in ROOT.items() if name != gone})
+    with pytest.raises(AbsentError):
+        require_present(project, "small-node", inventory)
+    require_present(taking_back(project, text), "small-node", inventory)
+
+
+def test_a_layer_takes_back_a_package(tmp_path: Path, project: Project) -> None:
+    status = ROOT["var/lib/dpkg/status"].replace(b"Package: nano", b"Package: other")
+    inventory = inventory_of(tmp_path / "oci", {**ROOT, "var/lib/dpkg/status": status})
+    require_present(taking_back(project, "replaces: {packages: [nano]}\n"), "small-node", inventory)
+
+
+@pytest.mark.parametrize(
+    "text", ["replaces: {packages: [nanoo]}\n", "replaces: {packages: [tree]}\n", "replaces: {units: [x.service]}\n"]
+)
+def test_what_nobody_below_declares_cannot_be_taken_back(tmp_path: Path, project: Project, text: str) -> None:
+    with pytest.raises(ConfigError, match=r"images/extra/layer\.yaml: replaces: no layer below extra declares"):
+        require_present(taking_back(project, text), "small-node", inventory_of(tmp_path / "oci", ROOT))
+
+
+def test_the_layer_that_removed_it_is_named_with_the_way_out(tmp_path: Path, project: Project) -> None:
+    inventory = inventory_of(tmp_path / "oci", {name: data for name, data in ROOT.items() if name != "etc/there"})
+    with pytest.raises(AbsentError, match="base: file /etc/there, removed by layer extra") as caught:
+        require_present(project, "small-node", inventory, removed_by=lambda absence: "extra")
+    assert "Name it under `replaces` in images/extra/layer.yaml" in caught.value.hint
+
+
+def test_a_whiteout_names_its_blob(tmp_path: Path) -> None:
+    bottom = layer(directory("var"), member("var/lib/dpkg/info/nano.list", b""), member("etc/there", b""))
+    digest = layout(tmp_path, [bottom, layer(member("var/lib/dpkg/info/.wh.nano.list", b"")), layer(member("x", b""))])
+    gone = whiteouts(tmp_path, digest)
+    blobs = tuple(blob for blob, _ in gone)
+    assert remover(gone, Absence("base", "package", "nano").paths) == blobs[1]
+    assert remover(gone, Absence("base", "file", "/etc/there").paths) is None
+    names = names_of_blobs(blobs, {str(blobs[0]): "base", str(blobs[2]): "extra"})
+    assert [names[blob] for blob in blobs] == ["base", "extra", "extra"]
