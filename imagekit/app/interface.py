@@ -22,6 +22,7 @@ from imagekit.config.load import Project
 from imagekit.config.merge import merged_cloud_config
 from imagekit.config.model import ImageSpec
 from imagekit.doctor.model import Need
+from imagekit.inventory.live import Listening
 from imagekit.machine.interface import BootPath, BootRecord, VmShape
 from imagekit.oci.reference import Digest
 from imagekit.plan.model import Plan
@@ -85,6 +86,7 @@ class BootPathResult:
     suites: SuiteResult
     journals: tuple[UnitJournal, ...] = ()
     notes: tuple[str, ...] = ()
+    listening: tuple[Listening, ...] | None = None
 
 
 class Booted(Protocol):

@@ -33,6 +33,7 @@ from imagekit.machine.profile import DirectKernel, load_profile, profile_name
 from imagekit.machine.sweep import sweep
 from imagekit.report.bootchart import collect_chart
 from imagekit.report.console import excerpt
+from imagekit.report.listening import collect_listening
 from imagekit.report.result import ConsoleExcerpt
 
 
@@ -228,6 +229,7 @@ def check_machine(subject: Subject, machine: NodeMachine, peers: Peers) -> BootP
     suites = run_suites(machine, subject.spec.layers, suites_of(subject, boot_path), peers=peers)
     with step("Collecting the boot chart and the journal"):
         chart = collect_chart(machine)
+        listening = collect_listening(machine)
         kept = keep_journal(machine, subject.folder / boot_path.value / "journal.log", suites)
     return BootPathResult(
         boot_path=boot_path,
@@ -237,6 +239,7 @@ def check_machine(subject: Subject, machine: NodeMachine, peers: Peers) -> BootP
         suites=suites,
         journals=kept.journals,
         notes=kept.notes,
+        listening=listening,
     )
 
 

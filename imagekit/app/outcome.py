@@ -11,6 +11,7 @@ from imagekit.app.record import StageRecorder, layer_rows
 from imagekit.build.builder import Build
 from imagekit.checks.outcome import SuiteResult
 from imagekit.checks.scenario import ScenarioResult
+from imagekit.inventory.live import LiveInventory
 from imagekit.machine.interface import BootPath
 from imagekit.plan.model import Plan
 from imagekit.report.result import ConsoleExcerpt, ReleaseRow, RunResult, Verdict
@@ -125,4 +126,15 @@ def run_result(
         ),
         release=release,
         failure=record.failure,
+        live=tuple(live_of(test.result) for test in tested.boot_paths),
+    )
+
+
+def live_of(result: BootPathResult) -> LiveInventory:
+    """What one boot path showed of what a node has only when it runs."""
+    return LiveInventory(
+        boot_path=result.boot_path.value,
+        listening=result.listening,
+        units={unit.name: round(unit.seconds, 2) for unit in result.chart.units},
+        seconds=result.chart.finished,
     )

@@ -19,6 +19,7 @@ from imagekit.plan.model import Plan
 from imagekit.report.result import EvidenceRow, ReleaseRow, RunResult
 from imagekit.services.home import present
 from imagekit.services.registry import registry as embedded_registry
+from imagekit.trust.evidence.inventory import inventory_statement
 from imagekit.trust.evidence.provenance import GITHUB_BUILDER, LOCAL_BUILDER, Invocation, provenance_statement
 from imagekit.trust.evidence.sbom import cyclonedx, sbom_statement
 from imagekit.trust.evidence.spdx import spdx, spdx_statement
@@ -84,7 +85,11 @@ def statements(
     invocation: Invocation,
     waivers: Sequence[str] = (),
 ) -> tuple[Statement, ...]:
-    """What is stated about the digest: how its checks ended, what is in it (in both formats), how it was made."""
+    """What is stated about the digest: how its checks ended, what is in it (in both formats), how it was made,
+    and what it is.
+    """
+    from imagekit.app.diff import inventory_of_build
+
     assert result.suites is not None
     assert not result.suites.selection, "some of the checks prove nothing about an image"
     document = cyclonedx(image.digest, packages, name=plan.image, version=plan.version, epoch=plan.source.date)
@@ -103,6 +108,7 @@ def statements(
         sbom_statement(image.digest, document, name=plan.image),
         spdx_statement(image.digest, other, name=plan.image),
         provenance_statement(image.digest, plan, invocation, name=plan.image),
+        inventory_statement(inventory_of_build(image), result.live, name=plan.image),
     )
 
 

@@ -23,6 +23,7 @@ class ChangeKind(StrEnum):
     PRIVILEGE = "privilege"
     USER = "user"
     GROUP = "group"
+    SOCKET = "socket"
     UNIT = "unit"
     SSHD = "sshd"
     PAM = "pam"
@@ -30,6 +31,7 @@ class ChangeKind(StrEnum):
     MODULE = "kernel modules"
     PACKAGE = "package"
     FILES = "files"
+    BOOT = "boot"
     SIZE = "size"
 
 
@@ -128,7 +130,7 @@ def _authorities(a: ImageInventory, b: ImageInventory) -> Iterator[Change]:
 
 
 def _privileges(a: ImageInventory, b: ImageInventory) -> Iterator[Change]:
-    for path in sorted({path for each in (a, b) for path, fact in each.files.items() if _privileged(fact)}):
+    for path in sorted({path for each in (a, b) for path, fact in each.files.items() if privileged(fact)}):
         was, now = a.files.get(path), b.files.get(path)
         before, after = _privilege(was), _privilege(now)
         if before == after:
@@ -144,12 +146,13 @@ def _privileges(a: ImageInventory, b: ImageInventory) -> Iterator[Change]:
         yield _change(ChangeKind.PRIVILEGE, path, before, after, text)
 
 
-def _privileged(fact: FileFact) -> bool:
+def privileged(fact: FileFact) -> bool:
+    """Whether a file lets who starts it do more than he may: set-user-ID, set-group-ID, capabilities."""
     return fact.kind == "f" and bool(fact.mode & SETUID or fact.capabilities)
 
 
 def _privilege(fact: FileFact | None) -> str:
-    if fact is None or not _privileged(fact):
+    if fact is None or not privileged(fact):
         return ""
     mode = f"mode {fact.mode:04o}, owner {fact.uid}:{fact.gid}" if fact.mode & SETUID else ""
     return ", ".join(filter(None, (mode, fact.capabilities)))

@@ -17,6 +17,7 @@ from imagekit.base.files import write_whole
 from imagekit.base.strictjson import read_object
 from imagekit.checks.outcome import SuiteResult
 from imagekit.checks.scenario import ScenarioResult
+from imagekit.inventory.live import LiveInventory
 from imagekit.machine.interface import BootRecord
 from imagekit.report.cleaned import cleaned
 
@@ -164,6 +165,8 @@ class RunResult:
     `journals` tell of units that failed checks named, `notes` what of a node could not be kept, `declared` is
     file and line where a layer declares what the first fault is about.
 
+    `live` is what was seen on each boot path of what a node has only when it runs.
+
     `boots` holds the boot on every boot path; `boot`, `chart` and `console` are those of the boot path to look at: the
     last one.
     """
@@ -193,6 +196,7 @@ class RunResult:
     notes: tuple[str, ...] = ()
     declared: str = ""
     tested: str = ""
+    live: tuple[LiveInventory, ...] = ()
     format: int = FORMAT
 
     def __post_init__(self) -> None:
