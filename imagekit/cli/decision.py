@@ -11,8 +11,11 @@ if TYPE_CHECKING:
     from imagekit.release.channel.point import Moved
 
 
-def tell_move(moved: Moved, pull_request: Path | None) -> None:
-    """Say where the channel points; write the pull request's text when asked for and when something changed."""
+def tell_move(moved: Moved, pull_request: Path | None, more: str = "") -> None:
+    """Say where the channel points; write the pull request's text when asked for and when something changed.
+
+    `more` is Markdown that follows in that text.
+    """
     from imagekit.release.channel.point import message_of
 
     pointer = moved.pointer
@@ -23,5 +26,6 @@ def tell_move(moved: Moved, pull_request: Path | None) -> None:
         say(f"{moved.channel} points at {moved.image} {pointer.version}{before}")
         say(f"record   ledger/{moved.signed.record.file_name}, commit {moved.commit[:12]}")
         if pull_request is not None:
-            pull_request.write_text(message_of(moved.signed.record, moved.before))
+            text = message_of(moved.signed.record, moved.before)
+            pull_request.write_text(f"{text}\n{more}" if more else text)
     say(pointer.reference)

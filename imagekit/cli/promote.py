@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
 
 from imagekit.cli.app import App
+from imagekit.cli.screen import say
 
 
 @click.command("promote")
@@ -19,6 +21,7 @@ from imagekit.cli.app import App
 @click.option(
     "--pull-request", type=click.Path(path_type=Path, dir_okay=False), help="Write the text of a pull request."
 )
+@click.option("--yes", is_flag=True, help="Do not ask, on a terminal, whether these changes are meant.")
 @click.pass_obj
 def command(
     app: App,
@@ -29,18 +32,29 @@ def command(
     change: str,
     release: bool,
     pull_request: Path | None,
+    yes: bool,
 ) -> None:
     """Let a digest into a channel, when the gate agrees.
 
     REFERENCE is a published reference, or IMAGE, IMAGE:VERSION or IMAGE@CHANNEL of this project. It is resolved once.
     The digest is copied byte for byte with all its evidence, verified at its new place, and gets its version tag last;
     channel file and signed record are one commit. Repeating the command completes what was interrupted.
+
+    What changes in the channel is shown first, from the signed inventories of both digests; on a terminal it is asked
+    whether that is meant. It is attached to the digest, signed, and stands in the text of the pull request.
     """
     from imagekit.app.context import open_release_context, subject_of
+    from imagekit.app.releasechanges import attaching, changes_of
     from imagekit.cli.decision import tell_move
     from imagekit.release.channel.promote import promote
 
     with open_release_context(app.project, actor=actor, channel=channel, change=change) as context:
         image, source = subject_of(app.project, context, reference)
+        changes = changes_of(app.project, context, source, channel, image)
+        if changes is not None:
+            say(changes.text, err=True)
+            if not yes and sys.stdin.isatty() and sys.stderr.isatty():
+                click.confirm(f"Promote {image} to {channel}?", abort=True, err=True)
+        context = attaching(context, changes)
         moved = promote(context, source, channel, image=image, reason=reason, release=release)
-    tell_move(moved, pull_request)
+    tell_move(moved, pull_request, changes.markdown if changes else "")

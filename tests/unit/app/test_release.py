@@ -23,6 +23,7 @@ from imagekit.plan.model import Plan
 from imagekit.plan.resolve import make_plan
 from imagekit.release.channel.yank import yank
 from imagekit.report.result import RunResult, Verdict
+from imagekit.trust.evidence.inventory import INVENTORY_TYPE
 from imagekit.trust.evidence.provenance import GITHUB_BUILDER, LOCAL_BUILDER
 from imagekit.trust.evidence.statement import (
     CYCLONEDX_TYPE,
@@ -32,7 +33,9 @@ from imagekit.trust.evidence.statement import (
     TEST_RESULT_TYPE,
 )
 from imagekit.trust.gate.model import GateClosedError
-from tests.support.images import BOOT, DPKG_STATUS, check, write_image
+from tests.support.images import BOOT, DPKG_STATUS, check
+from tests.support.inventories import base
+from tests.support.layout import layer, layout
 from tests.support.project import make_project
 from tests.support.registry import RegistrySimulator, simulated_registry
 
@@ -64,14 +67,14 @@ def plan(project: Project) -> Plan:
 @pytest.fixture
 def build(plan: Plan, tmp_path: Path) -> Build:
     folder = tmp_path / "build"
-    image = write_image(folder / "oci")
+    digest = layout(folder / "oci", [layer(*base().values())])
     (folder / "build.json").write_text("{}")
     return Build(
         image=plan.image,
         plan_id=plan.id,
         version=plan.version,
-        digest=image.digest,
-        layout=image.layout,
+        digest=digest,
+        layout=folder / "oci",
         layers=(),
         seconds=12.5,
         reused=False,
@@ -96,7 +99,9 @@ def test_all_evidence_is_attached_once(project: Project, plan: Plan, build: Buil
     result = run(project)
     row = publish(project, plan, build, result, PACKAGES)
     kinds = sorted(each.kind for each in row.evidence)
-    assert kinds == sorted([SIGNATURE_TYPE, TEST_RESULT_TYPE, CYCLONEDX_TYPE, SPDX_TYPE, PROVENANCE_TYPE])
+    assert kinds == sorted(
+        [SIGNATURE_TYPE, TEST_RESULT_TYPE, CYCLONEDX_TYPE, SPDX_TYPE, PROVENANCE_TYPE, INVENTORY_TYPE]
+    )
     assert not row.already_there
     before = world.snapshot()
     again = publish(project, plan, build, result, PACKAGES)

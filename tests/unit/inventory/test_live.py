@@ -1,0 +1,64 @@
+"""What listens and what a boot costs, out of what the node says, and what differs between two."""
+
+from __future__ import annotations
+
+from imagekit.inventory.live import Listening, LiveInventory, compare_live, parse_listening
+
+ANSWER = """\
+udp   UNCONN 0      0      127.0.0.54:53        0.0.0.0:*    users:(("systemd-resolve",pid=300,fd=19))
+udp   UNCONN 0      0      10.0.2.15%ens2:68        0.0.0.0:*    users:(("NetworkManager",pid=400,fd=29))
+tcp   LISTEN 0      128      0.0.0.0:22        0.0.0.0:*    users:(("sshd",pid=500,fd=6))
+tcp   LISTEN 0      128         [::]:22           [::]:*    users:(("sshd",pid=500,fd=7))
+tcp   LISTEN 0      4096       [::1]:631          [::]:*
+broken line
+""".splitlines()
+
+
+def test_each_port_is_told_once_with_its_program() -> None:
+    assert parse_listening(ANSWER) == (
+        Listening("tcp", "loopback", 631, ""),
+        Listening("tcp", "network", 22, "sshd"),
+        Listening("udp", "loopback", 53, "systemd-resolve"),
+        Listening("udp", "network", 68, "NetworkManager"),
+    )
+
+
+def live(path: str, *ports: Listening, **units: float) -> LiveInventory:
+    return LiveInventory(boot_path=path, listening=ports, units=units)
+
+
+SSH, EXPORTER = Listening("tcp", "network", 22, "sshd"), Listening("tcp", "network", 9100, "node-exporter")
+
+
+def texts(a: list[LiveInventory], b: list[LiveInventory]) -> list[str]:
+    return [change.text for change in compare_live(a, b)]
+
+
+def test_a_port_that_came_on_every_boot_path_is_told_once() -> None:
+    a, b = [live("direct", SSH), live("live", SSH)], [live("direct", SSH, EXPORTER), live("live", SSH, EXPORTER)]
+    assert texts(a, b) == ["TCP 9100 listens (node-exporter)"]
+    assert texts(b, a) == ["TCP 9100 listens no more (node-exporter)"]
+
+
+def test_what_holds_on_one_boot_path_alone_names_it() -> None:
+    a, b = [live("direct", SSH), live("live", SSH)], [live("direct", SSH), live("live", SSH, EXPORTER)]
+    assert texts(a, b) == ["TCP 9100 listens (node-exporter), on boot path live"]
+
+
+def test_another_program_on_a_port_is_told() -> None:
+    assert texts([live("direct", SSH)], [live("direct", SSH._replace(program="dropbear"))]) == [
+        "TCP 22: sshd to dropbear"
+    ]
+
+
+def test_a_node_that_did_not_answer_claims_nothing() -> None:
+    silent = LiveInventory(boot_path="direct", listening=None)
+    assert texts([live("direct", SSH)], [silent]) == []
+    assert texts([silent], [live("direct", SSH)]) == []
+    assert texts([live("direct", SSH)], []) == []
+
+
+def test_a_unit_is_told_when_it_costs_clearly_more() -> None:
+    a = [live("direct", a=1.0, b=10.0, c=5.0)]
+    b = [live("direct", a=2.5, b=12.5, c=9.0, d=3.0)]
+    assert texts(a, b) == ["boot: c takes 9.0 s, it was 5.0 s", "boot: d takes 3.0 s"]
