@@ -10,13 +10,13 @@ import subprocess  # noqa: TID251 - this module is the door
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import IO
 
 from imagekit.base.errors import ToolError
+from imagekit.base.exchange import FloodError, Sink, exchange
 from imagekit.base.reason import summary
 
 logger = logging.getLogger(__name__)
@@ -79,32 +79,24 @@ def run(
 ) -> Completed:
     """Run a program to its end and return what it wrote.
 
-    `timeout` is wall seconds; `on_line` gets each line of stderr and stdout as it comes (from threads); `most` is how
-    many bytes it may write on either. Raises `ProgramMissingError`, `ProcessTimeoutError` and `OutputLimitError` (the
-    whole process group is killed) or `ProcessError` when the status is not in `ok`.
+    `timeout` is wall seconds; `on_line` gets each line of stderr and stdout as it comes; `most` is how many bytes it
+    may write on either. Raises `ProgramMissingError`, `ProcessTimeoutError` and `OutputLimitError` (the whole process
+    group is killed) or `ProcessError` when the status is not in `ok`.
     """
     command = tuple(os.fspath(part) for part in argv)
     with _started(command, env=env, cwd=cwd, feed=stdin is not None) as child:
-        flooded = partial(_signal_group, child, signal.SIGKILL)
-        out, err = _Drain(child.stdout, on_line, most, flooded), _Drain(child.stderr, on_line, most, flooded)
-        if stdin is not None and child.stdin is not None:
-            try:
-                child.stdin.write(stdin)
-            except BrokenPipeError:
-                pass  # the program ended early; its status and stderr say why
-            finally:
-                with suppress(BrokenPipeError):  # what was still in the buffer
-                    child.stdin.close()
+        out, err = Sink(child.stdout, on_line, most), Sink(child.stderr, on_line, most)
         try:
-            code = child.wait(timeout)
+            code = exchange(child, stdin or b"", (out, err), timeout)
         except subprocess.TimeoutExpired:
             _kill_group(child)
             raise ProcessTimeoutError(
-                f"no end after {timeout:.0f} s: {shlex.join(command)}", hint=summary(err.text() or out.text())
+                f"no end after {timeout:.0f} s: {shlex.join(command)}", hint=summary(err.text or out.text)
             ) from None
-        stdout, stderr, raw = out.text(), err.text(), out.raw()
-    if out.flooded or err.flooded:
-        raise OutputLimitError(f"more than {most} bytes written: {shlex.join(command)}")
+        except FloodError:
+            _kill_group(child)
+            raise OutputLimitError(f"more than {most} bytes written: {shlex.join(command)}") from None
+    stdout, stderr = out.text, err.text
     if code not in ok:
         raise ProcessError(
             f"exit status {code}: {shlex.join(command)}",
@@ -113,7 +105,7 @@ def run(
             stderr=stderr,
             hint=summary(stderr or stdout),
         )
-    return Completed(command, code, stdout, stderr, raw)
+    return Completed(command, code, stdout, stderr, out.raw)
 
 
 def interactive(argv: Sequence[str | Path]) -> int:
@@ -162,7 +154,7 @@ def pipe(
     command = tuple(os.fspath(part) for part in argv)
     with _started(command, env=env, feed=True) as child:
         assert child.stdin is not None
-        out, err = _Drain(child.stdout, None), _Drain(child.stderr, None)
+        out, err = _Drain(child.stdout), _Drain(child.stderr)
         watchdog = threading.Timer(timeout, _kill_group, [child])
         watchdog.start()
         try:
@@ -246,46 +238,19 @@ def _kill_group(child: subprocess.Popen[bytes]) -> None:
 class _Drain:
     """Reads one stream to its end in a thread, so that a full pipe never blocks the child."""
 
-    def __init__(
-        self,
-        stream: IO[bytes] | None,
-        on_line: Callable[[str], None] | None,
-        most: int | None = None,
-        stop: Callable[[], None] = lambda: None,
-    ) -> None:
-        self._lines: list[bytes] = []
-        self._left, self._stop, self.flooded = most, stop, False
-        self._thread = threading.Thread(target=self._read, args=(stream, on_line), daemon=True)
+    def __init__(self, stream: IO[bytes] | None) -> None:
+        self._sink = Sink(stream)
+        self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
 
-    def _read(self, stream: IO[bytes] | None, on_line: Callable[[str], None] | None) -> None:
-        if stream is None:
-            return
-        if self._left is not None:
-            self._read_bounded(stream, self._left)
-            return
-        for raw in stream:
-            self._lines.append(raw)
-            if on_line is not None:
-                on_line(raw.decode("utf-8", "replace").rstrip("\n"))
-
-    def _read_bounded(self, stream: IO[bytes], left: int) -> None:
-        """By chunks, for a line may have no end; what is beyond the limit ends the program and is not kept."""
-        while chunk := os.read(stream.fileno(), 65536):
-            left -= len(chunk)
-            if left < 0:
-                self.flooded = True
-                self._stop()
-                return
-            self._lines.append(chunk)
-
-    def raw(self) -> bytes:
-        # A grandchild may hold the pipe open after the child ended; its later words are not ours.
-        self._thread.join(timeout=2.0)
-        return b"".join(self._lines)
+    def _read(self) -> None:
+        for chunk in self._sink.stream or ():
+            self._sink.take(chunk)
 
     def text(self) -> str:
-        return self.raw().decode("utf-8", "replace")
+        # A grandchild may hold the pipe open after the child ended; its later words are not ours.
+        self._thread.join(timeout=2.0)
+        return self._sink.text
 
 
 def alive(pid: int, *, started: float | None = None) -> bool:

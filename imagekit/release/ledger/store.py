@@ -268,6 +268,9 @@ class LedgerStore:
         return found.stdout.strip()
 
     def _git_folder(self) -> Path:
+        usual = self.root / ".git"
+        if usual.is_dir() and (usual / "HEAD").is_file():
+            return usual  # as git answers for the top of a checkout; it is asked for each record several times
         found = Path(self._git("rev-parse", "--git-dir").stdout.strip())
         return found if found.is_absolute() else self.root / found
 
