@@ -32,25 +32,27 @@ if TYPE_CHECKING:
 
 @contextmanager
 def open_release_context(
-    project: Project, *, actor: str = "", channel: str = "", change: str = ""
+    project: Project, *, actor: str = "", channel: str = "", change: str = "", decides: bool = True
 ) -> Iterator[ReleaseContext]:
     """The release context of a project; the embedded registry starts with the first question and stays for the block.
 
+    Without `decides` nothing can be signed, and no private key is opened or made: for commands that only read.
     `actor` is who decides, by default git's user; of several keys one that serves `channel` signs. `change` is the id
     of the change record that the gate is to ask for.
     Raises `ConfigError`, `KeyFileError`.
     """
     from imagekit.app.decided import basis_of, judge_of, ledger_of
-    from imagekit.app.trusted import gate_of, signer_of, trust_of
-    from imagekit.trust.sign.checked import CheckedSigner
+    from imagekit.app.trusted import gate_of, signer_of, trust_if_any, trust_of
+    from imagekit.trust.sign.checked import CheckedSigner, NoSigner
     from imagekit.trust.sign.trustfile import Purpose
 
     settings = project.settings
     store = ledger_of(project)
     prefix = f"{project.registry}/{settings.repository}"
     # First: it makes the project's key, which the trust below reads.
-    key = signer_of(project, Purpose.PROMOTE, channels=[channel] if channel else [])
-    verifier = trust_of(project).verifier(Purpose.PROMOTE)
+    key = signer_of(project, Purpose.PROMOTE, channels=[channel] if channel else []) if decides else NoSigner()
+    trust = trust_of(project) if decides else trust_if_any(project)
+    verifier = trust.verifier(Purpose.PROMOTE)
     signer = CheckedSigner(key, verifier)
     with ExitStack() as held:
         yield ReleaseContext(
@@ -66,9 +68,9 @@ def open_release_context(
             registry=partial(_held_client, project, held),
             gate=partial(gate_of, project, change=change),
             summarize=partial(_summarize, project.root, signer, verifier),
-            vouches=partial(_vouches, trust_of(project)),
+            vouches=partial(_vouches, trust),
             locks=project.work / "locks",
-            judge=judge_of(project),
+            judge=judge_of(project, trust),
             basis=partial(basis_of, project),
         )
 
@@ -127,7 +129,7 @@ def named(project: Project, text: str) -> Reference:
     if "/" in text:
         return Reference.parse(text)
     project.image(text.partition("@")[0].partition(":")[0])
-    with open_release_context(project) as context:
+    with open_release_context(project, decides=False) as context:
         return subject_of(project, context, text)[1]
 
 

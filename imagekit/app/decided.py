@@ -18,14 +18,14 @@ from imagekit.release.ledger.store import LedgerStore
 from imagekit.trust.gate.collect import MUTES, WAIVERS
 from imagekit.trust.gate.policy import POLICY_FILE, load_policy
 from imagekit.trust.sign.native import claimed_statement
-from imagekit.trust.sign.trust import TRUST_FILE
+from imagekit.trust.sign.trust import TRUST_FILE, TrustStore
 from imagekit.trust.sign.trustedit import read_trust
 
 
-def judge_of(project: Project) -> TrustJudge:
-    """Who tells which records count; git's history of the trust file where the ledger is beside it."""
+def judge_of(project: Project, trust: TrustStore | None = None) -> TrustJudge:
+    """Who tells which records count, by a trust file (the project's); its past by git where the ledger is beside it."""
     beside = (project.root / project.settings.ledger).resolve() == project.root.resolve()
-    return TrustJudge(trust_of(project), GitPast(Git(project.root)) if beside else None)
+    return TrustJudge(trust_of(project) if trust is None else trust, GitPast(Git(project.root)) if beside else None)
 
 
 def basis_of(project: Project, digest: Digest) -> Basis:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import shutil
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from imagekit.base.errors import RefusedError, ToolError
+from imagekit.base.filelock import lock
 from imagekit.base.files import write_whole
 from imagekit.base.log import step
 from imagekit.base.process import ProcessError, run
@@ -156,7 +156,7 @@ def alone(folder: Path) -> Iterator[None]:
     """One build at a time in a work folder: two of the same plan would take each other's result away."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "build.lock").open("a") as stream:
-        fcntl.flock(stream, fcntl.LOCK_EX)
+        lock(stream)
         yield
 
 

@@ -15,6 +15,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Self
 
+from imagekit.base.files import write_whole
 from imagekit.checks.tlspeer import Peers, TlsPeer
 
 SESSION_VARIABLE = "IMAGEKIT_VERIFY_SESSION"
@@ -68,9 +69,7 @@ class Session:
 
     def write(self, path: Path) -> None:
         """Write the session file, whole or not at all."""
-        beside = path.with_suffix(".part")
-        beside.write_text(json.dumps(asdict(self), indent=1))
-        beside.replace(path)
+        write_whole(path, json.dumps(asdict(self), indent=1) + "\n")
 
     @classmethod
     def read(cls, path: Path) -> Self:

@@ -33,7 +33,7 @@ def command(app: App, image: str | None, channel: str | None, at: datetime | Non
     from imagekit.app.context import open_release_context
     from imagekit.release.channel.history import standing, until
 
-    with open_release_context(app.project) as context:
+    with open_release_context(app.project, decides=False) as context:
         records = context.chain().records
     perhaps: tuple[Record, ...] = ()
     if at is not None:

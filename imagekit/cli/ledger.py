@@ -30,7 +30,7 @@ def show(ctx: click.Context) -> None:
     from imagekit.app.context import open_release_context
 
     app: App = ctx.obj
-    with open_release_context(app.project) as context:
+    with open_release_context(app.project, decides=False) as context:
         chain, problem = context.emergency_chain(fresh=True)
         lost = context.store.lost()
     for entry in chain.entries:

@@ -24,7 +24,7 @@ def command(app: App, image: str | None, as_json: bool) -> None:
     from imagekit.release.channel.table import table
 
     name = app.image_name(image)
-    with open_release_context(app.project) as context:
+    with open_release_context(app.project, decides=False) as context:
         rows = table(context, name, homes_of(app.project, context, name), read_fleet_files(context.store.root).nodes)
     if as_json:
         import json

@@ -33,7 +33,7 @@ def command(app: App, image: str | None, only_plan: bool, last: int, actor: str)
     from imagekit.release.channel.table import versions
 
     name = app.image_name(image)
-    with open_release_context(app.project, actor=actor) as context:
+    with open_release_context(app.project, actor=actor, decides=not only_plan) as context:
         homes = homes_of(app.project, context, name)
         if only_plan:
             for fate in plan_retention(versions(context, homes), last=last, needed=needed(context, context.chain())):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import secrets
 import socket
@@ -11,6 +10,7 @@ from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 
+from imagekit.base.filelock import try_lock
 from imagekit.base.waiting import Deadline, DeadlineError, wait_until
 from imagekit.registry.errors import LockedError
 
@@ -22,21 +22,13 @@ def file_locked(folder: Path, name: str, deadline: Deadline) -> Iterator[None]:
     path = folder / f"publish-{sha256(name.encode()).hexdigest()[:16]}.lock"
     with path.open("a") as stream:
         try:
-            wait_until(lambda: _try_flock(stream.fileno()), deadline, what=f"another publish to {name} on this host")
+            wait_until(lambda: try_lock(stream), deadline, what=f"another publish to {name} on this host")
         except DeadlineError:
             raise LockedError(
                 f"another process of this host publishes to {name}",
                 hint=f"Wait for it; `fuser {path}` tells which one it is.",
             ) from None
         yield
-
-
-def _try_flock(number: int) -> bool:
-    try:
-        fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def owner_of(folder: Path) -> str:

@@ -5,7 +5,6 @@ Started as ``python -m imagekit.services.guard JSON``; see `imagekit.services.le
 
 from __future__ import annotations
 
-import fcntl
 import os
 import signal
 import sys
@@ -14,10 +13,10 @@ from dataclasses import replace
 from types import FrameType
 from typing import IO, NoReturn
 
+from imagekit.base.filelock import try_lock, unlock
 from imagekit.base.process import background, start_time
 from imagekit.base.waiting import Deadline, wait_until
 from imagekit.services.busy import busy
-from imagekit.services.lease import try_lock
 from imagekit.services.model import Daemon, DaemonRecord
 
 _FOREVER = 10 * 365 * 86400.0
@@ -61,10 +60,10 @@ def _guard(daemon: Daemon, lease: IO[bytes]) -> tuple[DaemonRecord, int | None]:
 
 def _unneeded(daemon: Daemon, lease: IO[bytes]) -> bool:
     """Whether nobody needs the daemon; then the lease stays held alone, so that the next user waits for the end."""
-    if daemon.keep.exists() or not try_lock(lease, fcntl.LOCK_EX):
+    if daemon.keep.exists() or not try_lock(lease):
         return False
     if daemon.keep.exists() or busy(daemon.busy):
-        fcntl.flock(lease, fcntl.LOCK_UN)
+        unlock(lease)
         return False
     return True
 

@@ -6,7 +6,6 @@ have work folders of their own, and so ports of their own.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -16,6 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from imagekit.base.errors import ToolError
+from imagekit.base.filelock import lock
 from imagekit.base.files import write_whole
 from imagekit.services import ports
 from imagekit.services.model import ServiceError, state_folder
@@ -97,7 +97,7 @@ def _alone(work: Path) -> Iterator[None]:
     try:
         folder = state_folder(work)
         with (folder / "registry-address.lock").open("a") as stream:
-            fcntl.flock(stream, fcntl.LOCK_EX)
+            lock(stream)
             yield
     except PermissionError as error:
         raise ToolError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import signal
 import sys
@@ -11,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from imagekit.base.filelock import try_lock, unlock
 from imagekit.base.log import step
 from imagekit.base.process import alive, detached
 from imagekit.base.reason import summary
@@ -136,7 +136,7 @@ def tail(log: Path) -> str:
 def _locked(daemon: Daemon) -> Iterator[None]:
     with daemon.lock.open("a+b") as lock:
         wait_until(
-            lambda: try_lock(lock, fcntl.LOCK_EX),
+            lambda: try_lock(lock),
             Deadline.after(daemon.time_limit + _STOP_SECONDS),
             what=f"another imagekit that is starting {daemon.name}",
         )
@@ -145,14 +145,14 @@ def _locked(daemon: Daemon) -> Iterator[None]:
 
 def _share(daemon: Daemon, lease: IO[bytes]) -> None:
     wait_until(
-        lambda: try_lock(lease, fcntl.LOCK_SH),
+        lambda: try_lock(lease, shared=True),
         Deadline.after(_STOP_SECONDS),
         what=f"an earlier {daemon.name} to stop",
     )
 
 
 def _release(daemon: Daemon, lease: IO[bytes]) -> None:
-    fcntl.flock(lease, fcntl.LOCK_UN)
+    unlock(lease)
     if daemon.keep.exists():
         return
     wait_until(
@@ -165,19 +165,10 @@ def _release(daemon: Daemon, lease: IO[bytes]) -> None:
 
 def _others(lease: IO[bytes]) -> bool:
     """Whether other users share the lease: then it can be had shared, but not alone."""
-    if try_lock(lease, fcntl.LOCK_EX):
-        fcntl.flock(lease, fcntl.LOCK_UN)
+    if try_lock(lease):
+        unlock(lease)
         return False
-    if try_lock(lease, fcntl.LOCK_SH):
-        fcntl.flock(lease, fcntl.LOCK_UN)
+    if try_lock(lease, shared=True):
+        unlock(lease)
         return True
     return False
-
-
-def try_lock(stream: IO[bytes], kind: int) -> bool:
-    """Take a file lock if it can be had at once."""
-    try:
-        fcntl.flock(stream, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

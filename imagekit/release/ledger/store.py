@@ -7,7 +7,6 @@ after the branch moved leaves a note of its commit, by which the next one brings
 
 from __future__ import annotations
 
-import fcntl
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from imagekit.base.errors import ConfigError, RefusedError, ToolError
+from imagekit.base.filelock import try_lock
 from imagekit.base.git import FATAL, Git
 from imagekit.base.process import Completed
 from imagekit.base.space import lack_of_space, space_for
@@ -127,7 +127,7 @@ class LedgerStore:
         path = self._git_folder() / "imagekit-ledger.lock"
         with path.open("a") as stream:
             try:
-                wait_until(lambda: _taken(stream.fileno()), Deadline.after(seconds), what="the ledger's lock")
+                wait_until(lambda: try_lock(stream), Deadline.after(seconds), what="the ledger's lock")
             except DeadlineError:
                 raise LedgerBusyError(
                     f"another process works on the ledger {self.root}", hint=f"`fuser {path}` tells which one it is."
@@ -292,11 +292,3 @@ class LedgerStore:
         ok: tuple[int, ...] = (0,),
     ) -> Completed:
         return self.git(*arguments, env=env, stdin=stdin, ok=ok)
-
-
-def _taken(number: int) -> bool:
-    try:
-        fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

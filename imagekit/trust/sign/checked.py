@@ -14,6 +14,16 @@ from imagekit.trust.sign.interface import SignatureError, Signer, Verifier
 _HINT = "Nothing was written. `imagekit keys list` shows who may do what, and when."
 
 
+class NoSigner:
+    """Where nothing is to be signed: no key is opened, and whoever tries it all the same is refused."""
+
+    label = "none"
+
+    def sign(self, statement: Statement) -> bytes:
+        """Raise `SignatureError`."""
+        raise SignatureError(f"nothing is signed here, and no {statement.predicate_type} was to be", hint=_HINT)
+
+
 class CheckedSigner:
     """Signs with `signer`; raises `SignatureError` for what `verifier` does not take, or takes for something else."""
 

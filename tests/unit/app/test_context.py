@@ -11,7 +11,10 @@ import pytest
 from imagekit.app.context import open_release_context
 from imagekit.config.load import Project, load_project
 from imagekit.config.model import Settings
+from imagekit.oci.reference import Digest
 from imagekit.services.registry import PortTakenError
+from imagekit.trust.evidence.statement import signature_statement
+from imagekit.trust.sign.interface import SignatureError
 from tests.support.project import make_project
 
 
@@ -29,6 +32,20 @@ def test_history_needs_no_port(project: Project) -> None:
             assert context.chain().records == ()
             with pytest.raises(PortTakenError), context.registry(address):
                 pass
+
+
+def test_who_only_reads_opens_and_makes_no_key(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`imagekit history` asked for the password of the project's key, and made a key where there was none."""
+
+    def refuse(*_: object, **__: object) -> None:
+        pytest.fail("a private key was opened")
+
+    monkeypatch.setattr("imagekit.app.trusted.signer_of", refuse)
+    with open_release_context(project, decides=False) as context:
+        assert context.chain().records == ()
+        with pytest.raises(SignatureError, match="nothing is signed here"):
+            context.signer.sign(signature_statement(Digest.of(b"")))
+    assert not (project.work / "keys").exists()
 
 
 def test_the_registry_is_leased_once_for_all_questions(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -65,10 +65,10 @@ def test_stops_when_its_user_is_killed(sleeper: Daemon) -> None:
     program = (
         "import os, sys\n"
         "from imagekit.services.lease import leased\n"
-        "from imagekit.services.model import Daemon, Record\n"
+        "from imagekit.services.model import Daemon, DaemonRecord\n"
         "daemon = Daemon.from_json(sys.argv[1])\n"
         "with leased(daemon, lambda: True):\n"
-        "    sys.stdout.write(str(Record.read(daemon.record).pid))\n"
+        "    sys.stdout.write(str(DaemonRecord.read(daemon.record).pid))\n"
         "    sys.stdout.flush()\n"
         "    os.kill(os.getpid(), 9)\n"
     )
