@@ -56,6 +56,7 @@ COMMANDS = {
     "layer": "Make a layer with its check.",
     "check": "Run checks on a kept machine; list and make checks.",
     "machines": "List and stop machines that are kept.",
+    "cloudconfig": "Check cloud-configs from anywhere; merge and render them.",
     "config": "Check and show the configuration; print its JSON Schemas.",
     "bench": "Measure the pipeline against its goals; print ratios of one run.",
 }

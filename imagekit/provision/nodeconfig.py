@@ -5,7 +5,6 @@ Written once for all machines of a shape with marks in the place of what differs
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address
@@ -14,18 +13,12 @@ from typing import Any
 from imagekit.base.errors import ConfigError
 from imagekit.config.goyaml import Text
 from imagekit.config.merge import cloud_config_text, merge
+from imagekit.config.secrets import HINT, secrets_in
 from imagekit.provision.instances import Instance
 
 _HOST = "imagekit-mark-host"
 _ADDRESS = "imagekit-mark-address-{}"
 _NETWORK_FILE = "/etc/systemd/network/01-imagekit.network"
-# Forms of secrets that a rendered tree, which everybody with the repository can read, must not have.
-_SECRETS = {
-    "a private key": re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----"),
-    "a join token of k0s": re.compile(r"\bH4sI[A-Za-z0-9+/]{60,}"),
-    "a bootstrap token": re.compile(r"\b[a-z0-9]{6}\.[a-z0-9]{16}\b"),
-}
-_SECRET_KEYS = frozenset({"network_token", "token", "password"})
 
 
 @dataclass(slots=True)
@@ -71,27 +64,6 @@ def _network(machine: Instance) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _require_no_secret(document: Any, cluster: str, key: str = "") -> None:
-    match document:
-        case Mapping():
-            for name, value in document.items():
-                below = f"{key}.{name}".lstrip(".")
-                if name in _SECRET_KEYS and isinstance(value, str) and value:
-                    raise _secret(cluster, below, f"a {name}")
-                if name == "passwd" and isinstance(value, str) and not value.startswith(("$", "!", "*")):
-                    raise _secret(cluster, below, "a password that is not hashed")
-                _require_no_secret(value, cluster, below)
-        case list() | tuple():
-            for index, value in enumerate(document):
-                _require_no_secret(value, cluster, f"{key}.{index}")
-        case str():
-            for what, form in _SECRETS.items():
-                if form.search(document):
-                    raise _secret(cluster, key, what)
-
-
-def _secret(cluster: str, key: str, what: str) -> ConfigError:
-    return ConfigError(
-        f"the cloud-config of cluster {cluster} has {what} at {key}",
-        hint="The rendered tree is kept in Git, where everybody reads it. Let the node fetch it, or a hook bring it.",
-    )
+def _require_no_secret(document: Any, cluster: str) -> None:
+    for key, what in secrets_in(document):
+        raise ConfigError(f"the cloud-config of cluster {cluster} has {what} at {'.'.join(map(str, key))}", hint=HINT)

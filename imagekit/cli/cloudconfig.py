@@ -1,0 +1,86 @@
+"""imagekit cloudconfig"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from imagekit.cli.screen import say
+
+if TYPE_CHECKING:
+    from imagekit.config.cloudlint import Finding
+
+_FILES = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.group("cloudconfig")
+def command() -> None:
+    """Check cloud-configs from anywhere; merge and render them."""
+
+
+@command.command("lint")
+@click.argument("files", nargs=-1, required=True, type=_FILES)
+@click.option("--flux", is_flag=True, help="The files go where Flux substitutes: `${...}` is an error.")
+@click.option("--fragment", is_flag=True, help="The files are parts: do not ask what all of them together lack.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_context
+def lint(ctx: click.Context, files: tuple[Path, ...], flux: bool, fragment: bool, as_json: bool) -> None:
+    """Say what a Kairos node would ignore, drop or do otherwise.
+
+    FILES are merged in this order, as a node does. Exit code 1 when there is an error; warnings alone end with 0.
+    """
+    from dataclasses import asdict
+    from json import dumps
+
+    from imagekit.config.cloudlint import Severity, lint, lint_together
+
+    found = [finding for path in files for finding in lint(path, flux=flux)]
+    if not fragment and all(finding.rule != "refused" for finding in found):
+        found += lint_together(files)
+    if as_json:
+        say(dumps([asdict(finding) for finding in found], indent=2))
+    else:
+        for finding in found:
+            _print(finding)
+        errors = sum(finding.severity is Severity.ERROR for finding in found)
+        say(f"{len(files)} files: {errors} errors, {len(found) - errors} warnings", err=bool(errors))
+    ctx.exit(any(finding.severity is Severity.ERROR for finding in found))
+
+
+@command.command("render")
+@click.argument("files", nargs=-1, required=True, type=_FILES)
+@click.option(
+    "--for",
+    "form",
+    type=click.Choice(["file", "nocloud", "guestinfo", "secret"]),
+    default="file",
+    show_default=True,
+    help="What the machine reads: a file of /oem, a NoCloud disk, VMware's guestinfo, a Secret of VirtRigaud.",
+)
+@click.option("--name", default="node", show_default=True, help="Name of the machine.")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Write the files into this folder.")
+def render(files: tuple[Path, ...], form: str, name: str, out: Path | None) -> None:
+    """Merge FILES as a node does, and print or write what a platform hands to it.
+
+    Refused with exit code 2: what `lint` calls an error.
+    """
+    from imagekit.app.cloudconfigs import rendered_files
+    from imagekit.base.files import write_whole
+
+    made = rendered_files(files, form, name)
+    for file, data in made.items():
+        if out is None:
+            say(f"# {file}\n{data}" if len(made) > 1 else data, nl=len(made) > 1)
+        else:
+            out.mkdir(parents=True, exist_ok=True)
+            write_whole(out / file, data)
+            say(out / file)
+
+
+def _print(finding: Finding) -> None:
+    place = f"{finding.file}:{finding.line}" if finding.line else finding.file
+    say(f"{place}: {finding.severity}: {finding.text} [{finding.rule}]")
+    if finding.hint:
+        say(f"  {finding.hint}")

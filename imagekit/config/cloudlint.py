@@ -1,0 +1,276 @@
+"""What a cloud-config says and no node does: rules beyond keys and types, each from the reader that ignores it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from imagekit.base.errors import ConfigError
+from imagekit.config.cloudconfig import read_cloud_config
+from imagekit.config.goyaml import as_whole
+from imagekit.config.merge import merged_cloud_config
+from imagekit.config.secrets import HINT, secrets_in
+from imagekit.config.templates import unfilled_templates
+from imagekit.config.yamlfile import Key, YamlFile
+
+
+class Severity(StrEnum):
+    """An error is ignored by the node, or does harm; a warning may be meant."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that is wrong; `line` is 0 for what is missing from all files together."""
+
+    file: str
+    line: int
+    rule: str
+    severity: Severity
+    text: str
+    hint: str = ""
+
+
+Rule = Callable[[YamlFile], Iterator[tuple[Key, str, str]]]
+_LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*")
+_HOST_MAX = 253  # characters, RFC 1123 2.1 and RFC 1035 2.3.4
+# envsubst of Flux (kustomize-controller, postBuild): `${name}` and `${name:-else}`; `$$` keeps a dollar.
+_SUBSTITUTED = re.compile(r"(?<!\$)\$\{[A-Za-z_][A-Za-z0-9_]*(?:[:=+?/#%^,-][^}]*)?\}")
+# Directories whose reader passes over a file by its name, and the names that it takes.
+_NAMES = {
+    "/etc/sysctl.d": (re.compile(r".+\.conf"), "sysctl.d(5) reads *.conf"),
+    "/etc/modules-load.d": (re.compile(r".+\.conf"), "modules-load.d(5) reads *.conf"),
+    "/etc/modprobe.d": (re.compile(r".+\.conf"), "modprobe.d(5) reads *.conf"),
+    "/etc/tmpfiles.d": (re.compile(r".+\.conf"), "tmpfiles.d(5) reads *.conf"),
+    "/etc/ssh/sshd_config.d": (re.compile(r".+\.conf"), "sshd_config includes *.conf"),
+    "/etc/profile.d": (re.compile(r".+\.(sh|csh)"), "/etc/profile reads *.sh"),
+    "/etc/sudoers.d": (re.compile(r"[^.~]+"), "sudoers(5) passes over names with a dot or a tilde"),
+    "/etc/cron.d": (re.compile(r"[A-Za-z0-9_-]+"), "cron(8) takes letters, digits, _ and - only"),
+    "/etc/NetworkManager/conf.d": (re.compile(r".+\.conf"), "NetworkManager.conf(5) reads *.conf"),
+    "/etc/NetworkManager/system-connections": (
+        re.compile(r".+\.nmconnection"),
+        "the keyfile plugin reads *.nmconnection",
+    ),
+}
+_CONNECTIONS = "/etc/NetworkManager/system-connections"
+_OTHERS = 0o077
+
+
+def lint(path: Path, *, flux: bool = False) -> tuple[Finding, ...]:
+    """Everything that is wrong with one file, by line. What is refused anyway is one finding, the first.
+
+    With `flux` a `${...}` is an error: the file goes into a manifest whose Kustomization substitutes.
+    """
+    try:
+        source = read_cloud_config(path).source
+    except ConfigError as error:
+        return (_refused(path, error),)
+    found = [
+        _finding(source, key, rule, text, hint, Severity.ERROR)
+        for rule, of in _ERRORS.items()
+        for key, text, hint in of(source)
+    ]
+    substituted = Severity.ERROR if flux else Severity.WARNING
+    found += [_finding(source, key, "substitution", text, hint, substituted) for key, text, hint in _dollars(source)]
+    found += [_template(line) for line in unfilled_templates(source)]
+    return tuple(sorted(found, key=lambda each: (each.line, each.rule, each.text)))
+
+
+def lint_together(paths: Iterable[Path]) -> tuple[Finding, ...]:
+    """What all files of one node together lack. Raises `ConfigError` for a file that is refused."""
+    names = [str(path) for path in paths]
+    document = merged_cloud_config(map(Path, names))
+    where = " + ".join(names)
+    return tuple(
+        Finding(file=where, line=0, rule=rule, severity=severity, text=text, hint=hint)
+        for rule, severity, text, hint in _lacks(document)
+    )
+
+
+def _refused(path: Path, error: ConfigError) -> Finding:
+    at = re.match(re.escape(str(path)) + r":(\d+): ?", str(error))
+    text = str(error)[at.end() :] if at else str(error)
+    return Finding(
+        file=str(path),
+        line=int(at[1]) if at else 0,
+        rule="refused",
+        severity=Severity.ERROR,
+        text=text,
+        hint=error.hint or "",
+    )
+
+
+def _template(line: str) -> Finding:
+    file, number, text = line.split(":", 2)
+    return Finding(file=file, line=int(number), rule="template", severity=Severity.WARNING, text=text.strip())
+
+
+def _finding(source: YamlFile, key: Key, rule: str, text: str, hint: str, severity: Severity) -> Finding:
+    said = f"{'.'.join(map(str, key))}: {text}"
+    return Finding(file=str(source.path), line=source.line(key), rule=rule, severity=severity, text=said, hint=hint)
+
+
+def _secrets(source: YamlFile) -> Iterator[tuple[Key, str, str]]:
+    for key, what in secrets_in(source.data):
+        yield key, f"{what} in the clear", HINT
+
+
+def _dollars(source: YamlFile) -> Iterator[tuple[Key, str, str]]:
+    for key, text in _texts(source.data, ()):
+        for found in dict.fromkeys(_SUBSTITUTED.findall(text)):
+            yield (
+                key,
+                f"{found} is replaced by Flux where the Kustomization substitutes, by nothing if it knows no such name",
+                "Write it without braces, or annotate the object: kustomize.toolkit.fluxcd.io/substitute: disabled.",
+            )
+
+
+def _host_names(source: YamlFile) -> Iterator[tuple[Key, str, str]]:
+    for key, text in _texts(source.data, ()):
+        if key[-1] != "hostname" or "{{" in text:
+            continue
+        if len(text) > _HOST_MAX or not _LABEL.fullmatch(text):
+            yield (
+                key,
+                f"{text!r} is no host name",
+                "Letters, digits, hyphens; 63 at most between two dots (RFC 1123).",
+            )
+
+
+def _keys(source: YamlFile) -> Iterator[tuple[Key, str, str]]:
+    for key, text in _texts(source.data, ()):
+        if not {"authorized_keys", "ssh_authorized_keys"} & set(key):
+            continue
+        if why := _bad_key(text):
+            yield key, why, "One line of a .pub file, or github:USER, gitlab:USER, or an address."
+
+
+def _bad_key(text: str) -> str:
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.serialization import load_ssh_public_identity
+
+    if re.match(r"(github|gitlab):\S+$|https?://\S+$", text) or "{{" in text:
+        return ""
+    at = re.search(r"(?:^|\s)((?:sk-)?(?:ssh|ecdsa)-\S+ \S+)", text)
+    if at is None:
+        return "no SSH key"
+    try:
+        load_ssh_public_identity(at[1].encode())
+    except UnsupportedAlgorithm:
+        return ""  # of a kind that only OpenSSH reads, such as a key on a token
+    except ValueError as error:
+        return f"not a whole SSH key ({error})"
+    return ""
+
+
+def _files(source: YamlFile) -> Iterator[tuple[Key, dict[str, Any]]]:
+    """Files of steps and of ``write_files``."""
+    for number, each in enumerate(source.data.get("write_files") or ()):
+        yield ("write_files", number), each
+    for stage, steps in (source.data.get("stages") or {}).items():
+        for index, step in enumerate(steps):
+            for number, each in enumerate(step.get("files") or ()):
+                yield ("stages", stage, index, "files", number), each
+
+
+def _ignored_names(source: YamlFile) -> Iterator[tuple[Key, str, str]]:
+    for key, file in _files(source):
+        path = PurePosixPath(str(file.get("path", "")))
+        taken = _NAMES.get(str(path.parent))
+        if taken is not None and not taken[0].fullmatch(path.name):
+            yield (*key, "path"), f"{path} is read by nothing: {taken[1]}", "Give it a name that its reader takes."
+
+
+def _readable(source: YamlFile) -> Iterator[tuple[Key, str, str]]:
+    for key, file in _files(source):
+        path, mode = str(file.get("path", "")), _mode(key, file)
+        if path.startswith(f"{_CONNECTIONS}/") and (mode is None or mode & _OTHERS):
+            yield (
+                (*key, "permissions"),
+                f"NetworkManager ignores {path} unless root alone may read it",
+                "permissions: 0600",
+            )
+        elif path.endswith(("token", ".keytab")) and (mode is None or mode & _OTHERS):
+            yield (*key, "permissions"), f"{path} can be read by every account of the node", "permissions: 0600"
+
+
+def _mode(key: Key, file: dict[str, Any]) -> int | None:
+    """Permissions, None where there are none: octal digits in ``write_files``, a number as YAML has it in a step."""
+    given = file.get("permissions")
+    if given is None or str(given) == "":
+        return None
+    return int(str(given), 8) if key[0] == "write_files" else as_whole(given)
+
+
+def _lacks(document: dict[str, Any]) -> Iterator[tuple[str, Severity, str, str]]:
+    users = list(_users(document))
+    install = document.get("install")
+    nousers = isinstance(install, dict) and str(install.get("nousers", "")) == "true"
+    if not nousers and not any("admin" in groups for groups, _ in users):
+        yield (
+            "no-admin",
+            Severity.ERROR,
+            "no stage makes a user in group `admin`: kairos-agent refuses to install, upgrade and reset such a node",
+            "Add `groups: [admin]` to a user, or say `install: {nousers: true}`.",
+        )
+    if users and not any(way_in for _, way_in in users) and not _has_keys(document):
+        yield (
+            "locked-out",
+            Severity.WARNING,
+            "no user has a key or a password: nobody can log in, unless the machine's seed brings one",
+            "Add ssh_authorized_keys, or leave it to the seed.",
+        )
+    worker = document.get("k0s-worker")
+    if isinstance(worker, dict) and str(worker.get("enabled", "")) == "true":
+        arguments = " ".join(map(str, worker.get("args") or worker.get("replace_args") or ()))
+        if "--token-file" not in arguments:
+            yield (
+                "no-token",
+                Severity.ERROR,
+                "k0s-worker is enabled without --token-file: the worker has no cluster to join",
+                "args: [--token-file, /etc/k0s/token]; the machine's seed brings the file.",
+            )
+
+
+def _users(document: dict[str, Any]) -> Iterator[tuple[list[str], bool]]:
+    """Groups of each account, and whether it has a way in."""
+    top = [user for user in document.get("users") or () if isinstance(user, dict)]
+    steps = [step for each in (document.get("stages") or {}).values() for step in each]
+    named = [user for step in steps for user in (step.get("users") or {}).values() if isinstance(user, dict)]
+    for user in (*top, *named):
+        passwd = str(user.get("passwd") or "")
+        yield (
+            [str(group) for group in user.get("groups") or ()],
+            bool(user.get("ssh_authorized_keys")) or passwd[:1] == "$",
+        )
+
+
+def _has_keys(document: dict[str, Any]) -> bool:
+    steps = [step for each in (document.get("stages") or {}).values() for step in each]
+    return bool(document.get("ssh_authorized_keys")) or any(step.get("authorized_keys") for step in steps)
+
+
+def _texts(data: Any, key: Key) -> Iterator[tuple[Key, str]]:
+    if isinstance(data, str):
+        yield key, data
+    elif isinstance(data, dict):
+        for name, value in data.items():
+            yield from _texts(value, (*key, name))
+    elif isinstance(data, list):
+        for index, value in enumerate(data):
+            yield from _texts(value, (*key, index))
+
+
+_ERRORS: dict[str, Rule] = {
+    "secret": _secrets,
+    "host-name": _host_names,
+    "ssh-key": _keys,
+    "ignored-name": _ignored_names,
+    "readable": _readable,
+}
