@@ -17,7 +17,7 @@ PAGES = sorted(
 )
 _FENCE = re.compile(r"^```.*?^```", re.S | re.M)
 _CODE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
-_LINK = re.compile(r"\]\(([^)\s]+)\)")
+_LINK = re.compile(r"\]\(([^)\s\[]+)\)")
 _HEADING = re.compile(r"^#+ +(.*)$", re.M)
 # A path of this repository, written out: no placeholder, no glob.
 _PATH = re.compile(r"(?!.*NAME)(?:imagekit|tests|docs|vm-harness|bin)/[\w./-]+")
