@@ -55,7 +55,7 @@ def test_a_run_passes_and_is_published_with_all_that_was_tested(project: Project
     assert done.result.verdict is Verdict.PASSED
     assert set(statuses(done).values()) == {StageStatus.DONE}
     assert [boot.boot_path for boot in world.published[0].boots] == [BootPath.DIRECT, BootPath.LIVE]
-    assert world.published[0].tested == "2026-11-28T12:06:00+00:00"
+    assert world.published[0].tested == "2026-11-28T12:07:00+00:00"
     assert read_result(project.work / "runs" / done.result.run_id) == done.result
     assert world.alive == []
 
@@ -125,7 +125,7 @@ def test_after_a_failed_publish_the_next_run_only_publishes(project: Project) ->
     assert done.result.verdict is Verdict.PASSED
     assert not done.unchanged
     again = {name: count - before.get(name, 0) for name, count in world.calls.items()}
-    assert {name for name, count in again.items() if count} == {"plan", "needs", "proof", "publish"}
+    assert {name for name, count in again.items() if count} == {"plan", "needs", "require registry", "proof", "publish"}
     assert not {Need.QEMU, Need.LIBVIRT} & set(world.needed)
     notes = {stage.name: stage.note for stage in done.result.stages}
     assert notes["boot live"] == f"as in run {first.result.run_id}"

@@ -13,11 +13,14 @@ from hypothesis import strategies as st
 
 from imagekit.base.errors import ConfigError
 from imagekit.oci.reference import Digest
+from imagekit.trust.evidence.decisions import Mute, mute_statement
 from imagekit.trust.evidence.statement import TEST_RESULT_TYPE, Statement, parse_statement
 from imagekit.trust.gate.evaluate import evaluate
 from imagekit.trust.gate.model import Decision, Evidence, GateClosedError, Item, Status, Stay, Stays
+from imagekit.trust.gate.policy import Policy
 from imagekit.trust.sign.trust import Problem, Reading
 from tests.support.release import (
+    ADA,
     DAY,
     DIGEST,
     IMAGE,
@@ -96,6 +99,53 @@ def test_sources_that_were_committed_after_the_build_are_clean(same_plan: bool, 
     decision = decide([early, *GOOD.values()])
     assert decision.passed is passed
     assert [each.name for each in decision.unsatisfied] == ([] if passed else ["source"])
+
+
+def muted_result(outcome: str) -> Statement:
+    """The good test result with one more check, which somebody muted."""
+    says = statements()["tests"][1]
+    row = {"id": "live:base/test_x.py::test_x", "outcome": outcome, "required": False, "muted": {"by": "Ada"}}
+    return replace(says, predicate={**says.predicate, "checks": [*says.predicate["checks"], row]})
+
+
+def muting(policy_of: Policy, *, muted: bool) -> Policy:
+    """The policy with its answer to muted checks in prod."""
+    prod = policy_of.channels["prod"]
+    assert prod.tests is not None
+    wanted = prod.model_copy(update={"tests": prod.tests.model_copy(update={"muted": muted})})
+    return policy_of.model_copy(update={"channels": {**policy_of.channels, "prod": wanted}})
+
+
+@pytest.mark.parametrize(
+    ("outcome", "allowed", "days", "status", "reason"),
+    [
+        ("failed", True, 7, Status.WAIVED, "failed; muted by Ada"),
+        ("skipped", True, 7, Status.WAIVED, "skipped; muted by Ada"),
+        ("failed", False, 7, Status.UNSATISFIED, "failed and muted, which the policy does not take"),
+        ("failed", True, 0, Status.UNSATISFIED, "failed; it was muted then, and no mute of it counts now"),
+        ("failed", True, None, Status.UNSATISFIED, "failed; it was muted then, and no mute of it counts now"),
+        ("passed", False, None, None, ""),
+    ],
+)
+def test_a_muted_check_that_failed_counts_by_policy_and_never_as_passed(
+    outcome: str, allowed: bool, days: int | None, status: Status | None, reason: str
+) -> None:
+    items = [*GOOD.values(), item("ours", muted_result(outcome), at=NOW - DAY)]
+    if days is not None:
+        said = Mute(check="base/test_x.py::test_x", person=ADA, ticket="T-1", expires=NOW + days * DAY)
+        items.append(item("ada", mute_statement(said), at=NOW - 2 * DAY))
+    seen = Evidence(digest=DIGEST, image=IMAGE, items=tuple(items), suites={IMAGE: SUITE})
+    decision = evaluate(muting(policy(), muted=allowed), "prod", seen, NOW)
+    found = [each for each in decision.findings if each.name == "check/live:base/test_x.py::test_x"]
+    assert [each.status for each in found] == ([status] if status else [])
+    assert all(each.reason.startswith(reason) for each in found)
+    assert decision.passed is (status is not Status.UNSATISFIED)
+
+
+def test_checks_that_changed_since_the_test_are_told_as_such() -> None:
+    seen = Evidence(digest=DIGEST, image=IMAGE, items=tuple(GOOD.values()), suites={IMAGE: "9" * 64})
+    (bad, *_) = evaluate(policy(), "prod", seen, NOW).unsatisfied
+    assert "the checks here (suite 999999999999) differ from those that ran: run again" in bad.reason
 
 
 @given(st.permutations(list(GOOD.values())))
