@@ -1,7 +1,8 @@
 """The family of errors: each says what happened and what to do next.
 
 Exit codes: 0 done, 1 the answer is no (a check failed, drift, a bad signature, a taken tag),
-2 usage or configuration, 3 a tool or the host failed, 4 could not tell, 130 interrupted. Only ``imagekit.cli`` exits.
+2 usage or configuration, 3 a tool or the host failed, 4 could not tell, 5 drift upstream,
+130 interrupted. Only ``imagekit.cli`` exits.
 """
 
 from __future__ import annotations

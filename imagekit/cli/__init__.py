@@ -43,6 +43,8 @@ COMMANDS = {
     "ledger": "Look at the ledger itself, and repair it.",
     "provision": "Check the manifests that Flux applies; fetch the schemas for it.",
     "report": "Show the report of the last run, or of one run.",
+    "drift": "Say what moved upstream, whether IMAGE still holds, and what broke it.",
+    "issues": "Keep one GitHub issue for each root cause that NIGHTS found.",
     "trends": "Show boot cost, size, checks, flakes, packages behind over time.",
     "flakes": "List checks that failed and passed on one digest.",
     "alarms": "Say what has starved: channels, gates, suites, nightlies.",
@@ -117,7 +119,7 @@ def cli(ctx: click.Context, project: Path, verbose: bool, quiet: bool) -> None:
     """Build Kairos OS images, boot them, test the live machine, and publish what passed.
 
     Exit codes: 0 done; 1 the answer is no (a check failed, a tag is taken, a signature is bad);
-    2 usage or configuration; 3 a tool or this machine failed; 4 could not tell; 130 interrupted.
+    2 usage or configuration; 3 a tool or this machine failed; 4 could not tell; 5 drift; 130 interrupted.
     """
     from imagekit.cli.edge import set_loudness
 

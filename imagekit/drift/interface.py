@@ -23,8 +23,13 @@ class UpstreamError(Exception):
 class World(Protocol):
     """One image and everything that a night asks about it. Every method may raise `InfrastructureError`."""
 
-    image: str
-    layers: Sequence[str]
+    @property
+    def image(self) -> str:
+        """The image's name."""
+
+    @property
+    def layers(self) -> Sequence[str]:
+        """Its layers, from the bottom."""
 
     def now(self) -> datetime:
         """The time, in UTC."""

@@ -1,0 +1,248 @@
+"""The real world of a night: the project's locks, build engine, machines, channels and fleet."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from hashlib import sha256
+from pathlib import Path, PurePosixPath
+
+from imagekit import __version__
+from imagekit.app.diff import commits_between
+from imagekit.app.horizon import horizon
+from imagekit.app.interface import Backend
+from imagekit.app.locking import as_text as lock_text
+from imagekit.app.locking import refresh, wanted_of
+from imagekit.app.options import Options
+from imagekit.app.packagelocks import Moves, relock
+from imagekit.app.run import run_image
+from imagekit.app.trusted import current_suites
+from imagekit.base.errors import ConfigError, ImagekitError
+from imagekit.base.space import lack_of_space
+from imagekit.base.text import one_line
+from imagekit.build.builder import earlier_build, folder_of
+from imagekit.config.load import LOCK_FILE, Project, load_project
+from imagekit.config.model import LockFile
+from imagekit.config.packagelock import PackageLock, as_text, load, lock_path
+from imagekit.drift import fleet
+from imagekit.drift.checkout import Checkout, checkout
+from imagekit.drift.interface import InfrastructureError, UpstreamError
+from imagekit.drift.locks import as_lock, elsewhere_of, packages_of
+from imagekit.drift.model import Change, Lock, Released, Result, Trial
+from imagekit.drift.outcome import trial_of
+from imagekit.drift.state import Good, keep_good, read_good
+from imagekit.inventory.horizon import Thresholds, judge, line
+from imagekit.packages.interface import ResolveError
+from imagekit.plan.lock import here
+from imagekit.plan.model import Plan
+from imagekit.plan.resolve import make_plan
+from imagekit.scenarios.options import ScenarioOptions
+
+BRANCH = "imagekit/drift"
+FOLDER = "drift"
+
+
+@contextmanager
+def open_world(project: Project, image: str, night: str, backend: Backend | None = None) -> Iterator[LocalWorld]:
+    """The world of an image for one night; raises `ConfigError` for an image without a lock of its packages."""
+    if backend is None:
+        from imagekit.app.local import LocalBackend
+
+        backend = LocalBackend()
+    project = replace(project, locked=True)
+    packages = load(project.root, image, here().value)
+    if packages is None:
+        raise ConfigError(
+            f"{image} has no {lock_path(image, here().value)}: without a lock nobody can say what moved",
+            hint=f"Run `imagekit lock {image}`, look at what it wrote, and commit it.",
+        )
+    with checkout(project, project.work / FOLDER / image / "checkout") as beside:
+        yield LocalWorld(project, image, night, backend, beside, [packages])
+
+
+@dataclass(slots=True)
+class LocalWorld:
+    """See `imagekit.drift.interface.World`."""
+
+    project: Project
+    image: str
+    night: str
+    backend: Backend
+    beside: Checkout
+    known: list[PackageLock]  # the files whose rows locks are made of: what is pinned, then what is fresh
+    tried: dict[str, Project] = field(default_factory=dict)  # digest to the project that it was built from
+
+    @property
+    def layers(self) -> Sequence[str]:
+        """The image's own, from the bottom; what stands below them (distribution, framework) comes before all."""
+        return self.project.image(self.image).layers
+
+    def now(self) -> datetime:
+        """The time, in UTC."""
+        return self.backend.now()
+
+    def pinned(self) -> Lock:
+        """What the project's lock files say."""
+        return as_lock(self.known[0], self._entries(self.project.lock))
+
+    def fresh(self) -> Lock:
+        """Everything looked up anew; nothing of the project changes."""
+        other = self.beside.project({})
+        try:
+            packages = relock(other, self.image, here(), Moves(update=True)).new
+            refresh(other, [self.image], update=True)
+        except ResolveError as error:
+            raise UpstreamError(one_line(str(error), 500)) from None
+        except (ImagekitError, OSError) as error:
+            raise InfrastructureError(one_line(str(error), 500)) from None
+        self.known = [self.known[0], packages]
+        return as_lock(packages, self._entries(load_project(other.root).lock))
+
+    def trial(self, lock: Lock, *, layers: int | None = None, lifecycle: bool = False) -> Trial:
+        """A run that publishes nothing, of the project with this lock."""
+        pinned, whole = lock == self.pinned(), layers is None or layers == len(self.layers)
+        project = self.project if pinned else self.beside.project(self._files(lock))
+        if not whole:
+            image = project.image(self.image)
+            stack = image.model_copy(update={"layers": image.layers[:layers]})
+            project = replace(project, images={**project.images, self.image: stack})
+        with _kept_aside(project, self.image) if pinned and whole else nullcontext():
+            found = self._run(project, lifecycle=lifecycle)
+        self.tried[found.digest] = project
+        if pinned and whole and found.result is Result.GOOD:
+            self._keep_pinned(found)
+        return found
+
+    def again(self, trial: Trial) -> Trial:
+        """The checks and scenarios of the same digest once more; its build is kept, so nothing is built."""
+        scenarios = any(name.startswith("scenario:") for name in trial.failed)
+        return self._run(self.tried[trial.digest], lifecycle=scenarios)
+
+    def last_good(self) -> tuple[Trial, datetime, bool] | None:
+        """What the last good full night left; of another lock it tells nothing."""
+        good = read_good(self._state("pinned"))
+        if good is None or good.marks.get("lock") != _mark(self.pinned()):
+            return None
+        return good.trial, good.at, all(good.marks.get(key) == value for key, value in self._sources().items())
+
+    def sources_changed(self) -> tuple[str, ...]:
+        """Commits to the image's sources, checks and imagekit itself, since the last good full night."""
+        good = read_good(self._state("pinned"))
+        if good is None:
+            return ()
+        now = self._sources()
+        told = {
+            "suites": "the checks",
+            "imagekit": f"imagekit {good.marks.get('imagekit', '')} to {now['imagekit']}",
+            "plan": "the image's sources",
+        }
+        commits = commits_between(self.project.root, good.marks.get("revision", ""), self._plan().source.revision) or ()
+        moved = [text for key, text in told.items() if good.marks.get(key) != now[key]]
+        return (*moved, *(f"commit {each}" for each in commits))
+
+    def expired(self) -> tuple[str, ...]:
+        """Certificates of the pinned build, while it is kept, and of the project's files, that end or have ended."""
+        kept = earlier_build(self.project.work, self._plan())
+        try:
+            found = horizon(self.project, str(kept.digest) if kept is not None else None)
+        except (ImagekitError, OSError) as error:
+            return (f"what has expired cannot be told: {error}",)
+        judged = judge(found, self.now(), Thresholds())
+        return tuple(line(each, self.now()) for each in judged if each.blocks)
+
+    def released(self) -> Sequence[Released]:
+        """What channels and fleet files name."""
+        try:
+            return fleet.released_of(self.project, self.image)
+        except (ImagekitError, OSError) as error:
+            raise InfrastructureError(one_line(str(error), 500)) from None
+
+    def rehearse(self, released: Released, newest: Released | None) -> Trial:
+        """On machines of this host; a good one is remembered."""
+        folder = self.project.work / "nights" / self.night / released.digest[7:19]
+        found = fleet.rehearse(self.project, self.backend, self.image, released, newest, folder)
+        if found.result is Result.GOOD:
+            marks = {"suites": self._sources()["suites"], "from": newest.digest if newest else ""}
+            good = Good(digest=released.digest, run_id=self.night, at=self.now(), marks=marks)
+            keep_good(self._state(released.digest[7:]), good)
+        return found
+
+    def last_rehearsal(self, released: Released) -> tuple[Trial, datetime] | None:
+        """What an earlier night left."""
+        good = read_good(self._state(released.digest[7:]))
+        return (good.trial, good.at) if good is not None and good.digest == released.digest else None
+
+    def keep_update(self, fresh: Lock, changes: Sequence[Change], text: str) -> str:
+        """One branch for an image, replaced by a later night's."""
+        name = f"{BRANCH}/{self.image}"
+        try:
+            self.beside.branch(name, self._files(fresh), text)
+        except (ImagekitError, OSError) as error:
+            raise InfrastructureError(one_line(str(error), 500)) from None
+        return name
+
+    def _run(self, project: Project, *, lifecycle: bool) -> Trial:
+        options = Options(publish=False, fresh=True, lifecycle=ScenarioOptions() if lifecycle else None)
+        try:
+            return trial_of(run_image(project, self.image, options, self.backend))
+        except OSError as error:
+            raise InfrastructureError(one_line(f"{lack_of_space(error) or 'this machine'}: {error}", 500)) from None
+
+    def _files(self, lock: Lock) -> dict[PurePosixPath, str]:
+        packages, entries = packages_of(lock, self.known), elsewhere_of(lock, self.project.lock)
+        files = {PurePosixPath(lock_path(self.image, packages.arch)): as_text(packages)}
+        if entries != self.project.lock:
+            files[PurePosixPath(LOCK_FILE)] = lock_text(entries)
+        return files
+
+    def _entries(self, file: LockFile) -> LockFile:
+        """Those that this image is made of."""
+        wanted = wanted_of(self.project, [self.image])
+        return LockFile(
+            images={name: value for name, value in file.images.items() if name in wanted.images},
+            files={name: value for name, value in file.files.items() if name in wanted.files},
+        )
+
+    def _plan(self) -> Plan:
+        return make_plan(self.project, self.image)
+
+    def _sources(self) -> dict[str, str]:
+        """What a verdict about the pinned lock depends on beside it."""
+        suites = current_suites(self.project)[self.image]
+        return {"plan": self._plan().id, "suites": suites, "imagekit": __version__}
+
+    def _keep_pinned(self, found: Trial) -> None:
+        marks = {"lock": _mark(self.pinned()), "revision": self._plan().source.revision, **self._sources()}
+        good = Good(digest=found.digest, run_id=found.run_id, at=self.now(), marks=marks)
+        keep_good(self._state("pinned"), good)
+
+    def _state(self, name: str) -> Path:
+        return self.project.work / FOLDER / self.image / f"{name}.json"
+
+
+@contextmanager
+def _kept_aside(project: Project, image: str) -> Iterator[None]:
+    """The kept build of the pinned plan out of the way, so that it is built again; back when no new one came."""
+    folder = folder_of(project.work, make_plan(project, image))
+    aside = folder.with_name(f".{folder.name}.aside")
+    if aside.exists() and not folder.exists():  # a night was killed
+        aside.rename(folder)
+    if folder.exists():
+        shutil.rmtree(aside, ignore_errors=True)
+        folder.rename(aside)
+    try:
+        yield
+    finally:
+        if folder.exists():
+            shutil.rmtree(aside, ignore_errors=True)
+        elif aside.exists():
+            aside.rename(folder)
+
+
+def _mark(lock: Lock) -> str:
+    rows = sorted((*key, value.version, value.checksum) for key, value in lock.items())
+    return sha256(json.dumps(rows).encode()).hexdigest()

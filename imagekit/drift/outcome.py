@@ -1,0 +1,48 @@
+"""How a run ended, as the answer of a trial: what is the image's, and what stood in its way (pure)."""
+
+from __future__ import annotations
+
+import re
+
+from imagekit.app.options import Finished
+from imagekit.base.errors import RefusedError
+from imagekit.base.text import one_line
+from imagekit.drift.interface import InfrastructureError
+from imagekit.drift.model import Result, Trial
+from imagekit.report.result import Verdict
+
+# What a build engine passes on from below it as if a step of the Dockerfile had failed.
+_BELOW = re.compile(
+    r"no space left on device|temporary failure (in name resolution|resolving)|could not resolve|network is unreachable"
+    r"|connection (refused|reset|timed out)|i/o timeout|tls handshake|hash sum mismatch|out of memory"
+    r"|input/output error"
+    r"|5\d\d (internal server error|bad gateway|service unavailable|gateway time-?out)"
+    r"|cannot connect to the docker daemon",
+    re.IGNORECASE,
+)
+
+
+def trial_of(finished: Finished) -> Trial:
+    """The answer. Raises `InfrastructureError` for a run that something else ended, and what interrupted it."""
+    result, error = finished.result, finished.error
+    if error is not None and not isinstance(error, Exception):
+        raise error
+    if error is not None and not isinstance(error, RefusedError):
+        raise InfrastructureError(one_line(f"{result.failure.stage if result.failure else 'run'}: {error}", 500))
+    if error is not None and (found := _BELOW.search(str(error))):
+        raise InfrastructureError(one_line(f"{found[0]}: {error}", 500))
+    checks = result.suites.blocking if result.suites else ()
+    broken = [each for each in result.scenarios if not each.passed]
+    if result.verdict is not Verdict.PASSED and error is None and not checks and not broken:
+        raise InfrastructureError(f"run {result.run_id} tested nothing")
+    failed = (*(each.id for each in checks), *(f"scenario:{each.name}" for each in broken))
+    reason = str(error) if error is not None else (checks[0].message if checks else broken[0].detail if broken else "")
+    return Trial(
+        result=Result.GOOD if result.verdict is Verdict.PASSED else Result.BAD,
+        digest=result.digest,
+        run_id=result.run_id,
+        failed=failed,
+        layers=tuple(dict.fromkeys(each.layer for each in checks)),
+        reason=one_line(reason, 500),
+        seconds=result.seconds,
+    )

@@ -1,0 +1,268 @@
+"""The real world of a night over a project on disk, with the simulated backend and package manager."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from imagekit.app.alarms import watch
+from imagekit.app.options import Finished, Options
+from imagekit.app.remember import open_history
+from imagekit.app.run import run_image
+from imagekit.base.errors import ConfigError, ToolError
+from imagekit.checks.outcome import Outcome
+from imagekit.cli import cli
+from imagekit.config.load import Project, load_project
+from imagekit.config.packagelock import LockedPackage, PackageLock, as_text, lock_path
+from imagekit.drift.conduct import conduct, last_report, new_night
+from imagekit.drift.interface import InfrastructureError, World
+from imagekit.drift.local import LocalWorld, open_world
+from imagekit.drift.model import Part, Report, Result, Verdict
+from imagekit.drift.night import Options as NightOptions
+from imagekit.drift.outcome import trial_of
+from imagekit.history import read
+from imagekit.history.model import NightOutcome
+from imagekit.history.starvation import AlarmKind
+from imagekit.machine.interface import BootPath
+from imagekit.packages.interface import MirrorError, ResolveError
+from imagekit.plan.lock import here
+from tests.support.project import commit, git, make_project
+from tests.support.simbackend import SimBackend, SimulatedError
+
+NAME = "small-node"
+BRANCH = f"imagekit/drift/{NAME}"
+PARTS = frozenset({Part.PINNED, Part.FRESH})
+
+
+def row(stage: str, name: str, version: str) -> LockedPackage:
+    sha = (name + version).encode().hex().ljust(64, "0")[:64]
+    path = f"pool/main/{name[0]}/{name}/{name}_{version}.deb"
+    return LockedPackage(stage, name, version, "amd64", sha, 1000, "Debian/trixie/main", path)
+
+
+def packages(*rows: LockedPackage) -> PackageLock:
+    asked = {"distro": ("apt",), "base": ("less", "nano"), "extra": ("tree",)}
+    return PackageLock(image=NAME, arch=here().value, asked=asked, packages=rows)
+
+
+PINNED = (row("distro", "apt", "3.0"), row("base", "less", "1"), row("base", "nano", "1"), row("extra", "tree", "1"))
+FRESH = (row("distro", "apt", "3.0"), row("base", "less", "2"), row("base", "nano", "2"), row("extra", "tree", "2"))
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    root = make_project(tmp_path / "project")
+    checks = root / "vm-harness/checks/base"
+    checks.mkdir(parents=True)
+    (checks / "test_x.py").write_text('def test_x(host) -> None:\n    """x holds"""\n')
+    path = root / lock_path(NAME, here().value)
+    path.parent.mkdir()
+    path.write_text(as_text(packages(*PINNED)))
+    (root / ".gitignore").write_text(".imagekit\n")
+    commit(root, "lock", "2026-11-23T12:00:00+00:00")
+    return load_project(root)
+
+
+class Upstream(SimBackend):
+    """A world in which checks fail with a bad package; `bad` names it with its version."""
+
+    bad: str = ""
+
+    def build(self, project, plan):  # type: ignore[no-untyped-def]
+        text = (project.root / lock_path(NAME, here().value)).read_text()
+        self.outcomes = {BootPath.DIRECT: Outcome.FAILED} if self.bad and f" {self.bad} " in text else {}
+        return super().build(project, plan)
+
+
+@pytest.fixture
+def mirror(monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
+    """What `imagekit lock --update` finds: ``rows``, or an ``error``."""
+    now: dict[str, object] = {"rows": FRESH}
+
+    class Found:
+        def __init__(self, rows: tuple[LockedPackage, ...]) -> None:
+            self.new = packages(*rows)
+
+    def relock(*_: object) -> Found:
+        if isinstance(error := now.get("error"), Exception):
+            raise error
+        return Found(now["rows"])  # type: ignore[arg-type]
+
+    monkeypatch.setattr("imagekit.drift.local.relock", relock)
+    return now
+
+
+@contextmanager
+def opened(project: Project, backend: SimBackend) -> Iterator[World]:
+    with open_world(project, NAME, "n1", backend) as world:
+        yield world
+
+
+def hold(project: Project, backend: SimBackend, **options: object) -> Report:
+    chosen = NightOptions(**{"parts": PARTS, "lifecycle": False, **options})  # type: ignore[arg-type]
+    return conduct(project, opened(project, backend), NAME, new_night(NAME), chosen)
+
+
+def test_a_bad_package_is_found_with_the_real_locks_and_runs(project: Project, mirror: dict[str, object]) -> None:
+    world = Upstream()
+    world.bad = "nano 2"
+    report = hold(project, world)
+    assert report.verdict is Verdict.DRIFT, report.unknown
+    [cause] = report.causes
+    assert (cause.names, cause.layer) == (("nano",), "base")
+    assert git(project.root, "status", "--porcelain") == "", "the project itself is never changed"
+    assert git(project.root, "branch", "--list", BRANCH) == ""
+    assert git(project.root, "worktree", "list").count("\n") == 1
+
+
+def test_what_moved_and_works_is_a_branch_with_the_new_lock(project: Project, mirror: dict[str, object]) -> None:
+    report = hold(project, Upstream())
+    assert (report.verdict, report.branch) == (Verdict.HOLDS, BRANCH)
+    path = str(lock_path(NAME, here().value))
+    assert git(project.root, "show", f"{BRANCH}:{path}") == as_text(packages(*FRESH))
+    assert git(project.root, "diff", "--name-only", f"HEAD..{BRANCH}").split() == [path]
+    assert git(project.root, "rev-list", "--count", f"HEAD..{BRANCH}").strip() == "1"
+    folder = project.work / "nights" / report.night
+    assert (folder / "pull-request.md").read_text().startswith("small-node: take in 3 inputs")
+    assert json.loads((folder / "issues.json").read_text())["good"] is True
+    assert last_report(project.work, NAME).startswith("HOLDS  small-node")
+    assert hold(project, Upstream()).branch == BRANCH, "a later night takes the branch's place"
+
+
+def test_a_quiet_night_builds_and_boots_nothing(project: Project, mirror: dict[str, object]) -> None:
+    mirror["rows"] = PINNED
+    world = Upstream()
+    first = hold(project, world)
+    assert (first.verdict, first.builds) == (Verdict.HOLDS, 1)
+    world.calls.clear()
+    second = hold(project, world)
+    assert (second.verdict, second.builds) == (Verdict.HOLDS, 0)
+    assert world.calls["build"] == world.calls["boot direct"] == 0
+    assert any(str(first.pinned.run_id) in line for line in second.evidence if first.pinned)
+    (project.root / "vm-harness/checks/base/test_x.py").write_text('def test_x(host) -> None:\n    """y holds"""\n')
+    assert hold(project, world).builds == 1, "other checks: the good night answers for nothing"
+
+
+def test_the_pinned_build_is_made_again_and_the_kept_one_comes_back_when_that_fails(
+    project: Project, mirror: dict[str, object]
+) -> None:
+    mirror["rows"] = PINNED
+    world = Upstream()
+    hold(project, world)
+    assert world.calls["build"] == 1
+    kept = sorted(path.name for path in (project.work / "builds").iterdir())
+    hold(project, world, full=True)
+    assert world.calls["build"] == 2
+    world.failing = {"build"}
+    report = hold(project, world, full=True)
+    assert report.pinned is not None
+    assert report.pinned.result is Result.BAD
+    assert sorted(path.name for path in (project.work / "builds").iterdir()) == kept
+
+
+@pytest.mark.parametrize(
+    ("error", "verdict", "code"),
+    [
+        (MirrorError("the mirror serves half an index"), Verdict.UNKNOWN, 4),
+        (OSError(28, "No space left on device"), Verdict.UNKNOWN, 4),
+        (ResolveError("sssd depends on libldb2"), Verdict.DRIFT, 5),
+    ],
+)
+def test_what_the_mirror_says(
+    project: Project, mirror: dict[str, object], error: Exception, verdict: Verdict, code: int
+) -> None:
+    mirror["error"] = error
+    report = hold(project, Upstream())
+    assert (report.verdict, report.verdict.exit_code) == (verdict, code)
+
+
+def test_a_layer_of_ours_that_breaks_is_named(project: Project, mirror: dict[str, object]) -> None:
+    mirror["rows"] = PINNED
+    report = hold(project, SimBackend(outcomes={BootPath.DIRECT: Outcome.FAILED}))
+    assert report.verdict is Verdict.BROKEN
+    assert report.causes[0].layer == "base"
+    assert report.verdict.exit_code == 1
+
+
+def test_a_night_is_in_the_history_and_a_cancelled_one_is_an_alarm(project: Project, mirror: dict[str, object]) -> None:
+    hold(project, Upstream())
+    world = SimBackend(interrupted={"boot direct"})
+    with pytest.raises(KeyboardInterrupt):
+        hold(project, world, full=True)
+    with open_history(project) as history:
+        nights = read.nights(history)
+    assert [each.outcome for each in nights] == [NightOutcome.GREEN, NightOutcome.CANCELLED]
+    assert [each.behind for each in nights] == [3, None]
+    assert nights[1].ended is not None
+    kinds = {alarm.kind for alarm in watch(project, nights[1].ended).alarms}
+    assert AlarmKind.NIGHT_CANCELLED in kinds
+    assert git(project.root, "worktree", "list").count("\n") == 1
+
+
+def test_an_image_without_a_lock_is_said(project: Project) -> None:
+    (project.root / lock_path(NAME, here().value)).unlink()
+    done = CliRunner().invoke(cli, ["--project", str(project.root), "drift"], standalone_mode=False)
+    assert isinstance(done.exception, ConfigError)
+    assert "imagekit lock small-node" in done.exception.hint
+    with open_history(project) as history:
+        assert [each.outcome for each in read.nights(history)] == [NightOutcome.UNKNOWN]
+
+
+def test_what_a_killed_night_left_is_no_hindrance(project: Project, mirror: dict[str, object]) -> None:
+    folder = project.work / "drift" / NAME / "checkout"
+    git(project.root, "worktree", "add", "-q", "--detach", str(folder), "HEAD")
+    (folder / ".imagekit").symlink_to(project.work)
+    (folder / "images/images.yaml").write_text("broken")
+    assert hold(project, Upstream()).verdict is Verdict.HOLDS
+    assert (project.work / "runs").is_dir(), "nothing followed the link"
+
+
+def finished(project: Project, backend: SimBackend) -> Finished:
+    return run_image(project, NAME, Options(publish=False), backend)
+
+
+@pytest.mark.parametrize(
+    ("world", "result"),
+    [
+        (SimBackend(), Result.GOOD),
+        (SimBackend(outcomes={BootPath.LIVE: Outcome.ERRORED}), Result.BAD),
+        (SimBackend(failing={"boot live"}), Result.BAD),
+        (SimBackend(failing={"proof"}), Result.BAD),
+    ],
+)
+def test_how_a_run_answers(project: Project, world: SimBackend, result: Result) -> None:
+    assert trial_of(finished(project, world)).result is result
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ToolError("QEMU is gone"),
+        ConfigError("no engine"),
+        SimulatedError("apt-get: E: Temporary failure resolving 'mirror.example'"),
+        SimulatedError("write /x: no space left on device"),
+        SimulatedError("502 Bad Gateway"),
+    ],
+)
+def test_what_is_no_answer_about_the_image(project: Project, error: Exception) -> None:
+    done = finished(project, SimBackend(failing={"build"}))
+    with pytest.raises(InfrastructureError):
+        trial_of(Finished(result=done.result, page=done.page, error=error))
+    nothing = finished(project, SimBackend(collects=False))
+    with pytest.raises(InfrastructureError, match="tested nothing"):
+        trial_of(nothing)
+    with pytest.raises(KeyboardInterrupt):
+        trial_of(Finished(result=done.result, page=done.page, error=KeyboardInterrupt()))
+
+
+def test_the_world_is_one(project: Project) -> None:
+    with open_world(project, NAME, "n1", SimBackend()) as world:
+        checked: World = world
+        assert isinstance(checked, LocalWorld)
+        assert checked.layers == ("base", "extra")
+        assert checked.released() == ()
