@@ -30,9 +30,7 @@ def imported_text(
     return text
 
 
-def _rows(
-    table: Path | None, listing: Path | None, kubeconfig: Path | None, defaults: Mapping[str, str]
-) -> list[Row]:
+def _rows(table: Path | None, listing: Path | None, kubeconfig: Path | None, defaults: Mapping[str, str]) -> list[Row]:
     if table is not None:
         return rows_of_csv(file_text(table), table, defaults)
     if listing is not None:

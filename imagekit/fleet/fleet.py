@@ -39,6 +39,7 @@ class FleetNode:
     upgrade: str | None = None
     retiring: Retiring | None = None
     leaving: bool = False
+    absent: bool = False
     labels: Mapping[str, str] = field(default_factory=dict)
     group: str | None = None
 

@@ -18,6 +18,7 @@ COLUMNS = (
     "canary",
 )
 _LISTED = 64 << 20  # bytes of a list of some ten thousand nodes
+_MAPS = ("annotations", "labels", "capacity", "allocatable")
 _CONTROLLER = ("node-role.kubernetes.io/control-plane", "node-role.kubernetes.io/master")
 
 
@@ -65,7 +66,7 @@ def rows_of_nodes(data: bytes | str, where: str, defaults: Mapping[str, str]) ->
 
     Names, roles and addresses are taken. What a node says of its image is not: it may write its own labels.
     """
-    listed = read_object(data, where, limit=_LISTED, maps=("annotations", "labels", "capacity", "allocatable")).get("items")
+    listed = read_object(data, where, limit=_LISTED, maps=_MAPS).get("items")
     if not isinstance(listed, list):
         raise ConfigError(f"{where} is no list of nodes", hint="`kubectl get nodes -o json` makes one.")
     return [_node(each, where, defaults) for each in listed]

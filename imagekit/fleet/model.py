@@ -107,6 +107,9 @@ class NodeFields(Frozen):
     )
     upgrade: Name | None = Field(None, description="the run in which it upgraded itself; written by `provision roll`")
     retiring: Retiring | None = Field(None, description="its earlier instance; written by `provision roll`")
+    absent: bool | None = Field(
+        None, description="whether it has no machine at present, between two; written by `provision roll`"
+    )
     leaving: bool | None = Field(
         None,
         description="whether it is being rolled away from its digest, which may be withdrawn; by `provision roll`",

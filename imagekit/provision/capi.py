@@ -48,7 +48,7 @@ def cluster_objects(inputs: Inputs, name: str, machines: Sequence[Instance]) -> 
     ]
     if hosted:
         return [*found, _hosted(inputs, name, cluster, version), *_tokens(inputs, name, cluster)]
-    return [*found, *_on_machines(inputs, name, cluster, version, machines)]
+    return [*found, *_on_machines(inputs, name, cluster, version)]
 
 
 def k0s_version(name: str, machines: Sequence[Instance]) -> str:
@@ -94,10 +94,8 @@ def _tokens(inputs: Inputs, name: str, cluster: Cluster) -> list[Object]:
     return [made(api, "JoinTokenRequest", f"{name}-join", spec, namespace=space, label=label)]
 
 
-def _on_machines(
-    inputs: Inputs, name: str, cluster: Cluster, version: str, machines: Sequence[Instance]
-) -> list[Object]:
-    controllers = [each for each in machines if each.node.role is Role.CONTROLLER and not each.retiring]
+def _on_machines(inputs: Inputs, name: str, cluster: Cluster, version: str) -> list[Object]:
+    controllers = [node for node in inputs.fleet.members(name) if node.role is Role.CONTROLLER]
     if not controllers or len(controllers) % 2 == 0:
         raise ProvisionError(
             f"cluster {name} has {len(controllers)} controllers; etcd needs an odd number of them",
@@ -156,7 +154,8 @@ def _inside() -> Object:
 def worker_objects(inputs: Inputs, name: str, machines: Sequence[Instance]) -> list[Object]:
     """The MachineDeployment of a pooled cluster, which takes its machines out of the pool."""
     cluster = inputs.fleet.clusters[name]
-    workers = [each for each in machines if each.node.role is Role.WORKER and not each.retiring]
+    # All of them, one that is between two machines too: fewer replicas would let Cluster API choose whom to remove.
+    workers = [node for node in inputs.fleet.members(name) if node.role is Role.WORKER]
     if not cluster.pooled or not workers:
         return []
     pool = f"{name}-workers"

@@ -71,6 +71,8 @@ def _of(inputs: Inputs, node: FleetNode) -> Iterator[Instance]:
     if runs is None or not node.managed:
         return
     made_from = Digest(node.installed) if node.installed is not None else runs
+    if node.absent:
+        return
     yield _instance(inputs, node, node.slot, made_from, runs)
     if node.retiring is not None:
         old = Digest(node.retiring.digest)
