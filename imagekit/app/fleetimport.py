@@ -36,8 +36,8 @@ def _rows(table: Path | None, listing: Path | None, kubeconfig: Path | None, def
     if listing is not None:
         return rows_of_nodes(listing.read_bytes(), str(listing), defaults)
     assert kubeconfig is not None
-    from imagekit.kube.client import Api
+    from imagekit.kube.client import session
     from imagekit.kube.kubeconfig import read_kubeconfig
 
-    with Api(read_kubeconfig(kubeconfig)) as api:
+    with session(read_kubeconfig(kubeconfig)) as api:
         return rows_of_nodes(json.dumps(api.get(_NODES)), f"{kubeconfig}: {_NODES}", defaults)

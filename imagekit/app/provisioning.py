@@ -17,7 +17,7 @@ from imagekit.fleet.resolve import digests_of
 from imagekit.oci.reference import Digest, Reference
 from imagekit.provision.inputs import Inputs, Vouched
 from imagekit.provision.lockfile import FleetLock, read_lock, releases_of
-from imagekit.release.channel.history import demand_agreement, yanked
+from imagekit.release.channel.history import require_agreement, yanked
 from imagekit.release.channel.model import FOLDER as CHANNELS
 from imagekit.release.channel.model import ChannelFile
 from imagekit.release.ledger.chain import Chain
@@ -31,7 +31,7 @@ class Decided:
 
     vouched: Mapping[Digest, Vouched]
     yanked: Mapping[Digest, str]
-    held: Mapping[tuple[str, Digest], str]
+    blocked: Mapping[tuple[str, Digest], str]
     channels: tuple[ChannelFile, ...]
 
 
@@ -40,15 +40,15 @@ def decided_of(project: Project) -> Decided:
     store = ledger_of(project)
     chain = store.chain(judge_of(project))
     channels = _channels(store, chain)
-    demand_agreement(chain, channels)
+    require_agreement(chain, channels)
     return Decided(
         vouched=vouched_in(chain.records),
         yanked={digest: record.reason or "no reason given" for digest, record in yanked(chain.records).items()},
-        held={
+        blocked={
             (file.channel, Digest(each.digest)): each.reason or "no reason given"
             for file in channels
             for pointer in file.images.values()
-            for each in pointer.held
+            for each in pointer.blocked
         },
         channels=channels,
     )
@@ -105,7 +105,7 @@ def inputs_of(project: Project, *, fleet: Fleet | None = None, lock: FleetLock |
         vouched=decided.vouched,
         releases=releases_of(lock or read_lock(root)),
         yanked=decided.yanked,
-        held=decided.held,
+        blocked=decided.blocked,
         cloud_configs=_cloud_configs(project, found),
         public_keys=_public_keys(project, found),
     )
@@ -114,7 +114,7 @@ def inputs_of(project: Project, *, fleet: Fleet | None = None, lock: FleetLock |
 def _cloud_configs(project: Project, fleet: Fleet) -> dict[tuple[str, str], Mapping[str, Any]]:
     """The merged files of each cluster, or else of the image that its nodes run."""
     wanted = {(node.cluster, node.image) for node in fleet.nodes.values() if node.cluster is not None}
-    found = {}
+    found: dict[tuple[str, str], Mapping[str, Any]] = {}
     for cluster, image in sorted(wanted):
         own = fleet.clusters[cluster].cloud_config
         files = own or (project.images[image].cloud_config if image in project.images else ())

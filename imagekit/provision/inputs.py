@@ -44,8 +44,8 @@ class Inputs:
     """A fleet with all that its files refer to.
 
     `digests` is what each node is meant to run. `cloud_configs` are the merged documents by cluster and image,
-    `public_keys` PEM texts by the platform's names. `yanked` gives the reason of each withdrawn digest, `held` that of
-    each (channel, digest) which a channel was rolled back from.
+    `public_keys` PEM texts by the platform's names. `yanked` gives the reason of each withdrawn digest, `blocked` that
+    of each (channel, digest) which a channel was rolled back from.
     """
 
     fleet: Fleet
@@ -53,7 +53,7 @@ class Inputs:
     vouched: Mapping[Digest, Vouched]
     releases: Mapping[Digest, Release]
     yanked: Mapping[Digest, str] = field(default_factory=dict)
-    held: Mapping[tuple[str, Digest], str] = field(default_factory=dict)
+    blocked: Mapping[tuple[str, Digest], str] = field(default_factory=dict)
     cloud_configs: Mapping[tuple[str, str], Mapping[str, Any]] = field(default_factory=dict)
     public_keys: Mapping[str, str] = field(default_factory=dict)
 

@@ -26,7 +26,7 @@ def upgrades(inputs: Inputs, name: str, machines: Sequence[Instance]) -> list[Ob
         return []
     runs: dict[tuple[str, str], list[Instance]] = {}
     for each in machines:
-        if each.node.upgrade is not None and each.digest != each.runs:
+        if each.node.upgrade is not None:
             runs.setdefault((each.node.upgrade, str(each.runs)), []).append(each)
     found = []
     for (run, digest), members in sorted(runs.items()):

@@ -35,10 +35,10 @@ def release_for(inputs: Inputs, node: FleetNode, digest: Digest, *, withdrawn: b
             hint="Pin the node to another digest, or roll its channel back; `imagekit provision roll --from` it moves "
             "those that run it already.",
         )
-    held = inputs.held.get((node.channel or "", digest))
-    if held is not None and not withdrawn:
+    blocked = inputs.blocked.get((node.channel or "", digest))
+    if blocked is not None and not withdrawn:
         raise ProvisionError(
-            f"{where} would run {digest.short}, which {node.channel} was rolled back from: {held}",
+            f"{where} would run {digest.short}, which {node.channel} was rolled back from: {blocked}",
             hint="Pin the node to another digest, or release this one: `imagekit promote --release`.",
         )
     vouched = inputs.vouched.get(digest)

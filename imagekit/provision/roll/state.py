@@ -24,15 +24,17 @@ Fields = Mapping[str, Any]  # of a node, as a fleet file has them
 
 
 def fields_after(record: RollRecord, node: FleetNode, strategy: Strategy) -> Fields:
-    """What is said of a node when `record.done` waves are committed. `node` is as it was before the roll."""
-    done = [step.change for wave in record.waves[: record.done] for step in wave.steps if node.name in step.nodes]
-    kept = _kept(node)
-    if not done:
-        return {**kept, "digest": record.old, "leaving": True}
+    """What is said of a node when `record.standing` waves are in effect. `node` is as it was before the roll."""
+    done = [step.change for wave in record.waves[: record.standing] for step in wave.steps if node.name in step.nodes]
+    old: dict[str, Any] = {**_kept(node), "digest": record.old}
+    if record.withdrawn:
+        old["leaving"] = True
     if strategy is Strategy.IN_PLACE:
-        return _upgraded(record, node)
+        return _in_place(record, node, old, upgraded=bool(done))
+    if not done:
+        return old
     if Change.CREATE not in done:
-        return {**kept, "digest": record.old, "absent": True, "leaving": True}
+        return {**old, "absent": True}
     made: dict[str, Any] = {"digest": record.new}
     if strategy is Strategy.SURGE:
         slot = "b" if node.slot == "a" else "a"
@@ -50,15 +52,15 @@ def _kept(node: FleetNode) -> dict[str, Any]:
     return {key: value for key, value in said.items() if value is not None}
 
 
-def _upgraded(record: RollRecord, node: FleetNode) -> Fields:
+def _in_place(record: RollRecord, node: FleetNode, old: Fields, *, upgraded: bool) -> Fields:
+    """Its machine stays, and each run of an upgrade has a name of its own, that of going back, too."""
     number = next(index for index, wave in enumerate(record.waves, start=1) if node.name in wave.nodes(Change.UPGRADE))
-    made: dict[str, Any] = {"digest": record.new}
-    if node.slot != "a":
-        made["slot"] = node.slot
-    installed = node.installed or record.old
-    if installed != record.new:
-        made |= {"installed": installed, "upgrade": f"roll-{record.id}-{number}"}
-    return made
+    run = f"roll-{record.id}-{number}"
+    if upgraded:
+        return {**_kept(node), "digest": record.new, "installed": node.installed or record.old, "upgrade": run}
+    if number <= record.done:
+        return {**old, "installed": node.installed or record.old, "upgrade": f"{run}-back"}
+    return old
 
 
 def overrides_after(record: RollRecord, fleet: Fleet, before: Mapping[str, Fields]) -> dict[str, Fields]:

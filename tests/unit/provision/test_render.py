@@ -221,7 +221,7 @@ def of_node(fields: str, **changed: Any) -> Inputs:
 REFUSED: dict[str, tuple[Callable[[], Inputs], str]] = {
     "a yanked digest": (lambda: inputs_of(yanked={OLD: "loses disks"}), "withdrawn: loses disks"),
     "a yanked digest by pin": (lambda: of_node(f'digest: "{NEW}"', yanked={NEW: "bad"}), "withdrawn: bad"),
-    "a digest held back": (lambda: inputs_of(held={("prod", OLD): "slow"}), "rolled back from: slow"),
+    "a blocked digest": (lambda: inputs_of(blocked={("prod", OLD): "slow"}), "rolled back from: slow"),
     "a digest of nobody": (lambda: of_node(f'digest: "{OTHER}"'), "no record of the ledger"),
     "a digest of another image": (
         lambda: inputs_of(vouched={OLD: vouched_of(OLD, "v1", image="other")}),
