@@ -5,13 +5,16 @@ from __future__ import annotations
 import click
 
 from imagekit.cli.provisioncheck import check, rules
+from imagekit.cli.provisionplan import plan
+from imagekit.cli.provisionrender import render
+from imagekit.cli.provisionroll import roll
 from imagekit.cli.provisionschemas import schemas
 
 
 @click.group("provision")
 def command() -> None:
-    """Check the manifests that Flux applies; fetch the schemas for it."""
+    """Render the manifests that Flux applies, check them, and roll nodes to another digest."""
 
 
-for _each in (check, schemas, rules):
+for _each in (render, plan, roll, check, schemas, rules):
     command.add_command(_each)

@@ -28,7 +28,13 @@ class Changes:
 
 def compare(folder: Path, tree: Tree) -> Changes:
     """What writing a tree would change. Raises `ForeignFileError` for a file that is in the way and not ours."""
-    there = _present(folder)
+    return difference(_present(folder), tree)
+
+
+def difference(there: Tree, tree: Tree) -> Changes:
+    """What differs between two trees. Raises `ForeignFileError` for a file of the first that imagekit did not write."""
+    for path, data in there.items():
+        _require_own(path, data)
     return Changes(
         added=tuple(path for path in tree if path not in there),
         changed=tuple(path for path in tree if path in there and there[path] != tree[path]),
@@ -59,10 +65,13 @@ def _present(folder: Path) -> dict[str, bytes]:
             continue
         name = path.relative_to(folder).as_posix()
         data = path.read_bytes() if path.is_file() and not path.is_symlink() else b""
-        if not (data.startswith(HEADER.encode()) or name == INDEX):
-            raise ForeignFileError(
-                f"{path} was not written by imagekit",
-                hint="The rendered tree has its folder for itself: Flux would apply, or prune, what stands beside it.",
-            )
         found[name] = data
     return found
+
+
+def _require_own(path: str, data: bytes) -> None:
+    if not (data.startswith(HEADER.encode()) or path == INDEX):
+        raise ForeignFileError(
+            f"{path} in the rendered tree was not written by imagekit",
+            hint="The tree has its folder for itself: Flux would apply, or prune, what stands beside it.",
+        )
