@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from imagekit.audit.asked import stamp
 from imagekit.audit.clocks import before_history, pieces
-from imagekit.audit.facts import all_points, commit_id, odd_clocks, points_of, renames
+from imagekit.audit.facts import all_points, commit_id, node_names, odd_clocks, points_of, renames
 from imagekit.audit.gitlog import change_of
 from imagekit.audit.judge import Sources, answers
 from imagekit.audit.model import ABSENT, Answer, Evidence, Point, Question, Report, Seen, Standing, State
@@ -125,7 +125,7 @@ def _nodes(gathered: Gathered, question: Question) -> Iterator[tuple[str, list[P
         return
     points = points_of(gathered.base, question.node)
     if not points and question.node not in gathered.observations:
-        names = [row[0] for row in gathered.base.execute("SELECT DISTINCT node FROM nodes ORDER BY node LIMIT 5000")]
+        names = node_names(gathered.base)
         raise ConfigError(
             f"no fleet file of {gathered.branch} ever had a node {question.node!r}, and none was observed",
             hint=suggestion(question.node, names) or "`imagekit audit --fleet --at DATE` lists all nodes.",

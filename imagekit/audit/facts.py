@@ -10,6 +10,7 @@ from dataclasses import replace
 from itertools import groupby
 
 from imagekit.audit.clocks import before_history
+from imagekit.audit.index import EVERY
 from imagekit.audit.model import ABSENT, Assignment, Kind, Point, Pointed, State
 
 Assigned = list[tuple[int, Assignment | None]]
@@ -21,7 +22,7 @@ _POINTER = "channel, image, seq, gone, digest, version, reference, record, recor
 
 def node_names(base: sqlite3.Connection) -> list[str]:
     """Every node that there ever was."""
-    return [row[0] for row in base.execute("SELECT DISTINCT node FROM nodes ORDER BY node")]
+    return [row[0] for row in base.execute("SELECT DISTINCT node FROM nodes WHERE node != ? ORDER BY node", (EVERY,))]
 
 
 def points_of(base: sqlite3.Connection, node: str) -> list[Point]:
@@ -37,9 +38,29 @@ def all_points(base: sqlite3.Connection) -> Iterator[tuple[str, list[Point]]]:
 
 def _every(base: sqlite3.Connection, rows: Iterable[Sequence[object]]) -> Iterator[tuple[str, list[Point]]]:
     pointings, bounds = _pointings(base), _bounds(base)
+    unread = base.execute(f"SELECT node, {_NODE} FROM nodes WHERE node = ? ORDER BY seq", (EVERY,)).fetchall()
+    every = [_event(row) for row in unread]
     for node, own in groupby(rows, key=lambda row: str(row[0])):
-        assigned = [(int(str(row[1])), _assignment(row)) for row in own]
-        yield node, joined(assigned, pointings, bounds)
+        if node != EVERY:
+            yield node, joined(_unreadable([_event(row) for row in own], every), pointings, bounds)
+
+
+def _event(row: Sequence[object]) -> tuple[int, Assignment | None]:
+    return int(str(row[1])), _assignment(row)
+
+
+def _unreadable(assigned: Assigned, every: Assigned) -> Assigned:
+    """While fleet files cannot be read nothing is known of a node, also when they did not name it before."""
+    if not every:
+        return assigned
+    found: Assigned = []
+    own, unread = dict(assigned), dict(every)
+    entry: Assignment | None = None
+    problem: Assignment | None = None
+    for seq in sorted(own.keys() | unread.keys()):
+        entry, problem = own.get(seq, entry), unread.get(seq, problem)
+        found.append((seq, entry if entry is not None else problem))
+    return found
 
 
 def _assignment(row: Sequence[object]) -> Assignment | None:

@@ -25,6 +25,7 @@ from imagekit.base.git import FATAL, Git
 from imagekit.base.log import step
 
 FORMAT = "1"
+EVERY = "*"  # stands for nodes that nobody knows, while fleet files cannot be read; no node is called so
 _BATCH = 200  # commits whose files are in memory at a time
 _WAIT = 60.0  # seconds that another process may hold the index
 _SCHEMA = Path(__file__).with_name("schema.sql.txt")
@@ -225,7 +226,7 @@ class _Writer:
         try:
             return dict(self._reader({path: self._contents[blob] for path, blob in self._fleet.items()}))
         except ImagekitError as error:
-            return dict.fromkeys(self._nodes, Assignment(problem=problem_of(error)))
+            return dict.fromkeys([*self._nodes, EVERY], Assignment(problem=problem_of(error)))
 
     def _store_nodes(self, seq: int, now: dict[str, Assignment]) -> None:
         for node in self._nodes.keys() | now.keys():

@@ -25,6 +25,7 @@ BENCHMARKS = {
     "clients": "push, copy, pull and verify of 1 GiB, against oras, crane and sha256sum",
     "races": "200 races of two publishers on each registry, with the lock and without",
     "change": "a certificate added to the top layer, to the verdict",
+    "audit": "the index of 500 nodes over 400 days, and a question to it",
     "upgrade": "bytes, memory and time of an upgrade on the node, against dd",
     "lifecycle": "every lifecycle scenario, against its boots and image writes",
     "cold": "a fresh clone with nothing cached, stage by stage",
