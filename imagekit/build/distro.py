@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from urllib.parse import quote
 
 from imagekit.base.log import bar, step
 from imagekit.base.process import run
@@ -40,7 +41,7 @@ def distro_context(project: Project, plan: Plan) -> Path:
 def _sources(project: Project, plan: Plan, spec: DistroFile) -> list[str]:
     if plan.locked:
         # copy: and not file:, for apt runs outside of the new root and dpkg inside.
-        return [f"deb [trusted=yes] copy:{distro_repository(project, plan)} ./"]
+        return [f"deb [trusted=yes] copy:{quote(str(distro_repository(project, plan)))} ./"]
     return debian_mirror(project.settings.debian_mirror).sources((spec.suite, *spec.pockets), spec.components)
 
 

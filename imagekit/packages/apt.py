@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import quote
 
 from imagekit.base.errors import ToolError
 from imagekit.base.log import step
@@ -111,7 +112,7 @@ class Apt:
     def _update(self, repository: Path | None) -> None:
         for name in ("lists/partial", "cache/archives/partial", "state"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
-        own = [AptSource(uri=f"file:{repository}", suite="./", trusted=True)] if repository else []
+        own = [AptSource(uri=f"file:{quote(str(repository))}", suite="./", trusted=True)] if repository else []
         (self.folder / "sources.list").write_text("".join(f"{each.line}\n" for each in (*self.sources, *own)))
         (self.folder / "preferences").write_text("")
         (self.folder / "status").write_text("")

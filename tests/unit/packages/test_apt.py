@@ -174,7 +174,7 @@ def test_the_repository_of_a_stage_is_the_same_bytes_each_time_and_apt_reads_it(
     found, store = apt.resolve(ASKS, Keep()), Store(tmp_path / "work")
     store.fill(found, [("the mirror", apt.fetch)])
     first = store.repository(apt, found)
-    other = Store(tmp_path / "elsewhere")
+    other = Store(tmp_path / "else where")
     other.fill(found, [("a copy", copied_from(store))])
     second = other.repository(apt, tuple(reversed(found)))
     for name in ("Packages", "Release"):
@@ -182,7 +182,7 @@ def test_the_repository_of_a_stage_is_the_same_bytes_each_time_and_apt_reads_it(
     assert first.stat().st_mode & 0o777 == 0o755
     assert {path.stat().st_mode & 0o777 for path in first.iterdir()} == {0o644}
     own = Apt(tmp_path / "apt2", "amd64", ())
-    again = own.resolve(ASKS, Keep(found, first))
+    again = own.resolve(ASKS, Keep(found, second))
     assert again == found
 
 
