@@ -11,12 +11,15 @@ from imagekit.app.image import built
 from imagekit.app.runs import find_run
 from imagekit.base.errors import ConfigError, ImagekitError
 from imagekit.base.git import Git
+from imagekit.base.strictjson import MANIFEST_FIELDS, read_object
 from imagekit.build.builder import Build
 from imagekit.build.kept import kept_builds, plan_of
 from imagekit.config.load import Project
 from imagekit.inventory.compare import Comparison, compare
+from imagekit.inventory.layerdiff import Image
 from imagekit.inventory.model import ImageInventory, LayerSize
-from imagekit.inventory.take import NAME, inventory_of, named
+from imagekit.inventory.take import NAME, inventory_of, named, take
+from imagekit.oci.reference import Digest
 from imagekit.plan.resolve import make_plan
 from imagekit.report.result import read_result
 
@@ -28,6 +31,7 @@ _RUN = re.compile(r"\d{8}-\d{6}(-[0-9a-f]*)?")
 _PREFIX = re.compile(r"(sha256:)?[0-9a-f]{7,64}")
 _COMMIT = re.compile(r"([0-9a-f]{40})(-dirty)?")
 SOURCES = ("images", "cloud-config")  # what an image is made of
+_LAYOUT = "oci:"
 _GONE = "`imagekit history` and a REF by digest reach what is published; `imagekit build IMAGE` makes one again."
 
 
@@ -37,6 +41,7 @@ class Side:
 
     asked: str
     inventory: ImageInventory
+    image: Image
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,21 +129,47 @@ def kept_build(project: Project, text: str) -> Build:
 
 
 def _side(project: Project, text: str, verifier: Verifier | None) -> Side:
+    if text.startswith(_LAYOUT):
+        return _layout(text)
     if "/" in text:
-        return Side(asked=text, inventory=_published(project, text, verifier))
+        return _published(project, text, verifier)
     build = built(project, make_plan(project, text)) if text in project.images else kept_build(project, text)
-    return Side(asked=text, inventory=inventory_of_build(build))
+    return _of_build(text, build)
 
 
-def _published(project: Project, text: str, verifier: Verifier | None) -> ImageInventory:
+def _of_build(asked: str, build: Build) -> Side:
+    found = inventory_of_build(build)
+    image = Image(layout=build.layout, manifest=build.digest, names=_blob_names(found))
+    return Side(asked=asked, inventory=found, image=image)
+
+
+def _blob_names(found: ImageInventory) -> tuple[str, ...]:
+    """The name of each blob of an image, from the bottom up, where the build knows which one is a layer's topmost."""
+    tops = {layer.digest: layer.name for layer in found.layers if layer.name}
+    return tuple(tops.values()) if len(tops) == len(found.layers) else ()
+
+
+def _layout(text: str) -> Side:
+    """A layout folder of this machine with one image, as another checkout's build left it; nothing vouches for it."""
+    folder = Path(text.removeprefix(_LAYOUT))
+    try:
+        index = read_object((folder / "index.json").read_bytes(), f"{folder}/index.json", fields=MANIFEST_FIELDS)
+        manifest = Digest(str(index["manifests"][0]["digest"]))
+    except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
+        raise ConfigError(f"{folder}: no OCI layout with an image ({error})") from None
+    return Side(asked=text, inventory=take(folder, manifest)[1], image=Image(layout=folder, manifest=manifest))
+
+
+def _published(project: Project, text: str, verifier: Verifier | None) -> Side:
     from imagekit.app.disks import source_of
 
     source = source_of(project, text, verifier=verifier)
     for build in kept_builds(project.work):
         if build.digest == source.manifest:
-            return inventory_of_build(build)
+            return _of_build(text, build)
     found = inventory_of(source.layout, source.manifest, source.layout / NAME)
-    return replace(found, revision=_revision(project, source, verifier) or found.revision)
+    found = replace(found, revision=_revision(project, source, verifier) or found.revision)
+    return Side(asked=text, inventory=found, image=Image(layout=source.layout, manifest=source.manifest))
 
 
 def _revision(project: Project, source: DiskSource, verifier: Verifier | None) -> str:
