@@ -18,7 +18,9 @@ from imagekit.provision.instances import Instance
 
 _HOST = "imagekit-mark-host"
 _ADDRESS = "imagekit-mark-address-{}"
-_NETWORK_FILE = "/etc/systemd/network/01-imagekit.network"
+# NetworkManager takes no profile that others may read; nm-settings-keyfile(5).
+_NETWORK_FILE = "/etc/NetworkManager/system-connections/imagekit.nmconnection"
+_NETWORK_MODE = "0600"
 
 
 @dataclass(slots=True)
@@ -46,22 +48,36 @@ class NodeConfigs:
         if machine.addresses:
             step = {
                 "name": "Addresses of this node",
-                "files": [{"path": _NETWORK_FILE, "permissions": Text("0644"), "content": _network(machine)}],
+                "files": [{"path": _NETWORK_FILE, "permissions": Text(_NETWORK_MODE), "content": _network(machine)}],
             }
             own["stages"] = {"initramfs": [step]}
         return cloud_config_text(merge(document, own))
 
 
 def _network(machine: Instance) -> str:
-    """A file of systemd-networkd (systemd.network(5)); Kairos runs networkd on every distribution that it supports."""
-    provider = machine.provider
-    lines = ["[Match]", "Name=en* eth*", "", "[Network]"]
-    for index, address in enumerate(machine.addresses):
-        length = (provider.prefix or 24) if ip_address(address).version == 4 else 64
-        lines.append(f"Address={_ADDRESS.format(index)}/{length}")
-    lines += [f"Gateway={provider.gateway}"] if provider.gateway else []
-    lines += [f"DNS={each}" for each in provider.nameservers]
+    """A profile of NetworkManager, which layer `base` makes the one manager of a node's interfaces.
+
+    It stands above the DHCP that every other wired interface gets. A family of addresses that the node has none of is
+    off: no node has an address that nobody planned.
+    """
+    lines = ["[connection]", "id=imagekit", "type=ethernet", "autoconnect-priority=100"]
+    lines += ["", "[match]", "interface-name=en*;eth*;"]
+    for version in (4, 6):
+        lines += ["", f"[ipv{version}]", *_family(machine, version)]
     return "\n".join(lines) + "\n"
+
+
+def _family(machine: Instance, version: int) -> list[str]:
+    provider = machine.provider
+    length = (provider.prefix or 24) if version == 4 else 64
+    marks = [_ADDRESS.format(n) for n, each in enumerate(machine.addresses) if ip_address(each).version == version]
+    if not marks:
+        return ["method=disabled"]
+    lines = ["method=manual", *(f"address{n}={mark}/{length}" for n, mark in enumerate(marks, 1))]
+    if provider.gateway and ip_address(provider.gateway).version == version:
+        lines.append(f"gateway={provider.gateway}")
+    servers = [each for each in map(str, provider.nameservers) if ip_address(each).version == version]
+    return [*lines, f"dns={';'.join(servers)};"] if servers else lines
 
 
 def _require_no_secret(document: Any, cluster: str) -> None:

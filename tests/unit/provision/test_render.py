@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import configparser
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
 from imagekit.base.errors import ConfigError, ImagekitError
+from imagekit.config.cloudlint import lint
 from imagekit.oci.reference import Digest
 from imagekit.provision.inputs import Inputs, ProvisionError
 from imagekit.provision.render import Tree, render
@@ -116,7 +119,23 @@ def test_a_cloud_config_is_the_cluster_s_with_the_node_s_name_and_address(tree: 
     data = yaml.safe_load(secret["stringData"]["userdata"])
     assert data["hostname"] == "tdc-worker-02"
     assert data["stages"]["boot"] == CONFIG["stages"]["boot"]
-    assert "Address=10.20.0.12/24\nGateway=10.20.0.254" in data["stages"]["initramfs"][0]["files"][0]["content"]
+    [profile] = data["stages"]["initramfs"][0]["files"]
+    assert profile["permissions"] == 0o600, "NetworkManager ignores a profile that others may read"
+    assert profile["path"].endswith(".nmconnection")
+    addressed = configparser.ConfigParser()
+    addressed.read_string(profile["content"])
+    assert addressed["ipv4"]["method"] == "manual"
+    assert (addressed["ipv4"]["address1"], addressed["ipv4"]["gateway"]) == ("10.20.0.12/24", "10.20.0.254")
+
+
+def test_what_is_rendered_for_a_machine_is_what_the_lint_agrees_to(tree: Tree, tmp_path: Path) -> None:
+    secrets = [each["stringData"]["userdata"] for each in of_kind(tree, "Secret").values() if "stringData" in each]
+    assert secrets
+    for text in secrets:
+        path = tmp_path / "user-data"
+        path.write_text(text)
+        # The fixture's key is no key, and its `${...}` is there to be left alone.
+        assert {finding.rule for finding in lint(path)} <= {"ssh-key", "substitution"}
 
 
 def test_every_record_carries_the_label_that_its_zone_selects(tree: Tree) -> None:
