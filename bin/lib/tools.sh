@@ -10,12 +10,86 @@ debian_tools=(cosign oras crane)
 # Go's and containerd's readers of layers.
 go_tools=(registry3 actionlint dockerlint tarwitness)
 
+# Commands of upstream projects, for the night alone: they take minutes to build. Folder below tests/support (a go.mod that pins
+# them, and their go.sum), name, package.
+night_tools=(
+    "kubernetes etcd go.etcd.io/etcd/server/v3"
+    "kubernetes kube-apiserver k8s.io/kubernetes/cmd/kube-apiserver"
+    "flux source-controller github.com/fluxcd/source-controller"
+    "flux kustomize-controller github.com/fluxcd/kustomize-controller"
+)
+
 # install_tools LOGS: what is there already, of the same version, is left alone.
 install_tools() {
     local logs=$1 tool
     mkdir -p "$tools/bin"
     install_debian_tools "$logs"
     for tool in "${go_tools[@]}"; do install_go_tool "$tool" "$logs"; done
+    install_bind "$logs"
+}
+
+# install_night_tools LOGS: kube-apiserver with etcd, and Flux's controllers; 20 CPU minutes on a machine that has none of it.
+install_night_tools() {
+    local each folder name package
+    mkdir -p "$tools/bin"
+    for each in "${night_tools[@]}"; do
+        read -r folder name package <<<"$each"
+        install_go_command "$folder" "$name" "$package" "$1"
+    done
+}
+
+# install_go_command FOLDER NAME PACKAGE LOGS: kept until the pins of its module change.
+install_go_command() {
+    local source=$root/tests/support/$1 name=$2 key
+    key=$(cat "$source"/* | sha256sum | cut -c 1-16)
+    [[ -x $tools/bin/$name && -r $tools/$name.key && $(<"$tools/$name.key") == "$key" ]] && return
+    if ! command -v go >/dev/null; then
+        say "  $name: Go is not installed here; the tests that need it are skipped"
+    elif (narrate "$name, for tests alone, built by $(go env GOVERSION); takes minutes" "$4/$name" build_command "$source" "$3" "$name"); then
+        mv -f "$tools/bin/.$name" "$tools/bin/$name"
+        printf '%s\n' "$key" >"$tools/$name.key"
+    else
+        say "  $name could not be built; the tests that need it are skipped"
+    fi
+}
+
+# build_command FOLDER PACKAGE NAME: with the version that its users ask kube-apiserver for.
+build_command() {
+    local version
+    version=$(cd "$1" && go list -m -f '{{.Version}}' k8s.io/kubernetes 2>/dev/null || true)
+    (cd "$1" && CGO_ENABLED=0 go build -mod=readonly -trimpath -buildvcs=false \
+        -ldflags="-s -w -X k8s.io/component-base/version.gitVersion=${version:-v0.0.0}" -o "$tools/bin/.$3" "$2")
+}
+
+# install_bind LOGS: named out of the packages of this machine's own suite, unpacked and not installed, so that no service starts.
+install_bind() {
+    [[ -x $tools/bin/named ]] && return
+    if [[ -x /usr/sbin/named ]]; then
+        ln -sf /usr/sbin/named "$tools/bin/named"
+        return
+    fi
+    local fresh
+    fresh=$(mktemp -d "$root/.imagekit/tools.XXXXXX")
+    if (narrate "named, for tests alone, from this machine's Debian archive" "$1/named" unpack_bind "$fresh"); then
+        rm -rf "$tools/bind9"
+        mv "$fresh/root" "$tools/bind9"
+        # shellcheck disable=SC2016  # expanded when it runs
+        printf '#!/bin/sh\nLD_LIBRARY_PATH=$(echo %s/usr/lib/*-linux-gnu) exec %s/usr/sbin/named "$@"\n' "$tools/bind9" "$tools/bind9" >"$fresh/named"
+        chmod +x "$fresh/named"
+        mv -f "$fresh/named" "$tools/bin/named"
+    else
+        say "  named could not be fetched; the tests that need it are skipped"
+    fi
+    rm -rf "$fresh"
+}
+
+unpack_bind() {
+    local package packages
+    mapfile -t packages < <(apt-get install -s --no-install-recommends bind9 2>/dev/null | awk '$1 == "Inst" { print $2 }')
+    ((${#packages[@]})) || return
+    mkdir -p "$1/root"
+    (cd "$1" && apt-get -q download "${packages[@]}") || return
+    for package in "$1"/*.deb; do dpkg -x "$package" "$1/root" || return; done
 }
 
 install_debian_tools() {

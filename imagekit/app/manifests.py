@@ -38,6 +38,27 @@ def check_manifests(
     return check_tree(replace(tree, denied=denied, external=frozenset(_external(external))), schemas)
 
 
+def asked_server(
+    paths: Sequence[Path], report: Report, schemas: Schemas, *, work: Path, kubeconfig: Path | None, context: str
+) -> Report:
+    """The report with what an API server says: a live cluster's, else one that is started for it below `work`.
+
+    Raises `ProgramMissingError`, `ServerFailedError`, `ApiUnreachableError`.
+    """
+    from imagekit.kube.client import session
+    from imagekit.kube.kubeconfig import read_kubeconfig
+    from imagekit.kube.local import api_server
+    from imagekit.provision.check.reading import read_tree
+    from imagekit.provision.check.server import check_live, check_with
+
+    tree = read_tree(paths)
+    if kubeconfig is not None:
+        with session(read_kubeconfig(kubeconfig, context)) as api:
+            return report.with_more(*check_live(api, tree))
+    with api_server(work) as cluster, session(cluster.access) as api:
+        return report.with_more(*check_with(api, tree, schemas))
+
+
 def _external(names: Iterable[str]) -> Iterable[str]:
     for name in names:
         kind, slash, rest = name.partition("/")

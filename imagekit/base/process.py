@@ -123,16 +123,18 @@ def background(
     *,
     log: Path,
     env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
     die_with_parent: bool = True,
+    death_signal: str = "TERM",
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A long-running program whose output goes to `log`; stopped (TERM, then KILL) when the block ends.
 
-    With `die_with_parent` the kernel sends it TERM when this process dies, even by kill -9.
+    With `die_with_parent` the kernel sends it `death_signal` when this process dies, even by kill -9.
     """
     command = tuple(os.fspath(part) for part in argv)
     if die_with_parent:
-        command = ("setpriv", "--pdeathsig", "TERM", *command)
-    with log.open("ab") as sink, _started(command, env=env, sink=sink) as child:
+        command = ("setpriv", "--pdeathsig", death_signal, *command)
+    with log.open("ab") as sink, _started(command, env=env, cwd=cwd, sink=sink) as child:
         yield child
 
 

@@ -27,12 +27,16 @@ Object = Mapping[str, Any]
 
 
 class ApiError(ToolError):
-    """The server answered no; `status` is HTTP's, `reason` Kubernetes' word such as NotFound or Invalid."""
+    """The server answered no; `status` is HTTP's, `reason` Kubernetes' word such as NotFound or Invalid.
 
-    def __init__(self, message: str, *, status: int, reason: str = "", hint: str = "") -> None:
+    `field` is the first field that it complains of, empty where it names none.
+    """
+
+    def __init__(self, message: str, *, status: int, reason: str = "", field: str = "", hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.status = status
         self.reason = reason
+        self.field = field
 
 
 class ApiUnreachableError(ToolError):
@@ -94,7 +98,7 @@ class Api:
             return value
         told = value if isinstance(value, dict) else {"message": str(value)}
         message = one_line(answered(str(told.get("message") or f"HTTP {status}")), 600)
-        raise ApiError(f"{what}: {message}", status=status, reason=str(told.get("reason") or ""))
+        raise ApiError(f"{what}: {message}", status=status, reason=str(told.get("reason") or ""), field=_field(told))
 
     def get(self, path: str, **query: str) -> Any:
         """What is at a path."""
@@ -147,6 +151,13 @@ class Api:
         except ApiError as error:
             if error.status != 404:
                 raise
+
+
+def _field(told: Object) -> str:
+    details = told.get("details")
+    causes = details.get("causes") if isinstance(details, dict) else None
+    found = causes[0].get("field") if isinstance(causes, list) and causes and isinstance(causes[0], dict) else None
+    return str(found) if found else ""
 
 
 def root_of(api_version: str) -> str:

@@ -53,6 +53,19 @@ def _two(kind: str, called: str, **spec: Any) -> Object:
 
 
 _URL = f"https://artifacts.bank.example/{HEX}"
+_VMSET: Object = {
+    "apiVersion": "infra.virtrigaud.io/v1beta1",
+    "kind": "VMSet",
+    "metadata": {"name": "workers", "namespace": "fleet"},
+    "spec": {
+        "replicas": 3,
+        "selector": {"matchLabels": {"set": "workers"}},
+        "template": {
+            "metadata": {"labels": {"set": "workers"}},
+            "spec": {"providerRef": {"name": "libvirt-1"}, "classRef": {"name": "worker-m"}},
+        },
+    },
+}
 WRONG = (
     # what a schema sees, and a server too
     Wrong("power-state-as-boolean", "VirtualMachine", "spec.powerState", True, "schema-type", cluster=True),
@@ -105,7 +118,7 @@ WRONG = (
     Wrong("two-sources", "VMImage", "spec.source.http", {"url": f"{_URL}.raw"}, "source-count"),
     Wrong("path-and-url", "VMImage", "spec.source.libvirt.path", "/var/lib/libvirt/images/n.qcow2", "source-count"),
     Wrong("secure-boot-on-bios", "VMClass", "spec.firmware", "BIOS", "vmclass-firmware"),
-    Wrong("vmset", "VirtualMachine", "kind", "VMSet", "vmset"),
+    Wrong("vmset", "VirtualMachine", "spec.powerState", "Off", "vmset", more=(_VMSET,)),
     Wrong("vm-without-image", "VirtualMachine", "spec.imageRef", GONE, "vm-image"),
     Wrong("image-not-there", "VirtualMachine", "spec.imageRef.name", "node-rhel9-1-4-3-3f9c1a2b7d10",
           "reference-missing"),
@@ -128,7 +141,7 @@ WRONG = (
     Wrong("all-nodes-at-once", "NodeOpUpgrade", "spec.concurrency", 0, "upgrade-concurrency"),
     Wrong("on-after-failure", "NodeOpUpgrade", "spec.stopOnFailure", False, "upgrade-goes-on"),
     Wrong("token-for-good", "JoinTokenRequest", "spec.expiry", "0s", "join-token-expiry"),
-    Wrong("k0s-form", "K0smotronControlPlane", "spec.version", "v1.36.3+k0s.2", "k0s-version-form", cluster=True),
+    Wrong("k0s-form", "K0smotronControlPlane", "spec.version", "v1.36.3+k0s.2", "k0s-version-form"),
     Wrong("private-key", "Secret", "stringData.userdata", KEY, "secret-private-key"),
     Wrong("join-token", "Secret", "stringData.userdata", "token: abcdef.0123456789abcdef\n", "secret-join-token"),
     Wrong("password", "Secret", "stringData.userdata", "#cloud-config\nusers:\n- name: a\n  passwd: hunter22\n",
@@ -144,8 +157,8 @@ WRONG = (
           "policy-does-not-deny"),
     Wrong("policy-ignores", "ValidatingAdmissionPolicy", "spec.failurePolicy", "Ignore", "policy-fails-open"),
     # what only a server sees: rules in CEL, and what other objects of the cluster say
-    Wrong("kcm-rule-in-cel", "ClusterDeployment", "spec.serviceSpec", {"provider": {"name": "p"}, "services": []},
-          "", cluster=True),
+    Wrong("account-without-cloud", "GitRepository", "spec.serviceAccountName", "flux", "", cluster=True),
+    Wrong("kubeconfig-of-neither", "Kustomization", "spec.kubeConfig", {}, "", cluster=True),
 )  # fmt: skip
 
 

@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from imagekit.provision.check import reading, rules  # makes every rule known
+from imagekit.provision.check import reading, rules, server  # makes every rule known
 from imagekit.provision.check.finding import LINTS, RULES, Finding, Level, found
 from imagekit.provision.check.objects import Tree
 from imagekit.provision.check.schemacheck import schema_findings, unchecked
 from imagekit.provision.check.store import Schemas
 
-__all__ = ["RULES", "Report", "check_tree", "lint_findings", "reading", "rules"]
+__all__ = ["RULES", "Report", "check_tree", "lint_findings", "reading", "rules", "server"]
 
 
 @dataclass(frozen=True)

@@ -106,3 +106,12 @@ def dotted(key: Key) -> str:
     for part in key:
         text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
     return text
+
+
+def key_of(text: str) -> Key:
+    """The path that `dotted`, or an API server, wrote; names with dots in them come out as several parts."""
+    key: list[str | int] = []
+    for part in filter(None, text.split(".")):
+        name, *numbers = part.split("[")
+        key += [*([name] if name else []), *(int(number[:-1]) for number in numbers if number[:-1].isdecimal())]
+    return tuple(key)

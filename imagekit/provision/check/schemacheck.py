@@ -10,7 +10,7 @@ from jsonschema.exceptions import ValidationError, best_match
 from jsonschema.protocols import Validator
 
 from imagekit.base.text import one_line
-from imagekit.provision.check.finding import Finding, Key, Level, Rule, Seen, declare, dotted, found
+from imagekit.provision.check.finding import Finding, Key, Level, Rule, Seen, declare, dotted, found, key_of
 from imagekit.provision.check.objects import KUSTOMIZE, Manifest, Tree
 from imagekit.provision.check.store import KindSchema, Schemas
 
@@ -119,16 +119,7 @@ def _chart(each: Manifest, schemas: Schemas) -> Iterator[Finding]:
         return
     chart, validator = known
     for one in judged(each, config, validator, ("spec", "config")):
-        yield found(VALUES, each, _key_of(one.key, each), f"{one.message} (values of the chart {chart})")
-
-
-def _key_of(text: str, each: Manifest) -> Key:
-    """The path that `dotted` wrote; names with dots in them are no keys of charts' values here."""
-    key: list[str | int] = []
-    for part in text.split("."):
-        name, *numbers = part.split("[")
-        key += [name, *(int(number.rstrip("]")) for number in numbers)]
-    return tuple(key)
+        yield found(VALUES, each, key_of(one.key), f"{one.message} (values of the chart {chart})")
 
 
 def judged(each: Manifest, instance: Any, validator: Validator, at: Key = ()) -> Iterator[Finding]:
