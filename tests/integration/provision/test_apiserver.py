@@ -242,7 +242,15 @@ def test_from_start_to_verdict(cluster: Cluster, rendered: Tree, schemas: Schema
     folder = Path(rendered.files[0]).parents[1]
     began, before = time.monotonic(), os.times()
     options = ["--apiserver", "--without-ledger", "--schemas", schemas.folder, "--json"]
-    argv = [sys.executable, "-c", "from imagekit.cli import main; main()", "provision", "check", folder, *options]
+    argv: list[str | Path] = [
+        sys.executable,
+        "-c",
+        "from imagekit.cli import main; main()",
+        "provision",
+        "check",
+        folder,
+        *options,
+    ]
     done = run(argv, timeout=120, cwd=tmp_path, ok=(0, 1), env=dict(os.environ))
     after = os.times()
     spent = after.children_user + after.children_system - before.children_user - before.children_system
