@@ -241,7 +241,7 @@ def test_from_start_to_verdict(cluster: Cluster, rendered: Tree, schemas: Schema
     """15 s on two idle cores; the processor's time is what a busy machine does not change."""
     folder = Path(rendered.files[0]).parents[1]
     began, before = time.monotonic(), os.times()
-    options = ["--apiserver", "--without-ledger", "--schemas", schemas.folder, "--json"]
+    options: list[str | Path] = ["--apiserver", "--without-ledger", "--schemas", schemas.folder, "--json"]
     argv: list[str | Path] = [
         sys.executable,
         "-c",
