@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from imagekit.app.diff import commits_between, inventory_of_build, kept_build
-from imagekit.base.errors import ConfigError
+from imagekit.base.errors import ConfigError, ImagekitError
 from imagekit.base.text import one_line
 from imagekit.build.builder import Build
 from imagekit.build.kept import kept_builds, plan_of
@@ -14,6 +15,9 @@ from imagekit.inventory.compare import compare
 from imagekit.plan.compare import changed_stages
 from imagekit.plan.model import Plan, StageKind
 from imagekit.report.result import RunResult, Verdict, read_result
+
+if TYPE_CHECKING:
+    from imagekit.app.interface import Backend
 
 _MOST = 12  # lines; more are counted
 _LONGEST = 1000  # characters of a line
@@ -29,6 +33,18 @@ def last_good(runs: list[Path], image: str) -> RunResult | None:
         if result.image == image and result.verdict is Verdict.PASSED and result.digest:
             return result
     return None
+
+
+def since_good(
+    backend: Backend, project: Project, good: RunResult | None, plan: Plan, image: Build | None
+) -> tuple[str, ...]:
+    """What changed since the last good run; nothing without one or for its digest. What cannot be found out is said."""
+    if good is None or (image is not None and str(image.digest) == good.digest):
+        return ()
+    try:
+        return backend.changes(project, good, plan, image)
+    except (ImagekitError, OSError) as error:
+        return (f"what changed since run {good.run_id} cannot be determined: {error}",)
 
 
 def changes_since(project: Project, good: RunResult, plan: Plan, image: Build | None) -> tuple[str, ...]:

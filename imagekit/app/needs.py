@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from imagekit.config.load import Project
-from imagekit.config.model import Firmware, VmSpec
+from imagekit.config.model import Firmware, ImageSpec, VmSpec
 from imagekit.machine.interface import BootPath
 from imagekit.machine.libvirt.daemon import default_uri
 
 if TYPE_CHECKING:
+    from imagekit.app.options import Options
     from imagekit.doctor.model import Host, Need
 
 
@@ -23,6 +24,16 @@ def machine_needs(vm: VmSpec, boot_paths: Sequence[BootPath]) -> tuple[Need, ...
     firmware = () if vm.firmware is Firmware.BIOS else (Need.UEFI,)
     tpm = (Need.TPM,) if vm.tpm else ()
     return (*firmware, *tpm, *(DISKS if BootPath.INSTALLED in boot_paths else ()))
+
+
+def run_needs(image: ImageSpec, options: Options, *, builds: bool, boots: bool) -> list[Need]:
+    """What a run needs that `builds`, or takes a kept image, and `boots` machines, or knows already how tests ended."""
+    from imagekit.doctor.check import BUILD, PUBLISH, VERIFY
+    from imagekit.doctor.model import Need
+
+    build = [need for need in BUILD if need is not Need.MMDEBSTRAP or image.embedded]
+    machines = (*VERIFY, *machine_needs(image.vm, options.boot_paths))
+    return [*(build if builds else ()), *(machines if boots else ()), *(PUBLISH if options.publish else ())]
 
 
 def libvirt_uri(project: Project) -> str:

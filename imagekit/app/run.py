@@ -9,10 +9,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
-from imagekit.app.changes import last_good
+from imagekit.app.changes import last_good, since_good
 from imagekit.app.declaring import declared_at
 from imagekit.app.interface import Backend, BootPathResult, Disks, Subject, Target
-from imagekit.app.needs import machine_needs
+from imagekit.app.needs import run_needs
 from imagekit.app.options import Finished, Options
 from imagekit.app.outcome import BootPathTest, ScenarioTest, Tested, run_result
 from imagekit.app.record import StageRecorder
@@ -25,8 +25,6 @@ from imagekit.base.errors import ImagekitError
 from imagekit.build.builder import Build
 from imagekit.checks.scenario import ScenarioResult
 from imagekit.config.load import Project
-from imagekit.doctor.check import BUILD, PUBLISH, VERIFY
-from imagekit.doctor.model import Need
 from imagekit.machine.interface import BootPath
 from imagekit.machine.profile import parse_profile
 from imagekit.plan.model import Plan
@@ -124,7 +122,7 @@ class _Run:
         if kept is not None:
             self._recall(kept)
         with self.record.stage("needs", "What this machine must have") as stage:
-            needs = self._needs(kept)
+            needs = run_needs(self.project.image(self.name), self.options, builds=kept is None, boots=self._boots())
             self.backend.require(self.project, needs)
             if self.options.publish:
                 self.backend.require_registry(self.project)
@@ -162,15 +160,6 @@ class _Run:
         self.known = reuse.boot_paths(options.boot_paths)
         if options.lifecycle is not None or options.publish:
             self.scenarios = reuse.scenarios(options.lifecycle or ScenarioOptions())
-
-    def _needs(self, image: Build | None) -> list[Need]:
-        build = [need for need in BUILD if need is not Need.MMDEBSTRAP or self.project.image(self.name).embedded]
-        machines = (*VERIFY, *machine_needs(self.project.image(self.name).vm, self.options.boot_paths))
-        return [
-            *(build if image is None else ()),
-            *(machines if self._boots() else ()),
-            *(PUBLISH if self.options.publish else ()),
-        ]
 
     def _boots(self) -> bool:
         """Whether anything is left that needs a machine."""
@@ -294,13 +283,10 @@ class _Run:
 
     def changes(self) -> tuple[str, ...]:
         """What changed since the last good run, when there was one; no reason for a run to end otherwise."""
-        good = last_good(kept_runs(self.project.work), self.name)
-        if good is None or self.plan is None or (self.image is not None and str(self.image.digest) == good.digest):
+        if self.plan is None:
             return ()
-        try:
-            return self.backend.changes(self.project, good, self.plan, self.image)
-        except (ImagekitError, OSError) as error:
-            return (f"what changed since run {good.run_id} cannot be determined: {error}",)
+        good = last_good(kept_runs(self.project.work), self.name)
+        return since_good(self.backend, self.project, good, self.plan, self.image)
 
     def done_before(self, result: RunResult) -> RunResult | None:
         """The result of the run that had done all of this; None when this one did something, or that one is gone."""

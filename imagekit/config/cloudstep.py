@@ -6,109 +6,25 @@ does not know; so both are refused here. Types are the node's: any scalar is tex
 
 from __future__ import annotations
 
-import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field
 
-from imagekit.config.goyaml import Text, as_bool, as_whole, is_null
-
-ENCODINGS = ("b64", "base64", "gz", "gzip", "gz+base64", "gzip+base64", "gz+b64", "gzip+b64")
-_OCTAL = re.compile(r"[0-7]{3,4}")
-_MODE_MASK = 0o7777
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, dict | list):
-        raise ValueError(f"must be text, not a {'mapping' if isinstance(value, dict) else 'list'}")
-    return "" if is_null(value) else str(value)
-
-
-def _flag(value: Any) -> bool:
-    found = None if isinstance(value, dict | list) else as_bool(value)
-    if found is None:
-        raise ValueError("must be true or false, without quotes")
-    return found
-
-
-def _whole(value: Any) -> int:
-    found = None if isinstance(value, dict | list) else as_whole(value)
-    if found is None:
-        raise ValueError("must be a whole number, without quotes")
-    return found
-
-
-def _size(value: Any) -> int:
-    if (found := _whole(value)) < 0:
-        raise ValueError("must not be negative")
-    return found
-
-
-def _mode(value: Any) -> int:
-    """A step has its permissions as a number, so the leading zero of an octal one counts."""
-    found = _size(value)
-    written = str(value) if isinstance(value, Text) else ""
-    if _OCTAL.fullmatch(written) and written[0] != "0" and found > 0o777:
-        raise ValueError(f"is read as a decimal number, {found:#o}. Did you mean 0{written}?")
-    if found > _MODE_MASK:
-        raise ValueError("must be permissions, at most 07777")
-    return found
-
-
-def _octal_text(value: Any) -> str:
-    text = _text(value)
-    if text and not re.fullmatch(r"0?[0-7]{3,4}", text):
-        raise ValueError("must be octal digits such as '0644'")
-    return text
-
-
-def _list(value: Any) -> Any:
-    if is_null(value):
-        return ()
-    if not isinstance(value, list):
-        raise ValueError("must be a list")
-    for number, item in enumerate(value, 1):
-        if is_null(item):
-            raise ValueError(f"item {number} is empty, and the node leaves it out")
-    return value
-
-
-def _map(value: Any) -> Any:
-    if is_null(value):
-        return {}
-    if not isinstance(value, dict):
-        raise ValueError("must be a mapping")
-    return value
-
-
-def _encoding(value: Any) -> Any:
-    return str(value) if isinstance(value, str) else value
-
-
-Words = Annotated[str, BeforeValidator(_text)]
-Flag = Annotated[bool, BeforeValidator(_flag)]
-Whole = Annotated[int, BeforeValidator(_whole)]
-Size = Annotated[int, BeforeValidator(_size)]
-Mode = Annotated[int, BeforeValidator(_mode)]
-OctalText = Annotated[str, BeforeValidator(_octal_text)]
-Encoding = Annotated[Literal["", *ENCODINGS], BeforeValidator(_encoding)]  # type: ignore[valid-type]
-Texts = Annotated[tuple[Words, ...], BeforeValidator(_list)]
-Pairs = Annotated[dict[str, Words], BeforeValidator(_map)]
-Lists = Annotated[dict[str, Texts], BeforeValidator(_map)]
-
-
-class Part(BaseModel):
-    """A mapping of a cloud-config; a key whose value is null counts as not given."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _without_nulls(cls, data: Any) -> Any:
-        if not isinstance(data, dict):
-            return {} if is_null(data) else data
-        known = {field.alias or name for name, field in cls.model_fields.items()}
-        return {str(key): value for key, value in data.items() if key not in known or not is_null(value)}
+from imagekit.config.cloudvalues import (
+    Encoding,
+    Flag,
+    Lists,
+    Mode,
+    OctalText,
+    Pairs,
+    Part,
+    Size,
+    Texts,
+    Whole,
+    Words,
+    listed,
+    mapped,
+)
 
 
 class User(Part):
@@ -202,7 +118,7 @@ class Systemctl(Part):
     disable: Texts = ()
     start: Texts = ()
     mask: Texts = ()
-    overrides: Annotated[tuple[Override, ...], BeforeValidator(_list)] = ()
+    overrides: Annotated[tuple[Override, ...], BeforeValidator(listed)] = ()
 
 
 class Packages(Part):
@@ -266,7 +182,7 @@ class Layout(Part):
 
     device: Device = Device()
     expand_partition: Expand | None = None
-    add_partitions: Annotated[tuple[Partition, ...], BeforeValidator(_list)] = ()
+    add_partitions: Annotated[tuple[Partition, ...], BeforeValidator(listed)] = ()
 
 
 class GitAuth(Part):
@@ -295,25 +211,25 @@ class Step(Part):
     name: Words = ""
     condition: Annotated[Words, Field(alias="if")] = ""
     commands: Texts = ()
-    files: Annotated[tuple[File, ...], BeforeValidator(_list)] = ()
-    downloads: Annotated[tuple[Download, ...], BeforeValidator(_list)] = ()
-    directories: Annotated[tuple[Directory, ...], BeforeValidator(_list)] = ()
-    ensure_entities: Annotated[tuple[Entity, ...], BeforeValidator(_list)] = ()
-    delete_entities: Annotated[tuple[Entity, ...], BeforeValidator(_list)] = ()
+    files: Annotated[tuple[File, ...], BeforeValidator(listed)] = ()
+    downloads: Annotated[tuple[Download, ...], BeforeValidator(listed)] = ()
+    directories: Annotated[tuple[Directory, ...], BeforeValidator(listed)] = ()
+    ensure_entities: Annotated[tuple[Entity, ...], BeforeValidator(listed)] = ()
+    delete_entities: Annotated[tuple[Entity, ...], BeforeValidator(listed)] = ()
     dns: Dns = Dns()
     hostname: Words = ""
     sysctl: Pairs = Field(default_factory=dict)
     authorized_keys: Lists = Field(default_factory=dict)
     node: Words = ""
-    users: Annotated[dict[str, User], BeforeValidator(_map)] = Field(default_factory=dict)
+    users: Annotated[dict[str, User], BeforeValidator(mapped)] = Field(default_factory=dict)
     modules: Texts = ()
     systemctl: Systemctl = Systemctl()
     environment: Pairs = Field(default_factory=dict)
     environment_file: Words = ""
     package_pins: Pairs = Field(default_factory=dict)
     packages: Packages = Packages()
-    unpack_images: Annotated[tuple[UnpackImage, ...], BeforeValidator(_list)] = ()
-    after: Annotated[tuple[Dependency, ...], BeforeValidator(_list)] = ()
+    unpack_images: Annotated[tuple[UnpackImage, ...], BeforeValidator(listed)] = ()
+    after: Annotated[tuple[Dependency, ...], BeforeValidator(listed)] = ()
     datasource: Datasource = Datasource()
     layout: Layout = Layout()
     systemd_firstboot: Pairs = Field(default_factory=dict)
@@ -323,7 +239,9 @@ class Step(Part):
     only_os_version: Words = ""
     only_arch: Words = ""
     only_service_manager: Words = ""
-    if_files: Annotated[dict[Literal["any", "all", "none"], Texts], BeforeValidator(_map)] = Field(default_factory=dict)
+    if_files: Annotated[dict[Literal["any", "all", "none"], Texts], BeforeValidator(mapped)] = Field(
+        default_factory=dict
+    )
 
 
 class Growpart(Part):
@@ -338,12 +256,12 @@ class Document(Part):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    users: Annotated[tuple[NamedUser, ...], BeforeValidator(_list)] = ()
+    users: Annotated[tuple[NamedUser, ...], BeforeValidator(listed)] = ()
     ssh_authorized_keys: Texts = ()
-    write_files: Annotated[tuple[WriteFile, ...], BeforeValidator(_list)] = ()
+    write_files: Annotated[tuple[WriteFile, ...], BeforeValidator(listed)] = ()
     hostname: Words = ""
     runcmd: Texts = ()
     growpart: Growpart = Growpart()
-    stages: Annotated[dict[str, Annotated[tuple[Step, ...], BeforeValidator(_list)]], BeforeValidator(_map)] = Field(
+    stages: Annotated[dict[str, Annotated[tuple[Step, ...], BeforeValidator(listed)]], BeforeValidator(mapped)] = Field(
         default_factory=dict
     )
