@@ -15,7 +15,7 @@ from imagekit.config.goyaml import as_whole
 from imagekit.config.merge import merged_cloud_config
 from imagekit.config.secrets import HINT, secrets_in
 from imagekit.config.templates import unfilled_templates
-from imagekit.config.yamlfile import Key, YamlFile
+from imagekit.config.yamlfile import Key, YamlFile, texts
 
 
 class Severity(StrEnum):
@@ -122,7 +122,7 @@ def _secrets(source: YamlFile) -> Iterator[tuple[Key, str, str]]:
 
 
 def _dollars(source: YamlFile) -> Iterator[tuple[Key, str, str]]:
-    for key, text in _texts(source.data, ()):
+    for key, text in texts(source.data):
         for found in dict.fromkeys(_SUBSTITUTED.findall(text)):
             yield (
                 key,
@@ -132,7 +132,7 @@ def _dollars(source: YamlFile) -> Iterator[tuple[Key, str, str]]:
 
 
 def _host_names(source: YamlFile) -> Iterator[tuple[Key, str, str]]:
-    for key, text in _texts(source.data, ()):
+    for key, text in texts(source.data):
         if key[-1] != "hostname" or "{{" in text:
             continue
         if len(text) > _HOST_MAX or not _LABEL.fullmatch(text):
@@ -144,7 +144,7 @@ def _host_names(source: YamlFile) -> Iterator[tuple[Key, str, str]]:
 
 
 def _keys(source: YamlFile) -> Iterator[tuple[Key, str, str]]:
-    for key, text in _texts(source.data, ()):
+    for key, text in texts(source.data):
         if not {"authorized_keys", "ssh_authorized_keys"} & set(key):
             continue
         if why := _bad_key(text):
@@ -254,17 +254,6 @@ def _users(document: dict[str, Any]) -> Iterator[tuple[list[str], bool]]:
 def _has_keys(document: dict[str, Any]) -> bool:
     steps = [step for each in (document.get("stages") or {}).values() for step in each]
     return bool(document.get("ssh_authorized_keys")) or any(step.get("authorized_keys") for step in steps)
-
-
-def _texts(data: Any, key: Key) -> Iterator[tuple[Key, str]]:
-    if isinstance(data, str):
-        yield key, data
-    elif isinstance(data, dict):
-        for name, value in data.items():
-            yield from _texts(value, (*key, name))
-    elif isinstance(data, list):
-        for index, value in enumerate(data):
-            yield from _texts(value, (*key, index))
 
 
 _ERRORS: dict[str, Rule] = {

@@ -7,10 +7,9 @@ system is) everywhere else; yip 1.25, pkg/plugins/hostname.go and common.go. No 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from imagekit.config.yamlfile import Key, YamlFile, read_yaml
+from imagekit.config.yamlfile import YamlFile, read_yaml, texts
 
 if TYPE_CHECKING:
     from imagekit.config.load import Project
@@ -34,7 +33,7 @@ def unfilled_templates(source: YamlFile) -> list[str]:
     """A line for each template of a cloud-config that no node fills: file, line, key, and what to do."""
     return [
         f"{source.path}:{source.line(key)}: {'.'.join(map(str, key))}: {template} stays as it is; {why}"
-        for key, text in _texts(source.data, ())
+        for key, text in texts(source.data)
         for template in _TEMPLATE.findall(text)
         if (why := _trouble(str(key[-1]) if key else "", template))
     ]
@@ -45,14 +44,3 @@ def _trouble(name: str, template: str) -> str:
         return _HOST_NAME if _VALUES.search(template) else ""
     found = _IDENTITY.search(template)
     return f"{found[0]} is known in `hostname` alone, elsewhere .Values.node.machineid and its like" if found else ""
-
-
-def _texts(data: Any, key: Key) -> Iterator[tuple[Key, str]]:
-    if isinstance(data, str):
-        yield key, data
-    elif isinstance(data, dict):
-        for name, value in data.items():
-            yield from _texts(value, (*key, name))
-    elif isinstance(data, list):
-        for index, value in enumerate(data):
-            yield from _texts(value, (*key, index))

@@ -7,6 +7,7 @@ everything else stays the text that was written (``no``, ``1.10`` and ``0644`` a
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -171,3 +172,15 @@ def typed(text: Text) -> str | int | bool | None:
 
 def _written(event: yaml.ScalarEvent) -> Text:
     return Text(event.value, event.style or "")
+
+
+def texts(data: Any, key: Key = ()) -> Iterator[tuple[Key, str]]:
+    """Every text of a document, with the place where it stands."""
+    if isinstance(data, str):
+        yield key, data
+    elif isinstance(data, dict):
+        for name, value in data.items():
+            yield from texts(value, (*key, name))
+    elif isinstance(data, list):
+        for index, value in enumerate(data):
+            yield from texts(value, (*key, index))
