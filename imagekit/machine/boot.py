@@ -21,6 +21,7 @@ from imagekit.machine.libvirt.provider import connect as libvirt
 from imagekit.machine.node import InstalledNode, node
 from imagekit.machine.profile import DirectKernel, Profile, load_profile, profile_name
 from imagekit.machine.provider import Connect
+from imagekit.machine.saved import SavedNode
 
 # Seconds on the machine of reference; about five times a quiet boot.
 _LIMITS = {BootPath.DIRECT: 120.0, BootPath.LIVE: 240.0}
@@ -32,7 +33,7 @@ class BootRequest:
 
     `limit` is for the machine of reference and is scaled by the measured speed. `kernel_arguments` are appended.
     `cloud_config` is the image's own, for the live boot path; `disks` come before its medium. An installed node has
-    more than one boot: see `imagekit.machine.node`.
+    more than one boot: see `imagekit.machine.node`. A `saved` node is continued instead, on the same devices.
     """
 
     name: str
@@ -48,6 +49,7 @@ class BootRequest:
     kernel_arguments: tuple[str, ...] = ()
     cloud_config: Mapping[str, Any] = field(default_factory=dict)
     disks: tuple[Disk, ...] = ()
+    saved: SavedNode | None = None
     uri: str | None = None
 
 
@@ -61,16 +63,19 @@ def boot(request: BootRequest, *, connect: Connect = libvirt) -> Iterator[Instal
     with ExitStack() as stack:
         folder = stack.enter_context(owned_folder(request.run_id))
         machine = stack.enter_context(node(_node_request(request, folder), connect=connect))
-        with step(f"Booting {request.name} ({request.boot_path.value})") as reported:
+        verb = "Booting" if request.saved is None else "Forking"
+        with step(f"{verb} {request.name} ({request.boot_path.value})") as reported:
             machine.start()
-            record = machine.wait_boot(limit=request.limit or _LIMITS[request.boot_path])
+            limit = request.limit or _LIMITS[request.boot_path]
+            record = machine.wait_boot(limit=limit) if request.saved is None else machine.wait_fork()
             took = f"{record.seconds_to_ssh:.1f} s to the login, {record.cpu_seconds:.0f} CPU s"
             reported.note = f"{took}, under {record.accelerator}"
         yield machine
 
 
 def _node_request(request: BootRequest, folder: Path) -> NodeRequest:
-    keys, profile = fresh_keys(), load_profile(request.shape.firmware, request.harness)
+    keys = fresh_keys() if request.saved is None else request.saved.keys
+    profile = load_profile(request.shape.firmware, request.harness)
     direct, disks = _media(request, folder, keys, _kernel(request, profile))
     return NodeRequest(
         name=request.name,
@@ -85,6 +90,7 @@ def _node_request(request: BootRequest, folder: Path) -> NodeRequest:
         forwards=request.forwards,
         open_network=request.open_network,
         boot_path=request.boot_path,
+        saved=request.saved,
         uri=request.uri,
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -122,12 +122,24 @@ class Owner:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Incoming:
+    """Memory and devices of a machine as `imagekit.machine.provider.Guest.save` left them.
+
+    `proven` is asked while they are read, before the machine goes on; it raises when the file is not what was saved.
+    """
+
+    state: Path
+    proven: Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Domain:
     """A whole machine; `imagekit.machine.provider` starts it.
 
     Without a `direct` kernel the firmware boots the disks in their order, and a reboot of the guest is one. `label` is
     the user that libvirt runs QEMU as, when that is another than ours; `unconfined` names security models that would
-    forbid QEMU the relays: see `imagekit.machine.libvirt.reach`.
+    forbid QEMU the relays: see `imagekit.machine.libvirt.reach`. With an `incoming` state it does not boot: it goes on
+    from there.
     """
 
     name: str
@@ -146,6 +158,7 @@ class Domain:
     machine: str = MACHINE
     label: str = ""
     unconfined: tuple[str, ...] = ()
+    incoming: Incoming | None = None
 
     @property
     def relays(self) -> bool:

@@ -17,6 +17,7 @@ from imagekit.machine.domain import (
     Domain,
     FirmwareState,
     Forward,
+    Incoming,
     KernelStart,
     Owner,
     domain_name,
@@ -25,6 +26,7 @@ from imagekit.machine.domain import (
 from imagekit.machine.identity import NodeKeys, fresh_keys
 from imagekit.machine.interface import BootPath, VmShape
 from imagekit.machine.profile import load_profile
+from imagekit.machine.saved import SavedNode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +38,8 @@ class NodeRequest:
     the guest ends the machine. `keys` are those that the disk was installed with or that a seed among the media brings.
     With `press_enter` GRUB's menu is not waited out; its own list of fallback entries then does not count, because GRUB
     uses it only when nobody touched the menu. `boot_path` is what its boots are recorded as: a machine without disks
-    that starts from the ISO is on the live boot path.
+    that starts from the ISO is on the live boot path. With a `saved` node the first start is no boot: it continues that
+    node, with its keys and over its disks.
     """
 
     name: str
@@ -54,6 +57,7 @@ class NodeRequest:
     open_network: bool = False
     press_enter: bool = True
     boot_path: BootPath = BootPath.INSTALLED
+    saved: SavedNode | None = None
     uri: str | None = None
 
 
@@ -78,7 +82,9 @@ class NodeHardware:
         """The file that decides the devices."""
         return self.request.harness / "domains" / "machine.xml.j2"
 
-    def domain(self, disks: tuple[Disk, ...], media: tuple[Path, ...], log: Path) -> Domain:
+    def domain(
+        self, disks: tuple[Disk, ...], media: tuple[Path, ...], log: Path, incoming: Incoming | None = None
+    ) -> Domain:
         """The machine for one start."""
         request = self.request
         read_only = tuple(Disk(path=path.resolve(), serial=f"medium{number}") for number, path in enumerate(media))
@@ -97,6 +103,7 @@ class NodeHardware:
             direct=request.direct,
             disks=(*disks, *request.fixed, *read_only),
             console=log,
+            incoming=incoming,
             netdev=user_network(
                 self.port,
                 request.forwards,
@@ -104,3 +111,10 @@ class NodeHardware:
                 open_network=request.open_network,
             ),
         )
+
+
+def sources(request: NodeRequest) -> tuple[DiskSource, ...]:
+    """What its disks stand on: those of the request, or of the saved node."""
+    if request.saved is None:
+        return request.disks
+    return tuple(DiskSource(serial=each.serial, backing=request.saved.disks[each.serial]) for each in request.disks)

@@ -8,9 +8,11 @@ stage initramfs, so that user and host key are there before sshd answers.
 from __future__ import annotations
 
 import json
+import secrets
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +59,31 @@ def seed_disk(keys: NodeKeys, name: str, into: Path, extra: Mapping[str, Any] | 
     folder = Path(tempfile.mkdtemp(prefix="seed-", dir=into))
     identity = node_identity(keys, name)
     return cidata(cloud_config(identity, extra), identity.hostname, folder)
+
+
+def settling(now: datetime) -> str:
+    """The first command on a fork: time of the host, randomness of the host; it answers with the boot's id.
+
+    The saved clock stood still, for hours or days. Linux itself draws anew from its generator when QEMU's generation id
+    (vmgenid) changes; without that two forks of one state said the same random words. Ours is stirred in besides.
+    """
+    seed = secrets.token_hex(64)
+    clock = f"date -u -s @{now.timestamp():.3f} > /dev/null"
+    return f"{clock} && printf %s {seed} > /dev/urandom && cat /proc/sys/kernel/random/boot_id"
+
+
+def renaming(name: str) -> str:
+    """A command that gives a fork an identity of its own, where two meet: machine id, host name, MAC address.
+
+    The kernel announces the new address (arp_notify), so that connections live on.
+    """
+    token = secrets.token_hex(16)
+    mac = f"52:54:00:{token[:2]}:{token[2:4]}:{token[4:6]}"
+    return (
+        f"echo {token} > /etc/machine-id && hostname {name} && echo {name} > /etc/hostname && "
+        "for each in /sys/class/net/*/device; do dev=$(basename $(dirname $each)); "
+        f"echo 1 > /proc/sys/net/ipv4/conf/$dev/arp_notify && ip link set dev $dev address {mac}; done"
+    )
 
 
 def keep_keys(keys: NodeKeys, path: Path) -> None:

@@ -39,6 +39,13 @@ class Installer(StrEnum):
     AGENT = "agent"
 
 
+class Start(StrEnum):
+    """Where a running node came from: switched on and booted, or continued from the saved state of one that had."""
+
+    COLD = "cold"
+    FORK = "fork"
+
+
 class Accelerator(StrEnum):
     """What runs the guest's instructions, decided by booting a probe."""
 
@@ -81,7 +88,8 @@ class BootPhase:
 class BootRecord:
     """What a boot was and cost; times in seconds from the start of QEMU (of a reboot: from asking for it).
 
-    `cpu_seconds` is QEMU's until the login. `phases` are known for installed boots only.
+    `cpu_seconds` is QEMU's until the login. `phases` are known for installed boots only. `reason` says why it was this
+    `start`; of a fork, `cold_seconds` is what the boot took that it came from.
     """
 
     boot_path: BootPath
@@ -95,6 +103,9 @@ class BootRecord:
     speed: float
     seconds_to_banner: float = 0.0
     phases: tuple[BootPhase, ...] = ()
+    start: Start = Start.COLD
+    reason: str = ""
+    cold_seconds: float = 0.0
 
     @property
     def pace(self) -> float:
@@ -103,7 +114,8 @@ class BootRecord:
         By the speed of this machine, and by what this boot took: a node of real Kairos does five times as much as the
         one that limits were set with, and a busy host gives it a part of a processor.
         """
-        return min(_MOST_PACE, max(1.0, 1.0 / self.speed, self.seconds_to_ssh / _REFERENCE_BOOT))
+        booted = max(self.seconds_to_ssh, self.cold_seconds)
+        return min(_MOST_PACE, max(1.0, 1.0 / self.speed, booted / _REFERENCE_BOOT))
 
     def scaled(self, seconds: float) -> float:
         """A time limit that was set with the node and the machine of reference, for this one; never shortened."""

@@ -5,22 +5,26 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
 from imagekit.base import process
 from imagekit.base.errors import ToolError
 from imagekit.base.log import step
+from imagekit.base.reason import summary
 from imagekit.base.waiting import Limit
 from imagekit.machine import ssh
 from imagekit.machine.banner import BannerProbe
 from imagekit.machine.console import Console, load_patterns
 from imagekit.machine.disks import DiskSet
-from imagekit.machine.domain import MACHINE
+from imagekit.machine.domain import MACHINE, Incoming
 from imagekit.machine.errors import BootFailedError, BootLoopError, ConnectionLostError
 from imagekit.machine.folder import owned_folder
-from imagekit.machine.hardware import NodeHardware, NodeRequest
-from imagekit.machine.interface import BootPhase, BootRecord, SshTarget
+from imagekit.machine.hardware import NodeHardware, NodeRequest, sources
+from imagekit.machine.identity import keep_keys, settling
+from imagekit.machine.interface import BootPhase, BootRecord, SshTarget, Start
 from imagekit.machine.libvirt.provider import connect as libvirt
 from imagekit.machine.machine import NodeMachine
 from imagekit.machine.phases import boot_phases
@@ -28,6 +32,7 @@ from imagekit.machine.ports import reserved_port
 from imagekit.machine.power import Power
 from imagekit.machine.progresslimit import ProgressLimit
 from imagekit.machine.provider import Connect
+from imagekit.machine.saved import KEYS, STATE
 from imagekit.machine.starts import Starts
 from imagekit.machine.watch import (
     awaited,
@@ -41,6 +46,7 @@ from imagekit.machine.watch import (
 
 # Seconds on the machine of reference; a real Kairos node takes 180 s there when all is well.
 BOOT_LIMIT = 360.0
+FORK_LIMIT = 60.0
 DOWN_LIMIT = 120.0
 _KEY_EVERY = 1.0
 
@@ -56,9 +62,9 @@ def node(request: NodeRequest, *, connect: Connect = libvirt) -> Iterator[Instal
         speed = provider.acceleration((request.work, request.folder))
         folder = stack.enter_context(owned_folder(request.run_id))
         folder.chmod(0o711)  # the TPM's emulator may run as a user of its own
-        disks = DiskSet(_disks_folder(request, stack), request.disks)
+        disks = DiskSet(_disks_folder(request, stack), sources(request))
         port = stack.enter_context(reserved_port())
-        keys = request.keys
+        keys = request.saved.keys if request.saved is not None else request.keys
         made = InstalledNode(
             request=request,
             hardware=NodeHardware(request, provider.emulator, speed, folder, port),
@@ -115,6 +121,7 @@ class InstalledNode(NodeMachine):
         self._mark = 0
         self._cpu_before = 0.0
         self._key_at = 0.0
+        self._saved = request.saved  # until it was continued once
 
     @property
     def boot_count(self) -> int:
@@ -126,7 +133,9 @@ class InstalledNode(NodeMachine):
         self._media = self._media if media is None else media
         self._asked, self._before, self._cpu_before = process.now(), self._starts.poll(), 0.0
         self._mark = self._console.size
-        domain = self._hardware.domain(self._disks.disks(), self._media, self._console.log)
+        saved, self._saved = self._saved, None
+        incoming = Incoming(state=saved.state, proven=saved.proven) if saved is not None else None
+        domain = self._hardware.domain(self._disks.disks(), self._media, self._console.log, incoming)
         self._power.on(domain, self._hardware.template)
 
     def wait_boot(self, *, limit: float = BOOT_LIMIT, boots: int = 1, through_crashes: bool = False) -> BootRecord:
@@ -145,6 +154,43 @@ class InstalledNode(NodeMachine):
             self._record = self._measured(banner_at)
             reported.note = f"{self.boot.seconds_to_ssh:.1f} s, start {self.boot_count} of this machine"
         return self.boot
+
+    def wait_fork(self, *, limit: float = FORK_LIMIT) -> BootRecord:
+        """After the `start` of a saved node: log in, and give it the time and randomness of now.
+
+        Raises as `wait_boot`, and `HypervisorError` when it is another node than the saved one.
+        """
+        saved = self._request.saved
+        assert saved is not None
+        self._connect(limit)
+        answer = self.run(settling(datetime.now(UTC)))
+        if answer.returncode != 0:
+            raise BootFailedError(f"{self.name} did not take the time of now", hint=summary(answer.stderr))
+        self.boot_id = answer.stdout.strip()
+        self._record = replace(
+            self._measured(process.now()),
+            start=Start.FORK,
+            cold_seconds=saved.boot.seconds_to_ssh,
+            reason=f"saved {saved.saved:%Y-%m-%d %H:%M} UTC",
+        )
+        return self.boot
+
+    def save(self, folder: Path) -> None:
+        """Write all that the running node is into a folder: keys, memory, devices, disks; see `imagekit.machine.saved`.
+
+        It stands still for that long. No connection of ours is in it: that is made anew afterwards. Raises
+        `HypervisorError` or `OSError` when it could not be written; the node goes on then, too.
+        """
+        self._disconnect()
+        try:
+            keep_keys(self._request.keys, folder / KEYS)
+            self._power.save(folder / STATE, standing=lambda: self._disks.copy_to(folder))
+        finally:
+            self._connect(FORK_LIMIT)
+
+    def _connect(self, limit: float) -> None:
+        with explained(self._console):
+            self._login.enter_context(ssh.session(self.ssh, self._deadline(limit), partial(self._look, through=True)))
 
     def reboot(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -42,6 +43,12 @@ class Power:
         """One key on the machine's keyboard."""
         if self._guest is not None:
             self._guest.press((_ENTER,), held_ms=_HELD_MS)
+
+    def save(self, state: Path, *, standing: Callable[[], None]) -> None:
+        """Write memory and devices of the running machine; raises `HypervisorError` when it is off, or cannot."""
+        if self._guest is None:
+            raise HypervisorError("the machine is off: it has no memory to save")
+        self._guest.save(state, standing=standing)
 
     def cpu_seconds(self) -> float:
         """What its emulator has used so far; 0.0 when it is off."""

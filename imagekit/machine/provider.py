@@ -30,6 +30,14 @@ class Guest(Protocol):
     def press(self, codes: Sequence[int], *, held_ms: int) -> None:
         """Press keys, by Linux's key codes, all at once; a machine that just ended takes none."""
 
+    def save(self, state: Path, *, standing: Callable[[], None]) -> None:
+        """Write memory and devices to a file; the machine stands still for that long, and goes on afterwards.
+
+        `standing` is called when all is written, before it goes on: what is on its disks now belongs to the state.
+        Raises `HypervisorError` when it was not written, for example for want of disk space; the machine goes on then
+        too.
+        """
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunningMachine:
@@ -60,7 +68,7 @@ class Provider(Protocol):
     def started(self, domain: Domain, template: Path) -> AbstractContextManager[Guest]:
         """The machine, switched on; it is destroyed at the end, and when this process dies.
 
-        Raises `HypervisorError` when it does not start.
+        Raises `HypervisorError` when it does not start, or does not go on from its incoming state.
         """
 
     def machines(self) -> list[RunningMachine]:

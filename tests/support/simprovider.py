@@ -8,9 +8,10 @@ from __future__ import annotations
 import re
 import socket
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,14 @@ from imagekit.machine.provider import Provider, RunningMachine
 _PORT = re.compile(r"hostfwd=tcp:127\.0\.0\.1:(\d+)-:22")
 
 
+class Saves(StrEnum):
+    """How a guest's state gets to the disk."""
+
+    WHOLE = "whole"
+    NO_ROOM = "no room"
+    KILLED = "killed in the middle"
+
+
 @dataclass(slots=True)
 class SimGuest:
     """A machine that is on until it is told otherwise."""
@@ -33,6 +42,19 @@ class SimGuest:
     running: bool = True
     cpu_seconds: float = 1.0
     pressed: int = 0
+    saves: Saves = field(default_factory=lambda: Saves.WHOLE)
+
+    def save(self, state: Path, *, standing: Callable[[], None]) -> None:
+        """What QEMU's file begins with, and the machine's name."""
+        text = b"QEVM" + self.domain.name.encode().ljust(8192, b".")
+        state.write_bytes(text if self.saves is Saves.WHOLE else text[:4096])
+        match self.saves:
+            case Saves.WHOLE:
+                standing()
+            case Saves.NO_ROOM:
+                raise HypervisorError("writing the state: failed: No space left on device")
+            case Saves.KILLED:
+                raise KeyboardInterrupt
 
     def press(self, codes: Sequence[int], *, held_ms: int) -> None:
         """Count the keys."""
@@ -44,13 +66,16 @@ class SimProvider:
     """See `imagekit.machine.provider.Provider`.
 
     `says` is what a start writes to the console; a machine that `dies` is off after that. `refuses` makes starts fail.
-    With `greets` something at the machine's SSH port says what an SSH server says first.
+    With `greets` something at the machine's SSH port says what an SSH server says first. `saves` is how states of its
+    machines are written; with `rejects` no machine goes on from one, as with one of another QEMU.
     """
 
     says: bytes = b""
     dies: bool = False
     refuses: str = ""
     greets: bool = True
+    saves: Saves = Saves.WHOLE
+    rejects: str = ""
     emulator: Path = Path("/usr/bin/qemu-simulated")
     qemu_version: str = "10.0.2"
     guests: list[SimGuest] = field(default_factory=list)
@@ -70,9 +95,14 @@ class SimProvider:
         """A machine that is on for the time of the block."""
         if self.refuses:
             raise HypervisorError(self.refuses)
-        with domain.console.open("ab") as console:
-            console.write(self.says)
-        guest = SimGuest(domain, running=not self.dies)
+        if domain.incoming is not None:
+            if self.rejects or not domain.incoming.state.read_bytes().startswith(b"QEVM"):
+                raise HypervisorError(self.rejects or "Not a migration stream")
+            domain.incoming.proven()
+        else:
+            with domain.console.open("ab") as console:
+                console.write(self.says)
+        guest = SimGuest(domain, running=not self.dies, saves=self.saves)
         self.guests.append(guest)
         try:
             with _greeting(domain) if self.greets and not self.dies else _silence():

@@ -51,12 +51,13 @@ def version_text(version: int) -> str:
 
 
 @contextmanager
-def started(opened: Any, xml: str) -> Iterator[Any]:
+def started(opened: Any, xml: str, *, paused: bool = False) -> Iterator[Any]:
     """A transient domain, destroyed at the end, and by libvirt itself when this process dies."""
     import libvirt
 
+    flags = libvirt.VIR_DOMAIN_START_AUTODESTROY | (libvirt.VIR_DOMAIN_START_PAUSED if paused else 0)
     try:
-        domain = opened.createXML(xml, libvirt.VIR_DOMAIN_START_AUTODESTROY)
+        domain = opened.createXML(xml, flags)
     except libvirt.libvirtError as error:
         raise HypervisorError(f"libvirt did not start the machine: {error}") from None
     try:

@@ -34,6 +34,7 @@ def domain_xml(domain: Domain, template: Path) -> str:
             label=domain.label,
             unconfined=domain.unconfined,
             relays=domain.relays,
+            incoming=domain.incoming is not None,
         )
     except (OSError, jinja2.TemplateError) as error:
         raise ConfigError(f"the domain template {template} cannot be used: {error}") from None

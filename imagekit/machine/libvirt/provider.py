@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any
 from imagekit.artifact.programs import find
 from imagekit.machine.accel import Acceleration, acceleration
 from imagekit.machine.domain import Domain
-from imagekit.machine.libvirt import connection, domains
+from imagekit.machine.libvirt import connection, domains, saving
 from imagekit.machine.libvirt.domainxml import domain_xml
 from imagekit.machine.libvirt.probe import LibvirtProbe
 from imagekit.machine.libvirt.reach import admitted
@@ -38,6 +38,10 @@ class LibvirtGuest:
         """Press keys, by Linux's key codes, all at once."""
         connection.send_keys(self.domain, codes, held_ms=held_ms)
 
+    def save(self, state: Path, *, standing: Callable[[], None]) -> None:
+        """Write memory and devices to a file."""
+        saving.save(self.domain, state, standing)
+
 
 @dataclass(frozen=True, slots=True)
 class LibvirtProvider:
@@ -59,7 +63,9 @@ class LibvirtProvider:
     def started(self, domain: Domain, template: Path) -> Iterator[LibvirtGuest]:
         """A transient domain, destroyed at the end, and by libvirt itself when this process dies."""
         xml = domain_xml(admitted(self.opened, domain), template)
-        with connection.started(self.opened, xml) as handle:
+        with connection.started(self.opened, xml, paused=domain.incoming is not None) as handle:
+            if domain.incoming is not None:
+                saving.load(handle, domain.incoming)
             if domain.relays:
                 connection.check_may_relay(domain.name)
             yield LibvirtGuest(handle)

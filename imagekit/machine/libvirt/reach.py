@@ -149,6 +149,8 @@ def _paths(domain: Domain) -> Iterator[tuple[Path, int]]:
             for below in backing_files(disk.path):
                 yield below, acl.READ
     yield domain.console, acl.READ | acl.WRITE
+    if domain.incoming is not None:
+        yield domain.incoming.state, acl.READ
 
 
 def backing_files(disk: Path) -> list[Path]:
@@ -163,3 +165,10 @@ def backing_files(disk: Path) -> list[Path]:
     ]
     chain = json.loads(process.run(argv, timeout=30.0).stdout)
     return [Path(each["filename"]) for each in chain[1:]]
+
+
+def admit_state(opened: Any, state: Path) -> None:
+    """Let libvirt's QEMU write a saved state, which is as private as the memory in it."""
+    user = qemu_user(opened)
+    if user is not None:
+        admit(user, state, acl.READ | acl.WRITE)
