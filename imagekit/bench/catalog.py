@@ -19,6 +19,7 @@ BENCHMARKS = {
     "rootfs": "image to root file system, against cp and sha256sum",
     "disk": "an installed disk, against cp; qcow2, against qemu-img convert",
     "boot": "both boot paths to SSH, against plain Debian with cloud-init",
+    "fork": "a fork of a saved node to SSH, against the cold boot it came from",
     "installed": "an installed node to SSH, through firmware and GRUB, against the live boot path",
     "checks": "the checks, against testinfra with a connection a fact",
     "push": "bytes of a second push, memory of a push of 1 GiB",
