@@ -97,6 +97,7 @@ def _configured(name: str, value: str, annotations: dict[str, str]) -> dict[str,
 def _machine(boot: BootRecord) -> dict[str, Any]:
     annotations = {
         "bootPath": str(boot.boot_path),
+        "start": str(boot.start),
         "accelerator": str(boot.accelerator),
         "firmware": str(boot.shape.firmware),
         "tpm": str(boot.shape.tpm).lower(),

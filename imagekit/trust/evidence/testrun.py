@@ -30,6 +30,7 @@ class CheckRow:
 class TestRun:
     """What a test result says; `tested` is when the tests ran, None where it does not say so readably.
 
+    `starts` says of each machine whether it was booted (``cold``) or forked; empty where it does not say.
     `failures` maps every required check and scenario (``scenario/<name>``) that did not pass to its outcome.
     """
 
@@ -38,6 +39,7 @@ class TestRun:
     summary: str
     suite: str
     boot_paths: tuple[str, ...]
+    starts: tuple[str, ...]
     checks: tuple[CheckRow, ...]
     scenarios: Mapping[str, str]
     failures: Mapping[str, str]
@@ -77,6 +79,7 @@ def read_run(statement: Statement) -> TestRun:
         summary=str(fields.get("result") or ""),
         suite=_suite(fields),
         boot_paths=_boot_paths(fields),
+        starts=tuple(str(entry["annotations"].get("start", "")) for entry in _configured(fields, "machine")),
         checks=checks,
         scenarios=scenarios,
         failures=_failures(fields, checks, scenarios),

@@ -15,6 +15,7 @@ from imagekit.base.earlier import boot_path_today, check_id_today
 from imagekit.base.errors import ConfigError
 from imagekit.config.load import parse_file
 from imagekit.config.model import Frozen, Name, ProjectPath
+from imagekit.machine.interface import Start
 from imagekit.oci.reference import Digest
 from imagekit.trust.sign.trust import TrustStore
 
@@ -76,6 +77,9 @@ class Tests(Frozen):
     )
     checks: tuple[Glob, ...] = Field((), description="ids (globs) of checks that must have passed, each at least once")
     scenarios: tuple[Name, ...] = Field((), description="lifecycle scenarios that must have passed")
+    start: Literal[Start.COLD] | None = Field(
+        None, description="cold: results of forks of a booted machine do not count, see docs/forks.md"
+    )
     max_age: Span | None = Field(None, description="how old a test result may be, e.g. 14d")
     muted: bool = Field(
         False, description="whether a check that did not pass counts as waived while a mute of it lasts"

@@ -59,7 +59,20 @@ def _flaw(view: View, result: _Result, wanted: Tests) -> str:
         return run.flaw
     if problem := _unknown_suite(view, run.suite, wanted.suites):
         return problem
+    if problem := _not_cold(run, wanted):
+        return problem
     return _out_of_time(view, result, wanted.max_age)
+
+
+def _not_cold(run: TestRun, wanted: Tests) -> str:
+    """Only what says of every machine that it was booted for this is a result of cold boots."""
+    if wanted.start is None:
+        return ""
+    other = [start for start in run.starts or ("",) if start != wanted.start]
+    if not other:
+        return ""
+    said = "does not say how its machines were started" if not other[0] else f"comes from a {other[0][:20]}"
+    return f"{said}, and the policy wants {wanted.start} boots"
 
 
 def _unknown_suite(view: View, suite: str, wanted: Iterable[str]) -> str:

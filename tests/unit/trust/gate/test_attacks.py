@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from imagekit.checks.outcome import CheckResult, Outcome, SuiteResult
+from imagekit.machine.interface import Start
 from imagekit.oci.reference import Digest, Reference
 from imagekit.registry.referrers import fallback_tag
 from imagekit.trust.evidence.decisions import (
@@ -38,6 +39,7 @@ from tests.support.release import (
     EVE,
     NOW,
     SUITE,
+    policy,
     provenance,
     requirements,
     result,
@@ -259,6 +261,46 @@ def _(fixture: GateFixture) -> None:
 @attack("old test result signed again today", "tests", "15 days old, 14 days are allowed")
 def _(fixture: GateFixture) -> None:
     fixture.add("tests", "ours", result(fixture.digest, tested=NOW - 15 * DAY))
+
+
+def forked(fixture: GateFixture, *starts: str | None) -> None:
+    """A test result of machines that were started so, before a policy that wants cold boots; None: it does not say."""
+    good = fixture.signed["tests"].says.predicate["configuration"]
+    machine = next(entry for entry in good if entry["name"] == "machine")
+    machines = []
+    for start in starts:
+        notes = {key: value for key, value in machine["annotations"].items() if key != "start"}
+        machines.append({**machine, "annotations": notes | ({} if start is None else {"start": start})})
+    others = [entry for entry in good if entry["name"] != "machine"]
+    change(fixture, "tests", configuration=[*others, *machines])
+    tests = requirements().tests
+    assert tests is not None
+    fixture.policy = policy(tests=tests.model_copy(update={"start": Start.COLD}))
+
+
+@attack("result of a fork where cold boots are wanted", "tests", "comes from a fork, and the policy wants cold boots")
+def _(fixture: GateFixture) -> None:
+    forked(fixture, "fork", "fork")
+
+
+@attack("one of two machines was a fork", "tests", "comes from a fork, and the policy wants cold boots")
+def _(fixture: GateFixture) -> None:
+    forked(fixture, "cold", "fork")
+
+
+@attack("result that does not say how its machine was started", "tests", "does not say how its machines were started")
+def _(fixture: GateFixture) -> None:
+    forked(fixture, "cold", None)
+
+
+@attack("a start in other letters", "tests", "comes from a Cold, and the policy wants cold boots")
+def _(fixture: GateFixture) -> None:
+    forked(fixture, "Cold")
+
+
+@attack("result of no machine at all", "tests", "does not say how its machines were started")
+def _(fixture: GateFixture) -> None:
+    forked(fixture)
 
 
 @attack("test result of tomorrow", "tests", "which is in the future")

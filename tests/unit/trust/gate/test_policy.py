@@ -49,6 +49,7 @@ def test_own_policy_takes_its_place_and_its_name_ignores_layout(tmp_path: Path) 
         ("{tests: {max_age: 14}}", "max_age"),
         ("{tests: {max_age: fortnight}}", "a number and m, h or d"),
         ("{tests: {suites: [newest]}}", "suites"),
+        ("{tests: {start: fork}}", "start"),
         ("{sbom: [cyclonedx, spxd]}", "Did you mean .spdx"),
         ("{approvals: {persons: 0}}", "greater than or equal to 1"),
         ("{waivers: {person: 1}}", "Did you mean .persons"),
