@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from imagekit.app.keptmachine import KeptMachine
 from imagekit.artifact.packagelist import Package
 from imagekit.build.builder import Build
+from imagekit.checks.judged import NOT_ON_FORKS
 from imagekit.checks.outcome import SuiteResult
 from imagekit.checks.selection import ALL, Selection
 from imagekit.config.load import Project
@@ -87,6 +88,11 @@ class BootPathResult:
     journals: tuple[UnitJournal, ...] = ()
     notes: tuple[str, ...] = ()
     listening: tuple[Listening, ...] | None = None
+
+    @property
+    def unjudged(self) -> tuple[str, ...]:
+        """Checks that judge a boot itself, and had none to judge: on a fork."""
+        return tuple(check.id for check in self.suites.checks if check.message == NOT_ON_FORKS)
 
 
 class Booted(Protocol):
@@ -165,8 +171,10 @@ class Backend(Protocol):
     def disks(self, subject: Subject, boot_paths: Sequence[BootPath]) -> Disks:
         """What machines boot from on these boot paths."""
 
-    def boot(self, subject: Subject, disks: Disks, boot_path: BootPath) -> AbstractContextManager[Booted]:
-        """A machine that came up."""
+    def boot(
+        self, subject: Subject, disks: Disks, boot_path: BootPath, *, cold: str = ""
+    ) -> AbstractContextManager[Booted]:
+        """A machine that came up, or a fork of one; `cold` says why it may be no fork, empty: it may."""
 
     def console(self, subject: Subject, boot_path: BootPath) -> ConsoleExcerpt | None:
         """What the machine of a boot path wrote, also one that never came up; None when there was none."""
@@ -182,6 +190,9 @@ class Backend(Protocol):
 
     def changes(self, project: Project, good: RunResult, plan: Plan, image: Build | None) -> tuple[str, ...]:
         """What the image, or without one its plan, differs in from that of a good run, in a few lines."""
+
+    def demands_cold(self, project: Project) -> bool:
+        """Whether the policy lets only cold boots be published."""
 
     def result_age(self, project: Project) -> timedelta | None:
         """How old a test result may be at most to be published, by the policy; None without such a rule."""

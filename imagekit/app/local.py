@@ -10,13 +10,14 @@ from datetime import UTC, datetime, timedelta
 
 from imagekit.app import node
 from imagekit.app.changes import changes_since
+from imagekit.app.forks import session_machine
 from imagekit.app.image import built, proven
 from imagekit.app.interface import Booted, BootPathResult, Disks, Origin, Subject, Target
 from imagekit.app.keptmachine import KeptMachine
 from imagekit.app.lifecycle import origin_digest, run_lifecycle, start_of
 from imagekit.app.needs import host_of
 from imagekit.app.release import publish, require_reachable
-from imagekit.app.trusted import result_age
+from imagekit.app.trusted import demands_cold, result_age
 from imagekit.artifact.live import LiveArtifacts
 from imagekit.artifact.packagelist import Package
 from imagekit.base.space import require_space
@@ -26,7 +27,7 @@ from imagekit.config.load import Project
 from imagekit.doctor.check import require
 from imagekit.doctor.model import Need
 from imagekit.machine.interface import BootPath, BootRecord
-from imagekit.machine.machine import NodeMachine
+from imagekit.machine.node import InstalledNode
 from imagekit.machine.ssh import shell_argv
 from imagekit.oci.reference import Digest
 from imagekit.plan.lock import require_buildable
@@ -45,7 +46,7 @@ class LocalMachine:
     """A machine of this host's libvirt, and the TLS servers that its checks talk to."""
 
     subject: Subject
-    machine: NodeMachine
+    machine: InstalledNode
     peers: Peers
 
     @property
@@ -128,11 +129,13 @@ class LocalBackend:
         return artifacts
 
     @contextmanager
-    def boot(self, subject: Subject, disks: Disks, boot_path: BootPath) -> Iterator[Booted]:
-        """A machine that came up."""
+    def boot(self, subject: Subject, disks: Disks, boot_path: BootPath, *, cold: str = "") -> Iterator[Booted]:
+        """A machine that came up, or a fork of one."""
         assert isinstance(disks, LiveArtifacts)
-        with node.test_peers(subject) as peers, node.machine_of(subject, disks, boot_path, peers) as machine:
-            yield LocalMachine(subject, machine, peers)
+        with node.test_peers(subject) as peers:
+            machines = node.LocalMachines(subject, disks, boot_path, peers)
+            with session_machine(machines, cold=cold) as machine:
+                yield LocalMachine(subject, machine, peers)
 
     def console(self, subject: Subject, boot_path: BootPath) -> ConsoleExcerpt | None:
         """What the machine of a boot path wrote; None when there was none."""
@@ -155,6 +158,10 @@ class LocalBackend:
     def changes(self, project: Project, good: RunResult, plan: Plan, image: Build | None) -> tuple[str, ...]:
         """What differs from a good run."""
         return changes_since(project, good, plan, image)
+
+    def demands_cold(self, project: Project) -> bool:
+        """What the policy's rules for publishing say of forks."""
+        return demands_cold(project)
 
     def result_age(self, project: Project) -> timedelta | None:
         """What the policy's rules for publishing say of the age of test results."""

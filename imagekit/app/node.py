@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from imagekit.app.interface import BootPathResult, Subject, Target
@@ -27,9 +28,11 @@ from imagekit.machine.identity import NodeKeys, fresh_keys, seed_disk
 from imagekit.machine.install import AgentDisk, InstallRequest, install_by_agent
 from imagekit.machine.interface import BootPath, Installer
 from imagekit.machine.libvirt.daemon import libvirt
-from imagekit.machine.machine import NodeMachine
+from imagekit.machine.libvirt.provider import connect
 from imagekit.machine.node import InstalledNode, node
 from imagekit.machine.profile import DirectKernel, load_profile, profile_name
+from imagekit.machine.provider import Provider
+from imagekit.machine.saved import SavedNode
 from imagekit.machine.sweep import sweep
 from imagekit.report.bootchart import collect_chart
 from imagekit.report.console import excerpt
@@ -78,19 +81,45 @@ def lint_checks(subject: Target, boot_paths: Sequence[BootPath]) -> int:
 
 @contextmanager
 def machine_of(
-    subject: Subject, artifacts: LiveArtifacts, boot_path: BootPath, peers: Peers | None = None
-) -> Iterator[NodeMachine]:
-    """A booted machine for the time of the block; what killed runs left behind is removed first."""
+    subject: Subject,
+    artifacts: LiveArtifacts,
+    boot_path: BootPath,
+    peers: Peers | None = None,
+    saved: SavedNode | None = None,
+) -> Iterator[InstalledNode]:
+    """A booted machine for the time of the block, or a `saved` one that goes on; leftovers of killed runs go first."""
     match boot_path:
         case BootPath.LIVE if not _starts_kernels(subject):
-            with medium_machine(subject, peers) as machine:
+            with medium_machine(subject, peers, saved) as machine:
                 yield machine
         case BootPath.DIRECT | BootPath.LIVE:
-            with _libvirt(subject) as uri, boot(_boot_request(subject, artifacts, boot_path, peers, uri)) as machine:
-                yield machine
+            with _libvirt(subject) as uri:
+                request = _boot_request(subject, artifacts, boot_path, peers, uri)
+                with boot(replace(request, saved=saved)) as machine:
+                    yield machine
         case BootPath.INSTALLED:
-            with installed_machine(subject, peers) as machine:
+            with installed_machine(subject, peers, saved=saved) as machine:
                 yield machine
+
+
+@dataclass(frozen=True, slots=True)
+class LocalMachines:
+    """Machines of this host's libvirt, see `imagekit.app.forks.Machines`."""
+
+    subject: Subject
+    artifacts: LiveArtifacts
+    boot_path: BootPath
+    peers: Peers | None = None
+
+    @contextmanager
+    def provider(self) -> Iterator[Provider]:
+        """libvirt, running for as long as the block."""
+        with _libvirt(self.subject) as uri, connect(uri) as opened:
+            yield opened
+
+    def machine(self, saved: SavedNode | None = None) -> AbstractContextManager[InstalledNode]:
+        """A running machine."""
+        return machine_of(self.subject, self.artifacts, self.boot_path, self.peers, saved)
 
 
 @contextmanager
@@ -125,7 +154,11 @@ def _boot_request(
 
 @contextmanager
 def installed_machine(
-    subject: Subject, peers: Peers | None = None, *, installer: Installer = Installer.DISK
+    subject: Subject,
+    peers: Peers | None = None,
+    *,
+    installer: Installer = Installer.DISK,
+    saved: SavedNode | None = None,
 ) -> Iterator[InstalledNode]:
     """An overlay on an installed disk, booted by firmware and GRUB.
 
@@ -137,7 +170,8 @@ def installed_machine(
         case Installer.AGENT:
             made = agent_disk(subject)
             disk, keys = made.path, made.keys
-    with _firmware_boot(subject, BootPath.INSTALLED, peers, disks=(DiskSource(backing=disk),), keys=keys) as machine:
+    disks = (DiskSource(backing=disk),)
+    with _firmware_boot(subject, BootPath.INSTALLED, peers, disks=disks, keys=keys, saved=saved) as machine:
         yield machine
 
 
@@ -160,11 +194,13 @@ def agent_disk(subject: Subject) -> AgentDisk:
 
 
 @contextmanager
-def medium_machine(subject: Subject, peers: Peers | None = None) -> Iterator[InstalledNode]:
+def medium_machine(
+    subject: Subject, peers: Peers | None = None, saved: SavedNode | None = None
+) -> Iterator[InstalledNode]:
     """The image's ISO, booted by firmware and its own GRUB; for firmware that starts no kernel without them."""
     with owned_folder(subject.run_id, _machines(subject)) as folder:
         write_iso(subject.image.layout, subject.image.digest, folder / "medium.iso")
-        with _firmware_boot(subject, BootPath.LIVE, peers, media=(folder / "medium.iso",)) as machine:
+        with _firmware_boot(subject, BootPath.LIVE, peers, media=(folder / "medium.iso",), saved=saved) as machine:
             yield machine
 
 
@@ -177,12 +213,14 @@ def _firmware_boot(
     disks: tuple[DiskSource, ...] = (),
     media: tuple[Path, ...] = (),
     keys: NodeKeys | None = None,
+    saved: SavedNode | None = None,
 ) -> Iterator[InstalledNode]:
     """Boot by firmware; without `keys` that the node knows already, a NoCloud disk brings new ones."""
     with ExitStack() as stack:
         uri = stack.enter_context(_libvirt(subject))
         if keys is None:
-            keys, folder = fresh_keys(), stack.enter_context(owned_folder(subject.run_id))
+            keys = saved.keys if saved is not None else fresh_keys()
+            folder = stack.enter_context(owned_folder(subject.run_id))
             media = (*media, seed_disk(keys, subject.name, folder, subject.cloud_config))
         request = NodeRequest(
             name=subject.name,
@@ -196,12 +234,14 @@ def _firmware_boot(
             shape=subject.shape,
             forwards=_forwards(peers),
             boot_path=boot_path,
+            saved=saved,
             uri=uri,
         )
         machine = stack.enter_context(node(request))
-        with step(f"Booting {subject.name} ({boot_path}, {profile_name(subject.shape)})") as reported:
+        verb = "Booting" if saved is None else "Forking"
+        with step(f"{verb} {subject.name} ({boot_path}, {profile_name(subject.shape)})") as reported:
             machine.start()
-            record = machine.wait_boot()
+            record = machine.wait_boot() if saved is None else machine.wait_fork()
             reported.note = ", ".join(f"{phase.name} {phase.seconds:.1f} s" for phase in record.phases)
         yield machine
 
@@ -223,10 +263,10 @@ def test_peers(subject: Subject) -> Iterator[Peers]:
         yield peers
 
 
-def check_machine(subject: Subject, machine: NodeMachine, peers: Peers) -> BootPathResult:
+def check_machine(subject: Subject, machine: InstalledNode, peers: Peers) -> BootPathResult:
     """Run every check of the image's layers on a machine, and keep its boot chart, console and journal."""
     boot_path = machine.boot.boot_path
-    suites = run_suites(machine, subject.spec.layers, suites_of(subject, boot_path), peers=peers)
+    suites = run_suites(machine, subject.spec.layers, suites_of(subject, boot_path), peers=peers, judged=machine.judged)
     with step("Collecting the boot chart and the journal"):
         chart = collect_chart(machine)
         listening = collect_listening(machine)

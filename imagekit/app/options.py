@@ -19,6 +19,7 @@ class Options:
     """What to do: the boot paths to test on, whether to publish, whether to test `fresh` what passed before.
 
     `firmware` names the profile of the machine, such as ``uefi+tpm``; without it the image's own declaration holds.
+    `cold` boots every machine, where a fork of a saved one would do; so does `fresh`.
     With `lifecycle` its scenarios follow the checks; with no boot paths they are all that is done. `keep` is called
     while the last machine, good or bad, still runs; a machine to keep is always a fresh one. A `selection` of checks
     proves nothing about the image: it is neither kept nor published.
@@ -29,6 +30,7 @@ class Options:
     fresh: bool = False
     lifecycle: ScenarioOptions | None = None
     firmware: str = ""
+    cold: bool = False
     keep: Callable[[Booted], None] | None = None
     selection: Selection = ALL
 

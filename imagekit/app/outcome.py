@@ -12,7 +12,7 @@ from imagekit.build.builder import Build
 from imagekit.checks.outcome import SuiteResult
 from imagekit.checks.scenario import ScenarioResult
 from imagekit.inventory.live import LiveInventory
-from imagekit.machine.interface import BootPath
+from imagekit.machine.interface import BootPath, BootRecord, Start
 from imagekit.plan.model import Plan
 from imagekit.report.result import ConsoleExcerpt, ReleaseRow, RunResult, Verdict
 
@@ -70,6 +70,14 @@ class Tested:
     def since(self) -> datetime | None:
         """When the oldest of these tests began."""
         return min((*(test.tested for test in self.boot_paths), *self.times), default=None)
+
+
+def start_note(boot: BootRecord) -> str:
+    """How a machine came up, for its stage: what it cost, and whether it was booted for this."""
+    took = f"{boot.seconds_to_ssh:.1f} s to SSH under {boot.accelerator}"
+    if boot.start is Start.FORK:
+        return f"{took}, fork of a node {boot.reason}"
+    return f"{took}, cold: {boot.reason}" if boot.reason else took
 
 
 def combined(results: Sequence[BootPathResult]) -> SuiteResult:

@@ -11,17 +11,17 @@ from imagekit.app.muting import mutes_in_force
 from imagekit.app.outcome import BootPathTest, ScenarioTest, Tested
 from imagekit.checks.outcome import SuiteResult
 from imagekit.checks.scenario import ScenarioResult
-from imagekit.machine.interface import BootPath
+from imagekit.machine.interface import BootPath, Start
 from imagekit.oci.reference import Digest
 from imagekit.scenarios.model import Scenario
 from imagekit.scenarios.options import ScenarioOptions
 
 
 class Reuse:
-    """The kept results of one image; what is new is kept through it, too."""
+    """The kept results of one image; what is new is kept through it, too. With `cold` those of forks do not count."""
 
-    def __init__(self, backend: Backend, subject: Subject) -> None:
-        self._backend, self._subject = backend, subject
+    def __init__(self, backend: Backend, subject: Subject, *, cold: bool = False) -> None:
+        self._backend, self._subject, self._cold = backend, subject, cold
         self._results = Results(subject.project.work)
         self._inputs = dependencies(subject.project, subject.name, subject.image.digest)
 
@@ -32,6 +32,7 @@ class Reuse:
             boot_path: BootPathTest(found.boot_path, found.tested, found.run_id, reused=True)
             for boot_path, found in kept.items()
             if found is not None and self._counts(found.tested) and self._still_warns(found.boot_path.suites)
+            if not self._cold or found.boot_path.boot.start is Start.COLD
         }
 
     def _still_warns(self, suites: SuiteResult) -> bool:

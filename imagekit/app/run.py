@@ -14,7 +14,7 @@ from imagekit.app.declaring import declared_at
 from imagekit.app.interface import Backend, BootPathResult, Disks, Subject, Target
 from imagekit.app.needs import run_needs
 from imagekit.app.options import Finished, Options
-from imagekit.app.outcome import BootPathTest, ScenarioTest, Tested, run_result
+from imagekit.app.outcome import BootPathTest, ScenarioTest, Tested, run_result, start_note
 from imagekit.app.record import StageRecorder
 from imagekit.app.remember import remember_run
 from imagekit.app.reuse import Reuse
@@ -156,7 +156,8 @@ class _Run:
         """
         if self.options.fresh or self.options.keep is not None or self.options.selection.partial:
             return
-        reuse, options = Reuse(self.backend, self._subject(image)), self.options
+        options, cold = self.options, bool(self._why_cold())
+        reuse = Reuse(self.backend, self._subject(image), cold=cold)
         self.known = reuse.boot_paths(options.boot_paths)
         if options.lifecycle is not None or options.publish:
             self.scenarios = reuse.scenarios(options.lifecycle or ScenarioOptions())
@@ -199,14 +200,31 @@ class _Run:
         return disks
 
     def _test_boot_path(self, subject: Subject, disks: Disks, boot_path: BootPath) -> BootPathResult:
+        found = self._session(subject, disks, boot_path, self._why_cold())
+        if found.unjudged:  # only on a fork: a boot itself is judged on a real one alone
+            return self._session(subject, disks, boot_path, f"{len(found.unjudged)} checks judge a boot itself")
+        return found
+
+    def _why_cold(self) -> str:
+        """Why no fork may be used; empty when one may. What the policy does not let be published is no use here."""
+        if self.options.cold or self.options.fresh:
+            return "asked for with --cold or --fresh"
+        demanded = self.options.publish and self.backend.demands_cold(self.project)
+        return "the policy wants cold boots" if demanded else ""
+
+    def _session(self, subject: Subject, disks: Disks, boot_path: BootPath, cold: str) -> BootPathResult:
+        """One machine, and the checks on it; kept when they passed."""
         tested = self.backend.now()
         with ExitStack() as stack:
             with self.record.stage(f"boot {boot_path}", f"Boot, {boot_path} boot path") as stage:
-                machine = stack.enter_context(self.backend.boot(subject, disks, boot_path))
-                stage.note = f"{machine.boot.seconds_to_ssh:.1f} s to SSH under {machine.boot.accelerator}"
+                machine = stack.enter_context(self.backend.boot(subject, disks, boot_path, cold=cold))
+                stage.note = start_note(machine.boot)
             with self.record.stage(f"checks {boot_path}", f"Checks, {boot_path} boot path") as stage:
                 found = machine.check()
                 stage.note, stage.failed = found.suites.said, not found.suites.passed
+                if found.unjudged:
+                    stage.note, stage.failed = "some judge a boot itself: a cold boot follows", False
+                    return found
             self.boot_paths.append(Reuse(self.backend, subject).keep_boot_path(found, tested))
             if self.options.keep and (boot_path is self.options.boot_paths[-1] or not found.suites.passed):
                 self.options.keep(machine)

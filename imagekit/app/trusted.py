@@ -251,6 +251,15 @@ def result_age(project: Project) -> timedelta | None:
     return span(tests.max_age) if tests is not None and tests.max_age is not None else None
 
 
+def demands_cold(project: Project) -> bool:
+    """Whether only results of cold boots may be published, by the project's policy."""
+    from imagekit.machine.interface import Start
+    from imagekit.trust.gate.policy import load_policy
+
+    tests = load_policy(project.root).publish.tests
+    return tests is not None and tests.start is Start.COLD
+
+
 def publish_gate(project: Project) -> Gate:
     """The gate that publishing asks before it gives a tag."""
 

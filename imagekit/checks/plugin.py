@@ -2,7 +2,7 @@
 
 A check is a test function below ``vm-harness/checks/<layer>/`` whose docstring says what it proves. Marks:
 ``runbook(page)`` (a page below docs/runbook), ``warn_only(until=, ticket=, owner=)``, ``boot_path(name)``,
-``needs(**resources)``.
+``needs(**resources)``, ``cold_boot``.
 Loaded by `imagekit.checks.runner` with ``-p``; it never runs in the process of imagekit itself.
 """
 
@@ -24,16 +24,19 @@ from imagekit.base.earlier import boot_path_today
 from imagekit.base.text import clean, one_line
 from imagekit.checks.children import end_children
 from imagekit.checks.facts import Facts, collect_facts
+from imagekit.checks.judged import code_hash
 from imagekit.checks.outcome import Outcome
 from imagekit.checks.session import SESSION_VARIABLE, CheckMeta, Event, Session, append
 from imagekit.checks.text import compared, sentence
 from imagekit.checks.tlspeer import Peers, TlsPeer
+from imagekit.machine.interface import Start
 
 _MARKS = (
     "runbook(page): the page below docs/runbook that helps when this check fails",
     "warn_only(until, ticket, owner): does not block until that day (ISO date); from then on it is required",
     "boot_path(name): true on this boot path to a running node only",
     "road(name): earlier name of boot_path",
+    "cold_boot: judges a boot itself; on a fork its result from the cold boot counts",
     "needs(**resources): what the machine must have, see imagekit.checks.lint",
 )
 # A wrapper is sent the result of what it wraps, and returns it.
@@ -83,7 +86,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             owner=meta.owner,
             muted_by=meta.muted_by,
             needs=dict(meta.needs),
+            cold=meta.cold,
+            source=meta.source,
         )
+    if session.start == Start.FORK:
+        items[:] = [item for item in items if not item.stash[_meta_key].cold]
 
 
 def _on_boot_path(item: pytest.Item, boot_path: str) -> bool:
@@ -114,6 +121,7 @@ def describe(item: pytest.Item, session: Session) -> CheckMeta:
     if mute is not None:
         required, ticket, expires = False, mute.ticket, mute.until
     needs = {name: want for mark in item.iter_markers("needs") for name, want in mark.kwargs.items()}
+    cold = item.get_closest_marker("cold_boot") is not None
     callspec = getattr(item, "callspec", None)
     title = one_line(doc.splitlines()[0].rstrip(".")) + (f" [{callspec.id}]" if callspec is not None else "")
     return CheckMeta(
@@ -127,6 +135,8 @@ def describe(item: pytest.Item, session: Session) -> CheckMeta:
         owner=owner,
         muted_by=mute.by if mute is not None else "",
         needs=needs,
+        cold=cold,
+        source=code_hash(item.path) if cold else "",
     )
 
 

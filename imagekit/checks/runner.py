@@ -9,7 +9,7 @@ import os
 import shutil
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -20,13 +20,14 @@ from imagekit.base.log import step
 from imagekit.base.process import ProcessTimeoutError, now, run
 from imagekit.base.reason import reasons, summary
 from imagekit.base.text import one_line
+from imagekit.checks.judged import Judged, keep_judged, read_judged
 from imagekit.checks.outcome import CheckResult, Outcome, SuiteResult
 from imagekit.checks.selection import ALL, Selection
 from imagekit.checks.session import SESSION_VARIABLE, CheckMeta, Event, Muted, Session, read_events
 from imagekit.checks.suitehash import suite_hash
 from imagekit.checks.telling import Teller
 from imagekit.checks.tlspeer import Peers
-from imagekit.machine.interface import BootPath, Machine
+from imagekit.machine.interface import BootPath, Machine, Start
 
 _COLLECT_SECONDS = 120.0
 _PYTEST_USAGE = 4  # https://docs.pytest.org/en/stable/reference/exit-codes.html
@@ -101,10 +102,12 @@ def run_suites(
     workers: int = 0,
     today: date | None = None,
     peers: Peers | None = None,
+    judged: Path | None = None,
 ) -> SuiteResult:
     """Run every check of `layers` against `machine` over its one SSH connection.
 
-    `peers` are test servers that run already, at the address where the guest finds them.
+    `peers` are test servers that run already, at the address where the guest finds them. `judged` keeps what checks
+    judged of the cold boot, where the machine was saved or is a fork: there such a check is not run again.
     Both limits are for the node and the machine of reference. After `deadline_seconds` the process is killed: the
     running check is errored, the ones after it missing.
     Raises `EmptySuiteError` naming a layer without checks, `SuiteError` when pytest itself breaks.
@@ -113,10 +116,14 @@ def run_suites(
     session = _session(
         host, True, layers, suites, machine.boot.boot_path, today, machine.boot.scaled(check_seconds), peers
     )
-    return run_session(session, suites, deadline_seconds=machine.boot.scaled(deadline_seconds), workers=workers)
+    session = replace(session, start=str(machine.boot.start))
+    seconds = machine.boot.scaled(deadline_seconds)
+    return run_session(session, suites, deadline_seconds=seconds, workers=workers, judged=judged)
 
 
-def run_session(session: Session, suites: Suites, *, deadline_seconds: float, workers: int = 0) -> SuiteResult:
+def run_session(
+    session: Session, suites: Suites, *, deadline_seconds: float, workers: int = 0, judged: Path | None = None
+) -> SuiteResult:
     """As `run_suites`, for any host that testinfra can name."""
     began = now()
     late = ""
@@ -131,10 +138,16 @@ def run_session(session: Session, suites: Suites, *, deadline_seconds: float, wo
         _require_checks(session.layers, suites, account)
         result = SuiteResult(
             suite_hash=suite_hash(session.layers, suites.checks_root),
-            checks=_results(account, late or (_STOPPED if suites.selection.fail_fast else "")),
+            checks=_results(
+                account,
+                late or (_STOPPED if suites.selection.fail_fast else ""),
+                read_judged(judged) if session.start == Start.FORK else None,
+            ),
             seconds=round(now() - began, 3),
             selection=suites.selection.said,
         )
+        if judged is not None and session.start == Start.COLD:
+            keep_judged(judged, account.expected.values(), result.checks, f"the cold boot of {session.today}")
         current.note, current.failed = result.said, not result.passed
     return result
 
@@ -282,9 +295,12 @@ def _layer_of(node_id: str) -> str:
     return node_id.partition("/")[0]
 
 
-def _results(account: _Account, late: str) -> tuple[CheckResult, ...]:
+def _results(account: _Account, late: str, judged: Judged | None = None) -> tuple[CheckResult, ...]:
     broken = tuple(_broken(each) for each in account.broken)
-    return broken + tuple(_result(meta, account, late) for meta in account.expected.values())
+    return broken + tuple(
+        judged.result(meta) if meta.cold and judged is not None else _result(meta, account, late)
+        for meta in account.expected.values()
+    )
 
 
 def _broken(event: dict[str, Any]) -> CheckResult:

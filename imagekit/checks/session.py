@@ -17,6 +17,7 @@ from typing import Any, Self
 
 from imagekit.base.files import write_whole
 from imagekit.checks.tlspeer import Peers, TlsPeer
+from imagekit.machine.interface import Start
 
 SESSION_VARIABLE = "IMAGEKIT_VERIFY_SESSION"
 _MAX_EVENTS = 32 << 20
@@ -62,6 +63,7 @@ class Session:
     check_seconds: float
     today: str
     peers: Peers | None = None
+    start: str = Start.COLD
     profile: tuple[str, ...] = ()
     mutes: tuple[Muted, ...] = ()
     ids: tuple[str, ...] = ()
@@ -87,7 +89,10 @@ class Session:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckMeta:
-    """What a check says about itself; `needs` maps a resource to what it wants of it."""
+    """What a check says about itself; `needs` maps a resource to what it wants of it.
+
+    A `cold` one judges a boot itself and is not run on forks; `source` is a hash of the code of such a check.
+    """
 
     id: str
     layer: str
@@ -99,6 +104,8 @@ class CheckMeta:
     owner: str = ""
     muted_by: str = ""
     needs: Mapping[str, Any] = field(default_factory=dict)
+    cold: bool = False
+    source: str = ""
 
 
 def append(path: Path, event: Event, **fields: Any) -> None:

@@ -28,6 +28,11 @@ fresh_option = click.option(
 )
 
 
+cold_option = click.option(
+    "--cold", is_flag=True, help="Boot the machine, where a fork of a saved one of this digest would do."
+)
+
+
 class RenamedOption(click.Option):
     """An option with earlier names, which still work for one release and which no help text shows."""
 

@@ -6,18 +6,19 @@ import click
 
 from imagekit.cli.app import App
 from imagekit.cli.locked import locked_option
-from imagekit.cli.machine import fresh_option
+from imagekit.cli.machine import cold_option, fresh_option
 from imagekit.cli.screen import finish
 
 
 @click.command("run")
 @click.argument("image", required=False)
 @fresh_option
+@cold_option
 @locked_option
 @click.option("--no-publish", is_flag=True, help="Stop after the tests.")
 @click.option("--lifecycle", is_flag=True, help="Run all lifecycle scenarios after the checks.")
 @click.pass_context
-def command(ctx: click.Context, image: str | None, fresh: bool, no_publish: bool, lifecycle: bool) -> None:
+def command(ctx: click.Context, image: str | None, fresh: bool, cold: bool, no_publish: bool, lifecycle: bool) -> None:
     """Build, boot, test, sign and publish IMAGE, and show the report.
 
     The version tag is written last, and only when every required check passed. Nothing is done twice: what was
@@ -29,5 +30,7 @@ def command(ctx: click.Context, image: str | None, fresh: bool, no_publish: bool
 
     app: App = ctx.obj
     name = app.image_name(image)
-    options = Options(publish=not no_publish, fresh=fresh, lifecycle=ScenarioOptions() if lifecycle else None)
+    options = Options(
+        publish=not no_publish, fresh=fresh, cold=cold, lifecycle=ScenarioOptions() if lifecycle else None
+    )
     ctx.exit(finish(run_image(app.project, name, options)))

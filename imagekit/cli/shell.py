@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from imagekit.cli.app import App
-from imagekit.cli.machine import boot_option, firmware_option
+from imagekit.cli.machine import boot_option, cold_option, firmware_option
 from imagekit.cli.screen import say
 
 
@@ -18,6 +18,7 @@ from imagekit.cli.screen import say
     help="Which way from the image to a running node.  [default: that of a kept machine, or direct]",
 )
 @firmware_option
+@cold_option
 @click.option(
     "--installed-by",
     type=click.Choice(["disk", "agent"]),
@@ -33,6 +34,7 @@ def command(
     image: str | None,
     boot_path: str | None,
     firmware: str | None,
+    cold: bool,
     installed_by: str,
     new: bool,
     remote: tuple[str, ...],
@@ -51,10 +53,11 @@ def command(
     app: App = ctx.obj
     name, installer = app.image_name(image), Installer(installed_by)
     asked = BootPath(boot_path) if boot_path else None
-    kept = None if new or firmware else kept_machine(app.work, name, asked)
+    kept = None if new or firmware or cold else kept_machine(app.work, name, asked)
     if kept is not None:
-        say(f"attached to {kept.name}, which is kept until {kept.until[:16]} UTC (--new boots another)", err=True)
+        say(f"attached to {kept.name}, which is kept until {kept.until[:16]} UTC (--new starts another)", err=True)
         ctx.exit(interactive(["ssh", "-F", kept.ssh_config, "-t", kept.alias, *remote]))
-    with machine_by_hand(app.project, name, asked or BootPath.DIRECT, firmware or "", installer) as machine:
+    path = asked or BootPath.DIRECT
+    with machine_by_hand(app.project, name, path, firmware or "", installer, cold=cold) as machine:
         status = interactive([*shell_argv(machine.ssh), *remote])
     ctx.exit(status)

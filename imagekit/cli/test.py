@@ -12,7 +12,7 @@ import click
 from imagekit.cli.app import App
 from imagekit.cli.lifecycle import LifecycleWords, lifecycle_options, scenario_options
 from imagekit.cli.locked import locked_option
-from imagekit.cli.machine import boot_option, firmware_option, fresh_option
+from imagekit.cli.machine import boot_option, cold_option, firmware_option, fresh_option
 from imagekit.cli.screen import finish, say
 from imagekit.cli.selecting import selected, selection_options
 
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 )
 @firmware_option
 @fresh_option
+@cold_option
 @locked_option
 @selection_options
 @click.option("--keep", is_flag=True, help="Keep the last machine until Enter or Ctrl-C, for `check` and `shell`.")
@@ -54,6 +55,7 @@ def command(
     boot_path: str,
     firmware: str | None,
     fresh: bool,
+    cold: bool,
     expression: str,
     failed: bool,
     fail_fast: bool,
@@ -88,6 +90,7 @@ def command(
         boot_paths=boot_paths,
         publish=False,
         fresh=fresh,
+        cold=cold,
         lifecycle=scenario_options(words),
         firmware=firmware or "",
         keep=partial(_hold, app, hours) if keep else None,

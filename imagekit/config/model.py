@@ -293,6 +293,13 @@ class AdvisorySource(Frozen):
     )
 
 
+class ForkSettings(Frozen):
+    """What saved states of booted nodes may take."""
+
+    gib: int = Field(8, ge=0, le=10_000, description="GiB in the work folder; 0: no node is saved, every boot is cold")
+    days: int = Field(7, ge=1, le=365, description="how old a saved node may be")
+
+
 class Settings(Frozen):
     """imagekit.yaml: where things go; every key has a default."""
 
@@ -341,6 +348,7 @@ class Settings(Frozen):
         default_factory=dict,
         description="where a channel's images live, HOST[:PORT]/prefix; default: REGISTRY/REPOSITORY/CHANNEL",
     )
+    forks: ForkSettings = Field(ForkSettings(), description="saved states of booted nodes, for later sessions")
     ledger: str = Field(
         ".", description="git checkout that holds channels/ and ledger/, seen from the project's folder"
     )

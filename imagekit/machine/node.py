@@ -108,6 +108,7 @@ class InstalledNode(NodeMachine):
             runs=lambda: power.running,
         )
         self.boot_id = ""
+        self.judged: Path | None = None  # what checks judged of the cold boot, where that is kept
         self._request = request
         self._hardware = hardware
         self._power = power
@@ -175,6 +176,10 @@ class InstalledNode(NodeMachine):
         )
         return self.boot
 
+    def explain(self, reason: str) -> None:
+        """Say in the record of the latest boot why it was this start."""
+        self._record = replace(self.boot, reason=reason)
+
     def save(self, folder: Path) -> None:
         """Write all that the running node is into a folder: keys, memory, devices, disks; see `imagekit.machine.saved`.
 
@@ -182,11 +187,14 @@ class InstalledNode(NodeMachine):
         `HypervisorError` or `OSError` when it could not be written; the node goes on then, too.
         """
         self._disconnect()
+        saved = self._request.saved
         try:
-            keep_keys(self._request.keys, folder / KEYS)
+            keep_keys(self._request.keys if saved is None else saved.keys, folder / KEYS)
             self._power.save(folder / STATE, standing=lambda: self._disks.copy_to(folder))
-        finally:
+        except Exception:  # not for Ctrl-C: whoever ends the run waits for no login
             self._connect(FORK_LIMIT)
+            raise
+        self._connect(FORK_LIMIT)
 
     def _connect(self, limit: float) -> None:
         with explained(self._console):

@@ -28,6 +28,7 @@ from imagekit.machine.identity import NodeKeys, kept_keys
 from imagekit.machine.interface import BootRecord
 
 RECORD, STATE, KEYS = "saved.json", "state", "keys.json"
+JUDGED = "judged.json"  # which checks judged the cold boot, see imagekit.checks.judged
 _FORMAT = 1
 _MAGIC = b"QEVM"  # QEMU_VM_FILE_MAGIC, the first word of a migration stream
 _NEW = ".new-"
@@ -117,6 +118,10 @@ class SavedNodes:
             raise UnusableStateError(f"the saved state is of the future: {found.saved:%Y-%m-%d %H:%M} UTC")
         if age > self._budget.age:
             raise UnusableStateError(f"the saved state is {age.days} days old, {self._budget.age.days} are allowed")
+
+    def folder(self, name: str) -> Path:
+        """Where the state of that name is, or would be."""
+        return self._folder / name
 
     def has(self, name: str) -> bool:
         """Whether a state of that name was saved whole."""

@@ -189,10 +189,10 @@ def _boot(result: RunResult) -> list[Row]:
     if boot is None:
         return []
     times = ", ".join(
-        f"{each.boot_path} {_time(each.seconds_to_ssh)} ({each.cpu_seconds:.0f} CPU s)"
+        f"{each.boot_path} {_time(each.seconds_to_ssh)} ({each.start}, {each.cpu_seconds:.0f} CPU s)"
         for each in result.boots or (boot,)
     )
-    how = f"{boot.accelerator}, {boot.shape.memory_mib} MiB, {boot.shape.cpus} CPUs"
+    how = f"{boot.accelerator}, {boot.shape.firmware}, {boot.shape.memory_mib} MiB, {boot.shape.cpus} CPUs"
     return [_row("to SSH", times, (f"  {how}", "dim"))]
 
 

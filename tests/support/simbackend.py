@@ -16,12 +16,13 @@ from imagekit.app.keptmachine import KeptMachine
 from imagekit.artifact.packagelist import Package
 from imagekit.base.errors import RefusedError
 from imagekit.build.builder import Build, folder_of
+from imagekit.checks.judged import NOT_ON_FORKS
 from imagekit.checks.outcome import CheckResult, Outcome, SuiteResult
 from imagekit.checks.scenario import ScenarioResult
 from imagekit.checks.tlspeer import Peers, TlsPeer
 from imagekit.config.load import Project
 from imagekit.doctor.model import Need
-from imagekit.machine.interface import BootPath, BootRecord
+from imagekit.machine.interface import BootPath, BootRecord, Start
 from imagekit.oci.reference import Digest
 from imagekit.plan.model import Plan
 from imagekit.plan.resolve import make_plan
@@ -62,11 +63,13 @@ class SimMachine:
     world: SimBackend
     subject: Subject
     boot_path: BootPath
+    start: Start = Start.COLD
+    reason: str = ""
 
     @property
     def boot(self) -> BootRecord:
         """What the boot cost."""
-        return replace(BOOT, boot_path=self.boot_path)
+        return replace(BOOT, boot_path=self.boot_path, start=self.start, reason=self.reason)
 
     @property
     def login(self) -> str:
@@ -93,9 +96,18 @@ class SimMachine:
     def check(self) -> BootPathResult:
         """One check, that ends as the world was told for this boot path."""
         self.world.called(f"check {self.boot_path}")
-        outcome = self.world.outcomes.get(self.boot_path, Outcome.PASSED)
+        outcome, message = self.world.outcomes.get(self.boot_path, Outcome.PASSED), ""
+        if self.start is Start.FORK and self.world.unjudged:
+            outcome, message = Outcome.MISSING, NOT_ON_FORKS
         checks = (
-            CheckResult(id="base/test_x.py::test_x", layer="base", title="x holds", outcome=outcome, seconds=0.1),
+            CheckResult(
+                id="base/test_x.py::test_x",
+                layer="base",
+                title="x holds",
+                outcome=outcome,
+                seconds=0.1,
+                message=message,
+            ),
         )
         return BootPathResult(
             boot_path=self.boot_path,
@@ -131,6 +143,9 @@ class SimBackend:
     published: list[RunResult] = field(default_factory=list)
     alive: list[BootPath] = field(default_factory=list)
     needed: tuple[Need, ...] = ()
+    saved: set[tuple[Digest, BootPath]] = field(default_factory=set)
+    cold: bool = False
+    unjudged: bool = False
 
     def called(self, name: str) -> None:
         """Count a call, and let it end as it was told."""
@@ -197,12 +212,15 @@ class SimBackend:
         return SimDisks()
 
     @contextmanager
-    def boot(self, subject: Subject, disks: Disks, boot_path: BootPath) -> Iterator[Booted]:
-        """A machine for the time of the block."""
+    def boot(self, subject: Subject, disks: Disks, boot_path: BootPath, *, cold: str = "") -> Iterator[Booted]:
+        """A machine for the time of the block; a fork when there was one of this digest before."""
+        node = (subject.image.digest, boot_path)
+        start = Start.FORK if node in self.saved and not cold else Start.COLD
+        self.saved.add(node)
         self.alive.append(boot_path)
         try:
             self.called(f"boot {boot_path}")
-            yield SimMachine(self, subject, boot_path)
+            yield SimMachine(self, subject, boot_path, start, cold)
         finally:
             self.alive.remove(boot_path)
 
@@ -233,6 +251,10 @@ class SimBackend:
         """Two digests, or a digest and a plan."""
         self.called("changes")
         return (f"from {good.digest} to {image.digest if image else plan.id}",)
+
+    def demands_cold(self, project: Project) -> bool:
+        """What the policy would say."""
+        return self.cold
 
     def result_age(self, project: Project) -> timedelta | None:
         """What the policy would say."""

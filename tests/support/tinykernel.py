@@ -19,9 +19,13 @@ _HANG = b"\xf4\xeb\xfd"  # hlt; jmp back
 _RESET = b"\xb0\xfe\xe6\x64" + _HANG  # the keyboard controller's reset line
 
 
-def kernel(text: str, *, reset: bool = False) -> bytes:
-    """Says `text` on the serial console, then does nothing (or resets the machine)."""
-    tail = _RESET if reset else _HANG
+# again: mov ecx, 1 << 22; wait: dec ecx; jnz wait; mov al, "."; out dx, al; jmp again
+_TICK = b"\xb9" + struct.pack("<I", 1 << 22) + b"\x49\x75\xfd" + b"\xb0.\xee" + b"\xeb\xf3"
+
+
+def kernel(text: str, *, reset: bool = False, tick: bool = False) -> bytes:
+    """Says `text` on the serial console, then does nothing (or resets the machine, or says a dot now and then)."""
+    tail = _RESET if reset else _TICK if tick else _HANG
     # mov esi, text; mov dx, 0x3f8; again: lodsb; test al, al; jz end; out dx, al; jmp again; end:
     head = 5 + 4 + 8
     code = (
@@ -39,9 +43,9 @@ def kernel(text: str, *, reset: bool = False) -> bytes:
     return elf + load + note + _NOTE + program
 
 
-def artifacts(folder: Path, text: str, *, reset: bool = False) -> LiveArtifacts:
+def artifacts(folder: Path, text: str, *, reset: bool = False, tick: bool = False) -> LiveArtifacts:
     """Artifacts around such a kernel; its disk is empty."""
-    (folder / "vmlinux").write_bytes(kernel(text, reset=reset))
+    (folder / "vmlinux").write_bytes(kernel(text, reset=reset, tick=tick))
     for name in ("initrd", "fast-initrd", "rootfs.squashfs"):
         (folder / name).write_bytes(bytes(4096))
     return LiveArtifacts(

@@ -107,7 +107,7 @@ def test_a_killed_run_leaves_nothing_after_the_next_sweep(tmp_path: Path) -> Non
             return console.exists() and "I am up" in console.read_text()
 
         wait_until(up, Deadline.after(60), what="the machine of the run that will be killed")
-        assert len(left_behind(run_id)) == 2
+        assert len(left_behind(run_id)) == 3  # the domain, its folder, and that of its media
         os.kill(child.pid, signal.SIGKILL)
         child.wait()
     assert left_behind(run_id) != []

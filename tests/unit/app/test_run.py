@@ -21,7 +21,7 @@ from imagekit.checks.selection import Selection
 from imagekit.config.load import Project, load_project
 from imagekit.doctor.model import Need
 from imagekit.history.read import runs
-from imagekit.machine.interface import DISKLESS, BootPath
+from imagekit.machine.interface import DISKLESS, BootPath, Start
 from imagekit.registry.errors import NotPassedError
 from imagekit.report.result import StageStatus, Verdict, read_result
 from imagekit.scenarios.options import ScenarioOptions
@@ -349,3 +349,58 @@ def test_publish_needs_no_run_of_its_own(project: Project) -> None:
     assert not row.already_there
     assert [boot.boot_path for boot in world.published[0].boots] == [BootPath.DIRECT, BootPath.LIVE]
     assert len(list((project.work / "runs").iterdir())) == runs
+
+
+DIRECT = Options(publish=False, boot_paths=(BootPath.DIRECT,))
+
+
+def starts(finished: Finished) -> list[Start]:
+    """How the machines of a run were started."""
+    return [boot.start for boot in finished.result.boots]
+
+
+def changed_check(project: Project) -> Project:
+    """The project with another check."""
+    path = project.root / "vm-harness/checks/base/test_x.py"
+    path.write_text(path.read_text() + "    # changed\n")
+    return load_project(project.root)
+
+
+def test_after_a_change_of_a_check_the_suite_runs_on_a_fork(project: Project) -> None:
+    world = SimBackend()
+    assert starts(run_image(project, NAME, DIRECT, world)) == [Start.COLD]
+    assert starts(run_image(changed_check(project), NAME, DIRECT, world)) == [Start.FORK]
+    assert world.calls["build"] == 1
+
+
+@pytest.mark.parametrize("asked", ["cold", "fresh"])
+def test_cold_and_fresh_boot(project: Project, asked: str) -> None:
+    world = SimBackend()
+    run_image(project, NAME, DIRECT, world)
+    done = run_image(changed_check(project), NAME, replace(DIRECT, **{asked: True}), world)  # type: ignore[arg-type]
+    assert starts(done) == [Start.COLD]
+    assert done.result.boots[0].reason == "asked for with --cold or --fresh"
+
+
+def test_what_the_policy_wants_cold_is_tested_cold_before_it_is_published(project: Project) -> None:
+    """Also when a fork has passed before: that result is good for `test` and no good here."""
+    world = SimBackend(cold=True)
+    run_image(project, NAME, DIRECT, world)
+    other = changed_check(project)
+    assert starts(run_image(other, NAME, DIRECT, world)) == [Start.FORK]
+    assert starts(run_image(other, NAME, Options(boot_paths=(BootPath.DIRECT,)), world)) == [Start.COLD]
+    assert [boot.start for boot in world.published[0].boots] == [Start.COLD]
+    world.cold = False
+    assert world.calls["boot direct"] == 3
+
+
+def test_a_check_that_judges_a_boot_and_has_none_gets_one(project: Project) -> None:
+    world = SimBackend()
+    run_image(project, NAME, DIRECT, world)
+    world.unjudged = True
+    done = run_image(changed_check(project), NAME, DIRECT, world)
+    assert starts(done) == [Start.COLD]
+    assert done.result.verdict is Verdict.PASSED
+    assert done.result.boots[0].reason == "1 checks judge a boot itself"
+    assert world.calls["boot direct"] == 3
+    assert StageStatus.FAILED not in {stage.status for stage in done.result.stages}

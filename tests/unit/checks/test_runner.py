@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from imagekit.checks.judged import NOT_ON_FORKS
 from imagekit.checks.outcome import CheckResult, Outcome, SuiteResult
 from imagekit.checks.runner import (
     BrokenCheckError,
@@ -21,7 +22,7 @@ from imagekit.checks.runner import (
 )
 from imagekit.checks.selection import Selection
 from imagekit.checks.session import Muted
-from imagekit.machine.interface import BootPath
+from imagekit.machine.interface import BootPath, Start
 from tests.support.evil import EVIL
 
 HEAD = 'import pytest\nimport time\npytestmark = pytest.mark.runbook("base")\n'
@@ -396,3 +397,45 @@ def test_a_muted_check_is_run_and_only_warns(suites: Suites) -> None:
     (two, warns) = result.cautions
     assert two.caution == "base failed: Two holds [2], muted by Ada until 2026-12-05 (T-1): n is not 1"
     assert warns.muted.startswith("warns only until 2027-01-01")
+
+
+BOOT_AND_NODE = '''
+@pytest.mark.cold_boot
+def test_boot(host):
+    """The boot was good."""
+
+def test_node(host):
+    """The node is good."""
+'''
+
+
+def forked(suites: Suites, judged: Path, start: Start) -> dict[str, CheckResult]:
+    """The checks of a session on a machine that was started so."""
+    session = _session("local://", False, ("base",), suites, BootPath.DIRECT, TODAY, 20.0)
+    found = run_session(replace(session, start=str(start)), suites, deadline_seconds=60.0, judged=judged)
+    return {check.id.rpartition("::")[2]: check for check in found.checks}
+
+
+def test_a_boot_is_judged_on_a_cold_one_alone(suites: Suites, tmp_path: Path) -> None:
+    """On a fork the result of the cold boot counts, until the check changes: then only another cold boot can tell."""
+    write(suites, "base", BOOT_AND_NODE)
+    judged = tmp_path / "judged.json"
+    first = forked(suites, judged, Start.FORK)
+    assert (first["test_boot"].outcome, first["test_boot"].message) == (Outcome.MISSING, NOT_ON_FORKS)
+    assert first["test_boot"].blocks
+    assert first["test_node"].outcome is Outcome.PASSED
+    assert forked(suites, judged, Start.COLD)["test_boot"].message == ""
+    second = forked(suites, judged, Start.FORK)
+    assert (second["test_boot"].outcome, second["test_boot"].message) == (
+        Outcome.PASSED,
+        "judged on the cold boot of 2026-11-22",
+    )
+    write(suites, "base", BOOT_AND_NODE + "\n# changed\n")
+    assert forked(suites, judged, Start.FORK)["test_boot"].outcome is Outcome.MISSING
+
+
+def test_a_cold_boot_that_was_bad_is_not_good_on_a_fork(suites: Suites, tmp_path: Path) -> None:
+    write(suites, "base", BOOT_AND_NODE.replace('The boot was good."""', 'The boot was good."""\n    assert False'))
+    judged = tmp_path / "judged.json"
+    assert forked(suites, judged, Start.COLD)["test_boot"].outcome is Outcome.FAILED
+    assert forked(suites, judged, Start.FORK)["test_boot"].outcome is Outcome.MISSING

@@ -1,4 +1,4 @@
-"""The boot: complete, and without a complaint."""
+"""The boot: complete, and without a complaint. What only the boot itself can show is judged on cold boots alone."""
 
 from __future__ import annotations
 
@@ -33,11 +33,13 @@ def test_no_unit_file_is_broken(facts: Facts) -> None:
     assert [name for name, unit in facts.units.items() if unit.load in ("error", "bad-setting")] == []
 
 
+@pytest.mark.cold_boot
 def test_no_ordering_cycle(root: Host) -> None:
     """systemd deleted no job to break an ordering cycle."""
     assert root.run("journalctl -b -q --no-pager _PID=1 -g 'ordering cycle' -n 5 -o cat").stdout.strip() == ""
 
 
+@pytest.mark.cold_boot
 def test_the_kernel_had_no_accident(root: Host) -> None:
     """The kernel reported no oops, no bug, no lockup and killed nothing for want of memory."""
     trouble = re.compile(r"\bOops\b|kernel BUG|BUG: |soft lockup|general protection|Out of memory|Call Trace")
@@ -51,6 +53,7 @@ def test_the_default_target_is_without_a_desktop(host: Host) -> None:
     assert host.run("systemctl get-default").stdout.strip() == "multi-user.target"
 
 
+@pytest.mark.cold_boot
 def test_the_journal_is_kept_from_the_start(root: Host) -> None:
     """journald runs and has this boot's first kernel line."""
     first = root.run("journalctl -b -k -q --no-pager -o cat -n all | head -n 1").stdout
