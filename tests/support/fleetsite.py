@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
@@ -100,7 +101,7 @@ class FleetSite:
     def _lock(self, digest: Digest, version: str) -> None:
         path = self.root / LOCK_PATH
         known = read_lock(self.root).releases
-        disk = {"qcow2": LockedDisk(sha256=digest.hex)}
+        disk: dict[Literal["qcow2", "ova", "raw"], LockedDisk] = {"qcow2": LockedDisk(sha256=digest.hex)}
         locked = LockedRelease(image=IMAGE, version=version, k0s="v1.36.3+k0s.2", disks=disk)
         path.parent.mkdir(exist_ok=True)
         path.write_text(lock_text(FleetLock(releases={**known, str(digest): locked})))
