@@ -6,6 +6,8 @@ import shutil
 from pathlib import Path
 
 from imagekit.app import servicecontrol as control
+from imagekit.app.budget import prune
+from imagekit.app.keptmachine import kept_machines
 from imagekit.app.needs import libvirt_uri
 from imagekit.app.runs import abandoned_runs
 from imagekit.base.errors import ToolError
@@ -19,11 +21,12 @@ _CACHES = ("builds", "disks", "pulled", "distro", "verdicts", "engine", "bench")
 
 
 def clean(project: Project, *, cache: bool, runs: bool) -> list[str]:
-    """Remove leftovers (and caches, and runs); returns what was removed, in words.
+    """Remove leftovers, and what is over the budget of builds and disks (and caches, and runs on request); in words.
 
     Raises `ToolError` when a cache is asked for that a running build engine uses.
     """
     removed = _machines(project) + _half_made(project.work)
+    removed += [f"{each.path} ({each.size / (1 << 20):.0f} MiB, over the budget)" for each in prune(project)]
     if cache:
         _require_no_build(project)
         removed += _folders([project.work / name for name in _CACHES])
@@ -34,6 +37,7 @@ def clean(project: Project, *, cache: bool, runs: bool) -> list[str]:
 
 def _machines(project: Project) -> list[str]:
     uri, work = libvirt_uri(project), machines_folder(project.work)
+    kept_machines(project.work)  # removes what dead owners wrote
     if not answers(uri):
         return [f"folder {path}" for path in (*sweep_folders(), *sweep_folders(work))]
     with libvirt(uri):
@@ -43,7 +47,11 @@ def _machines(project: Project) -> list[str]:
 
 def _half_made(work: Path) -> list[str]:
     """What dead processes were in the middle of: partial builds (their names hold the process id), unfinished runs."""
-    partial = [*(work / "builds").glob(".*.*"), *(work / "distro").glob("*/.rootfs.*")]
+    partial = [
+        *(work / "builds").glob(".*.*"),
+        *(work / "disks").rglob(".*.going"),
+        *(work / "distro").glob("*/.rootfs.*"),
+    ]
     dead = [path for path in partial if not alive(_pid_in(path))]
     return _folders([*dead, *abandoned_runs(work)])
 

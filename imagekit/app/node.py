@@ -14,6 +14,7 @@ from imagekit.app.needs import libvirt_uri
 from imagekit.artifact.installed import installed_disk
 from imagekit.artifact.live import LiveArtifacts, live_artifacts
 from imagekit.artifact.releaseiso import write_iso
+from imagekit.base.files import mark_used
 from imagekit.base.log import step
 from imagekit.checks.lint import Offer, lint, require_no_contradictions, require_pages
 from imagekit.checks.runner import Suites, collect_checks, run_suites
@@ -56,12 +57,16 @@ def suites_of(subject: Target, boot_path: BootPath) -> Suites:
 def make_disks(subject: Subject) -> LiveArtifacts:
     """Kernel, initrds and root file system of the image; kept by its digest."""
     work = subject.project.work
-    return live_artifacts(subject.image.layout, subject.image.digest, work / "disks", harness=subject.harness)
+    made = live_artifacts(subject.image.layout, subject.image.digest, work / "disks", harness=subject.harness)
+    mark_used(made.rootfs)
+    return made
 
 
 def make_installed_disk(subject: Subject) -> Path:
     """The disk with an installed node of the image; kept by its digest, only read."""
-    return installed_disk(subject.image.layout, subject.image.digest, subject.project.work / "disks").path
+    path = installed_disk(subject.image.layout, subject.image.digest, subject.project.work / "disks").path
+    mark_used(path)
+    return path
 
 
 def lint_checks(subject: Target, boot_paths: Sequence[BootPath]) -> int:

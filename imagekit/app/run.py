@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
+from imagekit.app.budget import prune, told
 from imagekit.app.changes import last_good, since_good
 from imagekit.app.declaring import declared_at
 from imagekit.app.interface import Backend, BootPathResult, Disks, Subject, Target
@@ -22,6 +23,7 @@ from imagekit.app.runs import kept_runs, new_run, write_views
 from imagekit.app.verdict import keep_verdict, kept_verdict, verdict_id
 from imagekit.artifact.packagelist import Package
 from imagekit.base.errors import ImagekitError
+from imagekit.base.log import progress
 from imagekit.build.builder import Build
 from imagekit.checks.scenario import ScenarioResult
 from imagekit.config.load import Project
@@ -49,6 +51,8 @@ def run_image(project: Project, name: str, options: Options, backend: Backend | 
     if options.lifecycle is not None:
         options = replace(options, lifecycle=options.lifecycle.seeded())
     run = _Run(project, name, options, backend, *new_run(project.work))
+    if words := told(prune(project, own_run=run.run_id)):
+        progress(words)
     error: BaseException | None = None
     try:
         run.go()

@@ -30,6 +30,11 @@ def abandoned_runs(work: Path) -> list[Path]:
     return [path for path in sorted((work / "runs").glob("*")) if not (path / FILE_NAME).exists() and not _owned(path)]
 
 
+def running_runs(work: Path) -> list[Path]:
+    """Folders of runs that go on: their process lives and has left no result yet, or keeps a machine."""
+    return [path for path in sorted((work / "runs").glob("*")) if not (path / FILE_NAME).exists() and _owned(path)]
+
+
 def _owned(folder: Path) -> bool:
     try:
         owner = json.loads((folder / _OWNER).read_text())

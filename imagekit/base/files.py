@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -18,3 +19,9 @@ def write_whole(path: Path, text: str) -> Path:
     finally:
         beside.unlink(missing_ok=True)
     return path
+
+
+def mark_used(path: Path) -> None:
+    """Say that something kept was used now, by its time; one that cannot be marked keeps the time of its making."""
+    with suppress(OSError):  # of another user, or read-only
+        os.utime(path)

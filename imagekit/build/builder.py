@@ -14,7 +14,7 @@ from typing import Any
 
 from imagekit.base.errors import RefusedError, ToolError
 from imagekit.base.filelock import lock
-from imagekit.base.files import write_whole
+from imagekit.base.files import mark_used, write_whole
 from imagekit.base.log import step
 from imagekit.base.process import ProcessError, run
 from imagekit.base.space import require_space
@@ -77,7 +77,10 @@ def folder_of(work: Path, plan: Plan) -> Path:
 def earlier_build(work: Path, plan: Plan) -> Build | None:
     """The kept result of the same plan, when it is whole and carries the plan's version."""
     found = read_build(folder_of(work, plan))
-    return found if found is not None and found.version == plan.version else None
+    if found is None or found.version != plan.version:
+        return None
+    mark_used(folder_of(work, plan) / _RESULT)
+    return found
 
 
 def read_build(folder: Path) -> Build | None:

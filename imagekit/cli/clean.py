@@ -16,7 +16,8 @@ def command(app: App, cache: bool, runs: bool) -> None:
     """Remove what killed runs left behind; caches on request.
 
     Machines, folders and half-made files are known by imagekit's own marks and by a dead owner; nothing else is
-    touched. Keys and the registry's content are never removed.
+    touched. Of builds and disks goes what is over the budget (`keep:` in imagekit.yaml), the longest unused first;
+    every run does that too. Keys and the registry's content are never removed.
     """
     from imagekit.app.cleaning import clean
 

@@ -300,6 +300,18 @@ class ForkSettings(Frozen):
     days: int = Field(7, ge=1, le=365, description="how old a saved node may be")
 
 
+class Keep(Frozen):
+    """What of builds and disks is kept in the work folder."""
+
+    gib: int = Field(
+        20,
+        ge=1,
+        le=10_000,
+        description="disk space of builds, disks and pulled images together, in GiB; what was not "
+        "used for longest goes first, at the start of a run and by `imagekit clean`",
+    )
+
+
 class Settings(Frozen):
     """imagekit.yaml: where things go; every key has a default."""
 
@@ -339,6 +351,7 @@ class Settings(Frozen):
         description="repositories that packages of the RHEL family are locked from: address by id; {arch} stands for "
         "x86_64 or aarch64",
     )
+    keep: Keep = Field(Keep(), description="how much of what can be made again is kept in the work folder")
     debian_mirror: Annotated[str, StringConstraints(pattern=r"^https?://[^\s]+$")] | None = Field(
         None, description="Debian archive for the embedded base; default: the one this machine's apt uses"
     )

@@ -158,3 +158,27 @@ def test_a_folder_that_no_path_can_name_is_refused(tmp_path: Path) -> None:
     done = run(["bash", root / "bin/setup"], timeout=30, ok=(3,))
     assert "cannot hold the Python environment" in done.stdout + done.stderr
     assert not (root / ".imagekit").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "waits"),
+    [
+        ("--help", False),
+        ("test --help", False),
+        ("-h", False),
+        ("--version", False),
+        ("run debian-node", True),
+        ("", True),
+        ("shell -- --help", True),
+    ],
+)
+def test_help_waits_for_no_setup(programs: Path, tmp_path: Path, arguments: str, waits: bool) -> None:
+    """Another process may be setting up what has changed for minutes; help is there once there was an environment."""
+    for name in ("bin/lib", ".venv/bin"):
+        (tmp_path / name).mkdir(parents=True)
+    install(tmp_path / "bin", "setup", "echo sets up")
+    (tmp_path / "bin/imagekit").write_text((ROOT / "bin/imagekit").read_text())
+    (tmp_path / "bin/lib/stamp.sh").write_text("is_set_up() { return 1; }\n")
+    install(tmp_path / ".venv/bin", "python", "true")
+    done = bash(f"bash {tmp_path}/bin/imagekit {arguments}", programs)
+    assert ("sets up" in done.stdout) is waits
