@@ -16,7 +16,8 @@ from imagekit.report.cleaned import cleaned
 
 _TEMPLATE = "timeline.html.j2"
 _HUES = 6  # shades that tell one digest from the next
-_TICKS = 6
+_TICKS = 8
+_LAST_TICK = 94.0  # percent; a later date would be cut off at the edge
 _LABEL = 9.0  # percent of a lane that a version's name needs
 _STEPS = (1, 5, 15, 30, 60, 180, 360, 720, 1440, 2880, 7 * 1440, 14 * 1440, 30 * 1440, 91 * 1440, 365 * 1440)  # minutes
 
@@ -125,4 +126,5 @@ def ticks(begin: int, end: int) -> list[Tick]:
     return [
         Tick(round(100 * (at - begin) / whole, 3), f"{datetime.fromtimestamp(0, UTC) + timedelta(seconds=at):{form}}")
         for at in range(first, end, seconds)
+        if 100 * (at - begin) / whole <= _LAST_TICK
     ]

@@ -98,7 +98,10 @@ def show(app: App, store: Path | None) -> None:
         say(f"nothing was observed yet ({kept.path})")
         return
     kept.verify()
-    for node, each in sorted(machines(kept.every()).items()):
+    last = machines(kept.every())
+    if not last:
+        say(f"nothing was observed yet ({kept.path})")
+    for node, each in sorted(last.items()):
         when = datetime.fromtimestamp(each.at, UTC)
         say(f"{node}  {when:%Y-%m-%d %H:%M:%SZ}  {each.source}  {each.version or '-'}  {each.digest or '-'}")
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from imagekit.base.errors import ConfigError, ToolError
-from imagekit.base.process import run
+from imagekit.base.process import ProcessError, run
+from imagekit.base.text import one_line
 from imagekit.machine.interface import SshTarget
 from imagekit.machine.ssh import ssh_config
 from imagekit.observe.model import Observation, Source, digest_in, word
@@ -20,9 +21,9 @@ _MOST = 64 << 10  # bytes of one node's answer
 _AT_ONCE = 8
 _MODES = "/run/cos"
 # Each answer stands between its name and the next one; a file that is missing leaves it empty.
-_ASK = (
+ASK = (
     f"for f in /etc/kairos-release {STAMP} /proc/sys/kernel/random/boot_id /etc/machine-id /proc/uptime; do "
-    f'echo "--- $f"; head -c 8192 "$f" 2>/dev/null; echo; done; echo "--- {_MODES}"; ls {_MODES} 2>/dev/null'
+    f'echo "--- $f"; head -c 8192 "$f" 2>/dev/null; echo; done; echo "--- {_MODES}"; ls {_MODES} 2>/dev/null; true'
 )
 
 
@@ -87,10 +88,18 @@ def _asked(folder: Path, place: Place, login: Login, at: int, observer: str) -> 
     )
     try:
         target.config.write_text(ssh_config(target, folder / "control"))
-        done = run(["ssh", "-F", target.config, "--", alias, _ASK], timeout=_SECONDS, most=_MOST)
+        done = run(["ssh", "-F", target.config, "--", alias, ASK], timeout=_SECONDS, most=_MOST)
+    except ProcessError as error:
+        return Silent(place.node, _last_words(error))
     except ToolError as error:
-        return Silent(place.node, " ".join(f"{error} {error.hint}".split())[-300:])
+        return Silent(place.node, one_line(str(error).partition(":")[0], 300))
     return observation_of(done.stdout, place, at=at, observer=observer)
+
+
+def _last_words(error: ProcessError) -> str:
+    """What ssh said at last; before it may stand a page of warnings."""
+    lines = [line for line in error.stderr.splitlines() if line.strip()]
+    return one_line(" ".join(lines[-2:]) or f"ssh ended with status {error.returncode}", 300)
 
 
 def observation_of(text: str, place: Place, *, at: int, observer: str) -> Observation:

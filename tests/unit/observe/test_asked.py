@@ -12,7 +12,7 @@ from imagekit.audit.spans import reinstalled, spans
 from imagekit.base.errors import ConfigError, ToolError
 from imagekit.observe.kubernetes import observe_cluster
 from imagekit.observe.model import Observation, Source
-from imagekit.observe.ssh import Place, observation_of
+from imagekit.observe.ssh import ASK, Login, Place, Silent, observation_of, observe_nodes
 
 DIGEST = "sha256:" + "a" * 64
 REPLY = f"""\
@@ -187,3 +187,29 @@ def test_a_boot_in_the_future_is_now() -> None:
 def test_another_machine_id_is_another_installation() -> None:
     seen = [saw(1, "v1", machine="a"), saw(2, "v1"), saw(3, "v1", machine="b"), saw(4, "v1", machine="b")]
     assert [(before.at, after.at) for before, after in reinstalled(seen)] == [(1, 3)]
+
+
+def test_the_question_is_answered_by_any_system() -> None:
+    """Also where nothing of Kairos is: what is missing is left out, and the shell ends well."""
+    done = run(["sh", "-c", ASK], timeout=30)
+    found = observation_of(done.stdout, Place("w1", "10.0.0.1"), at=10**10, observer="me@here")
+    assert found.boot
+    assert found.booted
+
+
+def test_a_node_that_does_not_answer_is_silent(tmp_path: Path) -> None:
+    login = Login(user="kairos", key=tmp_path / "key", known_hosts=tmp_path / "known")
+    login.key.write_text("no key\n")
+    login.known_hosts.touch()
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # bound and not listening: nobody answers there
+        places = [Place("w1", "127.0.0.1", taken.getsockname()[1])]
+        [found] = observe_nodes(places, login, at=1, observer="me@here")
+    assert isinstance(found, Silent)
+    assert "refused" in found.reason
+
+
+def test_known_host_keys_have_to_be_there(tmp_path: Path) -> None:
+    login = Login(user="kairos", key=tmp_path / "key", known_hosts=tmp_path / "known")
+    with pytest.raises(ConfigError, match="no file of key"):
+        list(observe_nodes([Place("w1", "127.0.0.1")], login, at=1, observer="me@here"))
