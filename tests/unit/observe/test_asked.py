@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ import pytest
 from imagekit.app.observing import place_of
 from imagekit.audit.spans import reinstalled, spans
 from imagekit.base.errors import ConfigError, ToolError
+from imagekit.base.process import run
 from imagekit.observe.kubernetes import observe_cluster
 from imagekit.observe.model import Observation, Source
 from imagekit.observe.ssh import ASK, Login, Place, Silent, observation_of, observe_nodes
