@@ -59,6 +59,32 @@ def asked_server(
         return report.with_more(*check_with(api, tree, schemas))
 
 
+def manage_zones(
+    paths: Sequence[Path], address: str, token_file: Path | None, *, create: bool, doomed: Sequence[str]
+) -> list[tuple[str, str]]:
+    """Each zone of the manifests, and each that was to be removed, with what became of it, through bindcar.
+
+    Raises `ConfigError` for a zone to remove that a manifest has, `ZoneRefusedError`, `BindcarError`.
+    """
+    from imagekit.provision.check.reading import read_tree
+    from imagekit.provision.nameserver.bindcar import Bindcar, zone_name
+
+    wanted = {zone_name(each): each for each in read_tree(paths).of("DNSZone")}
+    kept = sorted(name for name in doomed if name.rstrip(".") in wanted)
+    if kept:
+        raise ConfigError(f"{kept[0]} is a zone of the manifests", hint="Take it out of the fleet first.")
+    bindcar = Bindcar(address, token_file.read_text(encoding="utf-8").strip() if token_file else "")
+    there, rows = set(bindcar.zones()), []
+    for name, zone in sorted(wanted.items()):
+        state = "there" if name in there else "made" if create else "missing"
+        if state == "made":
+            bindcar.create(zone)
+        rows.append((name, state))
+    for name in doomed:
+        rows.append((name, "removed" if bindcar.delete(name.rstrip(".")) else "was not there"))
+    return rows
+
+
 def _external(names: Iterable[str]) -> Iterable[str]:
     for name in names:
         kind, slash, rest = name.partition("/")

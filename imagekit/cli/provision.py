@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from imagekit.cli.provisioncheck import check, rules
+from imagekit.cli.provisiondns import dns
 from imagekit.cli.provisionplan import plan
 from imagekit.cli.provisionrender import render
 from imagekit.cli.provisionroll import roll
@@ -16,5 +17,5 @@ def command() -> None:
     """Render the manifests that Flux applies, check them, and roll nodes to another digest."""
 
 
-for _each in (render, plan, roll, check, schemas, rules):
+for _each in (render, plan, roll, check, schemas, rules, dns):
     command.add_command(_each)
