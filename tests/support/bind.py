@@ -72,7 +72,7 @@ def running(folder: Path, program: str) -> Iterator[Bind]:
     (folder / "named.conf").write_text(_CONFIG.format(folder=folder, port=port, secret=SECRET, zone=ZONE))
     for name in ("zone.db", "other.db"):
         (folder / name).write_text(_DB)
-    argv = [program, "-g", "-c", folder / "named.conf"]
+    argv: list[str | Path] = [program, "-g", "-c", folder / "named.conf"]
     with background(argv, log=folder / "named.log") as child:
 
         def answers() -> bool:

@@ -41,7 +41,7 @@ def test_quotes_and_backslashes_of_a_text_stay(tmp_path: Path) -> None:
     [
         ("192.0.2.11", "192.0.2.300", "ARecord fleet/tdc-worker-01: spec"),
         ('"2001:db8::11"', '"192.0.2.1"', "AAAARecord"),
-        ("imagekit.dev/zone: tdc}}\nspec: {name: tdc-worker-01, ipv4", "a: b}}\nspec: {name: tdc-worker-01, ipv4", "0 zones"),
+        ("imagekit.dev/zone: tdc}}\nspec: {name: tdc-worker-01", "a: b}}\nspec: {name: tdc-worker-01", "0 zones"),
         ("name: _image.tdc-worker-01", f"name: {'x' * 64}", "spec.name"),
         ("zoneName: tdc.bank.example", f"zoneName: {'y' * 64}.example", "spec.zoneName"),
         ("kind: TXTRecord", "kind: SRVRecord", "not written by imagekit"),
