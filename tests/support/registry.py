@@ -234,22 +234,22 @@ class RegistrySimulator:
 
 
 @contextmanager
-def simulated_registry(**switches: Any) -> Iterator[RegistrySimulator]:
-    """Serve a simulator on a free port of 127.0.0.1 until the block ends; `tls` is a server context."""
+def simulated_registry(*, port: int = 0, **switches: Any) -> Iterator[RegistrySimulator]:
+    """Serve a simulator on a port (0: a free one) of 127.0.0.1 until the block ends; `tls` is a server context."""
     tls: ssl.SSLContext | None = switches.pop("tls", None)
     simulator = RegistrySimulator(**switches)
-    with serving(simulator, tls):
+    with serving(simulator, tls, port=port):
         yield simulator
 
 
 @contextmanager
-def serving(simulator: RegistrySimulator, tls: ssl.SSLContext | None = None) -> Iterator[None]:
+def serving(simulator: RegistrySimulator, tls: ssl.SSLContext | None = None, *, port: int = 0) -> Iterator[None]:
     """Give a simulator an address, and answer there until the block ends."""
 
     class Handler(_Handler):
         world = simulator
 
-    with _Server(("127.0.0.1", 0), Handler) as server:
+    with _Server(("127.0.0.1", port), Handler) as server:
         if tls is not None:
             server.socket = tls.wrap_socket(server.socket, server_side=True)
         simulator.address = f"127.0.0.1:{server.server_address[1]}"

@@ -12,6 +12,7 @@ from imagekit.registry.transfer import push_image
 from tests.support.images import write_image
 from tests.support.registry import simulated_registry
 from tests.support.releasefixture import IMAGE, ReleaseFixture, open_release_fixture
+from tests.support.releasestates import ReleaseStates, reserved_port
 
 Publish = Callable[[str], Digest]
 
@@ -21,9 +22,20 @@ def _no_credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "no-docker-config"))
 
 
+@pytest.fixture(scope="session")
+def port() -> Iterator[int]:
+    with reserved_port() as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def states(tmp_path_factory: pytest.TempPathFactory) -> ReleaseStates:
+    return ReleaseStates(tmp_path_factory.mktemp("states"))
+
+
 @pytest.fixture
-def fixture(tmp_path: Path) -> Iterator[ReleaseFixture]:
-    with simulated_registry() as simulator:
+def fixture(tmp_path: Path, port: int) -> Iterator[ReleaseFixture]:
+    with simulated_registry(port=port) as simulator:
         yield open_release_fixture(tmp_path, simulator)
 
 

@@ -22,6 +22,7 @@ from imagekit.release.ledger.basis import Basis, read_basis
 from imagekit.release.ledger.record import LedgerError
 from tests.support.project import commit, git
 from tests.support.releasefixture import IMAGE, NOW, ReleaseFixture
+from tests.support.releasestates import ReleaseStates
 from tests.unit.release.channel.conftest import Publish
 
 pytestmark = pytest.mark.attack
@@ -34,13 +35,17 @@ def work(fixture: ReleaseFixture) -> Path:
 
 
 @pytest.fixture
-def rolled(fixture: ReleaseFixture, publish: Publish) -> tuple[Digest, Digest]:
+def rolled(fixture: ReleaseFixture, publish: Publish, states: ReleaseStates) -> tuple[Digest, Digest]:
     """prod was rolled back from v2 to v1."""
-    digests = publish("v1"), publish("v2")
-    for digest in digests:
-        promote(fixture.context(), fixture.source(digest), "prod", image=IMAGE)
-    rollback(fixture.context(), "prod", image=IMAGE, reason="bad")
-    return digests
+
+    def make() -> tuple[Digest, Digest]:
+        digests = publish("v1"), publish("v2")
+        for digest in digests:
+            promote(fixture.context(), fixture.source(digest), "prod", image=IMAGE)
+        rollback(fixture.context(), "prod", image=IMAGE, reason="bad")
+        return digests
+
+    return states.begin("rolled", fixture, make)
 
 
 def edit(work: Path, change: Callable[[str], str], name: str = "prod") -> None:

@@ -20,6 +20,7 @@ from imagekit.trust.sign.native import NativeSigner
 from tests.support.images import fixed_key
 from tests.support.project import commit, git
 from tests.support.releasefixture import IMAGE, ReleaseFixture
+from tests.support.releasestates import ReleaseStates
 from tests.unit.release.channel.conftest import Publish
 
 pytestmark = pytest.mark.attack
@@ -39,19 +40,23 @@ def merge(work: Path, branch: str) -> None:
 
 
 @pytest.fixture
-def two(fixture: ReleaseFixture, publish: Publish, work: Path) -> tuple[Digest, Digest]:
+def two(fixture: ReleaseFixture, publish: Publish, work: Path, states: ReleaseStates) -> tuple[Digest, Digest]:
     """One decision on each of two branches that start at one commit; the first is merged. On `second`."""
-    digests = publish("v1"), publish("v2")
-    promote(fixture.context(), fixture.source(digests[0]), "dev", image=IMAGE)
-    start = git(work, "rev-parse", "HEAD").strip()
-    on(work, "first", start=start)
-    promote(fixture.context(), fixture.source(digests[1]), "dev", image=IMAGE)
-    on(work, "second", start=start)
-    promote(fixture.context(), fixture.source(digests[0]), "prod", image=IMAGE, reason="change 4711")
-    on(work, "main")
-    merge(work, "first")
-    on(work, "second")
-    return digests
+
+    def make() -> tuple[Digest, Digest]:
+        digests = publish("v1"), publish("v2")
+        promote(fixture.context(), fixture.source(digests[0]), "dev", image=IMAGE)
+        start = git(work, "rev-parse", "HEAD").strip()
+        on(work, "first", start=start)
+        promote(fixture.context(), fixture.source(digests[1]), "dev", image=IMAGE)
+        on(work, "second", start=start)
+        promote(fixture.context(), fixture.source(digests[0]), "prod", image=IMAGE, reason="change 4711")
+        on(work, "main")
+        merge(work, "first")
+        on(work, "second")
+        return digests
+
+    return states.begin("two", fixture, make)
 
 
 def test_two_decisions_from_one_commit_conflict_in_git(two: tuple[Digest, Digest], work: Path) -> None:

@@ -12,17 +12,21 @@ from imagekit.release.channel.promote import promote
 from imagekit.release.channel.rollback import rollback
 from imagekit.release.channel.yank import yank
 from tests.support.releasefixture import IMAGE, ReleaseFixture
+from tests.support.releasestates import ReleaseStates
 from tests.unit.release.channel.conftest import Publish
 
 pytestmark = pytest.mark.attack
 
 
 @pytest.fixture
-def three(fixture: ReleaseFixture, publish: Publish) -> list[Digest]:
-    digests = [publish(version) for version in ("v1", "v2", "v3")]
-    for digest in digests:
-        promote(fixture.context(), fixture.source(digest), "prod", image=IMAGE)
-    return digests
+def three(fixture: ReleaseFixture, publish: Publish, states: ReleaseStates) -> list[Digest]:
+    def make() -> list[Digest]:
+        digests = [publish(version) for version in ("v1", "v2", "v3")]
+        for digest in digests:
+            promote(fixture.context(), fixture.source(digest), "prod", image=IMAGE)
+        return digests
+
+    return states.begin("three", fixture, make)
 
 
 def pointed(fixture: ReleaseFixture) -> str:
