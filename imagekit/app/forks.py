@@ -41,7 +41,8 @@ def saved_nodes(project: Project) -> SavedNodes | None:
     wanted = project.settings.forks
     if wanted.gib == 0:
         return None
-    return SavedNodes(project.work / "forks", Budget(size=wanted.gib << 30, age=timedelta(days=wanted.days)))
+    folder = project.work.resolve() / "forks"  # QEMU opens the files, in a folder of its own
+    return SavedNodes(folder, Budget(size=wanted.gib << 30, age=timedelta(days=wanted.days)))
 
 
 class Machines(Protocol):

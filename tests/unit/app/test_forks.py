@@ -113,6 +113,7 @@ def test_a_fork_is_given_the_time_and_the_randomness_of_now(machines: Machines, 
     for _ in range(2):
         session(machines)
     given = [command.split() for command in logged_in if command.startswith("date -u -s @")]
+    assert len(given) == 2
     assert all(float(words[3].lstrip("@")) >= before - 0.001 for words in given)
     assert len({command for command in logged_in if "/dev/urandom" in command}) == 2
 
@@ -202,7 +203,7 @@ def test_a_state_that_this_qemu_rejects_is_a_cold_boot_that_says_so(machines: Ma
     assert session(machines).start is Start.FORK
 
 
-@pytest.mark.parametrize("change", ["qemu", "digest", "memory", "cpus", "boot path", "cloud-config", "name"])
+@pytest.mark.parametrize("change", ["qemu", "digest", "firmware", "memory", "boot path", "cloud-config", "name"])
 def test_whatever_decides_a_state_decides_its_name(machines: Machines, change: str) -> None:
     subject, world = machines.subject, machines.world
     inputs = state_inputs(subject, BootPath.DIRECT, world)
@@ -218,11 +219,17 @@ def test_whatever_decides_a_state_decides_its_name(machines: Machines, change: s
             (subject.project.root / "cloud-config/node.yaml").write_text("#cloud-config\nhostname: other\n")
             other = state_inputs(subject, BootPath.DIRECT, world)
         case "name":
-            other = {**inputs, "name": "other"}
+            images = {**subject.project.images, "other": subject.spec}
+            renamed = replace(subject, name="other", project=replace(subject.project, images=images))
+            other = state_inputs(renamed, BootPath.DIRECT, world)
+        case "firmware":
+            project = subject.project.with_machine("small-node", Firmware.UEFI, tpm=False)
+            other = state_inputs(replace(subject, project=project), BootPath.DIRECT, world)
         case _:
-            shape = VmShape(memory_mib=2048) if change == "memory" else VmShape(cpus=1)
-            assert shape != subject.shape
-            other = {**inputs, "shape": str(shape)}
+            vm = subject.spec.vm.model_copy(update={"memory_mib": 2048})
+            images = {"small-node": subject.spec.model_copy(update={"vm": vm})}
+            project = replace(subject.project, images=images)
+            other = state_inputs(replace(subject, project=project), BootPath.DIRECT, world)
     assert other != inputs
 
 

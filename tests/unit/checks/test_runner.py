@@ -418,7 +418,9 @@ def forked(suites: Suites, judged: Path, start: Start) -> dict[str, CheckResult]
 
 def test_a_boot_is_judged_on_a_cold_one_alone(suites: Suites, tmp_path: Path) -> None:
     """On a fork the result of the cold boot counts, until the check changes: then only another cold boot can tell."""
-    write(suites, "base", BOOT_AND_NODE)
+    runs = tmp_path / "runs"
+    body = BOOT_AND_NODE.replace('was good."""', f'was good."""\n    host.run("echo x >> {runs}")')
+    write(suites, "base", body)
     judged = tmp_path / "judged.json"
     first = forked(suites, judged, Start.FORK)
     assert (first["test_boot"].outcome, first["test_boot"].message) == (Outcome.MISSING, NOT_ON_FORKS)
@@ -430,7 +432,8 @@ def test_a_boot_is_judged_on_a_cold_one_alone(suites: Suites, tmp_path: Path) ->
         Outcome.PASSED,
         "judged on the cold boot of 2026-11-22",
     )
-    write(suites, "base", BOOT_AND_NODE + "\n# changed\n")
+    assert runs.read_text() == "x\n"  # on the cold boot alone
+    write(suites, "base", body + "\n# changed\n")
     assert forked(suites, judged, Start.FORK)["test_boot"].outcome is Outcome.MISSING
 
 
