@@ -53,14 +53,19 @@ def show(app: App, origin: bool) -> None:
 
 
 @command.command("schema")
-@click.argument("kind", type=click.Choice(["images", "layer", "settings", "policy", "trust"]))
+@click.argument("kind", type=click.Choice(["images", "layer", "settings", "policy", "trust", "fleet"]))
 def schema(kind: str) -> None:
     """Print the JSON Schema of one kind of file, for editors."""
     import json
 
     from imagekit.config.schema import schema as schema_of
+    from imagekit.fleet.model import FleetFile
     from imagekit.trust.gate.policy import Policy
     from imagekit.trust.sign.trustfile import TrustFile
 
-    later: dict[str, type[Policy] | type[TrustFile]] = {"policy": Policy, "trust": TrustFile}
+    later: dict[str, type[Policy] | type[TrustFile] | type[FleetFile]] = {
+        "policy": Policy,
+        "trust": TrustFile,
+        "fleet": FleetFile,
+    }
     say(json.dumps(schema_of(kind, later.get(kind)), indent=2))

@@ -178,14 +178,14 @@ class Zone(Frozen):
 class FleetFile(Frozen):
     """fleet/*.yaml. All files are read as one; a name may be given once, in whatever file."""
 
-    version: Literal[1]
+    version: Literal[1] = Field(description="of this file format")
     platform: Platform | None = Field(None, description="what is the same for all: Git, registries, keys; in one file")
-    providers: dict[Name, Provider] = Field(default_factory=dict)
-    classes: dict[Name, VmClass] = Field(default_factory=dict)
-    clusters: dict[Name, Cluster] = Field(default_factory=dict)
-    zones: dict[Name, Zone] = Field(default_factory=dict)
+    providers: dict[Name, Provider] = Field(default_factory=dict, description="hypervisors")
+    classes: dict[Name, VmClass] = Field(default_factory=dict, description="what machines have")
+    clusters: dict[Name, Cluster] = Field(default_factory=dict, description="Kubernetes clusters")
+    zones: dict[Name, Zone] = Field(default_factory=dict, description="DNS zones")
     defaults: NodeFields = Field(NodeFields(), description="for every node of this file")
-    groups: dict[Name, Group] = Field(default_factory=dict)
+    groups: dict[Name, Group] = Field(default_factory=dict, description="values that nodes have in common")
     nodes: dict[str, NodeEntry] = Field(default_factory=dict, description="by name, or by a range: worker-[01-20]")
     overrides: dict[str, NodeFields] = Field(
         default_factory=dict, description="single values of nodes, of whatever file, that differ from all the above"
