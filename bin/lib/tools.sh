@@ -5,7 +5,7 @@
 
 tools=$root/.imagekit/tools
 # Only Debian's unstable suite has versions that read what cosign 3 writes.
-debian_tools=(cosign oras crane)
+debian_tools=(cosign oras crane gh)
 # Go modules below tests/support, each with its own lock (go.sum): CNCF distribution 3, actionlint, BuildKit's Dockerfile checks, and
 # Go's and containerd's readers of layers.
 go_tools=(registry3 actionlint dockerlint tarwitness)

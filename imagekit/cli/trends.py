@@ -19,7 +19,7 @@ from imagekit.cli.screen import say
     "--add",
     type=click.Path(path_type=Path, exists=True),
     multiple=True,
-    help="Take in a result file, or a folder of runs, of another machine; repeatable.",
+    help="Take in a result file, or a folder of runs and nights, of another machine; repeatable.",
 )
 @click.pass_obj
 def command(app: App, image: str | None, html: Path | None, as_json: bool, rebuild: bool, add: tuple[Path, ...]) -> int:
@@ -74,6 +74,9 @@ def _rebuild(app: App) -> None:
 def _added(app: App, paths: tuple[Path, ...]) -> list[str]:
     """Take results in; what could not be read."""
     from imagekit.app.remember import open_history
+    from imagekit.history.add import add_night
+    from imagekit.history.nightfile import FILE_NAME as NIGHT
+    from imagekit.history.nightfile import read_night
     from imagekit.history.rebuild import Rebuilt, add_results
     from imagekit.report.result import FILE_NAME
 
@@ -83,10 +86,13 @@ def _added(app: App, paths: tuple[Path, ...]) -> list[str]:
     with open_history(app.project) as history:
         for path in paths:
             found = sorted(path.rglob(FILE_NAME)) if path.is_dir() else [path]
-            if not found:
+            for night in sorted(path.rglob(NIGHT)) if path.is_dir() else []:
+                add_night(history, read_night(night))
+                done.nights += 1
+            if not found and not done.nights:
                 done.unread.append(f"{path}: no {FILE_NAME} in it")
             add_results(history, found, done)
-    say(f"{done.runs} results taken in", err=True)
+    say(f"{done.runs} results and {done.nights} nights taken in", err=True)
     for line in done.unread:
         say(f"not read: {line}", err=True)
     return done.unread

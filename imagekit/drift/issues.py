@@ -61,6 +61,8 @@ class Asked:
     good: bool
     verdict: str
     causes: tuple[Mapping[str, str], ...]
+    update: Path | None = None  # text of the pull request, where a branch with a new lock is ready
+    branch: str = ""
 
 
 @dataclass(slots=True)
@@ -100,6 +102,21 @@ def _keep(tracker: Tracker, issue: Issue | None, cause: Mapping[str, str], done:
         done.lines.append(f"updated #{issue.number} {title}")
 
 
+class Reviews(Protocol):
+    """Where branches are offered for review."""
+
+    def pull_request(self, branch: str, base: str, text: Path) -> int:
+        """The open pull request of a branch, made or brought up to date; its number. Raises `ToolError`."""
+
+
+def offer_updates(reviews: Reviews, asked: Iterable[Asked], base: str, done: Done) -> None:
+    """One pull request for each image whose update is ready; the branch must have been pushed."""
+    for each in asked:
+        if each.branch and each.update is not None:
+            number = reviews.pull_request(each.branch, base, each.update)
+            done.lines.append(f"offered #{number} {each.branch}")
+
+
 def read_asked(paths: Iterable[Path]) -> tuple[Asked, ...]:
     """Every ``issues.json`` in these folders; raises `ConfigError` for one that does not read, or without any."""
     found = [file for path in paths for file in (sorted(path.rglob("issues.json")) if path.is_dir() else [path])]
@@ -119,7 +136,18 @@ def _asked(path: Path) -> Asked:
                 raise ValueError(f"cause {each['key']} does not end with its marker")
         if said["good"] not in (True, False) or (said["good"] and causes):
             raise ValueError("good, with causes")
-        return Asked(str(said["image"]), str(said["night"]), bool(said["good"]), str(said["verdict"]), causes)
+        branch, text = str(said.get("branch", "")), path.with_name("pull-request.md")
+        if branch not in ("", f"imagekit/drift/{said['image']}"):
+            raise ValueError(f"branch {branch!r}")
+        return Asked(
+            image=str(said["image"]),
+            night=str(said["night"]),
+            good=bool(said["good"]),
+            verdict=str(said["verdict"]),
+            causes=causes,
+            update=text if branch and text.is_file() else None,
+            branch=branch,
+        )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigError(
             f"{path}: not what a night leaves: {str(error)[:200]}", hint="Hold the night again."
