@@ -23,6 +23,7 @@ from imagekit.doctor import (
     python,
     qemu,
     registry,
+    rpm,
     squashfs,
     ssh,
     tpm,
@@ -50,11 +51,12 @@ _CHECKS: dict[Need, Callable[[Host], Finding]] = {
     Need.DISK: disk.check,
     Need.MEMORY: memory.check,
     Need.COSIGN: cosign.check,
+    Need.RPM: rpm.check,
 }
 BUILD = (Need.PYTHON, Need.ENGINE, Need.MMDEBSTRAP, Need.DISK)
 VERIFY = (Need.LIBVIRT, Need.QEMU, Need.ACCELERATOR, Need.SQUASHFS, Need.INITRD, Need.ISO, Need.SSH, Need.MEMORY)
 DISKS = (Need.DISK_IMAGES,)
-OPTIONAL = (Need.COSIGN, Need.UEFI, Need.TPM)  # their lack is reported, and counts where they are used
+OPTIONAL = (Need.COSIGN, Need.RPM, Need.UEFI, Need.TPM)  # their lack is reported, and counts where they are used
 PUBLISH = (Need.REGISTRY, Need.PORTS)
 
 

@@ -30,6 +30,7 @@ class Need(StrEnum):
     DISK = "disk"
     MEMORY = "memory"
     COSIGN = "cosign"
+    RPM = "rpm"
 
 
 class State(StrEnum):

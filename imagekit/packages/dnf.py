@@ -18,7 +18,7 @@ from imagekit.base.errors import ToolError
 from imagekit.base.log import step
 from imagekit.base.process import Completed, ProcessError, run
 from imagekit.base.reason import summary
-from imagekit.config.packagelock import LockedPackage
+from imagekit.config.packagelock import LockedPackage, ordered
 from imagekit.packages.interface import Ask, Keep, MirrorError, ResolveError
 from imagekit.packages.store import sha256_of
 
@@ -26,6 +26,8 @@ _TIMEOUT = 1800.0
 _KEPT = "imagekit-kept"
 _QUERY = r"%{NAME}\t%{EPOCHNUM}:%{VERSION}-%{RELEASE}\t%{ARCH}\n"
 _PIECE = 1 << 20
+# What dnf says of files that are not the ones in its list, or that it could not get.
+_MIRROR_FAULTS = ("checksum doesn't match", "incorrect checksum", "Cannot download", "No more mirrors to try")
 ARCHES = {"amd64": "x86_64", "arm64": "aarch64"}
 
 
@@ -53,7 +55,7 @@ class Dnf:
             rows += [(ask.stage, path) for path in sorted(found - below[ask.on])]
             below[ask.stage] = found | below[ask.on]
         places = dict(self._places())
-        return tuple(self._row(stage, path, places, kept) for stage, path in rows)
+        return ordered([self._row(stage, path, places, kept) for stage, path in rows], asked)
 
     def security(self, packages: Sequence[LockedPackage]) -> tuple[str, ...]:
         """Names of those that an advisory of kind security is about; holds after `resolve`."""
@@ -127,16 +129,27 @@ class Dnf:
                 self._dnf("download", "--resolve", "--alldeps", "--destdir", new, *packages)
             except ProcessError as error:
                 text = summary(error.stderr or error.stdout)
-                if "checksum doesn't match" in error.stderr or "Cannot download" in error.stderr:
+                if any(words in error.stderr for words in _MIRROR_FAULTS):
                     raise MirrorError(f"{stage}: the mirror does not serve what its lists name: {text}") from None
                 raise ResolveError(
                     f"{stage}: {text}",
                     hint="Correct `packages` in the layer.yaml; with `--only`, name what stands in the way too.",
                 ) from None
             found = sorted(Path(new).glob("*.rpm"))
+            self._require_whole(stage, found)
             for path in found:
                 path.replace(files / path.name)
         return {files / path.name for path in found}
+
+    def _require_whole(self, stage: str, files: Sequence[Path]) -> None:
+        """Each file's own sums; of a repository in a folder dnf compares nothing with its list."""
+        for path in files:
+            try:
+                run(["rpmkeys", "--checksig", "--nosignature", path], timeout=60)
+            except ProcessError as error:
+                raise MirrorError(
+                    f"{stage}: the mirror serves a damaged {path.name}: {summary(error.stderr or error.stdout)}"
+                ) from None
 
     def _places(self) -> Iterator[tuple[str, tuple[str, str]]]:
         """File name to repository and path in it."""
@@ -169,7 +182,9 @@ class Dnf:
 
     def _dnf(self, *words: str) -> Completed:
         argv = ["dnf", "-q", "-y", "-c", str(self.folder / "dnf.conf"), f"--installroot={self.folder / 'root'}"]
-        argv += ["--releasever=/", f"--forcearch={ARCHES[self.arch]}", *words]
+        # No other plugin: `local` makes what any dnf of this machine has fetched a repository of its own.
+        argv += ["--disableplugin=*", "--enableplugin=download"]
+        argv += ["--releasever=9", f"--forcearch={ARCHES[self.arch]}", *words]
         return run(argv, timeout=_TIMEOUT)
 
 
