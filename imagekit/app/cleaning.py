@@ -7,6 +7,7 @@ from pathlib import Path
 
 from imagekit.app import servicecontrol as control
 from imagekit.app.budget import prune
+from imagekit.app.forks import clean_forks
 from imagekit.app.keptmachine import kept_machines
 from imagekit.app.needs import libvirt_uri
 from imagekit.app.runs import abandoned_runs
@@ -21,12 +22,13 @@ _CACHES = ("builds", "disks", "pulled", "distro", "verdicts", "engine", "bench")
 
 
 def clean(project: Project, *, cache: bool, runs: bool) -> list[str]:
-    """Remove leftovers, and what is over the budget of builds and disks (and caches, and runs on request); in words.
+    """Remove leftovers, and what is over the budgets (and caches, and runs on request); in words.
 
     Raises `ToolError` when a cache is asked for that a running build engine uses.
     """
     removed = _machines(project) + _half_made(project.work)
     removed += [f"{each.path} ({each.size / (1 << 20):.0f} MiB, over the budget)" for each in prune(project)]
+    removed += clean_forks(project, everything=cache)
     if cache:
         _require_no_build(project)
         removed += _folders([project.work / name for name in _CACHES])

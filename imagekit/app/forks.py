@@ -41,8 +41,20 @@ def saved_nodes(project: Project) -> SavedNodes | None:
     wanted = project.settings.forks
     if wanted.gib == 0:
         return None
-    folder = project.work.resolve() / "forks"  # QEMU opens the files, in a folder of its own
-    return SavedNodes(folder, Budget(size=wanted.gib << 30, age=timedelta(days=wanted.days)))
+    return SavedNodes(_folder(project), Budget(size=wanted.gib << 30, age=timedelta(days=wanted.days)))
+
+
+def clean_forks(project: Project, *, everything: bool) -> list[str]:
+    """Remove saved nodes that are unusable, too old or over the budget, or all that nobody uses; in words."""
+    store = saved_nodes(project)
+    if store is None:  # those of a time when the project wanted some
+        store, everything = SavedNodes(_folder(project), Budget(size=0, age=timedelta())), True
+    return [f"saved node {store.folder(name)}" for name in (store.clear() if everything else store.evict())]
+
+
+def _folder(project: Project) -> Path:
+    """QEMU opens the files in it from a working folder of its own."""
+    return project.work.resolve() / "forks"
 
 
 class Machines(Protocol):

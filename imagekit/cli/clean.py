@@ -9,7 +9,9 @@ from imagekit.cli.screen import say
 
 
 @click.command("clean")
-@click.option("--cache", is_flag=True, help="Remove builds, disks, verdicts and the build engine's own cache, too.")
+@click.option(
+    "--cache", is_flag=True, help="Remove builds, disks, saved nodes, verdicts and the build engine's own cache, too."
+)
 @click.option("--runs", is_flag=True, help="Remove the folders of runs, too.")
 @click.pass_obj
 def command(app: App, cache: bool, runs: bool) -> None:

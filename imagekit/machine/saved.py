@@ -147,6 +147,7 @@ class SavedNodes:
 
     def evict(self, but: str = "") -> tuple[str, ...]:
         """Remove states that are unusable or too old, then the least recently used until the rest fits the budget."""
+        self._remove_dead()
         removed, left = [], []
         for folder in self._each():
             try:
@@ -161,6 +162,11 @@ class SavedNodes:
                 removed.append(folder.name)
                 total -= size
         return tuple(removed)
+
+    def clear(self) -> tuple[str, ...]:
+        """Remove every state that nobody uses; their names."""
+        self._remove_dead()
+        return tuple(folder.name for folder in self._each() if self.forget(folder.name))
 
     def forget(self, name: str) -> bool:
         """Remove a state, unless somebody uses it; whether it was removed."""

@@ -207,14 +207,14 @@ FAULTS = (
     ),
     Fault(
         name="the console is not watched",
-        file="imagekit/machine/node.py",
+        file="imagekit/machine/started.py",
         old="            require_no_fatal_line(self.name, fresh, self._console)\n",
         new="            pass\n",
         test="tests/unit/machine/test_watch.py::test_a_fatal_line_ends_the_wait_while_the_machine_runs",
     ),
     Fault(
         name="a machine that ended is waited for",
-        file="imagekit/machine/node.py",
+        file="imagekit/machine/started.py",
         old="        if not running:\n            raise ended(self.name, self._console)\n",
         new="",
         test="tests/unit/machine/test_watch.py::test_a_machine_that_is_gone_ends_the_wait",
@@ -270,7 +270,7 @@ FAULTS = (
     ),
     Fault(
         name="a fork calls itself a cold boot",
-        file="imagekit/machine/node.py",
+        file="imagekit/machine/started.py",
         old="            start=Start.FORK,\n",
         new="",
         test="tests/unit/app/test_forks.py::test_the_first_session_boots_and_those_after_it_fork",

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from imagekit.app import forks
-from imagekit.app.forks import saved_nodes, session_machine, state_inputs
+from imagekit.app.forks import clean_forks, saved_nodes, session_machine, state_inputs
 from imagekit.app.interface import Subject
 from imagekit.build.builder import Build
 from imagekit.config.load import load_project
@@ -323,3 +323,25 @@ def test_the_pace_of_a_fork_is_that_of_its_boot(machines: Machines) -> None:
         speed=1.0,
     )
     assert replace(slow, start=Start.FORK, seconds_to_ssh=2.0, cold_seconds=90.0).pace == slow.pace == 3.0
+
+
+def test_cleaning_keeps_what_is_good_and_removes_all_when_asked(machines: Machines) -> None:
+    session(machines)
+    project = machines.subject.project
+    assert clean_forks(project, everything=False) == []
+    with session_machine(machines):
+        assert clean_forks(project, everything=True) == []  # in use
+    (removed,) = clean_forks(project, everything=True)
+    assert removed.startswith(f"saved node {project.work}")
+    assert states(machines) == []
+
+
+def test_cleaning_removes_what_is_damaged_and_what_a_project_does_not_want_any_more(machines: Machines) -> None:
+    project = machines.subject.project
+    session(machines)
+    harmed(machines, "half written")
+    assert len(clean_forks(project, everything=False)) == 1
+    session(machines)
+    settings = project.settings.model_copy(update={"forks": ForkSettings(gib=0)})
+    assert len(clean_forks(replace(project, settings=settings), everything=False)) == 1
+    assert states(machines) == []
