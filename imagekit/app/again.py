@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -17,7 +18,7 @@ from imagekit.checks.outcome import Outcome, SuiteResult
 from imagekit.checks.runner import host_session, run_session
 from imagekit.checks.selection import Selection
 from imagekit.config.load import Project
-from imagekit.machine.interface import BootPath
+from imagekit.machine.interface import BootPath, Start
 from imagekit.plan.resolve import make_plan
 from imagekit.report.result import read_result
 
@@ -47,7 +48,10 @@ def check_kept(
     session = host_session(
         host, target.spec.layers, suites, machine.boot_path, _CHECK_SECONDS * machine.pace, machine.peers
     )
-    return machine, run_session(session, suites, deadline_seconds=_SECONDS * machine.pace)
+    session = replace(session, start=str(machine.start))
+    # Of a cold boot nothing more is kept: somebody may have worked on the machine since.
+    judged = Path(machine.judged) if machine.judged and machine.start is Start.FORK else None
+    return machine, run_session(session, suites, deadline_seconds=_SECONDS * machine.pace, judged=judged)
 
 
 def failed_before(project: Project, image: str) -> Selection:

@@ -19,7 +19,7 @@ from imagekit.base.errors import ConfigError
 from imagekit.base.files import write_whole
 from imagekit.base.waiting import Deadline, DeadlineError, wait_until
 from imagekit.checks.tlspeer import Peers
-from imagekit.machine.interface import BootPath
+from imagekit.machine.interface import BootPath, Start
 
 _FOLDER = "kept"
 _POLL = 0.3  # seconds between looks at the file
@@ -40,6 +40,8 @@ class KeptMachine:
     ssh_config: str
     pace: float
     peers: Peers
+    start: Start = Start.COLD
+    judged: str = ""  # where it is kept what checks judged of its cold boot; empty: nowhere
     pid: int = 0
     started: float = 0.0
     place: str = ""

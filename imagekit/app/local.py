@@ -74,6 +74,8 @@ class LocalMachine:
             ssh_config=str(self.machine.ssh.config),
             pace=boot.scaled(1000.0) / 1000.0,
             peers=self.peers,
+            start=boot.start,
+            judged=str(self.machine.judged or ""),
         )
 
     def check(self) -> BootPathResult:

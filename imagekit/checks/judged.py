@@ -22,14 +22,14 @@ NOT_ON_FORKS = "judges a boot itself, and no cold boot of this node was judged b
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """Checks that passed on the cold boot: the hash of their code by id; and when that was, in words."""
+    """Checks that passed on a cold boot, by id: the hash of their code, and when that was, in words."""
 
-    sources: Mapping[str, str]
-    when: str
+    passed: Mapping[str, tuple[str, str]]
 
     def result(self, meta: CheckMeta) -> CheckResult:
         """What counts on a fork: passed as judged on the cold boot, or missing."""
-        known = bool(meta.source) and self.sources.get(meta.id) == meta.source
+        source, when = self.passed.get(meta.id, ("", ""))
+        known = bool(meta.source) and source == meta.source
         return CheckResult(
             id=meta.id,
             layer=meta.layer,
@@ -37,31 +37,39 @@ class Judged:
             outcome=Outcome.PASSED if known else Outcome.MISSING,
             seconds=0.0,
             required=meta.required,
-            message=f"judged on {self.when}" if known else NOT_ON_FORKS,
+            message=f"judged on {when}" if known else NOT_ON_FORKS,
             runbook=meta.runbook,
             ticket=meta.ticket,
             expires=meta.expires,
         )
 
 
-NOTHING = Judged({}, "")
+NOTHING = Judged({})
 
 
 def read_judged(path: Path | None) -> Judged:
     """What a file says; one that cannot be read says nothing, and then the checks have to judge a boot."""
     try:
         data = json.loads(path.read_text()) if path is not None else {}
-        return Judged({str(name): str(source) for name, source in data["passed"].items()}, str(data["when"]))
+        return Judged({str(name): (str(source), str(when)) for name, (source, when) in data["passed"].items()})
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return NOTHING
 
 
 def keep_judged(path: Path, metas: Iterable[CheckMeta], results: Iterable[CheckResult], when: str) -> None:
-    """Keep what passed of a cold boot; where the node was not saved there is no place for it, and no fork to use it."""
+    """Keep what passed of a cold boot, and nothing of what did not; checks that were not run keep what they have.
+
+    Where the node was not saved there is no place for it, and no fork to use it.
+    """
     outcomes = {result.id: result.outcome for result in results}
-    passed = {meta.id: meta.source for meta in metas if meta.cold and outcomes.get(meta.id) is Outcome.PASSED}
+    passed = dict(read_judged(path).passed)
+    for meta in metas:
+        if meta.cold and outcomes.get(meta.id) is Outcome.PASSED:
+            passed[meta.id] = (meta.source, when)
+        else:
+            passed.pop(meta.id, None)
     with suppress(OSError):
-        write_whole(path, json.dumps({"when": when, "passed": passed}, indent=1) + "\n")
+        write_whole(path, json.dumps({"passed": passed}, indent=1) + "\n")
 
 
 def code_hash(path: Path) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from imagekit.history.model import GateAnswer, Night, moment
 from imagekit.history.store import History
+from imagekit.machine.interface import Start
 from imagekit.report.result import RunResult, StageStatus, Verdict
 
 LIFECYCLE = "lifecycle"
@@ -69,5 +70,6 @@ def _checks(result: RunResult, reused: set[str]) -> Iterator[tuple[object, ...]]
 
 def _boots(result: RunResult, reused: set[str]) -> Iterator[tuple[object, ...]]:
     for boot in result.boots:
-        fresh = f"boot {boot.boot_path}" not in reused
+        # What a fork cost is no boot's cost.
+        fresh = f"boot {boot.boot_path}" not in reused and boot.start is Start.COLD
         yield result.run_id, str(boot.boot_path), int(fresh), boot.seconds_to_ssh, boot.cpu_seconds

@@ -250,7 +250,7 @@ FAULTS = (
     Fault(
         name="a boot that no cold boot judged is passed on a fork",
         file="imagekit/checks/judged.py",
-        old="        known = bool(meta.source) and self.sources.get(meta.id) == meta.source\n",
+        old="        known = bool(meta.source) and source == meta.source\n",
         new="        known = True\n",
         test="tests/unit/checks/test_runner.py::test_a_boot_is_judged_on_a_cold_one_alone",
     ),

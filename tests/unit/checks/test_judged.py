@@ -24,13 +24,22 @@ def test_only_what_judged_a_boot_and_passed_is_kept(tmp_path: Path) -> None:
     results = [result("a", Outcome.PASSED), result("b", Outcome.SKIPPED), result("c", Outcome.PASSED)]
     keep_judged(tmp_path / "j", metas, results, "Monday")
     found = read_judged(tmp_path / "j")
-    assert (dict(found.sources), found.when) == ({"a": "s"}, "Monday")
+    assert dict(found.passed) == {"a": ("s", "Monday")}
     assert found.result(meta("a")).outcome is Outcome.PASSED
     for other in (meta("a", source="t"), meta("a", source=""), meta("b"), meta("d")):
         assert found.result(other).outcome is Outcome.MISSING
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"passed": []}', '{"passed": {"a": "s"}}', "null", "\x00"])
+def test_some_checks_again_forget_nothing_of_the_others(tmp_path: Path) -> None:
+    keep_judged(tmp_path / "j", [meta("a"), meta("b")], [result(name, Outcome.PASSED) for name in "ab"], "Monday")
+    keep_judged(tmp_path / "j", [meta("b")], [result("b", Outcome.FAILED)], "Tuesday")
+    assert dict(read_judged(tmp_path / "j").passed) == {"a": ("s", "Monday")}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", "{}", '{"passed": []}', '{"passed": {"a": "s"}}', '{"passed": {"a": ["s", "t", "u"]}}', "null", "\x00"],
+)
 def test_what_cannot_be_read_judges_nothing(tmp_path: Path, text: str) -> None:
     (tmp_path / "j").write_text(text)
     assert read_judged(tmp_path / "j") == NOTHING

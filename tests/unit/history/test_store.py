@@ -6,6 +6,7 @@ import os
 import signal
 import sqlite3
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from imagekit.history.errors import HistoryDamagedError, HistoryError, HistoryFo
 from imagekit.history.model import GateAnswer, Night, NightOutcome
 from imagekit.history.rebuild import rebuild
 from imagekit.history.store import History
+from imagekit.machine.interface import Start
 from imagekit.report.result import write_result
 from tests.support.histories import result
 
@@ -55,6 +57,16 @@ def test_what_a_run_told_again_is_no_run_of_its_checks(tmp_path: Path) -> None:
         assert [each.fresh for each in read.check_runs(history)] == [False]
         assert read.boots(history) == ()
         assert read.stage_seconds(history, "small-node", "boot direct") == ()
+
+
+def test_what_a_fork_took_is_no_boot(tmp_path: Path) -> None:
+    """Trends of boot time are about boots; its checks were run as ever."""
+    run = result(NOON)
+    forked = replace(run, boots=tuple(replace(boot, start=Start.FORK) for boot in run.boots))
+    with History(tmp_path / "h") as history:
+        add_run(history, forked)
+        assert read.boots(history) == ()
+        assert [each.fresh for each in read.check_runs(history)] == [True]
 
 
 WRITER = """
