@@ -9,12 +9,13 @@ from typing import Any, TypeVar
 
 from imagekit.base.errors import ConfigError
 from imagekit.config.explain import suggestion
+from imagekit.config.yamlfile import file_text
 from imagekit.fleet.fleet import Fleet, FleetNode
 from imagekit.fleet.model import NodeEntry, NodeFields, Role, addresses_of
 from imagekit.fleet.platform import Platform
 from imagekit.fleet.ranges import expand
 from imagekit.fleet.rules import require_sound
-from imagekit.fleet.source import Source, fleet_paths, parse_source, read_sources
+from imagekit.fleet.source import Source, fleet_paths, parse_source
 from imagekit.fleet.usual import effective
 from imagekit.oci.reference import Digest
 
@@ -26,7 +27,7 @@ _DEEPEST = 8  # groups that extend one another
 
 def read_fleet_files(root: Path) -> Fleet:
     """The fleet of a project, from `fleet/*.yaml`; raises `ConfigError` with file and line."""
-    return compose(read_sources(fleet_paths(root)))
+    return compose(parse_source(path.relative_to(root), file_text(path)) for path in fleet_paths(root))
 
 
 def read_fleet_texts(files: Mapping[str, str]) -> Fleet:

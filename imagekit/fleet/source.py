@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from imagekit.base.errors import ConfigError
 from imagekit.config.explain import parsed
 from imagekit.config.goyaml import Text
-from imagekit.config.yamlfile import Key, YamlFile, file_text, parse_yaml, typed
+from imagekit.config.yamlfile import Key, YamlFile, parse_yaml, typed
 from imagekit.fleet.model import FOLDER, FleetFile
 
 # https://yaml.org/type/bool.html (YAML 1.1): what PyYAML, and so many tools around Kubernetes, reads as a boolean.
@@ -38,11 +38,6 @@ def fleet_paths(root: Path) -> list[Path]:
         if path.suffix.lower() in (".yaml", ".yml") and path not in paths:
             raise ConfigError(f"{path} is not read", hint=f"Fleet files are {FOLDER}/NAME.yaml, in no folder below.")
     return paths
-
-
-def read_sources(paths: Iterable[Path]) -> list[Source]:
-    """Fleet files that lie in folders; raises `ConfigError` with file, line and key."""
-    return [parse_source(path, file_text(path)) for path in paths]
 
 
 def parse_source(path: Path, text: str) -> Source:
