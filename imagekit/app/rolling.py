@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -237,8 +238,7 @@ def surroundings(
         )
 
         def empty(cluster: str, hosts: Sequence[str]) -> None:
-            if cluster in kubeconfigs:
-                drain(watching.api(cluster), hosts, ticking, seconds=seconds(fleet.clusters[cluster].roll.ready_within))
+            drain(watching.api(cluster), hosts, ticking, seconds=seconds(fleet.clusters[cluster].roll.ready_within))
 
         yield Around(
             fleet=fleet,
@@ -247,7 +247,7 @@ def surroundings(
             health=watching,
             hooks=hooks,
             clock=ticking,
-            drain=empty,
+            drains={name: partial(empty, name) for name in asked if name in kubeconfigs},
             wait_for_window=wait,
         )
 

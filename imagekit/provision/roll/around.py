@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -33,8 +33,8 @@ class Around:
     """What a roll reaches the world through.
 
     `commit` writes a record, and what it says of the nodes, as one commit. `versions` are the releases of the old and
-    the new digest. `drain` empties hosts of a cluster of their pods; None leaves that to hooks. `fleet` is the fleet as
-    it was before this roll.
+    the new digest. `drains` empty hosts of their pods, by cluster; where a cluster has none, hooks do. `fleet` is the
+    fleet as it was before this roll.
     """
 
     fleet: Fleet
@@ -43,7 +43,7 @@ class Around:
     health: Health
     hooks: Hooks
     clock: Clock
-    drain: Callable[[str, Sequence[str]], None] | None = None
+    drains: Mapping[str, Callable[[Sequence[str]], None]] = field(default_factory=dict)
     wait_for_window: bool = False
 
     def roll(self, wave: Wave) -> Roll:

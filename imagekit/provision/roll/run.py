@@ -73,9 +73,10 @@ def _prepare(record: RollRecord, wave: Wave, around: Around) -> None:
     for hook in around.roll(wave).hooks.before:
         around.hooks.ask(hook, "before", question(record, wave, around))
     leaving = sorted(around.hosts(wave, Change.REMOVE))
-    if leaving and around.drain is not None:
+    empty = around.drains.get(wave.cluster)
+    if leaving and empty is not None:
         with step(f"Draining {some(leaving)}"):
-            around.drain(wave.cluster, leaving)
+            empty(leaving)
 
 
 def _settle(record: RollRecord, wave: Wave, around: Around) -> None:

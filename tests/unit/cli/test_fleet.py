@@ -42,8 +42,8 @@ def test_from_a_fleet_file_to_a_roll(fleet: FleetSite) -> None:
     assert f"w-3  risk  machine replaced  {old.short} -> {new.short}" in ask(fleet, "provision", "plan").stdout
     waves = ask(fleet, "provision", "roll", "--from", str(old), "--to", str(new), "--dry-run").stdout
     assert "  1  remove w-1 of risk\n" in waves
-    rolled = ask(fleet, "provision", "roll", "--from", str(old), "--to", str(new))
-    assert rolled.stdout == "done: 6 of 6 waves stand\n"
+    assert ask(fleet, "provision", "roll", "--from", str(old), "--to", str(new)).exit_code == 0
+    assert len(fleet.log()) == 13, "six waves, one commit each"
     assert ask(fleet, "provision", "plan").stdout == ""
     back = ask(fleet, "provision", "roll", "--back", "--at-once")
     assert f"every node of the roll is meant to run {old.short} again" in back.stdout

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import pytest
@@ -126,7 +126,7 @@ class World:
             "health": self,
             "hooks": self,
             "clock": Clock(self),
-            "drain": self.drain,
+            "drains": {name: partial(self.drain, name) for name in ("tdc", "risk", "tools", "core")},
         }
         return Around(**{**given, **changed})
 
