@@ -125,8 +125,8 @@ BootPathName = Annotated[Literal["direct", "live", "installed"], BeforeValidator
 class Listener(Frozen):
     """A port that a node has open to the network, and that is meant to be."""
 
-    port: int = Field(ge=1, le=65535)
-    protocol: Literal["tcp", "udp"] = "tcp"
+    port: int = Field(ge=1, le=65535, description="the port that is open")
+    protocol: Literal["tcp", "udp"] = Field("tcp", description="its protocol")
     program: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._@+-]{1,15}$")] = Field(
         description="the process that listens, by the kernel's name for it (15 characters at most)"
     )
@@ -150,9 +150,11 @@ class LayerSpec(Frozen):
 
     version: Literal[1] = Field(description="version of this file format")
     name: Name = Field(description="the folder's name")
-    description: str = Field("", max_length=400)
+    description: str = Field("", max_length=400, description="a sentence for people")
     needs: tuple[Name, ...] = Field((), description="layers that must be below this one")
-    packages: dict[Family, tuple[PackageEntry, ...]] = Field(default_factory=dict)
+    packages: dict[Family, tuple[PackageEntry, ...]] = Field(
+        default_factory=dict, description="packages that it installs, by family; a name, or one for each architecture"
+    )
     args: dict[ArgName, ArgValue] = Field(default_factory=dict, description="build arguments with their defaults")
     downloads: dict[ArgName, Download] = Field(
         default_factory=dict, description="files that the real framework fetches, by the argument with their checksum"
@@ -191,7 +193,7 @@ def _for_arch(entries: tuple[PackageEntry, ...], arch: Arch) -> tuple[str, ...]:
 class DistroBase(Frozen):
     """A base made from the distribution's packages by mmdebstrap."""
 
-    distro: Literal["trixie"]
+    distro: Literal["trixie"] = Field(description="release of Debian, made here from the package mirror")
 
 
 class DistroFile(Frozen):
@@ -219,19 +221,19 @@ class StandinFile(Frozen):
 class ImageBase(Frozen):
     """A base image: by digest, or by a tag whose digest images.lock holds."""
 
-    image: NamedImage
+    image: NamedImage = Field(description="base image by tag; images.lock holds its digest")
 
 
 class StandinInit(Frozen):
     """The framework's stand-in, built from a folder of the project."""
 
-    standin: ProjectPath
+    standin: ProjectPath = Field(description="folder of the stand-in; never for production")
 
 
 class ImageInit(Frozen):
     """The real kairos-init: by digest, or by a tag whose digest images.lock holds."""
 
-    image: NamedImage
+    image: NamedImage = Field(description="kairos-init by tag; images.lock holds its digest")
     packages: tuple[Package, ...] = Field(
         (),
         description="packages that it installs by itself, put into the first layer; a locked build has no network that "
@@ -251,11 +253,11 @@ class VmSpec(Frozen):
 class ImageSpec(Frozen):
     """One image: a composition of layers."""
 
-    description: str = Field("", max_length=400)
+    description: str = Field("", max_length=400, description="a sentence for people; a label of the image")
     family: Family
-    arch: tuple[Arch, ...] = Field((Arch.AMD64,), min_length=1)
-    base: DistroBase | ImageBase
-    kairos_init: StandinInit | ImageInit
+    arch: tuple[Arch, ...] = Field((Arch.AMD64,), min_length=1, description="architectures that it is built for")
+    base: DistroBase | ImageBase = Field(description="what the bottom layer stands on: `distro` or `image`")
+    kairos_init: StandinInit | ImageInit = Field(description="what makes it a Kairos node: `standin` or `image`")
     layers: tuple[Name, ...] = Field(min_length=1, description="from the bottom up")
     args: dict[ArgName, ArgValue] = Field(default_factory=dict, description="values for build arguments of the layers")
     vm: VmSpec = VmSpec()
@@ -271,7 +273,7 @@ class ImagesFile(Frozen):
     """images/images.yaml: which layers make which image."""
 
     version: Literal[1] = Field(description="version of this file format")
-    images: dict[Name, ImageSpec] = Field(min_length=1)
+    images: dict[Name, ImageSpec] = Field(min_length=1, description="the images, by name")
 
 
 class LockFile(Frozen):
@@ -315,7 +317,7 @@ class Keep(Frozen):
 class Settings(Frozen):
     """imagekit.yaml: where things go; every key has a default."""
 
-    version: Literal[1] = 1
+    version: Literal[1] = Field(1, description="version of this file format")
     registry: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.-]+(:[0-9]{1,5})?$")] | None = Field(
         None,
         description="host and port of the registry, a loopback one is started on demand; default: the embedded one, "

@@ -89,7 +89,7 @@ class Tests(Frozen):
 class Provenance(Frozen):
     """What must be known of how the image was made."""
 
-    required: bool = True
+    required: bool = Field(True, description="whether provenance must be attached")
     builders: tuple[str, ...] = Field((), description="builder ids that count; default: any")
     clean_source: bool = Field(False, description="refuse an image made from changes that are in no commit")
 
@@ -97,8 +97,8 @@ class Provenance(Frozen):
 class Soak(Frozen):
     """How long a digest must have been in another channel."""
 
-    channel: Name
-    time: Span
+    channel: Name = Field(description="the channel before")
+    time: Span = Field(description="how long it must have been there, e.g. 3d")
 
 
 class Approvals(Frozen):
@@ -167,8 +167,8 @@ class Vulnerabilities(Frozen):
 class Certificates(Frozen):
     """How long before its end a certificate of the image warns and blocks."""
 
-    warn: Span = "60d"
-    block: Span = "14d"
+    warn: Span = Field("60d", description="from when on the gate says it")
+    block: Span = Field("14d", description="from when on the gate is closed")
 
 
 class Requirements(Frozen):
@@ -176,13 +176,15 @@ class Requirements(Frozen):
 
     signatures: Signatures = Signatures()
     tests: Tests | None = Field(Tests(), description="null: no test result is asked for")
-    sbom: tuple[SbomFormat, ...] = Field((SbomFormat.CYCLONEDX, SbomFormat.SPDX))
+    sbom: tuple[SbomFormat, ...] = Field(
+        (SbomFormat.CYCLONEDX, SbomFormat.SPDX), description="bills of materials that must be there and list something"
+    )
     provenance: Provenance = Provenance()
     embedded: bool = Field(False, description="whether an image that stands on the stand-in may enter")
     vulnerabilities: Vulnerabilities | None = Field(None, description="null: nobody looks at them")
     certificates: Certificates | None = Field(None, description="null: nobody looks at what expires")
-    soak: Soak | None = None
-    approvals: Approvals | None = None
+    soak: Soak | None = Field(None, description="how long a digest must have been in another channel; null: not at all")
+    approvals: Approvals | None = Field(None, description="who must have said yes; null: nobody")
     change: Change | None = Field(None, description="the change record that must name the digest; default: none")
     waivers: Waivers = Waivers()
 

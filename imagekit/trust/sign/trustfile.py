@@ -84,11 +84,11 @@ class Keyless(Frozen):
 class TrustedKey(Frozen):
     """One key or identity. Its signatures count for its purposes and channels, inside its window."""
 
-    id: Name
+    id: Name = Field(description="what it is called, here and in reports")
     public_key: ProjectPath | None = Field(None, description="PEM file of the project")
     pem: str | None = Field(None, description="the PEM text itself")
     keyless: Keyless | None = Field(None, description="instead of a key: who a certificate must name")
-    purposes: tuple[Purpose, ...] = Field(min_length=1)
+    purposes: tuple[Purpose, ...] = Field(min_length=1, description="what its signatures count for")
     channels: tuple[Name, ...] = Field(
         (), description="channels it counts for, and `publish` for version tags; default: all"
     )
@@ -123,7 +123,7 @@ class TrustFile(Frozen):
     """trust.yaml"""
 
     version: Literal[1] = Field(description="version of this file format")
-    keys: tuple[TrustedKey, ...] = Field(min_length=1)
+    keys: tuple[TrustedKey, ...] = Field(min_length=1, description="the keys and identities whose signatures count")
     trusted_root: ProjectPath | None = Field(
         None, description="sigstore trusted root (JSON) for keyless bundles; default: the public one in sigstore-python"
     )
