@@ -18,10 +18,6 @@ _PLAIN = re.compile(r"(?:^|[:\n] *)imagekit ([a-z][a-z-]*(?: [^\n;,`]*)?)")
 _OPTION = re.compile(r"(?:^|[\s\[|])(--?[a-z][a-z-]*)")
 
 
-# Named by messages and not there yet. A test holds that the list shrinks when it comes.
-COMING = ("provision lock",)
-
-
 def texts() -> Iterator[tuple[str, str]]:
     """Every text of the program that is no docstring of a module, with where it stands."""
     for path in sorted(ROOT.rglob("*.py")):
@@ -83,13 +79,8 @@ def _with_default(group: click.Command) -> list[click.Command]:
 def test_every_command_that_a_message_names_is_there() -> None:
     found = named()
     assert len(found) > 60
-    bad = [(where, line, why) for where, line in found if (why := problem(line)) and not line.startswith(COMING)]
+    bad = [(where, line, why) for where, line in found if (why := problem(line))]
     assert bad == []
-
-
-@pytest.mark.parametrize("line", COMING)
-def test_what_was_to_come_has_not_come(line: str) -> None:
-    assert problem(line), f"{line} is there now: take it from COMING"
 
 
 @pytest.mark.parametrize(
