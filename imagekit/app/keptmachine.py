@@ -81,6 +81,7 @@ def hold(work: Path, machine: KeptMachine, age: timedelta, ended: Callable[[], b
             Deadline.after(age.total_seconds()),
             what="the end of the kept machine",
             every=_POLL,
+            silent=True,
         )
     except DeadlineError:
         return f"kept for {_hours(age)}, which is as long as was asked for"

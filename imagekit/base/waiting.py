@@ -64,11 +64,13 @@ def wait_until(
     what: str,
     every: float = 0.1,
     hint: str = "",
+    silent: bool = False,
 ) -> T:
     """Call `probe` until it returns something true, and return that.
 
     `probe` raises when what is awaited cannot come any more; that error ends the wait at once.
-    Raises `DeadlineError` naming `what`. Says what is awaited at least every 4 seconds.
+    Raises `DeadlineError` naming `what`. Says what is awaited at least every 4 seconds, unless it
+    is to be `silent`: where nobody waits for it.
     """
     reported = time.monotonic()
     while True:
@@ -78,7 +80,7 @@ def wait_until(
         if deadline.passed:
             raise DeadlineError(f"waited {deadline.seconds:.0f} s for {what}, in vain", hint=hint)
         now = time.monotonic()
-        if now - reported >= _TELL_EVERY:
+        if now - reported >= _TELL_EVERY and not silent:
             reported = now
             progress(f"waiting for {what} ({deadline.seconds - deadline.remaining:.0f} of {deadline.seconds:.0f} s)")
         time.sleep(min(every, deadline.remaining))

@@ -153,3 +153,9 @@ def test_the_list_shows_what_is_kept(tmp_path: Path) -> None:
     write(load_project(root).work, kept)
     told = imagekit(root, "machines", "list").stdout
     assert told == f"{kept.name}  small-node v1  until 2026-11-28 20:00 UTC  process {os.getpid()}\n"
+
+
+def test_nothing_is_said_while_a_person_works_on_it(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG")
+    hold(tmp_path, machine(tmp_path), timedelta(seconds=5.0), iter([False] * 14 + [True]).__next__)
+    assert not [record for record in caplog.records if "waiting" in record.getMessage()]

@@ -121,7 +121,7 @@ def _name(node: dict[str, Any], whole: dict[str, Any]) -> str:
             low, high = node.get("minimum", ""), node.get("maximum", "")
             return f"number {low}-{high}" if f"{low}{high}" else "number"
         case {"type": kind}:
-            return {"string": "text", "boolean": "true or false", "null": "null", "number": "number"}.get(kind, kind)
+            return {"string": "text", "boolean": "true or false"}.get(kind, str(kind))
         case _:
             return "anything"
 
