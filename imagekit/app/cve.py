@@ -18,6 +18,7 @@ from imagekit.build.kept import kept_builds
 from imagekit.config.load import Project
 from imagekit.config.model import Family
 from imagekit.cve.errors import NoAdvisoriesError
+from imagekit.cve.layers import Row, layers_of_packages
 from imagekit.cve.model import Advisories, Scan
 from imagekit.cve.vex import FOLDER, Statement, read_folder
 from imagekit.oci.reference import Digest
@@ -42,8 +43,8 @@ def cve(
     """
     from imagekit.cve.match import compared
 
-    image, layout, digest, names = _image(project, text, verifier)
-    found = _scan(project, layout, digest, names, now)
+    image, layout, digest, rows = _image(project, text, verifier)
+    found = _scan(project, layout, digest, rows, now)
     keep_scan(project, digest, found)
     before = since or _last_release(project, image, digest)
     if before is None:
@@ -107,28 +108,32 @@ def scanner_of(project: Project) -> Callable[[View], Scanned]:
     return ask
 
 
-def _image(project: Project, text: str, verifier: Verifier | None) -> tuple[str, Path, Digest, dict[str, str]]:
-    """Name, layout, digest, and the name of each layer by its digest."""
+def _image(project: Project, text: str, verifier: Verifier | None) -> tuple[str, Path, Digest, list[Row]]:
+    """Name, layout, digest, and the project's layers from the bottom, where they are known."""
     if "/" in text:
         from imagekit.app.disks import source_of
 
         source = source_of(project, text, verifier=verifier)
         kept = next((each for each in kept_builds(project.work) if each.digest == source.manifest), None)
         if kept is None:
-            return text.partition("@")[0].rpartition("/")[2].partition(":")[0], source.layout, source.manifest, {}
+            return text.partition("@")[0].rpartition("/")[2].partition(":")[0], source.layout, source.manifest, []
         build = kept
     else:
         build = built(project, make_plan(project, text)) if text in project.images else kept_build(project, text)
-    return build.image, build.layout, build.digest, {layer.digest: layer.name for layer in build.layers}
+    return (
+        build.image,
+        build.layout,
+        build.digest,
+        [Row(layer.name, layer.digest, layer.size) for layer in build.layers],
+    )
 
 
-def _scan(project: Project, layout: Path, digest: Digest, names: dict[str, str], now: datetime) -> Scan:
-    from imagekit.cve.layers import layers_of_packages
+def _scan(project: Project, layout: Path, digest: Digest, rows: list[Row], now: datetime) -> Scan:
     from imagekit.cve.match import scan
 
     packages = packages_of(layout, digest)
     known = advisories(project, distro_of(packages), now)
-    return scan(packages, known, statements(project), layers_of_packages(layout, digest, names))
+    return scan(packages, known, statements(project), layers_of_packages(layout, digest, rows))
 
 
 def packages_of(layout: Path, digest: Digest) -> tuple[Package, ...]:
@@ -159,10 +164,10 @@ def _earlier(
     """Pairs of CVE and package that were known of an earlier release, and what that was in words."""
     if "/" not in text and text.startswith("sha256:") and (kept := _kept_scan(project, Digest(text))) is not None:
         return kept
-    _, layout, digest, names = _image(project, text, verifier)
+    _, layout, digest, rows = _image(project, text, verifier)
     if (kept := _kept_scan(project, digest)) is not None:
         return kept
-    found = _scan(project, layout, digest, names, now)
+    found = _scan(project, layout, digest, rows, now)
     return [(each.cve, each.name) for each in found.found], f"{digest.short}, by today's data: it was not scanned then"
 
 

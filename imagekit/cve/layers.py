@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import NamedTuple
 
 from imagekit.artifact.packagelist import packages_of_dpkg
 from imagekit.base.errors import ImagekitError
@@ -16,23 +17,51 @@ _STATUS = "var/lib/dpkg/status"
 _MOST = 64 << 20
 
 
-def layers_of_packages(layout: Path, manifest: Digest, names: Mapping[str, str]) -> dict[str, str]:
+class Row(NamedTuple):
+    """A layer of the project as it was built: its topmost blob, and the packed bytes of all its blobs."""
+
+    name: str
+    digest: str
+    size: int
+
+
+def layers_of_packages(layout: Path, manifest: Digest, rows: Sequence[Row]) -> dict[str, str]:
     """Package to layer, for packages of dpkg: the last layer in which its version changed.
 
-    `names` gives a layer's name by its digest; one without is the distribution's. Nothing for other databases. Raises
-    `ImageContentError`.
+    `rows` are the project's layers from the bottom; without any, or where they do not fit, every layer is unknown and
+    has no name. Nothing for other databases. Raises `ImageContentError`.
     """
+    blobs = layers(layout, manifest)
+    names = _names([(str(each.digest), each.size) for each in blobs], rows)
     found: dict[str, str] = {}
     known: dict[str, str] = {}
-    for layer in layers(layout, manifest):
+    for layer, name in zip(blobs, names, strict=True):
         status = _status(layout, layer)
         if status is None:
             continue
         now = _versions(status)
-        name = names.get(str(layer.digest), "distribution")
         found = {each: found[each] if known.get(each) == version else name for each, version in now.items()}
         known = now
     return found
+
+
+def _names(blobs: Sequence[tuple[str, int]], rows: Sequence[Row]) -> list[str]:
+    """The layer of each blob: a layer's blobs are its topmost and those below it, down to the one of the layer below.
+
+    Of the lowest layer only the size tells where the distribution begins.
+    """
+    names = [""] * len(blobs)
+    places = [next((at for at, (digest, _) in enumerate(blobs) if digest == row.digest), -1) for row in rows]
+    if not rows or -1 in places or places != sorted(places):
+        return names
+    for row, place in zip(rows, places, strict=True):
+        left, at = row.size, place
+        while at >= 0 and not names[at] and left > 0:
+            names[at], left = row.name, left - blobs[at][1]
+            at -= 1
+        if left != 0:
+            return [""] * len(blobs)
+    return [name or "distribution" for name in names]
 
 
 def _versions(status: str) -> dict[str, str]:

@@ -22,7 +22,9 @@ from imagekit.oci.reference import Digest
 
 _BUNDLES = ("etc/ssl/certs/ca-certificates.crt", "etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem")
 # What the distribution's packages bring: counted through the bundle that is made of it.
-_THEIRS = re.compile(r"etc/ssl/certs/.*|etc/pki/ca-trust/extracted/.*|usr/share/(ca-certificates|pki|doc)/.*")
+_THEIRS = re.compile(
+    r"etc/ssl/certs/.*|etc/pki/ca-trust/extracted/.*|usr/share/ca-certificates/mozilla/.*|usr/share/(pki|doc)/.*"
+)
 _BEGIN = b"-----BEGIN CERTIFICATE-----"
 _BLOCK = re.compile(_BEGIN + rb"([^-]*)-----END CERTIFICATE-----")
 _NAMES = r".*\.(crt|cer|pem|der)"

@@ -71,7 +71,8 @@ def test_what_ends_first_stands_first_and_what_nobody_can_read_before_all() -> N
 def test_every_certificate_of_an_image_once(tmp_path: Path) -> None:
     ours = certificate("Bank Root", 20)
     members = base()
-    put(members, "usr/local/share/ca-certificates/bank.crt", ours)
+    put(members, "usr/share/ca-certificates/imagekit/bank.crt", ours)  # where the layer ca-trust puts them
+    put(members, "usr/share/ca-certificates/mozilla/One.crt", pem("One").encode())
     put(members, "etc/ssl/certs/ca-certificates.crt", ours + pem("One").encode())
     put(members, "etc/ssl/certs/bank.pem", ours)
     put(members, "etc/k0s/leaf.pem", key() + certificate("leaf", 3))
@@ -82,7 +83,7 @@ def test_every_certificate_of_an_image_once(tmp_path: Path) -> None:
     found = certificates_of(tmp_path, layout(tmp_path, [layer(*members.values())]))
     told = {each.what.partition(" (")[0]: (each.place, each.where) for each in found}
     assert told == {
-        "CN=Bank Root": (Place.IMAGE, "/usr/local/share/ca-certificates/bank.crt"),
+        "CN=Bank Root": (Place.IMAGE, "/usr/share/ca-certificates/imagekit/bank.crt"),
         "CN=leaf": (Place.IMAGE, "/etc/k0s/leaf.pem"),
         "CN=der": (Place.IMAGE, "/etc/k0s/der.cer"),
         "certificate": (Place.IMAGE, "/etc/k0s/broken.crt"),
