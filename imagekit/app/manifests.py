@@ -29,13 +29,29 @@ def schemas_folder(named: Path | None, work: Path) -> Path:
 def check_manifests(
     paths: Sequence[Path], schemas: Schemas, *, project: Project | None, external: Iterable[str] = ()
 ) -> Report:
-    """Read and check manifests; with a project, its withdrawn digests are refused. Raises `ConfigError`."""
+    """Read and check manifests; with a project, against its withdrawn digests and its fleet.lock too.
+
+    Raises `ConfigError`, `LedgerError`.
+    """
     from imagekit.provision.check.check import check_tree
     from imagekit.provision.check.reading import read_tree
 
-    tree = read_tree(paths)
-    denied = withdrawn(project) if project is not None else {}
-    return check_tree(replace(tree, denied=denied, external=frozenset(_external(external))), schemas)
+    tree = replace(read_tree(paths), external=frozenset(_external(external)))
+    if project is not None:
+        tree = replace(tree, denied=withdrawn(project), records=_inside(project))
+    return replace(check_tree(tree, schemas), ledger=project is not None)
+
+
+def _inside(project: Project) -> dict[Digest, dict[str, str]]:
+    """What fleet.lock says is inside each digest."""
+    from imagekit.app.provisioning import fleet_root
+    from imagekit.provision.lockfile import read_lock, releases_of
+
+    found = releases_of(read_lock(fleet_root(project)))
+    return {
+        digest: {"KAIROS_VERSION": each.version, **({"k0s": each.k0s} if each.k0s else {})}
+        for digest, each in found.items()
+    }
 
 
 def asked_server(

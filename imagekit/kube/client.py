@@ -135,6 +135,16 @@ class Api:
         space = f"/namespaces/{quote(namespace or 'default')}" if found.namespaced else ""
         return f"{root_of(api_version)}{space}/{found.plural}" + (f"/{quote(name)}" if name else "")
 
+    def find(self, api_version: str, kind: str, namespace: str, name: str) -> dict[str, Any] | None:
+        """An object; None where it, or its kind, is not there."""
+        try:
+            found: dict[str, Any] = self.get(self.path_of(api_version, kind, namespace, name))
+        except ApiError as error:
+            if error.status == 404:
+                return None
+            raise
+        return found
+
     def apply(self, item: Object, *, manager: str = "imagekit", dry_run: bool = False, force: bool = False) -> Any:
         """Server-side apply with strict fields; the object as the server would have it. Raises `ApiError`."""
         metadata = item["metadata"]

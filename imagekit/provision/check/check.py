@@ -28,6 +28,7 @@ class Report:
     files: int
     unchecked: Mapping[str, int]
     cel: Mapping[str, int]
+    ledger: bool = True  # whether withdrawn digests were asked for
     served: str = ""  # what the API server added, in words; empty when none was asked
 
     @cached_property

@@ -53,7 +53,7 @@ def check_with(api: Api, tree: Tree, schemas: Schemas) -> tuple[tuple[Finding, .
     Returns the findings, and what was done in words. Raises what `Api` raises when the server goes away.
     """
     with step("Making CRDs, namespaces and policies on the API server"):
-        number = _make_crds(api, [*schemas.crds, *(each.data for each in tree.of("CustomResourceDefinition"))])
+        number = make_crds(api, [*schemas.crds, *(each.data for each in tree.of("CustomResourceDefinition"))])
         _make_namespaces(api, tree)
         wrong = list(_made(api, _policies(tree)))
     with step("Probing the policies"):
@@ -77,7 +77,7 @@ def version_of(api: Api) -> str:
     return str(api.get("/version").get("gitVersion"))
 
 
-def _make_crds(api: Api, crds: list[dict[str, Any]]) -> int:
+def make_crds(api: Api, crds: list[dict[str, Any]]) -> int:
     """Apply CRDs and wait until they are served; conversion webhooks, whose servers are not here, are left out."""
     if not crds:
         raise ConfigError("no CRD for the API server", hint="`imagekit provision schemas fetch` fetches them.")

@@ -25,6 +25,8 @@ def _closing(report: Report) -> Iterator[str]:
     if report.cel:
         kinds = ", ".join(f"{number} of {kind}" for kind, number in sorted(report.cel.items()))
         yield f"not evaluated here: CEL rules, {kinds} (--apiserver evaluates them)"
+    if not report.ledger:
+        yield "withdrawn digests were not asked for (--without-ledger)"
     if report.served:
         yield report.served
     warnings = len(report.findings) - report.errors
@@ -45,6 +47,7 @@ def render_json(report: Report) -> str:
             "errors": report.errors,
             "unchecked": dict(report.unchecked),
             "cel_not_evaluated": dict(report.cel),
+            "ledger": report.ledger,
             "server": report.served,
             "findings": [_finding(each) for each in report.findings],
         },

@@ -57,7 +57,8 @@ def strict(schema: Schema) -> Schema:
         "kind": {"type": "string"},
         "metadata": named,
     }
-    made.setdefault("additionalProperties", False)
+    if not schema.get("x-kubernetes-preserve-unknown-fields"):
+        made.setdefault("additionalProperties", False)
     return made
 
 

@@ -285,3 +285,39 @@ def test_a_ledger_elsewhere_keeps_the_denial(released: Withdrawn, tmp_path: Path
     assert not (project.root / "yanks").exists()
     with pytest.raises(RefusedError, match=REPORTED):
         _disk(elsewhere)
+
+
+def test_a_manifest_with_the_digest_is_refused(released: Withdrawn, tmp_path: Path) -> None:
+    """`provision check` reads the project's ledger and its signed denials; without them it says that it did not."""
+    crd = {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": "nodeops.operator.kairos.io"},
+        "spec": {
+            "group": "operator.kairos.io",
+            "names": {"kind": "NodeOp", "plural": "nodeops"},
+            "scope": "Namespaced",
+            "versions": [
+                {
+                    "name": "v1alpha1",
+                    "served": True,
+                    "storage": True,
+                    "schema": {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}},
+                }
+            ],
+        },
+    }
+    (tmp_path / "crds").mkdir()
+    (tmp_path / "crds" / "nodeop.yaml").write_text(json.dumps(crd))
+    image = f"registry.bank.example/kairos/node@{released.reference.digest}"
+    manifest = {"apiVersion": "operator.kairos.io/v1alpha1", "kind": "NodeOp", "spec": {"image": image}}
+    (tmp_path / "m.yaml").write_text(json.dumps({**manifest, "metadata": {"name": "x", "namespace": "fleet"}}))
+    argv = ("provision", "check", str(tmp_path / "m.yaml"), "--schemas", str(tmp_path / "crds"))
+    assert released.run(*argv).returncode == 0
+    withdraw(released)
+    done = released.run(*argv)
+    assert done.returncode == 1
+    assert "[image-yanked]" in done.stdout
+    assert re.search("CVE-2026-1", done.stdout)
+    done = released.run(*argv, "--without-ledger")
+    assert (done.returncode, "withdrawn digests were not asked for" in done.stdout) == (0, True)
