@@ -12,7 +12,7 @@ from imagekit.provision.check.structural import rules_in, strict, validator_of
 def accepts(spec: dict[str, Any], value: Any) -> bool:
     schema = strict({"type": "object", "properties": {"spec": spec}})
     item = {"apiVersion": "a/v1", "kind": "A", "metadata": {"name": "x"}, "spec": value}
-    return validator_of(schema).is_valid(item)
+    return bool(validator_of(schema).is_valid(item))
 
 
 OBJECT = {"type": "object", "properties": {"a": {"type": "string"}}}
