@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from contextlib import ExitStack
 from pathlib import Path
@@ -39,6 +40,16 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Heartbeat(config), "imagekit-heartbeat")
     config.pluginmanager.register(Encodable(), "imagekit-encodable")
     config.pluginmanager.register(Tiers(), "imagekit-tiers")
+
+
+def pytest_collection_finish() -> None:
+    """Take what thousands of collected tests hold out of the garbage collector's way; it stays to the end anyhow.
+
+    Without this each full collection walks through all of it: 0.06 s of processor time a test, half of what a test took.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
