@@ -45,7 +45,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_finish() -> None:
     """Take what thousands of collected tests hold out of the garbage collector's way; it stays to the end anyhow.
 
-    Without this each full collection walks through all of it: 0.06 s of processor time a test, half of what a test took.
+    Without this each full collection walks through all of it: 0.06 s of processor time a test, half of all.
     """
     gc.collect()
     gc.freeze()
