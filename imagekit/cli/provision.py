@@ -8,6 +8,7 @@ from imagekit.cli.provisioncheck import check, rules
 from imagekit.cli.provisiondns import dns
 from imagekit.cli.provisionlock import lock
 from imagekit.cli.provisionplan import plan
+from imagekit.cli.provisionpush import push
 from imagekit.cli.provisionrender import render
 from imagekit.cli.provisionroll import roll
 from imagekit.cli.provisionschemas import schemas
@@ -18,5 +19,5 @@ def command() -> None:
     """Render the manifests that Flux applies, check them, and roll nodes to another digest."""
 
 
-for _each in (lock, render, plan, roll, check, schemas, rules, dns):
+for _each in (lock, render, plan, push, roll, check, schemas, rules, dns):
     command.add_command(_each)

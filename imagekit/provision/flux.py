@@ -18,6 +18,7 @@ from imagekit.provision.yamlout import Object
 _KUSTOMIZE = "kustomize.toolkit.fluxcd.io/v1"
 _SOURCE = "source.toolkit.fluxcd.io/v1"
 _NAME = "fleet"
+ARTIFACT_TAG = "fleet"  # of the rendered tree as an artifact; it moves, and the signature decides
 # CEL over an object's status; VirtRigaud sets a phase and no condition that kstatus knows.
 _MACHINES = {
     "apiVersion": "infra.virtrigaud.io/v1beta1",
@@ -77,7 +78,7 @@ def _oci(platform: Platform) -> Object | None:
     oci = platform.oci
     spec: Object = {
         "url": oci.url,
-        "ref": {"digest": oci.digest} if oci.digest is not None else {"tag": _NAME},
+        "ref": {"digest": oci.digest} if oci.digest is not None else {"tag": ARTIFACT_TAG},
         "interval": platform.interval,
         "verify": {"provider": "cosign", "secretRef": {"name": oci.keys}},
     }

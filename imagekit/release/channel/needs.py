@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from imagekit.base.errors import RefusedError
 from imagekit.fleet.read import read_fleet_files
+from imagekit.fleet.rolls import rolled_digests
 from imagekit.oci.manifest import DEPTH, Manifest, require_finite
 from imagekit.oci.reference import Digest
 from imagekit.registry.client import Registry
@@ -43,6 +44,8 @@ def needed(context: ReleaseContext, chain: Chain) -> dict[Digest, list[str]]:
             add(node.digest, f"run by {name}")
         if node.retiring is not None:
             add(Digest(node.retiring.digest), f"run by {name}, until it is drained")
+    for digest in rolled_digests(context.store.root):
+        add(digest, "where the last roll of the fleet goes, or would be taken back to")
     return found
 
 

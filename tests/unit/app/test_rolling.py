@@ -27,6 +27,7 @@ from imagekit.provision.plan import Kind, as_json, changes, machines_in
 from imagekit.provision.render import render
 from imagekit.provision.roll.model import Phase, RollError, RollRecord
 from imagekit.provision.write import ForeignFileError, compare, write_tree
+from imagekit.release.channel.needs import needed
 from imagekit.release.ledger.store import LedgerBusyError
 from tests.support.fleetsite import FleetSite, open_fleet_site
 from tests.support.project import git
@@ -244,3 +245,19 @@ def test_the_plan_says_what_an_edit_does_not_do(fleet: FleetSite) -> None:
     assert {each.node: each.kind for each in found.nodes} == {"w-2": Kind.EDITED, "w-3": Kind.EDITED}
     assert "takes no other cloud-config" in found.nodes[0].note
     assert json.loads(as_json(found))["nodes"][0]["change"] == "objects edited"
+
+
+def test_where_a_roll_would_be_taken_back_to_is_needed(fleet: FleetSite) -> None:
+    """Retention asks what is needed: no channel and no node names the digest before the roll, and --back goes there."""
+    old = fleet.publish("v1", "prod")
+    fleet.render()
+    new = fleet.publish("v2", "prod")
+    third = fleet.publish("v3", "prod")
+    roll(fleet, planned(fleet.site, old, third))
+    context = fleet.release.context()
+    found = needed(context, context.chain())
+    assert "where the last roll of the fleet goes, or would be taken back to" in found[old]
+    assert new in found, "where a rollback of prod goes"
+    (fleet.root / "fleet" / "roll.json").write_text("{")
+    with pytest.raises(ConfigError, match=r"roll\.json"):
+        needed(context, context.chain())

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from imagekit.base.errors import ConfigError
+from imagekit.fleet.cluster import Strategy, Template
 from imagekit.fleet.fleet import Fleet
 from imagekit.fleet.model import Power, Role
 from imagekit.fleet.read import read_fleet_files, read_fleet_texts
@@ -203,3 +204,29 @@ def test_a_file_that_would_be_passed_over_is_refused(tmp_path: Path) -> None:
     (tmp_path / "fleet" / "a.yml").write_text(NODES)
     with pytest.raises(ConfigError, match="is not read"):
         read_fleet_files(tmp_path)
+
+
+def test_defaults_hold_for_the_nodes_of_their_file_alone() -> None:
+    text = "version: 1\ndefaults: {image: node, channel: dev}\nnodes:\n  a: {}\n  b: {channel: prod}\n"
+    fleet = read(text, "version: 1\nnodes:\n  c: {image: node, channel: prod}\n")
+    assert [fleet.nodes[name].channel for name in "abc"] == ["dev", "prod", "prod"]
+    with pytest.raises(ConfigError, match="node 'd' has no image"):
+        read(text, "version: 1\nnodes:\n  d: {channel: prod}\n")
+
+
+def test_a_usual_cluster_is_changed_by_values() -> None:
+    fleet = read(
+        "version: 1\nclusters:\n  a: {template: trading-desk}\n"
+        "  b: {template: trading-desk, replicas: 5, roll: {soak: 1h}, labels: {floor: '3'}}\n"
+    )
+    one, two = fleet.clusters["a"], fleet.clusters["b"]
+    assert (one.roll.strategy, one.roll.soak, one.replicas) == (Strategy.SURGE, "4h", 3)
+    assert (two.roll.strategy, two.roll.soak, two.replicas) == (Strategy.SURGE, "1h", 5)
+    assert two.roll.windows == one.roll.windows
+    assert two.labels == {"workload": "trading-desk", "floor": "3"}
+
+
+@pytest.mark.parametrize("template", list(Template))
+def test_every_usual_cluster_is_sound(template: Template) -> None:
+    fleet = read(f"version: 1\nclusters:\n  a: {{template: {template}}}\n")
+    assert fleet.clusters["a"].labels == {"workload": template.value}
