@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from imagekit.audit.asked import stamp
 from imagekit.audit.clocks import before_history, pieces
 from imagekit.audit.facts import all_points, commit_id, node_names, odd_clocks, points_of, renames
-from imagekit.audit.gitlog import change_of
+from imagekit.audit.gitlog import changes_of
 from imagekit.audit.judge import Sources, answers
 from imagekit.audit.model import ABSENT, Answer, Evidence, Point, Question, Report, Seen, Standing, State
 from imagekit.audit.records import Ledger, Rewritten
@@ -79,7 +79,7 @@ def report_of(gathered: Gathered, question: Question) -> Report:
         answers=found,
         notes=notes,
         problems=gathered.problems,
-        commits=tuple(change_of(gathered.git, commit) for commit in list(commits)[:_MOST_COMMITS]),
+        commits=tuple(changes_of(gathered.git, list(commits)[:_MOST_COMMITS])),
         standings=gathered.standings,
         records={number: gathered.ledger.words(number) for number in sorted({each.record for each in found} - {0})},
         observations=sum(len(each) for each in gathered.observations.values()),
@@ -106,12 +106,19 @@ def _chosen(gathered: Gathered, question: Question) -> Iterator[Answer]:
 def _judged(
     gathered: Gathered, question: Question, node: str, points: Sequence[Point], seen: Sequence[Seen]
 ) -> Iterator[Answer]:
-    """Judged over the whole history, so that intervals are whole; of the registry only what counts is asked."""
+    """Judged so far that intervals are whole; of the registry only what counts is asked."""
     inside = pieces(points, question.begin, question.end)
     gathered.wanted |= {state.digest for piece in inside for state in piece.states}
-    for each in answers(node, points, seen, gathered.sources(), 0, gathered.now + 1, now=gathered.now):
-        if each.begin < question.end and (each.end is None or each.end > question.begin):
-            yield each
+    yield from answers(
+        node,
+        points,
+        seen,
+        gathered.sources(),
+        0,
+        gathered.now + 1,
+        now=gathered.now,
+        asked=(question.begin, question.end),
+    )
 
 
 def _nodes(gathered: Gathered, question: Question) -> Iterator[tuple[str, list[Point]]]:

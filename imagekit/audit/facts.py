@@ -6,7 +6,6 @@ import sqlite3
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from itertools import groupby
 
 from imagekit.audit.clocks import before_history
@@ -16,6 +15,7 @@ from imagekit.audit.model import ABSENT, Assignment, Kind, Point, Pointed, State
 Assigned = list[tuple[int, Assignment | None]]
 Pointings = Mapping[tuple[str, str], list[tuple[int, Pointed | None]]]
 Bounds = Mapping[int, tuple[int, int]]
+_NO_POINTER = Pointed()
 _NODE = "seq, gone, image, channel, digest, cluster, address, retiring, problem"
 _POINTER = "channel, image, seq, gone, digest, version, reference, record, record_hash, problem"
 
@@ -135,28 +135,23 @@ def state_of(assignment: Assignment | None, pointed: Pointed | None) -> State:
         return ABSENT
     if assignment.problem:
         return State(kind=Kind.UNREADABLE, problem=assignment.problem)
-    node = State(
-        kind=Kind.NOTHING,
+    kind = Kind.RUNS
+    if not assignment.digest:
+        kind = Kind.NOTHING if pointed is None else Kind.UNREADABLE if pointed.problem else Kind.RUNS
+    said = _NO_POINTER if assignment.digest or pointed is None else pointed
+    return State(
+        kind=kind,
         image=assignment.image,
+        channel="" if assignment.digest else assignment.channel,
         cluster=assignment.cluster,
         address=assignment.address,
         retiring=assignment.retiring,
-    )
-    if assignment.digest:
-        return replace(node, kind=Kind.RUNS, digest=assignment.digest)
-    followed = replace(node, channel=assignment.channel)
-    if pointed is None:
-        return followed
-    if pointed.problem:
-        return replace(followed, kind=Kind.UNREADABLE, problem=pointed.problem)
-    return replace(
-        followed,
-        kind=Kind.RUNS,
-        digest=pointed.digest,
-        version=pointed.version,
-        reference=pointed.reference,
-        record=pointed.record,
-        record_hash=pointed.record_hash,
+        digest=assignment.digest or said.digest,
+        version=said.version,
+        reference=said.reference,
+        record=said.record,
+        record_hash=said.record_hash,
+        problem=said.problem,
     )
 
 

@@ -97,27 +97,31 @@ def _entry(token: str) -> Entry:
     return Entry(commit.strip(), int(committed), int(authored), author, subject.rstrip("\n"), {})
 
 
-def change_of(git: Git, commit: str) -> Change:
-    """One commit for people, and of a merge what came in with it."""
-    one = _changes(git, "--no-walk=unsorted", commit)[0]
-    parents = git.text("rev-list", "--parents", "-n", "1", commit).split()[1:]
-    if len(parents) < 2:
-        return one
-    inside = _changes(git, f"--max-count={_MOST_MERGED}", f"{parents[0]}..{commit}", "--", *FOLDERS)
-    merged = tuple(each for each in inside if each.commit != commit)
-    return replace(one, merged=merged)
+def changes_of(git: Git, commits: Sequence[str]) -> list[Change]:
+    """Commits for people, in the order asked, and of each merge what came in with it."""
+    if not commits:
+        return []
+    asked = "".join(f"{each}\n" for each in commits).encode()
+    log = git("log", "--no-walk=unsorted", "--stdin", f"--format={_FIELDS}%x1f%P", stdin=asked).stdout
+    found = {}
+    for part in log.split("\0"):
+        if part.strip():
+            fields, _, parents = part.rstrip("\n").rpartition("\x1f")
+            change = _change(_entry(fields))
+            inside = _merged(git, change.commit, parents.split()[0]) if len(parents.split()) > 1 else ()
+            found[change.commit] = replace(change, merged=inside)
+    return [found[each] for each in commits]
 
 
-def _changes(git: Git, *arguments: str) -> list[Change]:
-    log = git("log", f"--format={_FIELDS}", *arguments).stdout
-    found = [_entry(each) for each in log.split("\0") if each.strip()]
-    return [
-        Change(
-            commit=each.id,
-            committed=each.committed,
-            authored=each.authored,
-            author=each.author,
-            subject=each.subject,
-        )
-        for each in found
-    ]
+def _merged(git: Git, merge: str, parent: str) -> tuple[Change, ...]:
+    """The commits about fleet or channels that a merge brought to its first parent."""
+    many = f"--max-count={_MOST_MERGED}"
+    log = git("log", many, f"--format={_FIELDS}", f"{parent}..{merge}", "--", *FOLDERS).stdout
+    found = (_change(_entry(each)) for each in log.split("\0") if each.strip())
+    return tuple(each for each in found if each.commit != merge)
+
+
+def _change(each: Entry) -> Change:
+    return Change(
+        commit=each.id, committed=each.committed, authored=each.authored, author=each.author, subject=each.subject
+    )

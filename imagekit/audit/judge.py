@@ -34,15 +34,40 @@ class Sources:
 
 
 def answers(
-    node: str, points: Sequence[Point], seen: Sequence[Seen], sources: Sources, begin: int, end: int, *, now: int
+    node: str,
+    points: Sequence[Point],
+    seen: Sequence[Seen],
+    sources: Sources,
+    begin: int,
+    end: int,
+    *,
+    now: int,
+    asked: tuple[int, int] | None = None,
 ) -> list[Answer]:
-    """Every interval of a node in [begin, end), without a gap; the last one has no end where it lasts until `now`."""
+    """Every interval of a node in [begin, end), without a gap; the last one has no end where it lasts until `now`.
+
+    With `asked` only those that touch it, whole: beyond it no more is judged than they reach.
+    """
+    parts = [each for piece in pieces(points, begin, end) for each in _split(piece, seen)]
+    first, last = asked or (begin, end)
+    touched = [at for at, (piece, _) in enumerate(parts) if piece.begin < last and piece.end > first]
     found: list[Answer] = []
-    for piece in pieces(points, begin, end):
-        for part, about in _split(piece, seen):
-            each = _answer(node, part, about, sources)
-            found = [*found[:-1], _longer(found[-1], each)] if found and _same(found[-1], each) else [*found, each]
-    if found and end >= now and found[-1].end == end:
+    for at in touched:
+        each = _answer(node, *parts[at], sources)
+        found = [*found[:-1], _longer(found[-1], each)] if found and _same(found[-1], each) else [*found, each]
+    if not found:
+        return []
+    for at in reversed(range(touched[0])):
+        each = _answer(node, *parts[at], sources)
+        if not _same(each, found[0]):
+            break
+        found[0] = replace(found[0], begin=each.begin, commit=each.commit)
+    for at in range(touched[-1] + 1, len(parts)):
+        each = _answer(node, *parts[at], sources)
+        if not _same(found[-1], each):
+            break
+        found[-1] = _longer(found[-1], each)
+    if end >= now and found[-1].end == end:
         found[-1] = replace(found[-1], end=None)
     return found
 
@@ -58,6 +83,9 @@ def _split(piece: Piece, seen: Sequence[Seen]) -> Iterable[tuple[Piece, tuple[Se
 
 
 def _same(one: Answer, other: Answer) -> bool:
+    """Whether two neighbours say the same, so that they are one interval."""
+    if one.digest != other.digest or one.verdict is not other.verdict:
+        return False
     return one.end == other.begin and replace(one, begin=0, end=0, commit="") == replace(
         other, begin=0, end=0, commit=""
     )

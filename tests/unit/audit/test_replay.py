@@ -168,6 +168,10 @@ def holds(root: Path, rng: random.Random) -> int:
                 name=lambda seq: commit_id(base, seq),
             )
             found = answers(node, points, seen, sources, BEGIN - 2 * DAY, now, now=now)
+            first = rng.randint(BEGIN - DAY, now - 2)
+            last = rng.randint(first + 1, now)
+            window = answers(node, points, seen, sources, BEGIN - 2 * DAY, now, now=now, asked=(first, last))
+            assert window == [each for each in found if each.begin < last and (each.end is None or each.end > first)]
             edges = {edge for each in seen for edge in (each.begin, each.end)} | set(times)
             moments = {each for edge in edges for each in (edge - 1, edge, edge + 1)}
             moments |= {rng.randint(BEGIN - DAY, now - 1) for _ in range(10)}
