@@ -136,11 +136,11 @@ def expected(states: list[str], seen: list[Seen], moment: int) -> Verdict:
     return Verdict.CONFIRMED if said else Verdict.PROVEN
 
 
-def seen_of(rng: random.Random, node: str) -> list[Seen]:
-    """Some observations, right and wrong, that may lie over one another."""
+def seen_of(rng: random.Random, node: str, times: list[int]) -> list[Seen]:
+    """Some observations, right and wrong, that may lie over one another; half of them begin as a commit is made."""
     found = []
     for _ in range(rng.randint(0, 6)):
-        begin = BEGIN + rng.randint(-DAY, YEAR)
+        begin = rng.choice((BEGIN + rng.randint(-DAY, YEAR), rng.choice(times) + rng.randint(-1, 1)))
         end = begin + rng.choice((1, 3600, 5 * DAY))
         found.append(Seen(node=node, begin=begin, end=end, digest=digest(rng.randint(1, 8)), source="ssh"))
     return found
@@ -161,7 +161,7 @@ def holds(root: Path, rng: random.Random) -> int:
     with open_index(root / "index.sqlite") as base:
         bring_up(base, Git(root / "repo"), now=now)
         for node, points in all_points(base):
-            seen = seen_of(rng, node)
+            seen = seen_of(rng, node, times)
             sources = Sources(
                 doubt=lambda _state: None,
                 standing=lambda state: Standing(evidence=Evidence.BAD if state.digest in BAD else Evidence.GOOD),
