@@ -185,7 +185,7 @@ def holds(root: Path, rng: random.Random) -> int:
     return compared
 
 
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("seed", range(16, 26))
 def test_every_instant_is_answered_as_by_replay(seed: int, tmp_path: Path) -> None:
     assert holds(tmp_path, random.Random(seed)) >= 0
 
