@@ -72,14 +72,27 @@ def answers(
     return found
 
 
-def _split(piece: Piece, seen: Sequence[Seen]) -> Iterable[tuple[Piece, tuple[Seen, ...]]]:
+@dataclass(frozen=True, slots=True)
+class _Witnesses:
+    """What was seen during a stretch, and in the same piece of history before and after it."""
+
+    during: tuple[Seen, ...] = ()
+    before: tuple[Seen, ...] = ()
+    after: tuple[Seen, ...] = ()
+
+
+def _split(piece: Piece, seen: Sequence[Seen]) -> Iterable[tuple[Piece, _Witnesses]]:
     """A piece cut where observations begin and end."""
     inside = [each for each in seen if each.begin < piece.end and each.end > piece.begin]
     edges = {piece.begin} | {edge for each in inside for edge in (each.begin, each.end)}
     cuts = sorted(edge for edge in edges if piece.begin <= edge < piece.end)
     for cut, stop in zip(cuts, [*cuts[1:], piece.end], strict=True):
-        about = tuple(each for each in inside if each.begin <= cut and each.end >= stop)
-        yield Piece(cut, stop, piece.states, piece.seq), about
+        found = _Witnesses(
+            during=tuple(each for each in inside if each.begin <= cut and each.end >= stop),
+            before=tuple(each for each in inside if each.end <= cut),
+            after=tuple(each for each in inside if each.begin >= stop),
+        )
+        yield Piece(cut, stop, piece.states, piece.seq), found
 
 
 def _same(one: Answer, other: Answer) -> bool:
@@ -95,10 +108,11 @@ def _longer(one: Answer, other: Answer) -> Answer:
     return replace(one, end=other.end)
 
 
-def _answer(node: str, piece: Piece, seen: tuple[Seen, ...], sources: Sources) -> Answer:
+def _answer(node: str, piece: Piece, witnesses: _Witnesses, sources: Sources) -> Answer:
+    seen = witnesses.during
     state = piece.states[-1]
     definite = len({(each.kind, each.digest) for each in piece.states}) == 1
-    verdict, reasons = _weakest(piece, seen, sources) if definite else _ambiguous(piece, seen, sources)
+    verdict, reasons = _weakest(piece, witnesses, sources) if definite else _ambiguous(piece, seen, sources)
     runs = definite and state.kind is Kind.RUNS
     return Answer(
         node=node,
@@ -120,7 +134,7 @@ def _answer(node: str, piece: Piece, seen: tuple[Seen, ...], sources: Sources) -
     )
 
 
-def _weakest(piece: Piece, seen: tuple[Seen, ...], sources: Sources) -> tuple[Verdict, list[str]]:
+def _weakest(piece: Piece, seen: _Witnesses, sources: Sources) -> tuple[Verdict, list[str]]:
     """Of states that run the same digest (by another channel, in another cluster) the one that is borne out least."""
     judged = [_definite(piece, state, seen, sources) for state in piece.states]
     verdict = max((each for each, _ in judged), key=_WEAKNESS.index)
@@ -137,7 +151,8 @@ def _ambiguous(piece: Piece, seen: tuple[Seen, ...], sources: Sources) -> tuple[
     return Verdict.UNKNOWN, reasons
 
 
-def _definite(piece: Piece, state: State, seen: tuple[Seen, ...], sources: Sources) -> tuple[Verdict, list[str]]:
+def _definite(piece: Piece, state: State, witnesses: _Witnesses, sources: Sources) -> tuple[Verdict, list[str]]:
+    seen = witnesses.during
     rewritten = sources.rewritten(piece.seq)
     if rewritten and state.kind is not Kind.BEFORE:
         return Verdict.UNKNOWN, [rewritten, *(_said(each) for each in seen)]
@@ -153,10 +168,11 @@ def _definite(piece: Piece, state: State, seen: tuple[Seen, ...], sources: Sourc
         case Kind.UNREADABLE:
             return Verdict.UNKNOWN, [f"the files of that commit cannot be read: {state.problem}"]
         case Kind.RUNS:
-            return _running(state, seen, sources)
+            return _running(state, witnesses, sources)
 
 
-def _running(state: State, seen: tuple[Seen, ...], sources: Sources) -> tuple[Verdict, list[str]]:
+def _running(state: State, witnesses: _Witnesses, sources: Sources) -> tuple[Verdict, list[str]]:
+    seen = witnesses.during
     other = [each for each in seen if _agrees(state, each, sources) is False]
     if other:
         return Verdict.CONTRADICTED, [f"{_said(each)}, Git says {_words(state)}" for each in other]
@@ -172,7 +188,19 @@ def _running(state: State, seen: tuple[Seen, ...], sources: Sources) -> tuple[Ve
     told += [f"its earlier instance, {_digest(state.retiring)}, is not drained yet"] if state.retiring else []
     if any(_agrees(state, each, sources) for each in seen):
         return Verdict.CONFIRMED, [by, *told]
-    return Verdict.PROVEN, [by, *told]
+    strange = _strange(state, witnesses, sources)
+    return (Verdict.UNKNOWN, [*strange, by, *told]) if strange else (Verdict.PROVEN, [by, *told])
+
+
+def _strange(state: State, witnesses: _Witnesses, sources: Sources) -> list[str]:
+    """Who saw something else last before, or first after: then nobody knows when the node changed, if it did."""
+    before = [each for each in witnesses.before if _agrees(state, each, sources) is not None]
+    after = [each for each in witnesses.after if _agrees(state, each, sources) is not None]
+    last = max((each.end for each in before), default=0)
+    first = min((each.begin for each in after), default=0)
+    near = [(each, "last before") for each in before if each.end == last]
+    near += [(each, "first after") for each in after if each.begin == first]
+    return [f"{_said(each)} {when}" for each, when in near if _agrees(state, each, sources) is False]
 
 
 def _agrees(state: State, seen: Seen, sources: Sources) -> bool | None:

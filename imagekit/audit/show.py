@@ -46,7 +46,7 @@ def as_text(report: Report) -> str:
 def _interval(each: Answer, *, several: bool) -> Iterator[str]:
     what = what_of(each)
     name = f"{each.node}  " if several else ""
-    yield f"{name}{span_of(each)}  {each.verdict.value.upper() if not each.digest else each.verdict}  {what}"
+    yield f"{name}{span_of(each)}  {each.verdict}  {what}"
     where = ", ".join(filter(None, (_named("channel", each.channel), _named("cluster", each.cluster))))
     commit = f"commit {each.commit[:12]}" if each.commit else ""
     told = "; ".join(filter(None, (where, commit)))

@@ -71,7 +71,7 @@ def test_text_says_how_the_question_was_read_and_what_it_rests_on() -> None:
 def test_a_gap_is_an_interval() -> None:
     found = answer(verdict=Verdict.UNKNOWN, kind=Kind.ABSENT, digest="", version="", end=None, begin=0)
     text = as_text(report(found))
-    assert "[the beginning, still)  UNKNOWN  not in the fleet" in text
+    assert "[the beginning, still)  unknown  not in the fleet" in text
     [row] = json.loads(as_json(report(found)))["intervals"]
     assert (row["from"], row["to"], row["digest"], row["state"]) == (None, None, None, "absent")
 
