@@ -18,7 +18,8 @@ from imagekit.machine.folder import machines_folder
 from imagekit.machine.libvirt.daemon import answers, libvirt
 from imagekit.machine.sweep import sweep, sweep_folders
 
-_CACHES = ("builds", "disks", "pulled", "distro", "verdicts", "engine", "bench")
+# Not the packages of locks: a mirror may have dropped what only lies here.
+_CACHES = ("builds", "disks", "pulled", "distro", "verdicts", "engine", "bench", "packages/repositories")
 
 
 def clean(project: Project, *, cache: bool, runs: bool) -> list[str]:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Collection, Iterator
-from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from posixpath import dirname, join, normpath
 
 from imagekit.oci.errors import ImageContentError
-from imagekit.oci.flatten import flatten
+from imagekit.oci.flatten import flatten, members_of, read_tree
 from imagekit.oci.reference import Digest
-from imagekit.oci.tarstream import Source, TarMember, entries
+from imagekit.oci.rootfs import Where
+from imagekit.oci.tarstream import Source, TarMember
 
 KEPT = re.compile(
     r"var/lib/dpkg/status|(usr/)?lib/sysimage/rpm/rpmdb\.sqlite|var/lib/rpm/rpmdb\.sqlite"
@@ -23,6 +23,7 @@ KEPT = re.compile(
     r"|(usr/)?lib/modules/[^/]+/modules\.(dep|builtin)"
 )
 _KINDS = {b"0": "f", b"1": "f", b"2": "l", b"3": "c", b"4": "b", b"5": "d", b"6": "p"}
+_EMPTY = hashlib.sha256(b"").hexdigest()
 _MOST_KEPT = 512 << 20  # held in memory; the package database of a large RHEL image has 100 MB
 _MAX_LINKS = 40  # as the kernel's own limit, path_resolution(7)
 Watch = Callable[[TarMember, str], None]
@@ -90,9 +91,88 @@ def take_inventory(
     `watch` is told of every member, with the SHA-256 (hex) of the data that a regular file brings, else with nothing.
     Raises `ImageContentError` when a blob is not what its digest says; what `watch` was told must not be kept then.
     """
+    reading = _Reading(keep, hashed=watch is not None)
+    members = list(members_of(read_tree(layout, manifest, reading.take)))
+    contents = reading.contents()
+    # A layer may have named such a file by another path, through a link: those are read once more, all together.
+    wanted = {where for entry, where in members if entry.kind == b"0" and keep.fullmatch(entry.path)}
+    contents |= _contents_at(layout, manifest, wanted - contents.keys())
     inventory = Inventory()
-    read_root(layout, manifest, lambda source: _read(source, inventory, keep, watch))
+    for entry, where in members:
+        inventory.nodes[entry.path] = ImageMember(_KINDS[entry.kind], entry.mode, entry.size)
+        if entry.kind == b"2":
+            inventory.links[entry.path] = entry.link
+        elif entry.kind == b"0" and keep.fullmatch(entry.path):
+            inventory.contents[entry.path] = contents.get(where, b"")
+        if watch:
+            watch(entry, reading.digests.get(where, _EMPTY) if entry.kind == b"0" else "")
+    inventory.kept = sum(len(data) for data in inventory.contents.values())
     return inventory
+
+
+@dataclass(slots=True)
+class _Reading:
+    """What one reading of the layers leaves: the hash of each file, and contents by the name that its layer has for it.
+
+    Of one name the last layer's content is held, so that a database which every layer writes anew is held once.
+    """
+
+    keep: re.Pattern[str]
+    hashed: bool
+    digests: dict[Where, str] = field(default_factory=dict)
+    held: dict[str, tuple[Where, bytes]] = field(default_factory=dict)
+    size: int = 0
+
+    def take(self, where: Where, entry: TarMember, source: Source) -> None:
+        """One entry of a layer, with its data."""
+        if entry.kind != b"0" or not (self.hashed or self._may_keep(entry.path)):
+            source.copy(entry.padded, _nowhere)
+        elif self._may_keep(entry.path):
+            self._hold(where, entry, source)
+        else:
+            state = hashlib.sha256()
+            source.copy(entry.size, state.update)
+            source.copy(entry.padded - entry.size, _nowhere)
+            self.digests[where] = state.hexdigest()
+
+    def contents(self) -> dict[Where, bytes]:
+        """What is held, by where it stands."""
+        return dict(self.held.values())
+
+    def _may_keep(self, path: str) -> bool:
+        return bool(self.keep.fullmatch(path) or self.keep.fullmatch(f"usr/{path}"))
+
+    def _hold(self, where: Where, entry: TarMember, source: Source) -> None:
+        before = self.held.pop(entry.path, None)
+        self.size += entry.size - (len(before[1]) if before else 0)
+        _require_bounded(self.size, entry.path)
+        data = source.read(entry.padded)[: entry.size]
+        self.held[entry.path] = (where, data)
+        if self.hashed:
+            self.digests[where] = hashlib.sha256(data).hexdigest()
+
+
+def _contents_at(layout: Path, manifest: Digest, wanted: Collection[Where]) -> dict[Where, bytes]:
+    found: dict[Where, bytes] = {}
+
+    def take(where: Where, entry: TarMember, source: Source) -> None:
+        if where not in wanted:
+            source.copy(entry.padded, _nowhere)
+            return
+        _require_bounded(sum(map(len, found.values())) + entry.size, entry.path)
+        found[where] = source.read(entry.padded)[: entry.size]
+
+    if wanted:
+        read_tree(layout, manifest, take)
+    return found
+
+
+def _require_bounded(size: int, path: str) -> None:
+    if size > _MOST_KEPT:
+        raise ImageContentError(
+            f"/{path} and what else says what is installed has more than {_MOST_KEPT >> 20} MiB",
+            hint="No package database is so large; do not use this image.",
+        )
 
 
 def read_root(layout: Path, manifest: Digest, read: Callable[[Source], None]) -> None:
@@ -124,38 +204,6 @@ def read_root(layout: Path, manifest: Digest, read: Callable[[Source], None]) ->
         for failure in failures:
             if not isinstance(failure, BrokenPipeError):
                 raise failure
-
-
-def _read(source: Source, inventory: Inventory, keep: re.Pattern[str], watch: Watch | None) -> None:
-    with closing(entries(source)) as members:  # type: ignore[type-var]  # a generator has close
-        for entry in members:
-            inventory.nodes[entry.path] = ImageMember(_KINDS[entry.kind], entry.mode, entry.size)
-            if entry.kind == b"2":
-                inventory.links[entry.path] = entry.link
-            digest = ""
-            if entry.kind == b"0" and keep.fullmatch(entry.path):
-                data = _kept(source, inventory, entry)
-                digest = hashlib.sha256(data).hexdigest() if watch else ""
-            elif entry.kind == b"0" and watch:
-                state = hashlib.sha256()
-                source.copy(entry.size, state.update)
-                source.copy(entry.padded - entry.size, _nowhere)
-                digest = state.hexdigest()
-            else:
-                source.copy(entry.padded, _nowhere)
-            if watch:
-                watch(entry, digest)
-
-
-def _kept(source: Source, inventory: Inventory, entry: TarMember) -> bytes:
-    inventory.kept += entry.size
-    if inventory.kept > _MOST_KEPT:
-        raise ImageContentError(
-            f"/{entry.path} and what else says what is installed has more than {_MOST_KEPT >> 20} MiB",
-            hint="No package database is so large; do not use this image.",
-        )
-    data = inventory.contents[entry.path] = source.read(entry.padded)[: entry.size]
-    return data
 
 
 def _nowhere(_: bytes | memoryview) -> None:

@@ -15,6 +15,7 @@ BENCHMARKS = {
     "startup": "CPU seconds of --help and plan",
     "growth": "CPU seconds of plan for 30 and 300 images that share their layers",
     "evidence": "CPU seconds of verifying the evidence of an image",
+    "inventory": "what an image is, against reading its bytes; two inventories compared",
     "unchanged": "a run with nothing changed, against the one that built",
     "rootfs": "image to root file system, against cp and sha256sum",
     "disk": "an installed disk, against cp; qcow2, against qemu-img convert",

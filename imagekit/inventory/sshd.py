@@ -29,7 +29,8 @@ def sshd(contents: Inventory) -> dict[str, str]:
     for block, keyword, value in _lines(contents, _MAIN, 0):
         key = f"match {block}: {keyword}" if block else keyword
         if keyword in _SEVERAL and key in found:
-            found[key] = f"{found[key]} {value}"
+            if value not in found[key].split():
+                found[key] = f"{found[key]} {value}"
         else:
             found.setdefault(key, value)
     return dict(sorted(found.items()))
@@ -54,7 +55,9 @@ def _split(line: str) -> tuple[str, str]:
     text = line.strip()
     if not text or text.startswith("#"):
         return "", ""
-    keyword, _, rest = text.replace("=", " ", 1).partition(" ") if "=" in text.split()[0] else text.partition(" ")
+    first = text.split()[0]
+    keyword, _, _ = first.partition("=")
+    rest = text[len(keyword) :].lstrip(" \t=")
     try:
         words = shlex.split(rest, comments=True)
     except ValueError:

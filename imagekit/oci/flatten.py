@@ -7,7 +7,7 @@ that stay. What is written is canonical: folders first, headers of our own makin
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +21,7 @@ from imagekit.oci.rootfs import Inode, Tree, Where
 from imagekit.oci.tarheader import header
 from imagekit.oci.tarstream import BLOCK, HARD_LINK, REGULAR, Source, TarMember, entries
 
+Take = Callable[[Where, TarMember, Source], None]
 _log = logging.getLogger(__name__)
 # With these systemd takes a machine for a container and ignores its kernel command line.
 _DROPPED = (".dockerenv", "run/.containerenv")
@@ -42,7 +43,7 @@ def flatten(layout: Path, manifest: Digest, sink: IO[bytes], *, folders: Mapping
     what was written until then must be thrown away.
     """
     found = layers(layout, manifest)
-    tree = _applied(layout, manifest, found, folders or {})
+    tree = _applied(layout, manifest, found, folders or {}, _skipped)
     writer = _Writer(sink)
     data, rest = _without_data(tree, writer)
     for number, layer in enumerate(found):
@@ -56,7 +57,34 @@ def flatten(layout: Path, manifest: Digest, sink: IO[bytes], *, folders: Mapping
     return writer.total
 
 
-def _applied(layout: Path, manifest: Digest, found: tuple[Layer, ...], folders: Mapping[str, int]) -> Tree:
+def read_tree(layout: Path, manifest: Digest, take: Take) -> Tree:
+    """The tree that an image's layers make, in one reading of them.
+
+    `take` gets every entry of every layer with where it stands, and must read the `padded` bytes of its data. What it
+    was given must not be kept before this returns: raises `ImageContentError` as `flatten`.
+    """
+    return _applied(layout, manifest, layers(layout, manifest), {}, take)
+
+
+def members_of(tree: Tree) -> Iterator[tuple[TarMember, Where]]:
+    """What a tree ends as, each path once, as `flatten` writes it: a file before its further names, which are links."""
+    shown: dict[Inode, str] = {}
+    links: list[tuple[TarMember, Where]] = []
+    for path, node in tree.walk():
+        inode = node.inode
+        if not node.is_folder and inode.entry.kind == REGULAR and inode in shown:
+            links.append((replace(inode.entry, path=path, kind=HARD_LINK, link=shown[inode], size=0), inode.where))
+        else:
+            shown.setdefault(inode, path)
+            yield replace(inode.entry, path=path), inode.where
+    yield from links
+
+
+def _skipped(_where: Where, entry: TarMember, source: Source) -> None:
+    source.copy(entry.padded, _nowhere)
+
+
+def _applied(layout: Path, manifest: Digest, found: tuple[Layer, ...], folders: Mapping[str, int], take: Take) -> Tree:
     """The tree that all layers make; nothing has been written when one of them is refused."""
     tree, allowance = Tree(), Allowance(manifest, found)
     for number, layer in enumerate(found):
@@ -64,7 +92,7 @@ def _applied(layout: Path, manifest: Digest, found: tuple[Layer, ...], folders: 
         for count, (entry, source) in enumerate(_read(layout, layer, allowance)):
             allowance.take(entry.path, entry.link)
             tree.apply(entry, count)
-            source.copy(entry.padded, _nowhere)
+            take(Where(number, count), entry, source)
     for path in _DROPPED:
         tree.remove(path)
     for path, mode in folders.items():

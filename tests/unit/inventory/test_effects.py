@@ -41,6 +41,21 @@ def test_a_match_block_is_told_with_its_criteria_and_ends_where_it_ends() -> Non
     assert sshd(image(**{MAIN: text})) == {"match user backup: forcecommand": "/bin/true", "x11forwarding": "yes"}
 
 
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("Subsystem\tsftp\t/usr/lib/sftp", {"subsystem": "sftp /usr/lib/sftp"}),
+        ("UsePAM=yes", {"usepam": "yes"}),
+        ("UsePAM = yes", {"usepam": "yes"}),
+        ('Banner "/etc/a b"', {"banner": "/etc/a b"}),
+        ("SetEnv A=1", {"setenv": "A=1"}),
+        ("HostKey /a\nHostKey /b\nHostKey /a", {"hostkey": "/a /b"}),
+    ],
+)
+def test_lines_are_read_as_sshd_reads_them(line: str, found: dict[str, str]) -> None:
+    assert sshd(image(**{MAIN: line})) == found
+
+
 def test_an_include_that_includes_itself_ends() -> None:
     assert sshd(image(**{MAIN: "Include sshd_config\nUsePAM yes\n"})) == {"usepam": "yes"}
 

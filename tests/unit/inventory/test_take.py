@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import struct
 from pathlib import Path
 
@@ -11,8 +12,8 @@ from imagekit.inventory import parts, take
 from imagekit.inventory.model import LayerSize
 from imagekit.oci.errors import ImageContentError
 from imagekit.oci.reference import Digest
-from tests.support.inventories import base, inventory, put
-from tests.support.layout import hard_link, layer, layout
+from tests.support.inventories import base, inventory, put, status
+from tests.support.layout import directory, hard_link, layer, layout, member, symlink
 
 
 def test_what_is_kept_is_read_again(tmp_path: Path) -> None:
@@ -85,3 +86,25 @@ def test_etc_wins_over_usr_and_later_names_over_earlier(tmp_path: Path) -> None:
 )
 def test_capabilities_by_name(attribute: bytes, reported: str) -> None:
     assert parts.capabilities(attribute) == reported
+
+
+def test_a_kept_file_that_a_layer_names_through_a_link_is_read_all_the_same(tmp_path: Path) -> None:
+    names = [directory("var/lib/dpkg"), symlink("db", "var/lib/dpkg"), member("db/status", status(jq="1.7"))]
+    found = take.take(tmp_path, layout(tmp_path, [layer(*names)]))[1]
+    assert [(each.name, each.version) for each in found.packages] == [("jq", "1.7")]
+    assert found.files["var/lib/dpkg/status"].content == hashlib.sha256(status(jq="1.7")).hexdigest()
+
+
+def test_a_database_that_every_layer_writes_anew_is_the_last_one(tmp_path: Path) -> None:
+    layers = [layer(*base().values())] + [
+        layer(member("var/lib/dpkg/status", status(curl=f"8.{number}-1"))) for number in range(5)
+    ]
+    found = take.take(tmp_path, layout(tmp_path, layers))[1]
+    assert [(each.name, each.version) for each in found.packages] == [("curl", "8.4-1")]
+
+
+def test_what_is_kept_has_a_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("imagekit.artifact.inventory._MOST_KEPT", 100)
+    digest = layout(tmp_path, [layer(*base().values())])
+    with pytest.raises(ImageContentError, match="and what else says what is installed"):
+        take.take(tmp_path, digest)
