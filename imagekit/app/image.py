@@ -10,7 +10,7 @@ from functools import cache, partial
 from imagekit.artifact.inventory import Inventory
 from imagekit.artifact.packagelist import Package
 from imagekit.artifact.packages import installed_packages
-from imagekit.artifact.presence import Absence, require_present
+from imagekit.artifact.presence import Absence, replaced, require_present
 from imagekit.artifact.removed import names_of_blobs, remover, whiteouts
 from imagekit.base.errors import RefusedError
 from imagekit.base.files import write_whole
@@ -46,6 +46,7 @@ def built_all(project: Project, plans: Sequence[Plan]) -> tuple[Build, ...]:
     authorities_of(project, sorted({layer for plan in missing for layer in project.image(plan.image).layers}))
     for plan in missing:
         require_buildable(plan)  # before anything is started for it
+        replaced(project, project.image(plan.image))
     if any(plan.locked for plan in missing):
         from imagekit.app.bundles import ensure_packages
 

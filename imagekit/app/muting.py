@@ -40,19 +40,24 @@ def checks_of(project: Project, image: str | None = None) -> tuple[str, ...]:
 
 def mute(hand: Hand, check: str, *, days: int, ticket: str, reason: str = "") -> Path:
     """Write a signed mute of a check; raises `UnknownCheckError`, and `SignatureError` when it would not count."""
-    project = hand.project
-    name = require_known(check, checks_of(project))
-    _require_somebody(project)
+    name = mutable(hand.project, check)
     expires = datetime.now(UTC).replace(microsecond=0) + timedelta(days=days)
     _, bundle = hand.sign(
         Purpose.WAIVE,
         lambda person: mute_statement(Mute(check=name, person=person, ticket=ticket, reason=reason, expires=expires)),
         [],
     )
-    folder = project.root / MUTES
+    folder = hand.project.root / MUTES
     folder.mkdir(exist_ok=True)
     function = name.rpartition("::")[2].partition("[")[0]
     return write_whole(folder / f"{function}-{sha256(bundle).hexdigest()[:8]}.json", bundle.decode() + "\n")
+
+
+def mutable(project: Project, check: str) -> str:
+    """The id of a check that can be muted here; raises `UnknownCheckError`, and `ConfigError` where nobody may mute."""
+    name = require_known(check, checks_of(project))
+    _require_somebody(project)
+    return name
 
 
 def mutes_in_force(project: Project) -> tuple[Muted, ...]:

@@ -21,6 +21,7 @@ def check(app: App) -> None:
     Templates that no node fills are warnings.
     """
     from imagekit.app.patterns import require_patterns
+    from imagekit.artifact.presence import replaced
     from imagekit.build.authorities import authorities_of
     from imagekit.config.templates import unfilled
     from imagekit.plan.matrix import make_plans
@@ -30,6 +31,8 @@ def check(app: App) -> None:
 
     require_patterns(app.project, load_policy(app.root))
     registry_place(app.project.registry)
+    for image in app.project.images.values():
+        replaced(app.project, image)
     if (app.root / TRUST_FILE).exists():
         load_trust(app.root)
     make_plans(app.project)

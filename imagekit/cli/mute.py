@@ -25,7 +25,7 @@ def command(
     report says how it ended, by whose word it only warns, until when, and the ticket. Where it failed, a channel lets
     the image in when its policy says `muted: true` and the mute still counts. `git rm` of the file ends it.
     """
-    from imagekit.app.muting import mute
+    from imagekit.app.muting import mutable, mute
     from imagekit.app.people import Hand
     from imagekit.cli.password import key_environment
 
@@ -34,6 +34,7 @@ def command(
         return
     if not ticket:
         raise click.UsageError("--ticket is needed: whoever reads the report wants to know where it is followed")
+    mutable(app.project, check)  # before a password is asked for
     hand = Hand(project=app.project, person=person, key=key, environ=key_environment())
     path = mute(hand, check, days=days, ticket=ticket, reason=reason)
     say(str(path.relative_to(app.root)))

@@ -15,6 +15,13 @@ INTERRUPTED = "interrupted"
 CHECKS_FOLDER = "vm-harness/checks"
 _CONSOLE = 5  # lines of a machine that did not come up
 # The page for a stage that fails without a check; a check names its own.
+_SPOKEN_OF = (
+    (("No space left on device", "Disk quota exceeded", "not enough to begin"), "disk-full"),
+    (("may not enter ",), "gate"),
+    (("registry ",), "registry"),
+    (("the build engine",), "engine"),
+    (("libvirt", "QEMU", "qemu-system"), "libvirt"),
+)
 _PAGES = {
     "needs": "host",
     "lint": "harness",
@@ -132,7 +139,7 @@ def _of_stage(failure: Failure, result: RunResult) -> Fault:
         brought=_brought(layer, result),
         unit=unit_in(text),
         places=places_in(text),
-        page=_page_of_stage(failure.stage),
+        page=_page_of_stage(failure.stage, what if boots else f"{what}\n{failure.hint}"),
         again=_again(failure, result),
         log=_console(failure.stage, result),
         # A machine's last lines are no reasons: whichever of them sounds like one may be harmless.
@@ -232,7 +239,11 @@ def _brought(layer: str, result: RunResult) -> str:
     return f"layer {layer}, images/{layer}, {'as built before' if row.cached else 'built in this run'}"
 
 
-def _page_of_stage(stage: str) -> str:
+def _page_of_stage(stage: str, text: str) -> str:
+    """The page of what the error speaks of, else of the stage."""
+    for words, name in _SPOKEN_OF:
+        if any(word in text for word in words):
+            return f"docs/runbook/{name}.md"
     page = _PAGES.get(stage.split()[0] if stage.split() else "")
     return f"docs/runbook/{page}.md" if page else ""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -264,3 +265,21 @@ def test_a_line_that_harmed_nothing_is_not_red() -> None:
     console = bad().console
     assert '<span class="tag skipped">unit failed</span>' in render_html(replace(good(), console=console))
     assert '<span class="tag failed">unit failed</span>' in render_html(bad())
+
+
+@pytest.mark.parametrize(
+    ("stage", "error", "page"),
+    [
+        ("needs", "registry registry.nowhere.example: ping: does not resolve", "registry"),
+        ("needs", "a build needs about 3815 MiB in /x, where 9 MiB are free: not enough to begin", "disk-full"),
+        ("build", "the build engine failed", "engine"),
+        ("publish", "sha256:1 may not enter publish: tests: there is no test result", "gate"),
+        ("needs", "libvirt does not answer at qemu:///system", "libvirt"),
+        ("boot live", "debian-node did not come up; the console's last lines:\nDMI: QEMU Standard PC", "boot"),
+        ("build", "layer 'base' did not build (images/base/Dockerfile)", "build"),
+    ],
+)
+def test_the_page_is_that_of_what_the_error_speaks_of(stage: str, error: str, page: str) -> None:
+    fault = card(broken(stage, error)).faults[0]
+    assert fault.page == f"docs/runbook/{page}.md"
+    assert (Path(__file__).parents[3] / fault.page).is_file()
