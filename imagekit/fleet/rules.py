@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from imagekit.base.errors import ConfigError
 from imagekit.config.explain import suggestion
+from imagekit.fleet.cluster import Strategy
 from imagekit.fleet.fleet import Fleet, FleetNode
 
 
@@ -67,9 +68,13 @@ def _claims(fleet: Fleet, node: FleetNode) -> Iterator[str]:
     """What only one node may have."""
     for address in (*node.addresses, *node.standby):
         yield f"address {address}"
+    yield f"host name {node.name}"
+    if node.cluster is not None and fleet.clusters[node.cluster].roll.strategy is Strategy.SURGE:
+        yield f"host name {node.name}-b"
     if node.mac is not None:
         yield f"hardware address {node.mac.lower()}"
     if node.zone is not None:
         zone = fleet.zones[node.zone].name
-        for name in (node.name, *node.aliases):
+        for name in node.aliases:
             yield f"name {name}.{zone}"
+        yield f"name {node.name}.{zone}"

@@ -12,7 +12,7 @@ from ipaddress import ip_address
 from imagekit.fleet.model import Zone
 from imagekit.provision.inputs import Inputs
 from imagekit.provision.instances import Instance
-from imagekit.provision.names import GROUP
+from imagekit.provision.names import GROUP, host_name
 from imagekit.provision.objects import labels, made
 from imagekit.provision.yamlout import Object
 
@@ -52,18 +52,19 @@ def records(inputs: Inputs, machines: Sequence[Instance]) -> list[Object]:
 
 def _records(inputs: Inputs, machine: Instance) -> Iterator[Object]:
     ttl = inputs.fleet.zones[machine.node.zone or ""].ttl
-    host, node = machine.host, machine.node.name
-    names = [host] if machine.retiring or host == node else [host, node]
-    for name in names:
-        for version, kind, field in ((4, "ARecord", "ipv4Addresses"), (6, "AAAARecord", "ipv6Addresses")):
-            found = [each for each in machine.addresses if ip_address(each).version == version]
-            if found:
-                yield _made(inputs, machine, kind, f"{name}-{kind[:-6].lower()}", {"name": name, field: found}, ttl)
+    host, node, zone = machine.host, machine.node.name, inputs.fleet.zones[machine.node.zone or ""].name
+    for version, kind, field in ((4, "ARecord", "ipv4Addresses"), (6, "AAAARecord", "ipv6Addresses")):
+        found = [each for each in machine.addresses if ip_address(each).version == version]
+        if found:
+            yield _made(inputs, machine, kind, f"{host}-{kind[:-6].lower()}", {"name": host, field: found}, ttl)
     if machine.retiring:
         return
-    for alias in machine.node.aliases:
-        target = f"{node}.{inputs.fleet.zones[machine.node.zone or ''].name}."
-        yield _made(inputs, machine, "CNAMERecord", f"{alias}-cname", {"name": alias, "target": target}, ttl)
+    old = machine.node.retiring
+    # A name has a CNAME or addresses (RFC 1034 3.6.2): while the old instance is there the node's name is its own.
+    own = [node] if host != node and (old is None or host_name(node, old.slot) != node) else []
+    for alias, of in [*((name, host) for name in own), *((name, node) for name in machine.node.aliases)]:
+        spec = {"name": alias, "target": f"{of}.{zone}."}
+        yield _made(inputs, machine, "CNAMERecord", f"{alias}-cname", spec, ttl)
     said = [f"digest={machine.runs}", f"image={machine.node.image}"]
     yield _made(inputs, machine, "TXTRecord", f"{node}-image", {"name": f"_image.{node}", "text": said}, ttl)
 

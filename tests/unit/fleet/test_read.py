@@ -133,6 +133,7 @@ IN_NODES = {
         "0.yaml:4: address 10.2.0.2 of 'n-2'",
     ),
     "one alias for two": (["n-1: {group: lon, aliases: [n-2]}", "n-2: {group: lon}"], "0.yaml:4: name n-2.lon.bank"),
+    "the host of a second instance": (["n-1: {group: lon}", "n-1-b: {group: lon}"], "0.yaml:4: host name n-1-b of"),
     "an alias in no zone": (["n-1: {%, aliases: [n-2]}"], "0.yaml:3: .*no zone"),
     "a range backwards": (["n-[3-1]: {%}"], "0.yaml:3: .*backwards"),
     "half a bracket": (["'n-[1-3': {%}"], "0.yaml:3: .*without its other half"),

@@ -208,6 +208,10 @@ def test_a_second_instance_has_its_own_name_address_and_records() -> None:
     assert {"tdc-worker-01-a1a1a1a1a1a1", "tdc-worker-01-b-b2b2b2b2b2b2"} <= machines.keys()
     records = {each["spec"]["name"]: each["spec"]["ipv4Addresses"] for each in of_kind(found, "ARecord").values()}
     assert records["tdc-worker-01-b"] == ["10.20.0.31"]
+    assert records["tdc-worker-01"] == ["10.20.0.11"]
+    after = render(of_node(f'digest: "{NEW}", slot: b'))
+    assert of_kind(after, "CNAMERecord")["tdc-worker-01-cname"]["spec"]["target"] == "tdc-worker-01-b.lon.bank.example."
+    assert "tdc-worker-01-a" not in of_kind(after, "ARecord")
 
 
 def test_an_upgrade_in_place_leaves_the_machine_and_names_the_digest() -> None:
