@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -58,6 +58,24 @@ def remember_run(project: Project, result: RunResult) -> None:
             add_run(history, result)
     except (ImagekitError, OSError) as error:
         logger.warning("WARNING: run %s is not in the history: %s", result.run_id, error)
+
+
+def tell_expected(project: Project, name: str, stages: Sequence[str]) -> None:
+    """Say how long a run will take about, by the times that its stages took; nothing while too little is known."""
+    from imagekit.history.eta import expected_seconds
+    from imagekit.history.store import History
+
+    path = history_path(project)
+    if not path.exists():
+        return
+    try:
+        with History(path) as history:
+            expected = expected_seconds(history, name, stages)
+    except (ImagekitError, OSError):
+        return  # what is wrong with the history is said when the run is written into it
+    if len(expected) * 2 > len(stages):
+        minutes = sum(expected.values()) / 60
+        logger.info("%s took about %.0f min when all of it was done", name, max(1.0, minutes))
 
 
 def remember_night(project: Project, night: Night) -> None:

@@ -17,7 +17,7 @@ from imagekit.app.needs import run_needs
 from imagekit.app.options import Finished, Options
 from imagekit.app.outcome import BootPathTest, ScenarioTest, Tested, run_result, start_note
 from imagekit.app.record import StageRecorder
-from imagekit.app.remember import remember_run
+from imagekit.app.remember import remember_run, tell_expected
 from imagekit.app.reuse import Reuse
 from imagekit.app.runs import kept_runs, new_run, write_views
 from imagekit.app.verdict import keep_verdict, kept_verdict, verdict_id
@@ -54,6 +54,7 @@ def run_image(project: Project, name: str, options: Options, backend: Backend | 
     if words := told(prune(project, own_run=run.run_id)):
         progress(words)
     error: BaseException | None = None
+    tell_expected(project, name, options.stages)
     try:
         run.go()
     except (ImagekitError, KeyboardInterrupt) as caught:

@@ -10,6 +10,7 @@ from imagekit.app.context import open_release_context, verified_home
 from imagekit.app.disks import source_of
 from imagekit.app.interface import Backend, Subject
 from imagekit.app.trusted import keys_of
+from imagekit.artifact.inventory import take_inventory
 from imagekit.base.errors import ConfigError, ImagekitError, RefusedError
 from imagekit.base.text import one_line
 from imagekit.build.builder import Build
@@ -21,6 +22,7 @@ from imagekit.fleet.resolve import digest_of
 from imagekit.oci.reference import Digest
 from imagekit.release.channel.history import replay
 from imagekit.scenarios.options import ScenarioOptions
+from imagekit.scenarios.variants import RELEASE, version_in
 from imagekit.trust.sign.trust import TRUST_FILE
 
 
@@ -84,10 +86,12 @@ def _subject(project: Project, image: str, released: Released, folder: Path) -> 
     source = source_of(project, released.reference)
     if source.manifest != Digest(released.digest):
         raise ConfigError(f"{released.reference} is {source.manifest}")
+    # What the node itself says: the scenarios hold it against what they upgrade to.
+    version = version_in(take_inventory(source.layout, source.manifest).text(RELEASE)) or source.version
     build = Build(
         image=image,
         plan_id="",
-        version=source.version,
+        version=version,
         digest=source.manifest,
         layout=source.layout,
         layers=(),

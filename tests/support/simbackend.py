@@ -143,6 +143,7 @@ class SimBackend:
     published: list[RunResult] = field(default_factory=list)
     alive: list[BootPath] = field(default_factory=list)
     needed: tuple[Need, ...] = ()
+    subjects: list[Subject] = field(default_factory=list)
     saved: set[tuple[Digest, BootPath]] = field(default_factory=set)
     cold: bool = False
     unjudged: bool = False
@@ -239,6 +240,7 @@ class SimBackend:
 
     def run_scenarios(self, subject: Subject, origin: Origin, options: ScenarioOptions) -> Iterator[ScenarioRun]:
         """Each ends as the world was told."""
+        self.subjects.append(subject)
         for scenario in options.scenarios:
             self.called(f"scenario {scenario.name}")
             outcome = self.scenario_outcomes.get(scenario.name, Outcome.PASSED)

@@ -60,6 +60,14 @@ def test_a_history_that_cannot_be_written_ends_no_run_and_is_said(
     assert history_path(project).read_text().startswith("no database")
 
 
+def test_a_run_says_how_long_it_took_before(project: Project, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", logger="imagekit")
+    run_image(project, NAME, Options(), SimBackend())
+    assert "took about" not in caplog.text
+    run_image(project, NAME, Options(fresh=True), SimBackend())
+    assert "small-node took about 1 min when all of it was done" in caplog.text
+
+
 def test_a_history_that_was_lost_is_made_of_the_kept_results(project: Project) -> None:
     run_image(project, NAME, Options(), SimBackend())
     history_path(project).unlink()
