@@ -66,10 +66,13 @@ def refresh(
     names: Iterable[str],
     *,
     update: bool = False,
+    write: bool = True,
     registry: Callable[[str], Registry] = Registry,
     read: Callable[[str], str] | None = None,
 ) -> Changes:
     """Look up what is missing in images.lock, or all of it, and write the file; nothing is written on a failure.
+
+    Without `write` it is only told what would be.
 
     Raises `LockError`, or what the registry raises. Entries of other images stay as they are.
     """
@@ -81,7 +84,7 @@ def refresh(
     for url, listing in wanted.files.items():
         if update or url not in files:
             _put(files, url, _checksum(url, mirrored(listing, project.settings.mirrors), read or read_listing), changes)
-    if changes.entries:
+    if changes.entries and write:
         write_whole(project.root / LOCK_FILE, as_text(LockFile(images=images, files=files)))
     return changes
 

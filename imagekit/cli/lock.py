@@ -52,12 +52,11 @@ def command(
     names = [app.image_name(image)] if image else list(app.project.images)
     chosen = Arch(arch) if arch else None
     # --check alone asks what would move if all may.
-    moves = Moves(
-        update=update or (check and not only and not security_only), only=frozenset(only), security=security_only
-    )
+    every = update or (check and not only and not security_only)
+    moves = Moves(update=every, only=frozenset(only), security=security_only)
     found = [] if no_packages else _relocked(app, names, chosen, moves)
     if check:
-        return _checked(found)
+        return _checked(app, names, found, digests=every)
     _write(app, names, found, update)
     if push:
         _push(app, names, chosen)
@@ -71,12 +70,17 @@ def _relocked(app: App, names: list[str], arch: Arch | None, moves: Moves) -> li
     return [relock(app.project, name, one, moves) for name in names for one in architectures(app.project, name, arch)]
 
 
-def _checked(found: list[Relocked]) -> int:
+def _checked(app: App, names: list[str], found: list[Relocked], *, digests: bool) -> int:
+    from imagekit.app.locking import refresh
+
+    entries = refresh(app.project, names, update=True, write=False).entries if digests else {}
+    for name, value in entries.items():
+        say(f"{name} {app.project.lock.images.get(name) or app.project.lock.files.get(name) or 'nothing'} to {value}")
     for each in found:
         _tell(each)
         for part in each.stale:
             say(f"{each.new.image} {each.new.arch}: the lock does not fit: {part}")
-    if any(each.changed for each in found):
+    if entries or any(each.changed for each in found):
         return 1
     say("nothing would move")
     return 0

@@ -72,3 +72,19 @@ def test_a_tag_that_is_not_there_is_named(tmp_path: Path, upstream: RegistrySimu
     del upstream.tags["kairos/kairos-init"]
     with pytest.raises(LockError, match=r"kairos-init:v1: the registry has no such tag"):
         lock(make_production(tmp_path, locked=False), upstream)
+
+
+def test_what_would_move_is_told_and_not_written(tmp_path: Path, upstream: RegistrySimulator) -> None:
+    root = make_production(tmp_path)
+    text = (root / "images/images.lock").read_text()
+    project = load_project(root)
+    found = refresh(
+        project,
+        project.images,
+        update=True,
+        write=False,
+        registry=lambda _: upstream.client(),
+        read=lambda url: LISTING,
+    )
+    assert found.entries == dict.fromkeys(DIGESTS, str(Digest.of(MANIFEST)))
+    assert (root / "images/images.lock").read_text() == text
