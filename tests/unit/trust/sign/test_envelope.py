@@ -48,7 +48,7 @@ def test_a_flood_of_signatures_costs_no_check(monkeypatch: pytest.MonkeyPatch) -
         checked.append(sealed)
         return False
 
-    monkeypatch.setattr(NativeVerifier, "_good", note)
+    monkeypatch.setattr(NativeVerifier, "_verifies", note)
     data, began = flood(9_900), time.process_time()
     reading = trust().read(data)
     assert (reading.problem, checked) == (Problem.DAMAGED, [])
