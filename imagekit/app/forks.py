@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import asdict
 from datetime import timedelta
 from hashlib import sha256
@@ -33,7 +33,7 @@ from imagekit.plan.model import inputs_id
 
 _OWN = ("machine", "artifact")  # the packages that make a machine and what it boots from
 _DATA = ("domains", "profiles", "fast-init")  # the same of the harness; checks are not of it
-_UP_SECONDS = 300.0
+_UP_SECONDS = 60.0
 
 
 def saved_nodes(project: Project) -> SavedNodes | None:
@@ -114,20 +114,21 @@ def _fork(stack: ExitStack, machines: Machines, store: SavedNodes, name: str) ->
             machine = attempt.enter_context(machines.machine(saved))
         except UnusableStateError as error:
             reason = str(error)
-        except ImagekitError as error:
+        except (ImagekitError, OSError) as error:
             reason = f"the saved node did not go on: {str(error).splitlines()[0]}"
         else:
             stack.push(attempt.pop_all())
             return machine, ""
-    store.forget(name)  # it would fail again
+    with suppress(OSError):
+        store.forget(name)  # it would fail again
     return None, reason
 
 
 def _save(machine: InstalledNode, store: SavedNodes, name: str, inputs: Mapping[str, str]) -> None:
     """Save a node that is up; one that cannot be saved is as good for its session, and says so."""
     with step("Saving the running node, for forks") as reported:
-        machine.run("systemctl is-system-running --wait", timeout=_UP_SECONDS)
         try:
+            machine.run("systemctl is-system-running --wait", timeout=_UP_SECONDS)  # not in the middle of its boot
             with store.saving(name, inputs, machine.boot) as folder:
                 require_space("a saved node", folder, machine.boot.shape.memory_mib << 20)
                 machine.save(folder)

@@ -13,7 +13,7 @@ import pytest
 
 from imagekit.base.errors import ImagekitError
 from imagekit.machine.disks import DiskSource
-from imagekit.machine.domain import KernelStart
+from imagekit.machine.domain import Forward, KernelStart
 from imagekit.machine.errors import HypervisorError
 from imagekit.machine.hardware import NodeRequest
 from imagekit.machine.identity import keep_keys
@@ -38,6 +38,7 @@ def request(folder: Path, name: str = "parent") -> NodeRequest:
         work=folder / "machines",
         harness=HARNESS,
         disks=(DiskSource(size_mib=1),),
+        forwards=(Forward(port=443, host_port=9),),  # as the TLS servers of checks
         direct=KernelStart(kernel=made.kernel, initrd=made.initrd, cmdline=""),
         shape=VmShape(memory_mib=64, cpus=1),
     )

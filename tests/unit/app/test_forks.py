@@ -14,6 +14,7 @@ import pytest
 from imagekit.app import forks
 from imagekit.app.forks import clean_forks, saved_nodes, session_machine, state_inputs
 from imagekit.app.interface import Subject
+from imagekit.base.process import Completed, ProcessTimeoutError
 from imagekit.build.builder import Build
 from imagekit.config.load import load_project
 from imagekit.config.model import Firmware, ForkSettings
@@ -345,3 +346,29 @@ def test_cleaning_removes_what_is_damaged_and_what_a_project_does_not_want_any_m
     settings = project.settings.model_copy(update={"forks": ForkSettings(gib=0)})
     assert len(clean_forks(replace(project, settings=settings), everything=False)) == 1
     assert states(machines) == []
+
+
+def test_a_boot_that_does_not_come_to_its_end_is_not_saved(machines: Machines, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A unit that hangs costs the state and not the session: its checks say what is wrong."""
+    run = InstalledNode.run
+
+    def hangs(self: InstalledNode, command: str, *, timeout: float = 60.0) -> Completed:
+        if "is-system-running" in command:
+            raise ProcessTimeoutError("ssh did not end")
+        return run(self, command, timeout=timeout)
+
+    monkeypatch.setattr(InstalledNode, "run", hangs)
+    assert [session(machines).start for _ in range(2)] == [Start.COLD, Start.COLD]
+    assert states(machines) == []
+
+
+def test_a_state_that_may_not_be_read_is_a_cold_boot(machines: Machines, monkeypatch: pytest.MonkeyPatch) -> None:
+    session(machines)
+
+    def denied(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("imagekit.machine.saved.fcntl.flock", denied)
+    found = session(machines)
+    assert found.start is Start.COLD
+    assert "Permission denied" in found.reason
