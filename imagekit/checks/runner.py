@@ -87,9 +87,16 @@ def collect_checks(
     account = _read(session)
     if account.broken:
         first = account.broken[0]
-        raise BrokenCheckError(f"check file {first['id']} cannot be loaded", hint=str(first["message"]))
+        told = broken_file(str(first["message"]))
+        raise BrokenCheckError(f"check file {first['id']} cannot be loaded: {told[-1]}", hint="\n".join(told[:-1]))
     _require_checks(layers, suites, account)
     return tuple(account.expected.values())
+
+
+def broken_file(message: str) -> list[str]:
+    """What pytest says of a file that it cannot load, without its own calls: Python's words, the error itself last."""
+    told = [line[1:].strip() for line in message.splitlines() if line.startswith("E ")]
+    return [line for line in told if line] or [one_line(message, 300)]
 
 
 def run_suites(
@@ -219,7 +226,7 @@ def _pytest(session: Session, suites: Suites, extra: Sequence[str], seconds: flo
         kind = BrokenCheckError if why and done.returncode == _PYTEST_USAGE else SuiteError
         raise kind(
             f"the checks did not run: {one_line(why, 400)}" if why else f"pytest broke (exit status {done.returncode})",
-            hint=f"{summary(output)}\nAll that pytest wrote: {out / 'pytest.log'}",
+            hint=f"{'' if why else summary(output)}\nAll that pytest wrote: {out / 'pytest.log'}".strip(),
         )
 
 
@@ -231,6 +238,8 @@ def _options() -> tuple[str, ...]:
     return (
         *("-p", "imagekit.checks.plugin", "-p", "no:cacheprovider"),
         *("-c", os.devnull, "--rootdir", ".", "--import-mode=importlib", "--continue-on-collection-errors"),
+        # Else every folder above the checks is collected as a parent of theirs, and -k matches its name.
+        *("--confcutdir", "."),
         *("--strict-markers", "-W", "error", "-v", "--tb=short", "--color=no", "--no-header"),
     )
 

@@ -62,7 +62,8 @@ def _card(result: RunResult) -> list[str]:
 def _cautions(result: RunResult) -> list[str]:
     """What did not pass and only warns, with its ticket and day, on a good result too."""
     warnings = result.suites.cautions if result.suites else ()
-    return [f"⚠️ {escaped(check.caution, _LONGEST)}" for check in warnings]
+    selected = [f"⚠️ {escaped(result.selected, _LONGEST)}"] if result.selected else []
+    return [*selected, *(f"⚠️ {escaped(check.caution, _LONGEST)}" for check in warnings)]
 
 
 def _changes(result: RunResult) -> list[str]:

@@ -199,6 +199,12 @@ class RunResult:
     live: tuple[LiveInventory, ...] = ()
     format: int = FORMAT
 
+    @property
+    def selected(self) -> str:
+        """What was left out because a person asked for some of the checks, in a sentence; empty when nothing was."""
+        asked = self.suites.selection if self.suites else ""
+        return f"only {asked} was run; the other checks were not, so nothing is proven about the image" if asked else ""
+
     def __post_init__(self) -> None:
         tests = (self.suites is None or self.suites.passed) and all(scenario.passed for scenario in self.scenarios)
         if self.verdict is Verdict.PASSED and (self.failure or not tests or (self.suites and self.suites.selection)):

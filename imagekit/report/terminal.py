@@ -160,9 +160,10 @@ def _card(result: RunResult) -> list[Row]:
 
 
 def _cautions(result: RunResult) -> list[Row]:
-    """What did not pass and only warns, on a good result too."""
+    """What did not pass and only warns, on a good result too, and what was left out."""
     warnings = result.suites.cautions if result.suites else ()
-    rows = [_row("warning", (check.caution, "yellow")) for check in warnings[:_CAUTIONS]]
+    rows = [_row("selected", (result.selected, "yellow"))] if result.selected else []
+    rows += [_row("warning", (check.caution, "yellow")) for check in warnings[:_CAUTIONS]]
     more = len(warnings) - _CAUTIONS
     return [*rows, _row("warning", (f"and {more} more, see the report", "yellow"))] if more > 0 else rows
 

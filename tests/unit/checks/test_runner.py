@@ -354,6 +354,16 @@ def test_some_checks_are_run_and_told_as_some(suites: Suites, asked: dict[str, o
     assert [each.id.rpartition("::")[2] for each in collected] == left
 
 
+@pytest.mark.parametrize("name", ["tmp", "checks", "pytest", "two_and_more"])
+def test_the_folders_above_the_checks_are_selected_by_nothing(tmp_path: Path, name: str) -> None:
+    root = tmp_path / "two_and_more" / "checks"
+    root.mkdir(parents=True)
+    suites = Suites(checks_root=root, images_root=tmp_path, out=tmp_path / "out")
+    write(suites, "base", GOOD)
+    with pytest.raises(EmptySuiteError):
+        go(replace(suites, selection=Selection(expression=name)), "base")
+
+
 @pytest.mark.parametrize("asked", [{"expression": "nothing_like_it"}, {"ids": ("direct:base/test_it.py::test_gone",)}])
 def test_a_selection_of_nothing_is_an_error(suites: Suites, asked: dict[str, object]) -> None:
     write(suites, "base", THREE)
