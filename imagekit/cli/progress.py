@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 import sys
 import threading
 import time
+from typing import TYPE_CHECKING
 
 from imagekit.base.text import redacted
 from imagekit.cli.screen import shown
+
+if TYPE_CHECKING:
+    from imagekit.cli.living import Living
 
 _SILENCE = 4.0  # seconds after which the current step is named again
 _BARS_EVERY = 2.0
 _WIDTH = 80
 _PROGRESS_EVERY = 2.0
-_RED, _YELLOW = "1;31", "33"  # ECMA-48 8.3.117
+_RED, _YELLOW = "bold red", "yellow"
 
 
 class ProgressHandler(logging.Handler):
@@ -32,12 +35,13 @@ class ProgressHandler(logging.Handler):
         self._bars: dict[str, tuple[int, int, str]] = {}
         self._latest = ""
         self._now = ""
-        self._drawn = 0
+        self._living: Living | None = None
         self._end = threading.Event()
         self._thread: threading.Thread | None = None
 
     def be_quiet(self) -> None:
         """Show warnings and errors alone from now on."""
+        self._still()
         self._quiet, self._alive = True, False
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -54,6 +58,7 @@ class ProgressHandler(logging.Handler):
                 self._now = ""
                 if depth == 0:
                     self._line(f"▸ {text}")
+                self._live()
             case "done" | "failed":
                 self._close_step(kind, depth, text, float(getattr(record, "seconds", 0.0)))
             case "bar":
@@ -66,7 +71,7 @@ class ProgressHandler(logging.Handler):
                     self._line("  " * depth + f"… {text}")
             case "trouble" | "caution":
                 mark, code = ("✗", _RED) if kind == "trouble" else ("!", _YELLOW)
-                self._line(self._painted("  " * depth + f"{mark} {text}", code))
+                self._line("  " * depth + f"{mark} {text}", code)
             case _:
                 prefix = "" if record.levelno < logging.WARNING else f"{record.levelname.lower()}: "
                 self._line("  " * depth + prefix + text)
@@ -78,16 +83,18 @@ class ProgressHandler(logging.Handler):
             self._thread.join()
             self._thread = None
         with self.lock or threading.RLock():
-            self._erase()
+            self._still()
         super().close()
 
     def _close_step(self, kind: str, depth: int, text: str, seconds: float) -> None:
         if self._open:
             self._open.pop()
+        if not self._open:
+            self._still()
         self._now = ""
         self._bars.clear()
         line = "  " * depth + f"{'✓' if kind == 'done' else '✗'} {text}  {_seconds(seconds)}"
-        self._line(line if kind == "done" else self._painted(line, _RED))
+        self._line(line, "" if kind == "done" else _RED)
 
     def _tell_bars(self) -> None:
         if self._alive:
@@ -97,27 +104,39 @@ class ProgressHandler(logging.Handler):
             self._bars_at = now
             self._line("  " * len(self._open) + self._last_bar())
 
-    def _line(self, text: str) -> None:
-        self._erase()
-        sys.stderr.write(text + "\n")  # a line that stands is whole, the terminal wraps it; only living ones are cut
-        sys.stderr.flush()
+    def _line(self, text: str, style: str = "") -> None:
+        if self._alive:
+            self._terminal().say(text, style if self._colour else "")
+        else:
+            sys.stderr.write(text + "\n")
+            sys.stderr.flush()
         self._spoke = time.monotonic()
 
-    def _painted(self, text: str, code: str) -> str:
-        return f"\x1b[{code}m{text}\x1b[0m" if self._colour else text
+    def _terminal(self) -> Living:
+        if self._living is None:
+            from imagekit.cli.living import Living
+
+            self._living = Living(self._lines)
+        return self._living
+
+    def _live(self) -> None:
+        if self._alive:
+            self._terminal().begin()
+
+    def _still(self) -> None:
+        if self._living is not None:
+            self._living.end()
 
     def _start(self) -> None:
-        if self._thread is None and not self._quiet:
+        if self._thread is None and not self._quiet and not self._alive:
             self._end.clear()
             self._thread = threading.Thread(target=self._beat, daemon=True)
             self._thread.start()
 
     def _beat(self) -> None:
-        while not self._end.wait(0.2 if self._alive else 0.5):
+        while not self._end.wait(0.5):
             with self.lock or threading.RLock():
-                if self._alive:
-                    self._draw()
-                elif self._open and time.monotonic() - self._spoke >= _SILENCE:
+                if self._open and time.monotonic() - self._spoke >= _SILENCE:
                     self._line("  " * len(self._open) + f"… {self._waiting()}")
 
     def _waiting(self) -> str:
@@ -130,31 +149,18 @@ class ProgressHandler(logging.Handler):
         done, total, text = self._bars[self._latest]
         return f"{self._latest} {done}/{total} {text[:_WIDTH]}"
 
-    def _draw(self) -> None:
-        self._erase()
+    def _lines(self) -> list[str]:
+        """What goes on, for the living end of a terminal; asked for from a thread."""
         if not self._open:
-            return
-        lines = [_bar(name, *state) for name, state in self._bars.items()]
+            return []
         name, since = self._open[-1]
-        lines.append(f"  … {self._now or name}  {_seconds(time.monotonic() - since)}")
-        for line in lines:
-            sys.stderr.write(_fit(line) + "\n")
-        self._drawn = len(lines)
-        sys.stderr.flush()
-
-    def _erase(self) -> None:
-        if self._drawn:
-            sys.stderr.write(f"\x1b[{self._drawn}A\x1b[J")
-            self._drawn = 0
+        bars = [_bar(each, *state) for each, state in list(self._bars.items())]
+        return [*bars, f"  … {self._now or name}  {_seconds(time.monotonic() - since)}"]
 
 
 def _bar(name: str, done: int, total: int, text: str) -> str:
     filled = round(12 * done / max(total, 1))
     return f"  {name:<12} {'█' * filled}{'░' * (12 - filled)} {done}/{total} {text}"
-
-
-def _fit(text: str) -> str:
-    return text[: shutil.get_terminal_size().columns - 1]
 
 
 def _seconds(value: float) -> str:

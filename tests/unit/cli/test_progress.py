@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import logging
+import re
+import threading
 from collections.abc import Iterator
 
 import pytest
 
-from imagekit.base.log import step, trouble
+from imagekit.base.log import bar, progress, step, trouble
+from imagekit.base.waiting import Deadline, wait_until
 from imagekit.cli.progress import ProgressHandler
 
 LONG = "sssd failed: sssd.conf is what sssd takes: " + "x" * 300 + " id_provder"
@@ -17,6 +20,8 @@ LONG = "sssd failed: sssd.conf is what sssd takes: " + "x" * 300 + " id_provder"
 def place(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A handler of progress on a terminal or in a pipe."""
     monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "80")
     if request.param.endswith("without colour"):
         monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setattr("sys.stderr.isatty", lambda: request.param != "pipe", raising=False)
@@ -53,3 +58,34 @@ def test_what_only_warns_is_no_failure(place: str, capsys: pytest.CaptureFixture
     assert "! base failed: slow (warns only until 2027-01-01, IK-7)" in reported
     assert "✗" not in reported
     assert "1;31" not in reported
+
+
+def test_living_lines_fit_and_leave_nothing_but_what_stands(place: str, capsys: pytest.CaptureFixture[str]) -> None:
+    seen = ""
+
+    def drawn() -> bool:
+        nonlocal seen
+        seen += capsys.readouterr().err
+        return "…" in seen
+
+    with step("Pulling"):
+        bar("layer", 1, 3, "RUN " + "y" * 200)
+        progress("waiting for " + "z" * 200)
+        if place != "pipe":
+            wait_until(drawn, Deadline.after(20), what="a living line", every=0.02)
+    seen += capsys.readouterr().err
+    if place == "pipe":
+        assert "\x1b" not in seen
+        return
+    lines = [re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", each).strip("\r") for each in re.split(r"[\r\n]+", seen)]
+    assert any(line.startswith("  layer        ████░░░░░░░░ 1/3 RUN yyy") for line in lines)
+    assert max(map(len, lines)) <= 80
+    assert seen.count("\x1b[?25l") == seen.count("\x1b[?25h") == 1, "the cursor is hidden and comes back"
+    assert lines[-2].startswith("✓ Pulling")
+
+
+def test_nothing_is_drawn_between_steps(place: str) -> None:
+    """A shell on a node has the terminal for itself."""
+    with step("Booting"):
+        pass
+    assert not any("Refresh" in type(each).__name__ for each in threading.enumerate()), "rich still draws"
