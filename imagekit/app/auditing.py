@@ -6,8 +6,9 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,8 +17,9 @@ from imagekit.audit.ask import Gathered
 from imagekit.audit.asked import Stretch, between, stamp, stretch_of
 from imagekit.audit.facts import number_of
 from imagekit.audit.index import bring_up, forget_lost, lost_heads, open_index
-from imagekit.audit.model import Evidence, Question, Standing, State
+from imagekit.audit.model import Evidence, Question, Seen, Standing, State
 from imagekit.audit.records import Ledger, Rewritten, missing_anchors
+from imagekit.audit.spans import reinstalled, spans
 from imagekit.base.errors import ConfigError, ImagekitError, RefusedError
 from imagekit.base.text import one_line
 from imagekit.config.load import Project
@@ -39,9 +41,17 @@ def store_of(project: Project, path: Path | None = None) -> Observations:
 
 @contextmanager
 def gathered(
-    project: Project, *, offline: bool = False, observations: Path | None = None, accept_history: bool = False
+    project: Project,
+    *,
+    node: str = "",
+    offline: bool = False,
+    observations: Path | None = None,
+    accept_history: bool = False,
 ) -> Iterator[Gathered]:
-    """Everything that a question is answered from, with the index brought up to date."""
+    """Everything that a question is answered from, with the index brought up to date.
+
+    Of observations only those of `node` are read, where one is asked about.
+    """
     store = ledger_of(project)
     now = int(time.time())
     with open_index(project.work / "audit" / "history.sqlite") as base:
@@ -49,7 +59,8 @@ def gathered(
         if accept_history:
             forget_lost(base)
         ledger = _ledger(project)
-        seen, head, problems = _observed(store_of(project, observations))
+        said = _observed(store_of(project, observations), node)
+        problems = said.problems
         rewritten, lost = _rewritten(project, base, ledger)
         if ledger.problem:
             problems = (*problems, f"the ledger does not verify: {ledger.problem}")
@@ -61,8 +72,10 @@ def gathered(
             ledger=ledger,
             now=now,
             ask=_not_asked if offline else partial(_standing, project, ledger),
-            observations=seen,
-            observed_head=head.hash if head is not None else "",
+            seen=said.seen,
+            installed=said.installed,
+            observations=said.head.number,
+            observed_head=said.head.hash,
             rewritten=rewritten,
             problems=(*problems, *lost),
         )
@@ -115,25 +128,32 @@ def _ledger(project: Project) -> Ledger:
         return Ledger(store.claims(judge), one_line(str(error), 400))
 
 
-def _observed(
-    store: Observations,
-) -> tuple[dict[str, list[Observation]], Head | None, tuple[str, ...]]:
-    """What nodes said, by node; nothing of a store that was altered, and why."""
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What nodes said, as stretches of time; nothing of a store that was altered, and why."""
+
+    seen: dict[str, list[Seen]] = field(default_factory=dict)
+    installed: list[tuple[Observation, Observation]] = field(default_factory=list)
+    head: Head = field(default_factory=lambda: Head(0, ""))
+    problems: tuple[str, ...] = ()
+
+
+def _observed(store: Observations, node: str) -> _Said:
     from imagekit.app.observing import signed_head
 
-    found: dict[str, list[Observation]] = {}
     try:
         upto = signed_head(store)
         if not store.exists:
-            if upto is not None:
-                return {}, None, (f"{store.path} is gone, and {upto.number} observations in it were signed for",)
-            return {}, None, ()
+            gone = f"{store.path} is gone, and {upto.number if upto else 0} observations in it were signed for"
+            return _Said(problems=(gone,) if upto is not None else ())
         head = store.verify(upto)
-        for each in store.every():
-            found.setdefault(each.node, []).append(each)
+        if node:
+            own = store.of(node)
+            return _Said({node: spans(own)} if own else {}, reinstalled(own), head)
+        every = groupby(store.every(), key=lambda each: each.node)
+        return _Said({name: spans(list(group)) for name, group in every}, [], head)
     except RefusedError as error:
-        return {}, None, (f"no observation counts: {error}",)
-    return found, head, ()
+        return _Said(problems=(f"no observation counts: {error}",))
 
 
 def _rewritten(project: Project, base: sqlite3.Connection, ledger: Ledger) -> tuple[Rewritten, tuple[str, ...]]:

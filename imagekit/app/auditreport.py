@@ -62,7 +62,11 @@ def audit(project: Project, asked: Asked) -> Report:
     with ExitStack() as held:
         sources = held.enter_context(
             gathered(
-                project, offline=asked.offline, observations=asked.observations, accept_history=asked.accept_history
+                project,
+                node=asked.node,
+                offline=asked.offline,
+                observations=asked.observations,
+                accept_history=asked.accept_history,
             )
         )
         return report_of(sources, question)

@@ -13,7 +13,6 @@ from imagekit.audit.gitlog import changes_of
 from imagekit.audit.judge import Sources, answers
 from imagekit.audit.model import ABSENT, Answer, Evidence, Point, Question, Report, Seen, Standing, State
 from imagekit.audit.records import Ledger, Rewritten
-from imagekit.audit.spans import reinstalled, spans
 from imagekit.base.errors import ConfigError
 from imagekit.base.git import Git
 from imagekit.config.explain import suggestion
@@ -24,7 +23,10 @@ _MOST_COMMITS = 200  # that are told with author and what they merged
 
 @dataclass(slots=True)
 class Gathered:
-    """The sources of a question: the index, Git, the ledger, what nodes said, and who asks the registry."""
+    """The sources of a question: the index, Git, the ledger, what nodes said, and who asks the registry.
+
+    `installed` are neighbouring observations of the node in question between which it was installed anew.
+    """
 
     base: sqlite3.Connection
     git: Git
@@ -33,7 +35,9 @@ class Gathered:
     ledger: Ledger
     now: int
     ask: Callable[[State], Standing]
-    observations: Mapping[str, Sequence[Observation]] = field(default_factory=dict)
+    seen: Mapping[str, Sequence[Seen]] = field(default_factory=dict)
+    installed: Sequence[tuple[Observation, Observation]] = ()
+    observations: int = 0
     observed_head: str = ""
     rewritten: Rewritten = field(default_factory=Rewritten)
     problems: tuple[str, ...] = ()
@@ -82,7 +86,7 @@ def report_of(gathered: Gathered, question: Question) -> Report:
         commits=tuple(changes_of(gathered.git, list(commits)[:_MOST_COMMITS])),
         standings=gathered.standings,
         records={number: gathered.ledger.words(number) for number in sorted({each.record for each in found} - {0})},
-        observations=sum(len(each) for each in gathered.observations.values()),
+        observations=gathered.observations,
         observed_head=gathered.observed_head,
     )
 
@@ -92,7 +96,7 @@ def _chosen(gathered: Gathered, question: Question) -> Iterator[Answer]:
     for node, points in _nodes(gathered, question):
         if question.digest and not _touches(gathered, node, points, question.digest):
             continue
-        seen = spans(gathered.observations.get(node, ()))
+        seen = gathered.seen.get(node, ())
         for each in _judged(gathered, question, node, points, seen):
             if (
                 question.digest
@@ -127,11 +131,11 @@ def _nodes(gathered: Gathered, question: Question) -> Iterator[tuple[str, list[P
         for node, points in all_points(gathered.base):
             known.add(node)
             yield node, points
-        for node in sorted(set(gathered.observations) - known):
+        for node in sorted(set(gathered.seen) - known):
             yield node, _unheard(gathered)
         return
     points = points_of(gathered.base, question.node)
-    if not points and question.node not in gathered.observations:
+    if not points and question.node not in gathered.seen:
         names = node_names(gathered.base)
         raise ConfigError(
             f"no fleet file of {gathered.branch} ever had a node {question.node!r}, and none was observed",
@@ -148,7 +152,7 @@ def _unheard(gathered: Gathered) -> list[Point]:
 
 def _touches(gathered: Gathered, node: str, points: Iterable[Point], digest: str) -> bool:
     ran = any(digest in (each.state.digest, each.state.retiring) for each in points)
-    return ran or any(each.digest == digest for each in gathered.observations.get(node, ()))
+    return ran or any(each.digest == digest for each in gathered.seen.get(node, ()))
 
 
 def _said(answer: Answer, digest: str) -> bool:
@@ -173,7 +177,7 @@ def _about_node(gathered: Gathered, node: str) -> Iterator[str]:
     for seq, other, gone in renames(gathered.base, node):
         what = f"{node} went and {other} came" if gone else f"{other} went and {node} came"
         yield f"commit {commit_id(gathered.base, seq)[:12]}: {what} with the same address; renamed?"
-    for before, after in reinstalled(gathered.observations.get(node, ())):
+    for before, after in gathered.installed:
         yield (
             f"{node} was installed anew between {stamp(before.at)} and {stamp(after.at)}: its machine id is another one"
         )
