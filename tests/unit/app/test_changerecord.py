@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from imagekit.app.changerecord import declare_emergency
 from imagekit.app.context import open_release_context
 from imagekit.app.decided import ledger_of
-from imagekit.app.trusted import gate_of, trust_of
+from imagekit.app.keyring import create_key, public_pem, trust_key
+from imagekit.app.people import Hand
+from imagekit.app.trusted import gate_of, key_folder, trust_of
 from imagekit.base.errors import ConfigError
 from imagekit.oci.reference import Reference
 from imagekit.release.channel.promote import promote
@@ -18,7 +21,7 @@ from imagekit.trust.change.model import CHANGE_TYPE
 from imagekit.trust.gate.model import GateClosedError
 from imagekit.trust.proof import read_proof
 from imagekit.trust.sign.native import claimed_statement
-from imagekit.trust.sign.trustfile import Purpose
+from imagekit.trust.sign.trustfile import Purpose, TrustedKey
 from tests.support.audited import POLICY, Scene, opened
 from tests.support.project import commit
 from tests.support.released import NAME
@@ -119,3 +122,50 @@ def test_without_an_id_the_system_is_not_asked(scene: Scene) -> None:
     with scene.world.client() as client:
         gate_of(scene.project, client, source, "prod")
     assert not (scene.project.root / "asked").exists()
+
+
+def person(scene: Scene, name: str) -> Hand:
+    """Somebody who may approve, in trust.yaml; committed."""
+    entry = TrustedKey(
+        id=name,
+        pem=public_pem(create_key(scene.project, name)),
+        purposes=(Purpose.APPROVE,),
+        person=f"{name.title()} <{name}@bank.example>",
+    )
+    trust_key(scene.project, entry)
+    commit(scene.project.root, f"trust {name}", "2026-02-02T00:00:00+00:00")
+    return Hand(
+        project=scene.project, key=str(key_folder(scene.project).relative_to(scene.project.root) / f"{name}.key")
+    )
+
+
+def test_two_persons_let_it_in_without_a_record_and_all_is_told(scene: Scene) -> None:
+    source = scene.version(1)
+    system(scene, source, state="closed")
+    ada, bob = person(scene, "ada"), person(scene, "bob")
+    with scene.world.client() as client:
+        declare_emergency(ada, client, source, channel="prod", reason="INC-7", hours=2)
+    with pytest.raises(GateClosedError, match="1 of 2 persons"):
+        move(scene, source, "CHG7")
+    with scene.world.client() as client:
+        declare_emergency(bob, client, source, channel="prod", reason="INC-7", hours=2)
+    move(scene, source, "CHG7")
+    [(_, data)] = ledger_of(scene.project).records("HEAD")
+    decision = {each["requirement"]: each["outcome"] for each in claimed_statement(data).predicate["decision"]}
+    assert decision["change"].startswith("waived: CHG7 is closed; emergency by Ada")
+    scene.fleet({"w1": {"channel": "prod"}}, "02-03T00:00")
+    assert any("waived: CHG7 is closed" in words for words in scene.ask(node="w1").records.values())
+
+
+@pytest.mark.attack
+def test_an_emergency_longer_than_the_policy_is_not_signed(scene: Scene) -> None:
+    source = scene.version(1)
+    system(scene, source)
+    hand = person(scene, "ada")
+    with scene.world.client() as client:
+        with pytest.raises(ConfigError, match="longer than"):
+            declare_emergency(hand, client, source, channel="prod", reason="INC-7", hours=9)
+        with pytest.raises(ConfigError, match="no emergency"):
+            declare_emergency(hand, client, source, channel="dev", reason="INC-7", hours=2)
+        with pytest.raises(ConfigError, match="needs a reason"):
+            declare_emergency(hand, client, source, channel="prod", reason=" ", hours=2)
