@@ -173,7 +173,13 @@ def test_surge_makes_the_new_machine_first_and_removes_the_old_one_after_the_soa
 
 def test_recreate_has_the_address_free_before_it_is_used_again() -> None:
     world = World(now=datetime(2030, 1, 5, 21, 0, tzinfo=UTC))
-    world.roll("risk")
+
+    def commit(record: RollRecord, message: str) -> None:
+        assert record.current is not None
+        assert not {*record.current.nodes(Change.CREATE)} & world.look("risk").keys(), "the old machine is still there"
+        world.commit(record, message)
+
+    world.roll("risk", commit=commit)
     counts = [len(machines(tree, "risk")) for _, tree in world.commits]
     assert counts == [2, 4, 2, 4], "two canaries go and come, then the other two"
     deployment = of_kind(world.commits[0][1], "MachineDeployment")["risk-workers"]
