@@ -78,16 +78,15 @@ def version_of(api: Api) -> str:
 
 
 def make_crds(api: Api, crds: list[dict[str, Any]]) -> int:
-    """Apply CRDs and wait until they are served; conversion webhooks, whose servers are not here, are left out."""
+    """Apply CRDs, the last of each name, and wait until they are served; conversion webhooks are left out."""
     if not crds:
         raise ConfigError("no CRD for the API server", hint="`imagekit provision schemas fetch` fetches them.")
-    plain = [_without_webhooks(each) for each in crds]
+    plain = {each["metadata"]["name"]: _without_webhooks(each) for each in crds}
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        list(pool.map(lambda each: api.apply(each, force=True), plain))
-    names = {each["metadata"]["name"] for each in plain}
-    wait_until(lambda: names <= _established(api), Deadline.after(_SECONDS), what=f"{len(names)} CRDs established")
+        list(pool.map(lambda each: api.apply(each, force=True), plain.values()))
+    wait_until(lambda: plain.keys() <= _established(api), Deadline.after(_SECONDS), what=f"{len(plain)} CRDs")
     api.forget()
-    return len(names)
+    return len(plain)
 
 
 def _without_webhooks(crd: dict[str, Any]) -> dict[str, Any]:
