@@ -45,7 +45,8 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_finish() -> None:
     """Take what thousands of collected tests hold out of the garbage collector's way; it stays to the end anyhow.
 
-    Without this each full collection walks through all of it: 0.06 s of processor time a test, half of all.
+    Else each full collection walks through all of it: of 3,260 collected tests, 149 took 4.5 s of processor in place of
+    4.8 s.
     """
     gc.collect()
     gc.freeze()
