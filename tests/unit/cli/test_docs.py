@@ -15,7 +15,8 @@ from types import SimpleNamespace
 import click
 import pytest
 
-from imagekit.cli import COMMANDS, cli
+from imagekit.cli import cli
+from imagekit.cli.check import _RunFirst
 
 ROOT = Path(__file__).parents[3]
 _FENCE = re.compile(r"^```[a-z]*\n(.*?)^```", re.S | re.M)
@@ -54,14 +55,7 @@ def examples(page: str, text: str) -> Iterator[Example]:
             yield Example(page, call[1].strip(), whole=False)
 
 
-_COMING = {"drift", "cve", "horizon"} - set(COMMANDS)  # being written when the pages that name them were
-_COMING_OF_A_GROUP = ("provision render", "provision roll")
-EXAMPLES = [
-    each
-    for path in pages()
-    for each in examples(str(path.relative_to(ROOT)), path.read_text())
-    if each.text.split()[0] not in _COMING and not each.text.startswith(_COMING_OF_A_GROUP)
-]
+EXAMPLES = [each for path in pages() for each in examples(str(path.relative_to(ROOT)), path.read_text())]
 
 
 def words(text: str) -> list[str]:
@@ -81,7 +75,7 @@ def parse(example: Example) -> None:
     command: click.Command = cli
     context, arguments = click.Context(cli, info_name="imagekit"), words(example.text)
     while isinstance(command, click.Group):
-        options, arguments, _ = command.make_parser(context).parse_args(arguments)
+        options, arguments = before_the_name(command, context, arguments)
         if not arguments and (options or not example.whole):
             return  # --help and the like; a group that is only named
         name, *arguments = arguments
@@ -94,6 +88,14 @@ def parse(example: Example) -> None:
     command.make_parser(context).parse_args([*arguments])
     if example.whole:
         complete(command, arguments)
+
+
+def before_the_name(group: click.Group, context: click.Context, arguments: list[str]) -> tuple[object, list[str]]:
+    """The options of a group before the name of one of its commands, and the rest."""
+    if isinstance(group, _RunFirst) and not {*arguments[:1]} & {*group.commands, "-h", "--help"}:
+        return {}, ["run", *arguments]
+    options, rest, _ = group.make_parser(context).parse_args(arguments)
+    return options, rest
 
 
 def complete(command: click.Command, arguments: list[str]) -> None:

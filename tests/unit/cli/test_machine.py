@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import click
 import pytest
 
@@ -19,7 +21,7 @@ def test_every_profile_can_be_asked_for() -> None:
 def test_the_earlier_name_of_boot_works_and_is_not_shown(name: str, option: str) -> None:
     command = cli.get_command(click.Context(cli), name)
     assert command is not None
-    context = command.make_context(name, [option, "live"])
+    context = command.make_context(name, [option, "live"], obj=SimpleNamespace())
     assert context.params["boot_path"] in ("live", ("live",))
     assert "--road" not in command.get_help(context)
     assert "--boot [" in command.get_help(context)
@@ -30,6 +32,6 @@ def test_the_earlier_name_of_boot_works_and_is_not_shown(name: str, option: str)
 def test_fast_is_direct(option: str, word: str) -> None:
     command = cli.get_command(click.Context(cli), "shell")
     assert command is not None
-    assert command.make_context("shell", [option, word]).params["boot_path"] == "direct"
+    assert command.make_context("shell", [option, word], obj=SimpleNamespace()).params["boot_path"] == "direct"
     with pytest.raises(click.BadParameter, match="'direct', 'live', 'installed'"):
         command.make_context("shell", [option, "slow"])
