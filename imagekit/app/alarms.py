@@ -13,7 +13,7 @@ from imagekit.config.load import Project
 from imagekit.history import read
 from imagekit.history.add import LIFECYCLE
 from imagekit.history.model import CheckRun, GateAnswer
-from imagekit.history.starvation import PATIENCE, Alarm, Feed, Move, Observed, alarms
+from imagekit.history.starvation import LONGEST_WAIT, Alarm, Feed, Move, Observed, alarms
 from imagekit.history.store import History
 from imagekit.trust.gate.policy import PUBLISH, load_policy, span
 
@@ -46,7 +46,7 @@ def watch(project: Project, now: datetime, *, image: str = "") -> Watched:
             nights=read.nights(history),
             images=[name for name in names if name in known],
         )
-    return Watched(alarms(seen, PATIENCE), tuple(unseen))
+    return Watched(alarms(seen, LONGEST_WAIT), tuple(unseen))
 
 
 def _published(history: History) -> Iterator[Move]:

@@ -10,7 +10,7 @@ from enum import StrEnum
 from imagekit.history.model import GateAnswer, Night, NightOutcome
 
 # A day and two hours: a night may begin late and takes its time, the second one in a row may not be missing.
-PATIENCE = timedelta(hours=26)
+LONGEST_WAIT = timedelta(hours=26)
 
 
 class AlarmKind(StrEnum):
@@ -82,18 +82,18 @@ class Observed:
     nights_expected: bool = True
 
 
-def alarms(seen: Observed, patience: timedelta = PATIENCE) -> tuple[Alarm, ...]:
-    """Everything that has starved for longer than `patience`."""
+def alarms(seen: Observed, longest: timedelta = LONGEST_WAIT) -> tuple[Alarm, ...]:
+    """Everything that has starved for longer than `longest`."""
     return (
-        *_channels(seen, patience),
-        *_gates(seen, patience),
-        *_suites(seen, patience),
-        *(alarm for image in seen.images if seen.nights_expected for alarm in _nights(seen, image, patience)),
+        *_channels(seen, longest),
+        *_gates(seen, longest),
+        *_suites(seen, longest),
+        *(alarm for image in seen.images if seen.nights_expected for alarm in _nights(seen, image, longest)),
     )
 
 
-def _channels(seen: Observed, patience: timedelta) -> Iterable[Alarm]:
-    """A channel starves while its source has had something newer, ripe, for longer than `patience`.
+def _channels(seen: Observed, longest: timedelta) -> Iterable[Alarm]:
+    """A channel starves while its source has had something newer, ripe, for longer than `longest`.
 
     The first newer digest counts: one that is replaced by a newer one every night does not make the wait begin anew.
     """
@@ -104,38 +104,38 @@ def _channels(seen: Observed, patience: timedelta) -> Iterable[Alarm]:
             last = max(taken, key=lambda each: each.at, default=None)
             waiting = [each for each in offered if last is None or (each.at > last.at and each.digest != last.digest)]
             ripe = min((each.at + feed.soak for each in waiting), default=None)
-            if ripe is None or seen.now - ripe <= patience:
+            if ripe is None or seen.now - ripe <= longest:
                 continue
             stands = f"points at {short(last.digest)} since {_day(last.at)}" if last else "never pointed at anything"
             text = f"{feed.channel} of {image} {stands}; {feed.source} offers {len(waiting)} newer since {_day(ripe)}"
             yield Alarm(kind=AlarmKind.CHANNEL, subject=f"{feed.channel}/{image}", since=ripe, text=text)
 
 
-def _gates(seen: Observed, patience: timedelta) -> Iterable[Alarm]:
-    """A gate starves while it was asked and every answer since its last yes was no, for longer than `patience`."""
+def _gates(seen: Observed, longest: timedelta) -> Iterable[Alarm]:
+    """A gate starves while it was asked and every answer since its last yes was no, for longer than `longest`."""
     for channel, image in sorted({(each.channel, each.image) for each in seen.gates}):
         asked = [each for each in seen.gates if (each.channel, each.image) == (channel, image)]
         green = max((each.at for each in asked if each.passed), default=None)
         no = [each for each in asked if not each.passed and (green is None or each.at > green)]
-        if not no or seen.now - no[0].at <= patience:
+        if not no or seen.now - no[0].at <= longest:
             continue
         before = f"last green {_day(green)}" if green else "it was never green"
         text = f"gate of {channel} for {image}: {len(no)} times no, {before}; the last reason: {no[-1].reason}"
         yield Alarm(kind=AlarmKind.GATE, subject=f"{channel}/{image}", since=no[0].at, text=text)
 
 
-def _suites(seen: Observed, patience: timedelta) -> Iterable[Alarm]:
+def _suites(seen: Observed, longest: timedelta) -> Iterable[Alarm]:
     for suite, last in sorted(seen.suites.items()):
-        if last is None or seen.now - last > patience:
+        if last is None or seen.now - last > longest:
             when = f"last ran {_day(last)}" if last else "has never run here"
             yield Alarm(kind=AlarmKind.SUITE, subject=suite, since=last, text=f"suite {suite} {when}")
 
 
-def _nights(seen: Observed, image: str, patience: timedelta) -> Iterable[Alarm]:
+def _nights(seen: Observed, image: str, longest: timedelta) -> Iterable[Alarm]:
     """Missed: none began lately. Cancelled: one ended so, or never said how. Red: none was green lately."""
     all_nights = [each for each in seen.nights if each.image == image]
     last = max(all_nights, key=lambda each: each.started, default=None)
-    if last is None or seen.now - last.started > patience:
+    if last is None or seen.now - last.started > longest:
         when = f"the last began {_day(last.started)}" if last else "there was none yet"
         yield Alarm(
             kind=AlarmKind.NIGHT_MISSED,
@@ -151,7 +151,7 @@ def _nights(seen: Observed, image: str, patience: timedelta) -> Iterable[Alarm]:
     # A night that found drift did its work; one that could not tell, or that saw what is shipped broken, did not.
     green = max((each.started for each in all_nights if _did_its_work(each)), default=None)
     begun = green or min(each.started for each in all_nights)
-    if seen.now - begun > patience:
+    if seen.now - begun > longest:
         when = f"since {_day(green)}" if green else f"of {len(all_nights)} so far"
         text = f"no nightly of {image} was green {when}; the last: {last.outcome.value}"
         yield Alarm(kind=AlarmKind.NIGHT_RED, subject=image, since=begun, text=text)
