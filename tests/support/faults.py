@@ -104,7 +104,7 @@ FAULTS = (
         file="imagekit/trust/gate/mutes.py",
         old="    if problem is not None:\n        return reason\n",
         new="",
-        test="tests/unit/app/test_muting.py::test_who_may_mute_what_and_how_long",
+        test="tests/unit/app/test_muting.py::test_a_person_who_may_not_waive_mutes_nothing",
     ),
     Fault(
         name="a muted failure is waived by every policy",

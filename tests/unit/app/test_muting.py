@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,7 +25,7 @@ from imagekit.trust.sign.interface import SignatureError
 from imagekit.trust.sign.keys import PASSWORD_VARIABLE
 from imagekit.trust.sign.trustfile import Purpose, TrustedKey
 from tests.support.project import make_project
-from tests.support.release import ADA, BOB, DAY, NOW, item
+from tests.support.release import ADA, BOB, DAY, NOW, item, trust, trusted
 from tests.unit.cli.test_exit_codes import imagekit
 
 ENVIRON = {PASSWORD_VARIABLE: "correct horse"}
@@ -131,6 +132,17 @@ def altered(mute: Mute, old: bytes, new: bytes) -> Statement:
 )
 def test_who_may_mute_what_and_how_long(by: str, statement: Statement, counts: bool) -> None:
     assert bool(counting([item(by, statement, at=NOW - DAY)], NOW)) is counts
+
+
+@pytest.mark.parametrize(
+    "rights", [{"purposes": (Purpose.APPROVE,)}, {"purposes": (Purpose.WAIVE,), "channels": ("dev",)}]
+)
+def test_a_person_who_may_not_waive_mutes_nothing(rights: dict[str, Any]) -> None:
+    """Not at all, or not for this channel; where no channel is asked about, the latter may."""
+    key = trusted("ada", *rights["purposes"], person=ADA, channels=rights.get("channels", ()))
+    one = item("ada", mute_statement(said()), at=NOW - DAY, store=trust([key]))
+    assert counting([one], NOW, channel="prod") == []
+    assert bool(counting([one], NOW)) is ("channels" in rights)
 
 
 def test_what_is_written_reads_back() -> None:
