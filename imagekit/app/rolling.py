@@ -24,7 +24,7 @@ from imagekit.oci.reference import Digest
 from imagekit.provision.render import Tree, render
 from imagekit.provision.roll.around import Around, Clock
 from imagekit.provision.roll.clock import SystemClock
-from imagekit.provision.roll.drain import drain
+from imagekit.provision.roll.drain import drain, undrain
 from imagekit.provision.roll.health import Health, HookHealth, Seen, seen_in
 from imagekit.provision.roll.hooks import ProcessHooks, seconds
 from imagekit.provision.roll.model import Phase, RollError, RollRecord
@@ -240,6 +240,9 @@ def surroundings(
         def empty(cluster: str, hosts: Sequence[str]) -> None:
             drain(watching.api(cluster), hosts, ticking, seconds=seconds(fleet.clusters[cluster].roll.ready_within))
 
+        def refill(cluster: str, hosts: Sequence[str]) -> None:
+            undrain(watching.api(cluster), hosts)
+
         yield Around(
             fleet=fleet,
             versions=(known[Digest(record.old)].version, known[Digest(record.new)].version),
@@ -248,6 +251,7 @@ def surroundings(
             hooks=hooks,
             clock=ticking,
             drains={name: partial(empty, name) for name in asked if name in kubeconfigs},
+            undrains={name: partial(refill, name) for name in asked if name in kubeconfigs},
             wait_for_window=wait,
         )
 

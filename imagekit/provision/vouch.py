@@ -12,6 +12,8 @@ def require_vouched(inputs: Inputs) -> None:
     """Raise `ProvisionError` for the first node whose digest may not reach it, and `ConfigError` for mistakes."""
     _require_one_digest_a_version(inputs)
     for name, node in sorted(inputs.fleet.nodes.items()):
+        if not node.managed:
+            continue  # nothing is rendered for it
         digest = inputs.digests.get(name)
         if digest is None:
             raise ProvisionError(

@@ -33,8 +33,8 @@ class Around:
     """What a roll reaches the world through.
 
     `commit` writes a record, and what it says of the nodes, as one commit. `versions` are the releases of the old and
-    the new digest. `drains` empty hosts of their pods, by cluster; where a cluster has none, hooks do. `fleet` is the
-    fleet as it was before this roll.
+    the new digest. `drains` empty hosts of their pods, by cluster, and `undrains` let pods in again where the machine
+    stays after all; where a cluster has none, hooks do. `fleet` is the fleet as it was before this roll.
     """
 
     fleet: Fleet
@@ -44,6 +44,7 @@ class Around:
     hooks: Hooks
     clock: Clock
     drains: Mapping[str, Callable[[Sequence[str]], None]] = field(default_factory=dict)
+    undrains: Mapping[str, Callable[[Sequence[str]], None]] = field(default_factory=dict)
     wait_for_window: bool = False
 
     def roll(self, wave: Wave) -> Roll:

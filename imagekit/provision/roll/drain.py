@@ -5,13 +5,16 @@ https://kubernetes.io/docs/concepts/scheduling-eviction/api-eviction/: 429 means
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
+from imagekit.base.errors import ImagekitError
 from imagekit.kube.client import ApiError
 from imagekit.provision.roll.around import Clock
 from imagekit.provision.roll.model import RollError
 
+logger = logging.getLogger(__name__)
 _POLL = 5.0
 _MERGE = "application/merge-patch+json"
 _MIRROR = "kubernetes.io/config.mirror"
@@ -41,7 +44,7 @@ def drain(api: Calls, hosts: Iterable[str], clock: Clock, *, seconds: int) -> No
     """Empty nodes; one that Kubernetes does not know has no pods. Raises `RollError` when some stay too long."""
     names = list(hosts)
     for host in names:
-        _cordon(api, host)
+        _cordon(api, host, True)
     end = clock.now().timestamp() + seconds
     while True:
         left = [
@@ -59,9 +62,18 @@ def drain(api: Calls, hosts: Iterable[str], clock: Clock, *, seconds: int) -> No
         clock.sleep(_POLL)
 
 
-def _cordon(api: Calls, host: str) -> None:
+def undrain(api: Calls, hosts: Iterable[str]) -> None:
+    """Let pods in again. What fails is told and raises nothing: it follows an error that matters more."""
+    for host in hosts:
+        try:
+            _cordon(api, host, False)
+        except ImagekitError as error:
+            logger.warning("%s is still cordoned: %s", host, error)
+
+
+def _cordon(api: Calls, host: str, closed: bool) -> None:
     try:
-        api.call("PATCH", f"/api/v1/nodes/{host}", body={"spec": {"unschedulable": True}}, kind=_MERGE)
+        api.call("PATCH", f"/api/v1/nodes/{host}", body={"spec": {"unschedulable": closed}}, kind=_MERGE)
     except ApiError as error:
         if error.status != 404:
             raise

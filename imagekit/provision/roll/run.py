@@ -33,13 +33,25 @@ def advance(record: RollRecord, around: Around) -> RollRecord:
         if not wave.back:
             _require_window(wave, around)
             require_no_worse(record, wave.cluster, around)
-        _prepare(record, wave, around)
-        record = record.advanced()
-        number = record.undone if wave.back else record.done
-        with step(f"Wave {number} of {len(record.waves)}: {told(wave)}"):
-            around.commit(record, f"fleet: {told(wave)} (wave {number} of {len(record.waves)})")
+        record = _committed(record, wave, around)
         _settle(record, wave, around)
     return record
+
+
+def _committed(record: RollRecord, wave: Wave, around: Around) -> RollRecord:
+    """The record that is committed with a wave; where it is not, machines that were to go take pods again."""
+    made = record.advanced()
+    number = made.undone if wave.back else made.done
+    try:
+        _prepare(record, wave, around)
+        with step(f"Wave {number} of {len(made.waves)}: {told(wave)}"):
+            around.commit(made, f"fleet: {told(wave)} (wave {number} of {len(made.waves)})")
+    except BaseException:
+        undrain = around.undrains.get(wave.cluster)
+        if undrain is not None:
+            undrain(sorted(around.hosts(wave, Change.REMOVE)))
+        raise
+    return made
 
 
 def _require_window(wave: Wave, around: Around) -> None:

@@ -336,7 +336,7 @@ def test_a_secret_in_the_clear_is_refused(what: str) -> None:
 
 
 def test_nodes_without_a_place_are_kept_track_of_and_not_rendered() -> None:
-    more = "version: 1\nnodes:\n  printer: {image: node, channel: prod}\n"
+    more = "version: 1\nnodes:\n  printer: {image: node, channel: prod}\n  scanner: {image: other, channel: none}\n"
     assert render(inputs_of(fleet_of(SITE, more))) == render(inputs_of())
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from imagekit.kube.client import ApiError
-from imagekit.provision.roll.drain import drain
+from imagekit.provision.roll.drain import drain, undrain
 from imagekit.provision.roll.health import Seen, seen_in, unwell
 from imagekit.provision.roll.model import RollError
 
@@ -48,8 +48,11 @@ class Cluster:
         if method == "PATCH":
             if name not in self.nodes:
                 raise ApiError("not found", status=404, reason="NotFound")
-            assert body == {"spec": {"unschedulable": True}}
-            self.cordoned.append(name)
+            assert body is not None
+            if body["spec"]["unschedulable"]:
+                self.cordoned.append(name)
+            else:
+                self.cordoned.remove(name)
             return {}
         assert body is not None
         assert body["kind"] == "Eviction"
@@ -85,6 +88,13 @@ def test_what_belongs_to_the_node_stays() -> None:
 def test_a_node_that_kubernetes_does_not_know_has_no_pods() -> None:
     cluster = Cluster({}, nodes=())
     drain(cluster, ["w-1"], cluster, seconds=60)
+    assert cluster.cordoned == []
+
+
+def test_pods_are_let_in_again_and_a_node_that_is_gone_stops_nothing() -> None:
+    cluster = Cluster({})
+    drain(cluster, ["w-1"], cluster, seconds=60)
+    undrain(cluster, ["w-0", "w-1"])
     assert cluster.cordoned == []
 
 

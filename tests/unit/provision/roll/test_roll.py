@@ -368,6 +368,16 @@ def test_every_wave_can_be_taken_back_to_the_very_bytes_before(cluster: str) -> 
         assert machines(back[-1], cluster) == machines(world.beginning, cluster)
 
 
+@pytest.mark.attack
+def test_a_machine_that_stays_after_all_takes_pods_again() -> None:
+    world = World(die_at=2)
+    again: list[str] = []
+    with pytest.raises(StoppedError):
+        world.roll("tdc", undrains={"tdc": again.extend})
+    assert world.drained == [("tdc", ("tdc-worker-01",))]
+    assert again == ["tdc-worker-01"]
+
+
 def test_in_place_goes_back_by_runs_of_its_own() -> None:
     world = World()
     world.roll("tools")
