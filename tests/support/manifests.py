@@ -217,10 +217,12 @@ def _seen(wrong: Wrong) -> str:
 
 
 def schemas_folder() -> Path:
-    """The folder of CRDs: IMAGEKIT_SCHEMAS, or the one that lies beside the project; skipped without, failed in CI."""
+    """The folder of CRDs: IMAGEKIT_SCHEMAS, or one in a folder beside the project; skipped without, failed in CI."""
     named = os.environ.get("IMAGEKIT_SCHEMAS")
-    folder = Path(named) if named else ROOT.parent / "shared" / "crds"
-    if not folder.is_dir():
+    beside = sorted(ROOT.parent.glob("*/crds"))
+    folder = Path(named) if named else beside[0] if beside else None
+    if folder is None or not folder.is_dir():
         outcome = pytest.fail if os.environ.get("CI") else pytest.skip
         outcome("needs CRDs: `imagekit provision schemas fetch`, and IMAGEKIT_SCHEMAS=.imagekit/schemas")
+    assert folder is not None
     return folder
