@@ -45,7 +45,7 @@ def test_a_name_is_taken_with_and_without_its_boot_path(known: tuple[str, ...], 
     assert require_known(f"{before}base/test_ssh.py::test_root{after}", known) == f"base/test_ssh.py::test_root{after}"
 
 
-@pytest.mark.parametrize("name", ["base/test_ssh.py::test_root", "test_root", "live:base/test_shs.py::test_root"])
+@pytest.mark.parametrize("name", ["base/test_ssh.py::test_rot", "test_root", "live:base/test_shs.py::test_root"])
 def test_a_name_that_is_not_there_names_the_likely_one(known: tuple[str, ...], name: str) -> None:
     with pytest.raises(UnknownCheckError) as caught:
         require_known(name, known)
