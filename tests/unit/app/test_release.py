@@ -119,7 +119,7 @@ def test_new_tests_of_a_published_digest_are_attached(project: Project, plan: Pl
 
 
 def test_gate_is_asked_before_the_tag(project: Project, plan: Plan, build: Build, world: RegistrySimulator) -> None:
-    with pytest.raises(GateClosedError, match="ran suite 666666666666: the checks here .* differ from those that ran"):
+    with pytest.raises(GateClosedError, match=r"ran suite 666666666666: the checks here .* differ from those that ran"):
         publish(project, plan, build, run(project, suite="6" * 64), PACKAGES)
     assert world.user_tags("imagekit/small-node") == {}
 
