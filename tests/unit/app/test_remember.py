@@ -89,10 +89,10 @@ def test_the_command_makes_it_anew_and_says_what_is_lost(project: Project) -> No
 
 
 def test_the_history_is_where_the_project_says(project: Project) -> None:
-    (project.root / "imagekit.yaml").write_text("version: 1\nhistory: ../shared/h.sqlite\n")
+    (project.root / "imagekit.yaml").write_text("version: 1\nhistory: ../elsewhere/h.sqlite\n")
     other = load_project(project.root)
     run_image(other, NAME, Options(), SimBackend())
-    assert (project.root.parent / "shared/h.sqlite").stat().st_size > 0
+    assert (project.root.parent / "elsewhere/h.sqlite").stat().st_size > 0
 
 
 def test_a_project_where_nothing_ran_is_no_alarm_and_says_what_it_did_not_see(project: Project) -> None:
