@@ -148,8 +148,8 @@ def lost_heads(base: sqlite3.Connection) -> list[tuple[str, int, int, int]]:
 
 
 def _continues(git: Git, known: str, first: str) -> bool:
-    """Whether the first new commit has the last known one as its first parent."""
-    return git.text("rev-parse", f"{first}^1") == known
+    """Whether the first new commit has the last known one as its first parent; a root has none."""
+    return git("rev-parse", "--verify", "-q", f"{first}^1", ok=(0, 1, FATAL)).stdout.strip() == known
 
 
 def _state(base: sqlite3.Connection, key: str) -> str:

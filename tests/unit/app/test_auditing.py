@@ -99,6 +99,6 @@ def test_every_form(scene: Scene) -> None:
 def test_a_question_takes_less_than_a_second(scene: Scene) -> None:
     scene.fleet({f"w{number}": {"channel": "dev"} for number in range(50)}, "02-01T00:00")
     scene.ask(fleet=True, offline=True)
-    begun = time.monotonic()
+    begun = time.process_time()
     scene.ask(fleet=True, offline=True)
-    assert time.monotonic() - begun < 5  # generous: the bench has the number
+    assert time.process_time() - begun < 1

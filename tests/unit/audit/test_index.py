@@ -230,6 +230,22 @@ def test_a_first_parent_that_changed_makes_the_index_anew(history: History, tmp_
             assert grown.execute(asked).fetchall() == fresh.execute(asked).fetchall()
 
 
+def test_a_merge_of_an_unrelated_history_in_the_first_place(history: History, tmp_path: Path) -> None:
+    index = tmp_path / "i.sqlite"
+    history.add(files({"w1": pinned(1)}), BEGIN)
+    root = history.write()
+    ask(root, "w1", index)
+    who = ("-c", "user.name=E", "-c", "user.email=e@e")
+    dates = {f"GIT_{role}_DATE": f"{BEGIN + DAY} +0000" for role in ("AUTHOR", "COMMITTER")}
+    git(root, "checkout", "-q", "--orphan", "other")
+    Git(root)(*who, "commit", "-q", "-m", "another root", env=dates)
+    merge = ("merge", "-q", "--no-ff", "--allow-unrelated-histories", "-s", "ours", "-m", "both", "main")
+    Git(root)(*who, *merge, env=dates)
+    git(root, "branch", "-f", "main", "other")
+    git(root, "checkout", "-q", "main")
+    assert ask(root, "w1", index)[-1].digest == digest(1)
+
+
 @pytest.mark.parametrize("damage", [b"", b"not a database", b"SQLite format 3\x00garbage" * 50])
 def test_a_damaged_index_is_made_anew(history: History, tmp_path: Path, damage: bytes) -> None:
     index = tmp_path / "i.sqlite"
