@@ -37,6 +37,8 @@ def render(inputs: Inputs) -> Tree:
     folders = _folders(inputs, by_cluster, tree)
     flux = flux_objects(inputs, folders)
     if flux:
+        # One of its Kustomizations is in the fleet's namespace, which has to be there before them.
+        tree["flux/namespace.yaml"] = tree.pop("platform/namespace.yaml")
         tree["flux/flux.yaml"] = (HEADER + documents(flux)).encode()
     tree |= _kustomizations(tree, ["flux"] if flux else [each.path for each in folders if each.cluster is None])
     tree[INDEX] = index(machines)

@@ -169,6 +169,16 @@ def test_flux_applies_every_folder_in_order_and_substitutes_nothing(tree: Tree) 
     assert yaml.safe_load(tree["kustomization.yaml"])["resources"] == ["flux"]
 
 
+def test_the_namespace_is_there_before_what_is_in_it(tree: Tree) -> None:
+    """Flux applies the objects of one folder together, namespaces first; another folder comes later."""
+    spaces = {each["metadata"]["namespace"] for each in yaml.load_all(tree["flux/flux.yaml"], Loader=LOADER)}
+    assert spaces == {"flux-system", "fleet"}
+    assert yaml.load(tree["flux/namespace.yaml"], Loader=LOADER)["metadata"]["name"] == "fleet"
+    git = next(line for line in SITE.splitlines() if line.startswith("  git: "))
+    alone = render(with_site(f"{git}\n", ""))
+    assert "platform/namespace.yaml" in alone
+
+
 def test_every_file_of_a_folder_is_in_its_kustomization(tree: Tree) -> None:
     for path, data in tree.items():
         folder, _, name = path.rpartition("/")
