@@ -54,7 +54,10 @@ def answers(
     found: list[Answer] = []
     for at in touched:
         each = _answer(node, *parts[at], sources)
-        found = [*found[:-1], _longer(found[-1], each)] if found and _same(found[-1], each) else [*found, each]
+        if found and _same(found[-1], each):
+            found[-1] = _longer(found[-1], each)
+        else:
+            found.append(each)
     if not found:
         return []
     for at in reversed(range(touched[0])):
@@ -86,13 +89,30 @@ def _split(piece: Piece, seen: Sequence[Seen]) -> Iterable[tuple[Piece, _Witness
     inside = [each for each in seen if each.begin < piece.end and each.end > piece.begin]
     edges = {piece.begin} | {edge for each in inside for edge in (each.begin, each.end)}
     cuts = sorted(edge for edge in edges if piece.begin <= edge < piece.end)
-    for cut, stop in zip(cuts, [*cuts[1:], piece.end], strict=True):
-        found = _Witnesses(
-            during=tuple(each for each in inside if each.begin <= cut and each.end >= stop),
-            before=tuple(each for each in inside if each.end <= cut),
-            after=tuple(each for each in inside if each.begin >= stop),
-        )
-        yield Piece(cut, stop, piece.states, piece.seq), found
+    stops = [*cuts[1:], piece.end]
+    before = _nearest(cuts, sorted(inside, key=lambda each: each.end), lambda each, cut: each.end <= cut)
+    later = sorted(inside, key=lambda each: each.begin, reverse=True)
+    after = _nearest(stops[::-1], later, lambda each, stop: each.begin >= stop)[::-1]
+    starting, lasting = sorted(inside, key=lambda each: each.begin, reverse=True), list[Seen]()
+    for at, (cut, stop) in enumerate(zip(cuts, stops, strict=True)):
+        while starting and starting[-1].begin <= cut:
+            lasting.append(starting.pop())
+        lasting = [each for each in lasting if each.end >= stop]
+        yield Piece(cut, stop, piece.states, piece.seq), _Witnesses(tuple(lasting), before[at], after[at])
+
+
+def _nearest(
+    edges: Sequence[int], ordered: Sequence[Seen], passed: Callable[[Seen, int], bool]
+) -> list[tuple[Seen, ...]]:
+    """For each edge the nearest observations that are passed there, one for each thing that was said; in one sweep."""
+    nearest: dict[tuple[str, str], Seen] = {}
+    found, at = [], 0
+    for edge in edges:
+        while at < len(ordered) and passed(ordered[at], edge):
+            nearest[(ordered[at].digest, ordered[at].version)] = ordered[at]
+            at += 1
+        found.append(tuple(nearest.values()))
+    return found
 
 
 def _same(one: Answer, other: Answer) -> bool:
