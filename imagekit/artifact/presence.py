@@ -50,7 +50,7 @@ class Absence:
             case "enabled unit":
                 targets = ("multi-user", "sysinit", "basic", "sockets", "timers", "network-online")
                 return frozenset(f"etc/systemd/system/{each}.target.wants/{self.name}" for each in targets)
-            case "file of kernel module":
+            case "module file":
                 return frozenset({self.name.partition("(/")[2].rstrip(")")})
             case _:
                 return frozenset({self.name.lstrip("/")})
@@ -166,7 +166,7 @@ def _module(module: str, known: dict[str, str], inventory: Inventory) -> Iterato
     """A module that is listed and whose file is gone would be found missing by the first boot."""
     file = known.get(module.replace("-", "_"))
     if file:
-        yield "file of kernel module", f"{module} (/{file})", inventory.resolve(file) is not None
+        yield "module file", f"{module} (/{file})", inventory.resolve(file) is not None
     else:
         yield "kernel module", module, file is not None
 

@@ -88,7 +88,7 @@ def collect_checks(
     if account.broken:
         first = account.broken[0]
         told = broken_file(str(first["message"]))
-        raise BrokenCheckError(f"check file {first['id']} cannot be loaded: {told[-1]}", hint="\n".join(told[:-1]))
+        raise BrokenCheckError(f"check file {first['id']} cannot be loaded ({told[-1]})", hint="\n".join(told[:-1]))
     _require_checks(layers, suites, account)
     return tuple(account.expected.values())
 

@@ -164,7 +164,7 @@ def test_an_enabled_unit_is_wanted_by_another_and_not_masked(
 def test_a_module_that_is_listed_and_has_no_file_is_told(tmp_path: Path, project: Project) -> None:
     """A list alone passed, and the check on the node found it three minutes later."""
     files = {name: data for name, data in ROOT.items() if not name.endswith("ip_vs.ko.xz")}
-    with pytest.raises(AbsentError, match=r"base: file of kernel module ip_vs \(/usr/lib/modules/6.1/kernel/net/ip_vs"):
+    with pytest.raises(AbsentError, match=r"base: module file ip_vs \(/usr/lib/modules/6.1/kernel/net/ip_vs"):
         require_present(project, "small-node", inventory_of(tmp_path / "oci", files))
 
 

@@ -268,6 +268,19 @@ def test_a_line_that_harmed_nothing_is_not_red() -> None:
 
 
 @pytest.mark.parametrize(
+    ("error", "layer"),
+    [
+        ("check file base/test_x.py cannot be loaded (SyntaxError: invalid syntax)", ""),
+        ("n: 1 of 9 declared things are not in the artifact: base: enabled unit x.service", "base"),
+        ("n: 1 of 9 declared things are not in the artifact: base: module file x (/usr/lib/x.ko)", "base"),
+        ("n: 1 of 9 declared things are not in the artifact: base: package x, removed by layer chrony", "chrony"),
+    ],
+)
+def test_the_layer_is_the_one_that_an_error_names(error: str, layer: str) -> None:
+    assert card(broken("proof", error)).faults[0].layer == layer
+
+
+@pytest.mark.parametrize(
     ("stage", "error", "page"),
     [
         ("needs", "registry registry.nowhere.example: ping: does not resolve", "registry"),
