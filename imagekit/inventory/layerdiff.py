@@ -118,8 +118,10 @@ def _configuration(image: Image) -> dict[str, Any]:
     inner = data.pop("config", None) or {}
     labels = {f"label {key}": value for key, value in (inner.pop("Labels", None) or {}).items()}
     data.pop("rootfs", None)  # the layers themselves
-    history = {f"history {number}": each for number, each in enumerate(data.pop("history", []), 1)}
-    return {**data, **{f"config {key}": value for key, value in inner.items()}, **labels, **history}
+    steps = data.pop("history", None) or []
+    history = {f"step {number}": str(each.get("created_by", "")) for number, each in enumerate(steps, 1)}
+    times = {"times of the steps": ", ".join(sorted({str(each.get("created", "none")) for each in steps}))}
+    return {**data, **{f"config {key}": value for key, value in inner.items()}, **labels, **history, **times}
 
 
 def _compared(a: Image, b: Image, one: Layer, two: Layer, name: str) -> LayerChange:
