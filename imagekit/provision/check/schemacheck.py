@@ -90,7 +90,13 @@ def built_in(manifest: Manifest) -> bool:
     return group in _BUILT_IN or (group.endswith(".k8s.io") and group not in _FOREIGN)
 
 
-_FOREIGN = ("snapshot.storage.k8s.io", "metrics.k8s.io", "gateway.networking.k8s.io", "policy.networking.k8s.io")
+_FOREIGN = (
+    KUSTOMIZE,
+    "snapshot.storage.k8s.io",
+    "metrics.k8s.io",
+    "gateway.networking.k8s.io",
+    "policy.networking.k8s.io",
+)
 
 
 def _without(each: Manifest, schemas: Schemas) -> Iterator[Finding]:

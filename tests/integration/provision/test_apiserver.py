@@ -14,12 +14,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from imagekit.base.process import alive, run
 from imagekit.base.waiting import Deadline, wait_until
+from imagekit.cli import cli
 from imagekit.kube.client import Api, ApiError
 from imagekit.kube.local import Cluster, api_server
 from imagekit.oci.reference import Digest
+from imagekit.provision.check.check import check_tree
+from imagekit.provision.check.fetch import fetch_from_cluster
 from imagekit.provision.check.objects import Tree
 from imagekit.provision.check.probes import least
 from imagekit.provision.check.reading import read_text, read_tree
@@ -202,6 +206,33 @@ def _put(item: dict[str, Any], path: str, value: Any) -> None:
 
 def _delete(api: Api, item: dict[str, Any]) -> None:
     api.delete(item["apiVersion"], item["kind"], item["metadata"]["namespace"], item["metadata"]["name"])
+
+
+# ---- a live cluster ----
+
+
+def test_the_schemas_of_a_live_cluster_check_the_kinds_of_kubernetes_too(
+    api: Api, served: str, rendered: Tree, tmp_path: Path
+) -> None:
+    live = fetch_from_cluster(api, tmp_path / "schemas")
+    assert {("v1", "Secret"), ("rbac.authorization.k8s.io/v1", "Role")} <= set(live.kinds)
+    report = check_tree(rendered, live)
+    wrong = [each for each in report.findings if each.rule.level == "error" and OPTIONAL not in each.message]
+    assert wrong == []
+    assert report.unchecked == {}
+    (secret,), _ = read_text('{"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "x"}, "dta": {}}', "x.yaml")
+    assert "schema-unknown-field" in {each.rule.id for each in check_tree(Tree((secret,)), live).findings}
+
+
+def test_a_live_cluster_is_asked_by_its_kubeconfig(
+    cluster: Cluster, served: str, rendered: Tree, schemas: Schemas, tmp_path: Path
+) -> None:
+    folder = Path(rendered.files[0]).parents[1]
+    options = ["--kubeconfig", str(cluster.kubeconfig(tmp_path / "config")), "--schemas", str(schemas.folder)]
+    done = CliRunner().invoke(cli, ["provision", "check", str(folder), "--without-ledger", "--json", *options])
+    told = json.loads(done.stdout)
+    assert "dry run of" in told["server"]
+    assert {each["rule"] for each in told["findings"] if each["level"] == "error"} <= {"schema-missing", "server-kind"}
 
 
 # ---- the server's owner ----

@@ -44,3 +44,7 @@ def test_a_withdrawn_digest_is_refused_everywhere_but_in_the_policy(rendered: Tr
     assert {"VMImage", "VirtualMachine"} <= kinds
     assert "ConfigMap" not in kinds
     assert not report.good
+
+
+def test_the_files_of_kustomize_are_no_objects_of_a_cluster(rendered: Tree, schemas: Schemas) -> None:
+    assert "Kustomization" not in check_tree(rendered, schemas).unchecked
