@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from imagekit.config.packagelock import (
@@ -102,6 +102,7 @@ names = st.text(alphabet="abz09+.-", max_size=8).map("lib".__add__)
 versions = st.text(alphabet="aZ09.+~:-", max_size=8).map("1".__add__)
 
 
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(rows=st.dictionaries(names, versions, max_size=5))
 def test_any_packages_read_back(rows: dict[str, str]) -> None:
     packages = tuple(CURL._replace(name=name, version=version) for name, version in rows.items())
@@ -111,6 +112,7 @@ def test_any_packages_read_back(rows: dict[str, str]) -> None:
     assert as_text(again) == as_text(lock)
 
 
+@settings(max_examples=100, deadline=None)
 @given(cut=st.integers(min_value=0, max_value=len(TEXT) - 2))
 def test_no_beginning_of_a_lock_is_taken_for_one(cut: int) -> None:
     with pytest.raises(BadLockError):
