@@ -83,9 +83,15 @@ install_bind() {
     rm -rf "$fresh"
 }
 
+packages_of_bind() {
+    apt-get install -s --no-install-recommends bind9 2>/dev/null | awk '$1 == "Inst" { print $2 }'
+}
+
 unpack_bind() {
     local package packages
-    mapfile -t packages < <(apt-get install -s --no-install-recommends bind9 2>/dev/null | awk '$1 == "Inst" { print $2 }')
+    mapfile -t packages < <(packages_of_bind)
+    # A machine on which everything else is there may have no lists of packages.
+    if ((${#packages[@]} == 0)); then apt-get -q update && mapfile -t packages < <(packages_of_bind); fi
     ((${#packages[@]})) || return
     mkdir -p "$1/root"
     (cd "$1" && apt-get -q download "${packages[@]}") || return
