@@ -19,6 +19,8 @@ def cleaned(value: T) -> T:
         pass
     elif isinstance(value, str):
         made = redacted(stripped(value))
+    elif isinstance(value, tuple) and hasattr(value, "_make"):  # a named tuple takes its fields one by one
+        made = value._make(cleaned(each) for each in value)
     elif isinstance(value, tuple | list):
         made = type(value)(cleaned(each) for each in value)
     elif isinstance(value, Mapping):
