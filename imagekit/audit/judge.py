@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 
 from imagekit.audit.clocks import pieces
 from imagekit.audit.model import FOREVER, Answer, Doubt, Evidence, Kind, Piece, Point, Seen, Standing, State, Verdict
@@ -48,7 +49,7 @@ def answers(
 
     With `asked` only those that touch it, whole: beyond it no more is judged than they reach.
     """
-    parts = [each for piece in pieces(points, begin, end) for each in _split(piece, seen)]
+    parts = [each for piece, reach in _reaches(pieces(points, begin, end)) for each in _split(piece, reach, seen)]
     first, last = asked or (begin, end)
     touched = [at for at, (piece, _) in enumerate(parts) if piece.begin < last and piece.end > first]
     found: list[Answer] = []
@@ -84,9 +85,20 @@ class _Witnesses:
     after: tuple[Seen, ...] = ()
 
 
-def _split(piece: Piece, seen: Sequence[Seen]) -> Iterable[tuple[Piece, _Witnesses]]:
-    """A piece cut where observations begin and end."""
-    inside = [each for each in seen if each.begin < piece.end and each.end > piece.begin]
+def _reaches(found: Sequence[Piece]) -> Iterable[tuple[Piece, tuple[int, int]]]:
+    """Each piece with the time over which its neighbours run the same digest, by whatever channel or pin."""
+    for _, group in groupby(found, key=_what):
+        alike = list(group)
+        yield from ((each, (alike[0].begin, alike[-1].end)) for each in alike)
+
+
+def _what(piece: Piece) -> frozenset[tuple[Kind, str]]:
+    return frozenset((each.kind, each.digest) for each in piece.states)
+
+
+def _split(piece: Piece, reach: tuple[int, int], seen: Sequence[Seen]) -> Iterable[tuple[Piece, _Witnesses]]:
+    """A piece cut where observations begin and end; what was seen beside counts as far as `reach`."""
+    inside = [each for each in seen if each.begin < reach[1] and each.end > reach[0]]
     edges = {piece.begin} | {edge for each in inside for edge in (each.begin, each.end)}
     cuts = sorted(edge for edge in edges if piece.begin <= edge < piece.end)
     stops = [*cuts[1:], piece.end]
@@ -131,7 +143,7 @@ def _longer(one: Answer, other: Answer) -> Answer:
 def _answer(node: str, piece: Piece, witnesses: _Witnesses, sources: Sources) -> Answer:
     seen = witnesses.during
     state = piece.states[-1]
-    definite = len({(each.kind, each.digest) for each in piece.states}) == 1
+    definite = len(_what(piece)) == 1
     verdict, reasons = _weakest(piece, witnesses, sources) if definite else _ambiguous(piece, seen, sources)
     runs = definite and state.kind is Kind.RUNS
     return Answer(

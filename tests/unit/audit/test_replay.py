@@ -146,8 +146,9 @@ def expected(states: list[str], seen: list[Seen], moment: int, alike: Callable[[
 def seen_of(rng: random.Random, node: str, times: list[int]) -> list[Seen]:
     """Some observations, right and wrong, that may lie over one another; half of them begin as a commit is made."""
     found = []
+    made = [each for each in times if each < BEGIN + YEAR] or [BEGIN]
     for _ in range(rng.randint(0, 6)):
-        begin = rng.choice((BEGIN + rng.randint(-DAY, YEAR), rng.choice(times) + rng.randint(-1, 1)))
+        begin = rng.choice((BEGIN + rng.randint(-DAY, YEAR), rng.choice(made) + rng.randint(-1, 1)))
         end = begin + rng.choice((1, 3600, 5 * DAY))
         found.append(Seen(node=node, begin=begin, end=end, digest=digest(rng.randint(1, 8)), source="ssh"))
     return found
