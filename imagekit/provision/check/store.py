@@ -20,6 +20,7 @@ from imagekit.base.errors import ConfigError
 from imagekit.provision.check.structural import Schema, rules_in, strict, validator_of
 
 _VALUES = ".values.schema.json"
+_PARTS = "#/components/schemas/"
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _HINT = "`imagekit provision schemas fetch` fills the folder; --schemas DIR or IMAGEKIT_SCHEMAS names it."
 Api = tuple[str, str]  # apiVersion, kind
@@ -132,10 +133,34 @@ def _built_in(path: Path) -> Iterator[KindSchema]:
         raise ConfigError(f"{path}: no OpenAPI document: {error!r}", hint="Fetch the schemas again.") from None
     closed = {name: _closed(each) for name, each in parts.items()}
     for name, each in parts.items():
-        for gvk in each.get("x-kubernetes-group-version-kind", ()):
+        kinds = each.get("x-kubernetes-group-version-kind", ())
+        for gvk in kinds if len(kinds) == 1 else ():  # options of requests are of every group
             version = "/".join(filter(None, (gvk["group"], gvk["version"])))
-            schema = {"$ref": f"#/components/schemas/{name}", "components": {"schemas": closed}}
+            schema = {"$ref": f"{_PARTS}{name}", "components": {"schemas": _reached(name, closed)}}
             yield KindSchema(version, gvk["kind"], tuple(sorted(gvk.items())) in spaced, "", schema, of_crd=False)
+
+
+def _reached(name: str, parts: dict[str, Schema]) -> dict[str, Schema]:
+    """The components that one needs: the whole document would be crawled for each kind."""
+    found: dict[str, Schema] = {}
+    waiting = [name]
+    while waiting:
+        each = waiting.pop()
+        if each in parts and each not in found:
+            found[each] = parts[each]
+            waiting += _references(parts[each])
+    return found
+
+
+def _references(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        if isinstance(reference := value.get("$ref"), str):
+            yield reference.removeprefix(_PARTS)
+        for each in value.values():
+            yield from _references(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from _references(each)
 
 
 def _namespaced(document: dict[str, Any]) -> Iterator[dict[str, str]]:
