@@ -11,7 +11,7 @@ import tempfile
 import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
-from urllib.error import URLError
+from urllib.error import HTTPError, URLError
 
 from imagekit.base.errors import RefusedError, ToolError
 from imagekit.base.log import step
@@ -89,6 +89,8 @@ def _read(source: str, target: str) -> str:
                 state.update(piece)
                 stream.write(piece)
     except (URLError, OSError, ValueError) as error:
+        if isinstance(error, HTTPError):
+            error.close()  # it holds the connection
         raise DownloadError(
             f"{source} could not be fetched ({error})",
             hint="`mirrors` in imagekit.yaml says where else it is: a mirror, or a folder by file:///path/.",
