@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 
 import pytest
+from rich.live import _RefreshThread
 
 from imagekit.base.log import bar, progress, step, trouble
 from imagekit.base.waiting import Deadline, wait_until
@@ -88,4 +89,5 @@ def test_nothing_is_drawn_between_steps(place: str) -> None:
     """A shell on a node has the terminal for itself."""
     with step("Booting"):
         pass
-    assert not any("Refresh" in type(each).__name__ for each in threading.enumerate()), "rich still draws"
+    drawing = [each for each in threading.enumerate() if isinstance(each, _RefreshThread) and not each.done.is_set()]
+    assert not drawing, "rich still draws"
