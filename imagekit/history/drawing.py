@@ -11,6 +11,7 @@ from imagekit.history.trends import Line, Plot
 WIDTH, HEIGHT = 520.0, 210.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52.0, 12.0, 12.0, 26.0
 _TICKS = 4
+_SMALLEST = 1e-9  # no measurement of ours is less, and near 5e-324 a quarter of it is 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +74,7 @@ def draw(plot: Plot) -> Drawing:
 
 def nice_step(most: float) -> float:
     """A step of 1, 2 or 5 times a power of ten, so that about four of them reach `most`."""
-    if most <= 0:
+    if most < _SMALLEST:
         return 1.0
     raw = most / _TICKS
     power = 10.0 ** math.floor(math.log10(raw))

@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from imagekit.checks.outcome import Outcome
@@ -82,6 +82,7 @@ def test_a_history_without_a_run_says_so_and_draws_nothing(tmp_path: Path) -> No
     st.lists(st.tuples(st.integers(0, 10**8), st.floats(0, 1e9, allow_nan=False)), min_size=1, max_size=40),
     st.integers(1, 3),
 )
+@example([(0, 5e-324)], 1)
 def test_every_value_is_drawn_inside_of_its_plot(values: list[tuple[int, float]], lines: int) -> None:
     points = tuple((NOON + timedelta(seconds=at), value) for at, value in sorted(values))
     drawn = draw(Plot(title="x", unit="s", lines=tuple(Line(name=str(each), points=points) for each in range(lines))))
