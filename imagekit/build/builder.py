@@ -79,7 +79,7 @@ def earlier_build(work: Path, plan: Plan) -> Build | None:
     found = read_build(folder_of(work, plan))
     if found is None or found.version != plan.version:
         return None
-    mark_used(folder_of(work, plan) / _RESULT)
+    mark_used(found.layout)  # not the result's own file, whose time is that of the build, and is in the provenance
     return found
 
 

@@ -1,6 +1,7 @@
 """Results of builds are kept whole, and an altered one counts for nothing; failures are told for what they are."""
 
 import json
+import os
 import shutil
 import threading
 from collections import namedtuple
@@ -50,6 +51,18 @@ def test_the_same_plan_finds_its_earlier_build(tmp_path: Path, plan: Plan) -> No
     found = builder.earlier_build(tmp_path, plan)
     assert found is not None
     assert (found.digest, found.reused, found.layers[0].seconds) == (digest, True, 1.5)
+
+
+def test_using_a_build_changes_the_mark_and_not_when_it_was_built(tmp_path: Path, plan: Plan) -> None:
+    """The provenance has the time of the result's file; changed, each run would sign and publish another one."""
+    keep(tmp_path, plan)
+    folder = builder.folder_of(tmp_path, plan)
+    for path in (folder / "build.json", folder / "oci", folder):
+        os.utime(path, (1_000_000, 1_000_000))
+    assert builder.earlier_build(tmp_path, plan) is not None
+    assert (folder / "build.json").stat().st_mtime == 1_000_000
+    assert folder.stat().st_mtime == 1_000_000, "the order of builds is that of their making"
+    assert (folder / "oci").stat().st_mtime > 1_000_000, "the budget sees that it was used"
 
 
 @pytest.mark.parametrize("damage", ["manifest", "result", "gone"])
