@@ -40,9 +40,11 @@ def read_source(root: Path, inputs: Inputs) -> Source:
         revision, _ = _last_commit(root, inputs.committed)
         date = max(_last_commit(root, inputs.dated)[1], *_locked_on(root, inputs))
         status = _git(root, "status", "--porcelain", "--", *inputs.committed)
-    except (ProcessError, ProgramMissingError):
+    except ProgramMissingError:
+        return _from_environment(root, "git is not installed", "Install git")
+    except ProcessError:
         _require_commit(root)
-        return _from_environment(root)
+        return _from_environment(root, "not a git checkout", "Work in a git checkout")
     return Source(revision=revision + ("-dirty" if status.strip() else ""), date=_day(date))
 
 
@@ -112,11 +114,11 @@ def _boundaries(root: Path) -> frozenset[str]:
     return frozenset(shallow.read_text().split()) if shallow.exists() else frozenset()
 
 
-def _from_environment(root: Path) -> Source:
+def _from_environment(root: Path, why: str, remedy: str) -> Source:
     text = os.environ.get("SOURCE_DATE_EPOCH", "")
     if not text.isdigit():
         raise ConfigError(
-            f"{root}: not a git checkout, so the sources have no date",
-            hint="Work in a git checkout, or set SOURCE_DATE_EPOCH to the sources' date in seconds since 1970.",
+            f"{root}: {why}, so the sources have no date",
+            hint=f"{remedy}, or set SOURCE_DATE_EPOCH to the sources' date in seconds since 1970.",
         )
     return Source(revision="unknown", date=_day(int(text)))

@@ -82,3 +82,17 @@ def test_a_repository_without_a_commit_is_not_called_no_checkout(tmp_path: Path)
     run(["git", "init", "-q"], timeout=20, cwd=tmp_path)
     with pytest.raises(ConfigError, match="has no commit yet"):
         read_source(tmp_path, Inputs(dated=("images",), committed=("images",)))
+
+
+def test_without_git_it_is_git_that_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In an image of the tool without git a checkout was told to be none."""
+    root = make_project(tmp_path / "project")
+    (tmp_path / "bin").mkdir()
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    monkeypatch.delenv("SOURCE_DATE_EPOCH", raising=False)
+    inputs = Inputs(dated=("images",), committed=("images",))
+    with pytest.raises(ConfigError, match="git is not installed") as caught:
+        read_source(root, inputs)
+    assert "Install git" in (caught.value.hint or "")
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1760000000")
+    assert read_source(root, inputs).revision == "unknown"
