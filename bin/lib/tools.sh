@@ -56,6 +56,7 @@ install_go_command() {
 # build_command FOLDER PACKAGE NAME: with the version that its users ask kube-apiserver for.
 build_command() {
     local version
+    # Modules that are not Kubernetes's own do not have it, and need no version.
     version=$(cd "$1" && go list -m -f '{{.Version}}' k8s.io/kubernetes 2>/dev/null || true)
     (cd "$1" && CGO_ENABLED=0 go build -mod=readonly -trimpath -buildvcs=false \
         -ldflags="-s -w -X k8s.io/component-base/version.gitVersion=${version:-v0.0.0}" -o "$tools/bin/.$3" "$2")
