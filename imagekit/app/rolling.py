@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
 
 from imagekit.app.decided import ledger_of
 from imagekit.app.provisioning import Decided, decided_of, inputs_of, tree_folder
+from imagekit.app.rollchange import require_change
+from imagekit.app.rollhealth import KubernetesHealth
 from imagekit.base.errors import ConfigError
 from imagekit.config.load import Project
 from imagekit.config.yamlfile import file_text
@@ -25,7 +26,7 @@ from imagekit.provision.render import Tree, render
 from imagekit.provision.roll.around import Around, Clock
 from imagekit.provision.roll.clock import SystemClock
 from imagekit.provision.roll.drain import drain, undrain
-from imagekit.provision.roll.health import Health, HookHealth, Seen, seen_in
+from imagekit.provision.roll.health import Health, HookHealth
 from imagekit.provision.roll.hooks import ProcessHooks, seconds
 from imagekit.provision.roll.model import Phase, RollError, RollRecord
 from imagekit.provision.roll.run import advance, first_unwell
@@ -41,9 +42,6 @@ from imagekit.provision.roll.state import (
 from imagekit.provision.roll.waves import scope, waves
 from imagekit.provision.write import difference
 from imagekit.release.ledger.store import LedgerStore
-
-if TYPE_CHECKING:
-    from imagekit.kube.client import Api
 
 _LOCK = "imagekit-roll.lock"
 
@@ -104,34 +102,13 @@ class Site:
             yield
 
 
-@dataclass(slots=True)
-class KubernetesHealth:
-    """Node readiness by the API servers of clusters; hooks for those that have some."""
-
-    reach: Callable[[str], Api]
-    hooks: HookHealth
-    asked: dict[str, Api] = field(default_factory=dict)
-
-    def look(self, cluster: str) -> Mapping[str, Seen]:
-        """What hooks say where a cluster has health hooks, else what Kubernetes does."""
-        if self.hooks.by_cluster.get(cluster):
-            return self.hooks.look(cluster)
-        return seen_in(self.api(cluster).get("/api/v1/nodes").get("items") or [])
-
-    def api(self, cluster: str) -> Api:
-        """The client of a cluster."""
-        if cluster not in self.asked:
-            self.asked[cluster] = self.reach(cluster)
-        return self.asked[cluster]
-
-
 def site_of(project: Project) -> Site:
     """The checkout of a project's fleet."""
     return Site(project=project, store=ledger_of(project))
 
 
-def planned(site: Site, old: Digest, new: Digest, clusters: Sequence[str] = ()) -> RollRecord:
-    """The roll from one digest to another, worked out and changing nothing.
+def planned(site: Site, old: Digest, new: Digest, clusters: Sequence[str] = (), *, change: str = "") -> RollRecord:
+    """The roll from one digest to another, under a change record, worked out and changing nothing.
 
     Raises `RollError` where another roll is not finished, where no node runs `old`, or `new` may not reach the nodes.
     """
@@ -161,6 +138,7 @@ def planned(site: Site, old: Digest, new: Digest, clusters: Sequence[str] = ()) 
         old=str(old),
         new=str(new),
         waves=found,
+        change=change,
         withdrawn=withdrawn,
         before={name: dict(fields) for name, fields in before.items()},
     )
@@ -252,6 +230,7 @@ def surroundings(
             clock=ticking,
             drains={name: partial(empty, name) for name in asked if name in kubeconfigs},
             undrains={name: partial(refill, name) for name in asked if name in kubeconfigs},
+            permit=lambda made: require_change(site.project, made, fleet),
             wait_for_window=wait,
         )
 
@@ -268,6 +247,12 @@ def under_way(site: Site) -> RollRecord:
     if record is None or record.phase is not Phase.ROLLING:
         raise RollError("no roll is under way", hint="`imagekit provision roll --from A --to B` begins one.")
     return record
+
+
+def resumed(site: Site, *, change: str = "") -> RollRecord:
+    """The roll that is not finished, under another change record where one is named, such as when the first closed."""
+    record = under_way(site)
+    return record.model_copy(update={"change": change}) if change else record
 
 
 def turned_back(site: Site) -> RollRecord:

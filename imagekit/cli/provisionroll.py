@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 @click.option("--from", "old", metavar="DIGEST", help="What the nodes run now.")
 @click.option("--to", "new", metavar="DIGEST", help="What they shall run.")
 @click.option("--cluster", "clusters", multiple=True, help="Only nodes of this cluster; repeatable.")
+@click.option("--change", default="", metavar="ID", help="Change record, where the nodes' channel asks for one.")
 @click.option("--resume", is_flag=True, help="Go on with the roll that is under way.")
 @click.option("--back", is_flag=True, help="Take the last roll back, wave by wave.")
 @click.option("--at-once", is_flag=True, help="With --back: all waves in one commit, waiting for nothing.")
@@ -32,6 +33,7 @@ def roll(
     old: str | None,
     new: str | None,
     clusters: tuple[str, ...],
+    change: str,
     resume: bool,
     back: bool,
     at_once: bool,
@@ -43,30 +45,33 @@ def roll(
 
     Each wave is one commit of fleet/roll.yaml and the rendered tree. The next one begins when its nodes are well, have
     been for the soak time, hooks agree, and the cluster is no worse than before. Killed, it is resumed; every wave can
-    be taken back. Exit code 1 where it stops.
+    be taken back. Where the policy of the nodes' channel demands a change record, each wave asks for it. Exit code 1
+    where it stops.
     """
     from imagekit.app.rolling import (
         advance,
         back_at_once,
         begin,
         planned,
+        resumed,
         site_of,
         surroundings,
         turned_back,
-        under_way,
     )
     from imagekit.base.errors import ConfigError
     from imagekit.oci.reference import Digest
 
     if sum((bool(old or new), resume, back)) != 1 or (bool(old) != bool(new)) or (at_once and not back):
         raise ConfigError("say what to roll", hint="--from A --to B, or --resume, or --back [--at-once].")
+    if change and back:
+        raise ConfigError("going back needs no change record", hint="Leave --change out.")
     files = _files(configs)
     site = site_of(app.project)
     with site.held():
         if old and new:
-            record = planned(site, Digest(old), Digest(new), clusters)
+            record = planned(site, Digest(old), Digest(new), clusters, change=_id(change))
         else:
-            record = under_way(site) if resume else turned_back(site)
+            record = resumed(site, change=_id(change)) if resume else turned_back(site)
         if dry_run:
             _show(record)
             return
@@ -77,6 +82,12 @@ def roll(
         with surroundings(site, record, files, wait=wait) as around:
             done = begin(record, around) if old else advance(record, around)
     say(f"{done.phase}: {done.standing} of {len(done.waves)} waves stand")
+
+
+def _id(change: str) -> str:
+    from imagekit.trust.change.model import require_id
+
+    return require_id(change) if change else ""
 
 
 def _files(configs: tuple[str, ...]) -> dict[str, Path]:

@@ -34,7 +34,8 @@ class Around:
 
     `commit` writes a record, and what it says of the nodes, as one commit. `versions` are the releases of the old and
     the new digest. `drains` empty hosts of their pods, by cluster, and `undrains` let pods in again where the machine
-    stays after all; where a cluster has none, hooks do. `fleet` is the fleet as it was before this roll.
+    stays after all; where a cluster has none, hooks do. `fleet` is the fleet as it was before this roll. `permit`
+    raises `RollError` where the change record that the roll goes by does not hold (any more).
     """
 
     fleet: Fleet
@@ -45,6 +46,7 @@ class Around:
     clock: Clock
     drains: Mapping[str, Callable[[Sequence[str]], None]] = field(default_factory=dict)
     undrains: Mapping[str, Callable[[Sequence[str]], None]] = field(default_factory=dict)
+    permit: Callable[[RollRecord], None] = lambda _record: None
     wait_for_window: bool = False
 
     def roll(self, wave: Wave) -> Roll:

@@ -70,6 +70,7 @@ class RollRecord(Frozen):
     undone: int = Field(0, ge=0, description="waves of these that were taken back")
     back: bool = Field(False, description="whether it goes back")
     phase: Phase = Phase.ROLLING
+    change: str = Field("", max_length=64, description="id of the change record it goes by")
     withdrawn: bool = Field(False, description="whether the old digest was withdrawn or blocked when it began")
     unwell: tuple[str, ...] = Field((), description="hosts that were not well before it began")
     before: dict[str, dict[str, Any]] = Field(default_factory=dict, description="fleet/roll.yaml before it began")

@@ -33,6 +33,7 @@ def advance(record: RollRecord, around: Around) -> RollRecord:
         if not wave.back:
             _require_window(wave, around)
             require_no_worse(record, wave.cluster, around)
+            around.permit(record)
         record = _committed(record, wave, around)
         _settle(record, wave, around)
     return record
@@ -45,7 +46,8 @@ def _committed(record: RollRecord, wave: Wave, around: Around) -> RollRecord:
     try:
         _prepare(record, wave, around)
         with step(f"Wave {number} of {len(made.waves)}: {told(wave)}"):
-            around.commit(made, f"fleet: {told(wave)} (wave {number} of {len(made.waves)})")
+            under = f", {made.change}" if made.change and not wave.back else ""
+            around.commit(made, f"fleet: {told(wave)} (wave {number} of {len(made.waves)}{under})")
     except BaseException:
         undrain = around.undrains.get(wave.cluster)
         if undrain is not None:
