@@ -14,6 +14,7 @@ from imagekit.base.errors import ConfigError
 from imagekit.base.files import write_whole
 from imagekit.checks.known import known_checks, require_known
 from imagekit.checks.session import Muted
+from imagekit.checks.suites import known_suites
 from imagekit.config.load import Project
 from imagekit.trust.evidence.decisions import MUTE_TYPE, Mute, mute_statement, read_mute
 from imagekit.trust.gate.collect import MUTES, read_files
@@ -36,6 +37,12 @@ def checks_of(project: Project, image: str | None = None) -> tuple[str, ...]:
     """The ids of the checks of an image's layers, or of all images'."""
     images = [project.image(image)] if image else project.images.values()
     return known_checks((layer for each in images for layer in each.layers), project.harness / "checks")
+
+
+def suites_of_image(project: Project, image: str | None = None) -> tuple[str, ...]:
+    """The suites of an image's layers, or of all images'."""
+    images = [project.image(image)] if image else project.images.values()
+    return known_suites((layer for each in images for layer in each.layers), project.harness / "checks")
 
 
 def mute(hand: Hand, check: str, *, days: int, ticket: str, reason: str = "") -> Path:

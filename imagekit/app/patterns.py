@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fnmatch import fnmatchcase
 
-from imagekit.app.muting import checks_of
+from imagekit.app.muting import checks_of, suites_of_image
 from imagekit.base.errors import ConfigError
 from imagekit.checks.known import matches, unknown
 from imagekit.config.load import Project
@@ -18,13 +18,14 @@ _NAMES = tuple(each.name for each in SCENARIOS)
 
 
 def require_patterns(project: Project, policy: Policy) -> None:
-    """Raise `ConfigError` for a pattern that matches no check of any image, and a scenario or boot path not known.
+    """Raise `ConfigError` for a pattern that matches no check of any image, and a scenario, suite or boot path not
+    known.
 
     A project without images (a repository of decisions alone) has no checks to hold them against.
     """
     if not project.images:
         return
-    known = checks_of(project)
+    known, suites = checks_of(project), suites_of_image(project)
     for channel, wanted in {PUBLISH: policy.publish, **policy.channels}.items():
         for key, pattern in _patterns(wanted):
             if not _binds(pattern, known):
@@ -32,7 +33,7 @@ def require_patterns(project: Project, policy: Policy) -> None:
                     f"{POLICY_FILE}: {channel}: {key}: {pattern!r} matches no check",
                     hint=unknown(pattern, known).hint,
                 )
-        _require_names(channel, wanted)
+        _require_names(channel, wanted, suites)
 
 
 def _patterns(wanted: Requirements) -> list[tuple[str, str]]:
@@ -45,11 +46,15 @@ def _binds(pattern: str, known: tuple[str, ...]) -> bool:
     return scenarios or matches(pattern, known, _PATHS)
 
 
-def _require_names(channel: str, wanted: Requirements) -> None:
+def _require_names(channel: str, wanted: Requirements, suites: tuple[str, ...]) -> None:
     if wanted.tests is None:
         return
     tests = wanted.tests
-    for what, asked, there in (("scenarios", tests.scenarios, _NAMES), ("boot_paths", tests.boot_paths, _PATHS)):
+    for what, asked, there in (
+        ("scenarios", tests.scenarios, _NAMES),
+        ("boot_paths", tests.boot_paths, _PATHS),
+        ("required_suites", tests.required_suites, suites),
+    ):
         for name in asked:
             if name not in there:
                 raise ConfigError(

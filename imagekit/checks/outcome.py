@@ -23,7 +23,8 @@ class CheckResult:
     """One check of one layer; `seconds` is wall time of the call phase.
 
     A check that only warns names the `ticket`, the day `expires` (ISO date) from which it is required again, and
-    perhaps the `owner` who looks after it; one that somebody muted names that person.
+    perhaps the `owner` who looks after it; one that somebody muted names that person. `suites` are the sets of checks
+    that it is in.
     """
 
     id: str
@@ -39,6 +40,7 @@ class CheckResult:
     expires: str = ""
     owner: str = ""
     muted_by: str = ""
+    suites: tuple[str, ...] = ()
 
     @property
     def muted(self) -> str:

@@ -2,7 +2,7 @@
 
 A check is a test function below ``vm-harness/checks/<layer>/`` whose docstring says what it proves. Marks:
 ``runbook(page)`` (a page below docs/runbook), ``warn_only(until=, ticket=, owner=)``, ``boot_path(name)``,
-``needs(**resources)``, ``cold_boot``.
+``needs(**resources)``, ``suite(*names)``, ``cold_boot``.
 Loaded by `imagekit.checks.runner` with ``-p``; it never runs in the process of imagekit itself.
 """
 
@@ -27,6 +27,7 @@ from imagekit.checks.facts import Facts, collect_facts
 from imagekit.checks.judged import code_hash
 from imagekit.checks.outcome import Outcome
 from imagekit.checks.session import SESSION_VARIABLE, CheckMeta, Event, Session, append
+from imagekit.checks.suites import MARK
 from imagekit.checks.text import compared, sentence
 from imagekit.checks.tlspeer import Peers, TlsPeer
 from imagekit.machine.interface import Start
@@ -36,6 +37,7 @@ _MARKS = (
     "warn_only(until, ticket, owner): does not block until that day (ISO date); from then on it is required",
     "boot_path(name): true on this boot path to a running node only",
     "road(name): earlier name of boot_path",
+    "suite(*names): sets of checks that this one is in, beside its layer's: `imagekit test --suite NAME`",
     "cold_boot: judges a boot itself; on a fork its result from the cold boot counts",
     "needs(**resources): what the machine must have, see imagekit.checks.lint",
 )
@@ -88,6 +90,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             needs=dict(meta.needs),
             cold=meta.cold,
             source=meta.source,
+            suites=list(meta.suites),
         )
     if session.start == Start.FORK:
         items[:] = [item for item in items if not item.stash[_meta_key].cold]
@@ -101,7 +104,14 @@ def _on_boot_path(item: pytest.Item, boot_path: str) -> bool:
 
 
 def _asked_for(item: pytest.Item, session: Session) -> bool:
-    return not session.ids or _id(item, session) in session.ids
+    by_id = not session.ids or _id(item, session) in session.ids
+    return by_id and (not session.suites or not set(session.suites).isdisjoint(_suites(item, session)))
+
+
+def _suites(item: pytest.Item, session: Session) -> tuple[str, ...]:
+    layer = item.path.relative_to(session.checks_root).parts[0]
+    marked = {str(name) for mark in item.iter_markers(MARK) for name in mark.args}
+    return (layer, *sorted(marked - {layer}))
 
 
 def _id(item: pytest.Item, session: Session) -> str:
@@ -137,6 +147,7 @@ def describe(item: pytest.Item, session: Session) -> CheckMeta:
         needs=needs,
         cold=cold,
         source=code_hash(item.path) if cold else "",
+        suites=_suites(item, session),
     )
 
 

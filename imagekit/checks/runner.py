@@ -25,6 +25,7 @@ from imagekit.checks.outcome import CheckResult, Outcome, SuiteResult
 from imagekit.checks.selection import ALL, Selection
 from imagekit.checks.session import SESSION_VARIABLE, CheckMeta, Event, Muted, Session, read_events
 from imagekit.checks.suitehash import suite_hash
+from imagekit.checks.suites import known_suites, require_suites
 from imagekit.checks.telling import Teller
 from imagekit.checks.tlspeer import Peers
 from imagekit.machine.interface import BootPath, Machine, Start
@@ -199,6 +200,7 @@ def _session(
         profile=tuple(os.fspath(path.resolve()) for path in suites.profile),
         mutes=suites.mutes,
         ids=suites.selection.on(boot_path).ids,
+        suites=suites.selection.suites,
         fail_fast=suites.selection.fail_fast,
     )
 
@@ -262,7 +264,7 @@ def _read(session: Session) -> _Account:
         name = event.pop("event")
         match Event(name):
             case Event.COLLECTED:
-                account.expected.setdefault(event["id"], CheckMeta(**event))
+                account.expected.setdefault(event["id"], CheckMeta.of_event(event))
             case Event.BROKEN:
                 account.broken.append(event)
             case Event.STARTED:
@@ -281,6 +283,7 @@ def _end(account: _Account, event: dict[str, Any]) -> None:
 
 def _require_checks(layers: Sequence[str], suites: Suites, account: _Account) -> None:
     if suites.selection.partial:
+        _require_each_suite(layers, suites, account)
         if not account.expected and not account.broken:
             raise EmptySuiteError(
                 f"no check is selected by {suites.selection.said}",
@@ -291,6 +294,18 @@ def _require_checks(layers: Sequence[str], suites: Suites, account: _Account) ->
     for layer in layers:
         if layer not in alive:
             raise _empty(layer, suites.checks_root / layer)
+
+
+def _require_each_suite(layers: Sequence[str], suites: Suites, account: _Account) -> None:
+    """A suite that was asked for by name and of which nothing is run would pass by being silent."""
+    require_suites(suites.selection.suites, known_suites(layers, suites.checks_root))
+    alive = {name for check in account.expected.values() for name in check.suites}
+    for name in suites.selection.suites:
+        if name not in alive and not account.broken:
+            raise EmptySuiteError(
+                f"no check of suite {name} is to be run here",
+                hint="Its checks may be for other boot paths (--boot), or -k and --failed leave none of it.",
+            )
 
 
 def _empty(layer: str, folder: Path) -> EmptySuiteError:
@@ -347,4 +362,5 @@ def _result(meta: CheckMeta, account: _Account, late: str) -> CheckResult:
         expires=meta.expires,
         owner=meta.owner,
         muted_by=meta.muted_by,
+        suites=meta.suites,
     )

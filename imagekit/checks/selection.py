@@ -8,33 +8,36 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """Which checks to run: by pytest's ``-k`` expression, by id, and whether to stop at the first that does not pass.
+    """Which checks to run: by pytest's ``-k`` expression, id or suite, and whether to stop at the first that fails.
 
-    `ids` are those of results, ``live:base/test_x.py::test_y``.
+    `ids` are those of results, ``live:base/test_x.py::test_y``; of `suites` a check is in one at least.
     """
 
     expression: str = ""
     ids: tuple[str, ...] = ()
+    suites: tuple[str, ...] = ()
     fail_fast: bool = False
 
     @property
     def partial(self) -> bool:
         """Whether checks are left out."""
-        return bool(self.expression or self.ids)
+        return bool(self.expression or self.ids or self.suites)
 
     @property
     def said(self) -> str:
         """What was asked for, in words; empty for all checks."""
         by_name = f"-k {self.expression!r}" if self.expression else ""
         by_id = f"the {len(self.ids)} that did not pass before" if self.ids else ""
-        return " of ".join(part for part in (by_name, by_id) if part)
+        by_suite = f"suite {', '.join(self.suites)}" if self.suites else ""
+        return " of ".join(part for part in (by_name, by_id, by_suite) if part)
 
     @property
     def options(self) -> tuple[str, ...]:
         """The same as options of imagekit."""
         expression = (f"-k {self.expression!r}",) if self.expression else ()
+        suites = (f"--suite {','.join(self.suites)}",) if self.suites else ()
         flags = (("--failed", bool(self.ids)), ("--fail-fast", self.fail_fast))
-        return (*expression, *(name for name, on in flags if on))
+        return (*suites, *expression, *(name for name, on in flags if on))
 
     @property
     def arguments(self) -> tuple[str, ...]:

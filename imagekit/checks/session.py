@@ -49,7 +49,7 @@ class Session:
     `host` is a testinfra URL, `check_seconds` the longest a single check may take, `today` decides which warn-only
     marks have expired, `peers` are the harness's TLS servers, which run already, `profile` names the cloud-config files
     that the node was booted with, `mutes` are in force, `ids` are the only checks
-    to run (empty: all); with `fail_fast` none is run after one that blocks.
+    to run (empty: all), `suites` the only suites (empty: all); with `fail_fast` none is run after one that blocks.
     """
 
     host: str
@@ -67,6 +67,7 @@ class Session:
     profile: tuple[str, ...] = ()
     mutes: tuple[Muted, ...] = ()
     ids: tuple[str, ...] = ()
+    suites: tuple[str, ...] = ()
     fail_fast: bool = False
 
     def write(self, path: Path) -> None:
@@ -78,7 +79,7 @@ class Session:
         """Read what `write` wrote."""
         data = json.loads(path.read_text())
         peers = data["peers"] and Peers(*(TlsPeer(**data["peers"][name]) for name in ("house", "strange")))
-        lists = {name: tuple(data[name]) for name in ("layers", "profile", "ids")}
+        lists = {name: tuple(data[name]) for name in ("layers", "profile", "ids", "suites")}
         return cls(**{**data, **lists, "mutes": tuple(Muted(**each) for each in data["mutes"]), "peers": peers})
 
     @property
@@ -91,7 +92,8 @@ class Session:
 class CheckMeta:
     """What a check says about itself; `needs` maps a resource to what it wants of it.
 
-    A `cold` one judges a boot itself and is not run on forks; `source` is a hash of the code of such a check.
+    A `cold` one judges a boot itself and is not run on forks; `source` is a hash of the code of such a check. `suites`
+    are the sets of checks that it is in, the layer's own first.
     """
 
     id: str
@@ -106,6 +108,12 @@ class CheckMeta:
     needs: Mapping[str, Any] = field(default_factory=dict)
     cold: bool = False
     source: str = ""
+    suites: tuple[str, ...] = ()
+
+    @classmethod
+    def of_event(cls, event: Mapping[str, Any]) -> Self:
+        """Out of what `asdict` made and JSON kept."""
+        return cls(**{**event, "suites": tuple(event.get("suites", ()))})
 
 
 def append(path: Path, event: Event, **fields: Any) -> None:

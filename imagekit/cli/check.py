@@ -31,7 +31,13 @@ def command() -> None:
 @selection_options
 @click.pass_context
 def run_(
-    ctx: click.Context, image: str | None, boot_path: str | None, expression: str, failed: bool, fail_fast: bool
+    ctx: click.Context,
+    image: str | None,
+    boot_path: str | None,
+    expression: str,
+    suites: tuple[str, ...],
+    failed: bool,
+    fail_fast: bool,
 ) -> None:
     """Run checks on the machine that `imagekit test --keep` keeps.
 
@@ -43,11 +49,12 @@ def run_(
 
     app: App = ctx.obj
     there = kept_machine(app.work, image)
-    selection = selected(app, image or (there.image if there else app.image_name(image)), expression, failed, fail_fast)
-    machine, suites = check_kept(app.project, image, BootPath(boot_path) if boot_path else None, selection)
-    asked = f" ({suites.selection})" if suites.selection else ""
-    say(f"{suites.said}{asked} in {suites.seconds:.1f} s on {machine.name}, {machine.version}")
-    ctx.exit(0 if suites.passed else 1)
+    name = image or (there.image if there else app.image_name(image))
+    selection = selected(app, name, expression, failed, fail_fast, suites)
+    machine, result = check_kept(app.project, image, BootPath(boot_path) if boot_path else None, selection)
+    asked = f" ({result.selection})" if result.selection else ""
+    say(f"{result.said}{asked} in {result.seconds:.1f} s on {machine.name}, {machine.version}")
+    ctx.exit(0 if result.passed else 1)
 
 
 @command.command("new")
@@ -71,4 +78,15 @@ def list_(app: App, image: str | None) -> None:
     from imagekit.app.muting import checks_of
 
     for name in checks_of(app.project, image):
+        say(name)
+
+
+@command.command("suites")
+@click.argument("image", required=False)
+@click.pass_obj
+def suites_(app: App, image: str | None) -> None:
+    """Print the names of the suites of IMAGE, or of every image: what `--suite` takes."""
+    from imagekit.app.muting import suites_of_image
+
+    for name in suites_of_image(app.project, image):
         say(name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def selection_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """`-k`, `--failed` and `--fail-fast`."""
+    """`--suite`, `-k`, `--failed` and `--fail-fast`."""
     for option in (
         click.option("--fail-fast", is_flag=True, help="Stop at the first check that does not pass."),
         click.option("--failed", is_flag=True, help="Only the checks that did not pass in the last run of IMAGE."),
@@ -25,17 +25,33 @@ def selection_options(command: Callable[..., Any]) -> Callable[..., Any]:
             metavar="EXPR",
             help="Only checks whose names match: 'ssh and not root'.",
         ),
+        click.option(
+            "--suite",
+            "suites",
+            multiple=True,
+            metavar="NAME[,NAME]",
+            help="Only the checks of these suites: a layer, or a name as `imagekit check suites` lists them.",
+        ),
     ):
         command = option(command)
     return command
 
 
-def selected(app: App, image: str, expression: str, failed: bool, fail_fast: bool) -> Selection:
-    """What these options ask for."""
+def selected(
+    app: App, image: str, expression: str, failed: bool, fail_fast: bool, suites: Sequence[str] = ()
+) -> Selection:
+    """What these options ask for; raises `UnknownSuiteError` for a suite that the image does not have."""
     from imagekit.checks.selection import Selection
+    from imagekit.checks.suites import require_suites, split_names
 
+    names = split_names(suites)
+    if names:
+        from imagekit.app.muting import suites_of_image
+
+        require_suites(names, suites_of_image(app.project, image))
+    asked = Selection(expression=expression, suites=names, fail_fast=fail_fast)
     if not failed:
-        return Selection(expression=expression, fail_fast=fail_fast)
+        return asked
     from imagekit.app.again import failed_before
 
-    return replace(failed_before(app.project, image), expression=expression, fail_fast=fail_fast)
+    return replace(asked, ids=failed_before(app.project, image).ids)

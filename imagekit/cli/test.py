@@ -57,6 +57,7 @@ def command(
     fresh: bool,
     cold: bool,
     expression: str,
+    suites: tuple[str, ...],
     failed: bool,
     fail_fast: bool,
     keep: bool,
@@ -66,8 +67,8 @@ def command(
     """Boot IMAGE and run the checks of its layers.
 
     Builds it first when its inputs changed; publishes nothing. With --lifecycle every lifecycle scenario follows; with
-    --scenario the named ones are all that is run. A run of some checks (-k, --failed) is never a passed suite: it is
-    neither reused nor published.
+    --scenario the named ones are all that is run. A run of some checks (--suite, -k, --failed) never counts as the
+    whole: it is neither reused nor published.
     """
     if words["list_scenarios"]:
         from imagekit.scenarios.table import listing
@@ -84,7 +85,7 @@ def command(
     if words["scenario"] and not words["lifecycle"]:
         boot_paths = ()
     name = app.image_name(image)
-    selection = selected(app, name, expression, failed, fail_fast)
+    selection = selected(app, name, expression, failed, fail_fast, suites)
     boot_paths = tuple(BootPath(each) for each in selection.paths(boot_paths))
     options = Options(
         boot_paths=boot_paths,

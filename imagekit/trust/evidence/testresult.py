@@ -59,6 +59,7 @@ def result_statement(
             *(check.id for check in required if check.outcome is not Outcome.PASSED),
             *(_test_name(scenario) for scenario in scenarios if not scenario.passed),
         ],
+        "suites": sorted({name for check in suite.checks for name in check.suites}),
         "checks": [_check(check) for check in suite.checks],
         "scenarios": [_scenario(scenario) for scenario in scenarios],
         "waivers": list(waivers),
@@ -120,6 +121,7 @@ def _check(check: CheckResult) -> dict[str, Any]:
         "outcome": str(check.outcome),
         "required": check.required,
         "seconds": round(check.seconds, 3),
+        **({"suites": list(check.suites)} if check.suites else {}),
         **({"muted": _muted(check)} if check.muted_by else {}),
     }
 

@@ -24,6 +24,7 @@ class CheckRow:
     outcome: str
     required: bool
     muted: bool = False
+    suites: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,10 +97,16 @@ def _malformed(fields: Mapping[str, Any]) -> str:
             return f"{name} is no list of objects"
         if not all(isinstance(row.get(key), str) for row in rows for key in keys):
             return f"an entry of {name} lacks {' or '.join(keys)}"
+    if not all(_is_names(row.get("suites", [])) for row in _dicts(fields.get("checks"))):
+        return "suites of an entry of checks is no list of names"
     for name in ("passedTests", "warnedTests", "failedTests"):
         if not isinstance(fields.get(name, []), list):
             return f"{name} is no list"
     return ""
+
+
+def _is_names(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(each, str) for each in value)
 
 
 def _check(entry: Mapping[str, Any]) -> CheckRow:
@@ -108,6 +115,7 @@ def _check(entry: Mapping[str, Any]) -> CheckRow:
         outcome=str(entry.get("outcome")),
         required=entry.get("required") is not False,
         muted="muted" in entry,
+        suites=tuple(entry["suites"]) if _is_names(entry.get("suites")) else (),
     )
 
 

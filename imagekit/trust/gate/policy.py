@@ -76,6 +76,9 @@ class Tests(Frozen):
         description="boot paths on which the image must have been tested",
     )
     checks: tuple[Glob, ...] = Field((), description="ids (globs) of checks that must have passed, each at least once")
+    required_suites: tuple[Name, ...] = Field(
+        (), description="suites that must have been run, by name: a layer, or hardening, kernel, ..."
+    )
     scenarios: tuple[Name, ...] = Field((), description="lifecycle scenarios that must have passed")
     start: Literal[Start.COLD] | None = Field(
         None, description="cold: results of forks of a booted machine do not count, see docs/forks.md"

@@ -18,6 +18,7 @@ from imagekit.trust.sign.trust import day
 from imagekit.trust.sign.trustfile import Purpose
 
 CHECK = "check/"
+SUITE = "suite/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,7 @@ def tests(view: View, wanted: Tests) -> list[Finding]:
         *_failures(results),
         *_muted(view, results, wanted),
         *_checks(counted, results, wanted.checks),
+        *_suites(counted, wanted.required_suites),
         *_scenarios(counted, results, wanted.scenarios),
     ]
 
@@ -181,6 +183,17 @@ def _checks(counted: list[_Result], results: list[_Result], wanted: tuple[str, .
             found.append(finding(CHECK + pattern, False, f"{', '.join(bad)} where it had to pass"))
         else:
             found.append(finding(CHECK + pattern, True, f"passed ({len(outcomes)})"))
+    return found
+
+
+def _suites(counted: list[_Result], wanted: tuple[str, ...]) -> list[Finding]:
+    """Each suite by the checks themselves, whatever a list beside them says; how each ended has its own finding."""
+    found = []
+    for name in wanted:
+        outcomes = [check.outcome for result in counted for check in result.run.checks if name in check.suites]
+        passed = outcomes.count("passed")
+        reason = f"{passed} of {len(outcomes)} checks passed" if outcomes else "missing: no check of this suite was run"
+        found.append(finding(SUITE + name, passed > 0, reason))
     return found
 
 

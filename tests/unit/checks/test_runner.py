@@ -22,6 +22,7 @@ from imagekit.checks.runner import (
 )
 from imagekit.checks.selection import Selection
 from imagekit.checks.session import Muted
+from imagekit.checks.suites import UnknownSuiteError
 from imagekit.machine.interface import BootPath, Start
 from tests.support.evil import EVIL
 
@@ -407,6 +408,54 @@ def test_a_muted_check_is_run_and_only_warns(suites: Suites) -> None:
     (two, warns) = result.cautions
     assert two.caution == "base failed: Two holds [2], muted by Ada until 2026-12-05 (T-1): n is not 1"
     assert warns.muted.startswith("warns only until 2027-01-01")
+
+
+SUITES = """
+@pytest.mark.suite("hardening")
+def test_hard():
+    \"\"\"It is hard.\"\"\"
+
+@pytest.mark.suite("hardening", "kernel")
+@pytest.mark.boot_path("live")
+def test_live():
+    \"\"\"It is hard when live.\"\"\"
+
+def test_plain():
+    \"\"\"It is plain.\"\"\"
+"""
+
+
+@pytest.mark.parametrize(
+    ("asked", "left"),
+    [
+        ({"suites": ("hardening",)}, ["test_hard"]),
+        ({"suites": ("base",)}, ["test_hard", "test_plain"]),
+        ({"suites": ("hardening", "other")}, ["test_hard", "test_good"]),
+        ({"suites": ("base",), "expression": "plain"}, ["test_plain"]),
+    ],
+)
+def test_the_checks_of_a_suite_are_some_of_them(suites: Suites, asked: dict[str, object], left: list[str]) -> None:
+    write(suites, "base", SUITES)
+    write(suites, "other", GOOD)
+    result = go(replace(suites, selection=Selection(**asked)), "base", "other")  # type: ignore[arg-type]
+    assert list(outcomes(result)) == left
+    assert "suite " in result.selection, "a run of a suite is partial"
+    assert result.checks[0].suites == (("base", "hardening") if left[0] == "test_hard" else ("base",))
+
+
+def test_a_suite_of_which_nothing_is_run_is_an_error(suites: Suites) -> None:
+    """`kernel` has checks on another boot path alone; beside `hardening` it would have passed by being silent."""
+    write(suites, "base", SUITES)
+    for names in (("kernel",), ("hardening", "kernel")):
+        with pytest.raises(EmptySuiteError, match="no check of suite kernel is to be run here"):
+            go(replace(suites, selection=Selection(suites=names)), "base")
+
+
+def test_an_unknown_suite_is_an_error_that_lists_the_known(suites: Suites) -> None:
+    write(suites, "base", SUITES)
+    with pytest.raises(UnknownSuiteError, match="'hardning'") as caught:
+        go(replace(suites, selection=Selection(suites=("hardning",))), "base")
+    assert "Did you mean 'hardening'? There are: base, hardening, kernel." in caught.value.hint
 
 
 BOOT_AND_NODE = '''

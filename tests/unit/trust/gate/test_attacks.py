@@ -450,6 +450,32 @@ def _(fixture: GateFixture) -> None:
     fixture.add("tests", "ours", result(fixture.digest, scenarios=both))
 
 
+def _demand_suite(fixture: GateFixture, **fields: object) -> None:
+    """The policy wants suite hardening; the result says of a check what `fields` say, and of the whole that it ran."""
+    tests = requirements().tests
+    assert tests is not None
+    fixture.policy = policy(tests=tests.model_copy(update={"required_suites": ("hardening",)}))
+    rows = [{**row, **fields} for row in fixture.signed["tests"].says.predicate["checks"]]
+    change(fixture, "tests", checks=rows, suites=["base", "hardening"])
+
+
+@attack("suite that is named and of which no check was run", "suite/hardening", "missing: no check of this suite")
+def _(fixture: GateFixture) -> None:
+    _demand_suite(fixture, suites=["base"])
+
+
+@attack("suites that are no list", "tests", "suites of an entry of checks is no list of names")
+def _(fixture: GateFixture) -> None:
+    _demand_suite(fixture, suites="hardening")
+
+
+@attack("suite of which only a failed check was run", "suite/hardening", "0 of 2 checks passed")
+def _(fixture: GateFixture) -> None:
+    _demand_suite(fixture, suites=["hardening"], required=False, outcome="failed")
+    rows = fixture.signed["tests"].says.predicate["checks"]
+    change(fixture, "tests", checks=[*rows, {**rows[0], "suites": [], "outcome": "passed", "required": True}])
+
+
 # --- bills of materials, provenance
 
 

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imagekit.base.errors import ConfigError
+from imagekit.checks.outcome import SuiteResult
 from imagekit.oci.reference import Digest
 from imagekit.trust.evidence.decisions import Mute, mute_statement
 from imagekit.trust.evidence.statement import TEST_RESULT_TYPE, Statement, parse_statement
@@ -19,6 +20,7 @@ from imagekit.trust.gate.evaluate import evaluate
 from imagekit.trust.gate.model import Decision, Evidence, GateClosedError, Item, Status, Stay, Stays
 from imagekit.trust.gate.policy import Policy
 from imagekit.trust.sign.trust import Problem, Reading
+from tests.support.images import check
 from tests.support.release import (
     ADA,
     DAY,
@@ -31,6 +33,8 @@ from tests.support.release import (
     item,
     policy,
     provenance,
+    requirements,
+    result,
     statements,
     trust,
 )
@@ -146,6 +150,18 @@ def test_checks_that_changed_since_the_test_are_told_as_such() -> None:
     seen = Evidence(digest=DIGEST, image=IMAGE, items=tuple(GOOD.values()), suites={IMAGE: "9" * 64})
     (bad, *_) = evaluate(policy(), "prod", seen, NOW).unsatisfied
     assert "the checks here (suite 999999999999) differ from those that ran: run again" in bad.reason
+
+
+def test_a_demanded_suite_is_found_by_its_checks() -> None:
+    tests = requirements().tests
+    assert tests is not None
+    wanted = policy(tests=tests.model_copy(update={"required_suites": ("hardening",)}))
+    ran = SuiteResult(suite_hash=SUITE, checks=(replace(check("root"), suites=("base", "hardening")),), seconds=1.0)
+    tested = {"tests": item("ours", result(suite=ran), at=dated("tests"))}
+    items = tuple((GOOD | tested).values())
+    decision = evaluate(wanted, "prod", Evidence(digest=DIGEST, image=IMAGE, items=items, suites={IMAGE: SUITE}), NOW)
+    found = next(each for each in decision.findings if each.name == "suite/hardening")
+    assert (found.status, found.reason) == (Status.SATISFIED, "1 of 1 checks passed")
 
 
 @given(st.permutations(list(GOOD.values())))
