@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
+from typing import Any
+
 from imagekit.checks.outcome import CheckResult, Outcome, SuiteResult
 from imagekit.machine.interface import BootPath
 from imagekit.report.result import Failure, LayerRow, ReleaseRow, RunResult, StageRow, StageStatus, Verdict
@@ -24,7 +26,7 @@ def result(
     published: bool = False,
     seconds: float = 20.0,
     size: int = 300_000_000,
-    **quarantine: str,
+    **quarantine: Any,
 ) -> RunResult:
     """One run on the direct boot path: its checks by layer, such as ``{"base": Outcome.PASSED}``."""
     outcomes = {"base": Outcome.PASSED} if outcomes is None else outcomes
