@@ -8,10 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlencode
 
-from imagekit.app.interface import Target
 from imagekit.app.keptmachine import KeptMachine, kept_machine
-from imagekit.app.node import suites_of
-from imagekit.app.runs import kept_runs
+from imagekit.app.target import Target, suites_of
 from imagekit.base.errors import ConfigError
 from imagekit.base.log import progress
 from imagekit.checks.outcome import Outcome, SuiteResult
@@ -20,7 +18,6 @@ from imagekit.checks.selection import Selection
 from imagekit.config.load import Project
 from imagekit.machine.interface import BootPath, Start
 from imagekit.plan.resolve import make_plan
-from imagekit.report.result import read_result
 
 _SECONDS = 300.0
 _CHECK_SECONDS = 60.0
@@ -56,6 +53,9 @@ def check_kept(
 
 def failed_before(project: Project, image: str) -> Selection:
     """What did not pass in the last run of an image; raises `ConfigError` where there was none, or all passed."""
+    from imagekit.app.runs import kept_runs
+    from imagekit.report.result import read_result
+
     for folder in kept_runs(project.work):
         result = read_result(folder)
         if result.image != image or result.suites is None:

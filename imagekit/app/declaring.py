@@ -1,4 +1,4 @@
-"""Where a layer declares the thing that failed: file and line, when the failure names a thing that stands there."""
+"""Where the thing that failed is declared: file and line, when the failure names a thing that stands there."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from imagekit.config.load import SETTINGS_FILE
 from imagekit.report.card import Fault, card_of
 from imagekit.report.result import RunResult
 
@@ -14,23 +15,33 @@ _THING = re.compile(
     r"\b(?:package|file|unit|mask of unit|kernel module|kernel argument|state|certificate) (\S+)$|\[([^\[\]]+)\]$"
 )
 
+_REGISTRY = re.compile(r"registry ([\w.:-]+?):? ")  # how errors of `imagekit.registry` begin
+
 
 def declared_at(root: Path, result: RunResult) -> str:
-    """``images/LAYER/layer.yaml:LINE`` of what the first fault is about; empty when it is not known for sure."""
+    """``images/LAYER/layer.yaml:LINE`` of what the first fault is about, of a registry its line in imagekit.yaml.
+
+    Empty when it is not known for sure.
+    """
     card = card_of(result)
-    if card is None or not card.first.layer:
+    if card is None:
         return ""
+    if (registry := _REGISTRY.match(card.first.what)) is not None:
+        return _line_with(root, str(SETTINGS_FILE), registry[1])
     name = f"images/{card.first.layer}/layer.yaml"
+    places = (_line_with(root, name, thing) for thing in _things(card.first)) if card.first.layer else iter(())
+    return next(filter(None, places), "")
+
+
+def _line_with(root: Path, name: str, thing: str) -> str:
+    """``FILE:LINE`` of the only line with a word; empty when there is none, or several."""
     try:
         lines = (root / name).read_text().splitlines()
     except (OSError, UnicodeDecodeError):
         return ""
-    for thing in _things(card.first):
-        whole = re.compile(rf"(?<![\w.@+-]){re.escape(thing)}(?![\w@+-]|\.\w)")
-        found = [number for number, line in enumerate(lines, start=1) if whole.search(line.partition("#")[0])]
-        if len(found) == 1:
-            return f"{name}:{found[0]}"
-    return ""
+    whole = re.compile(rf"(?<![\w.@+-]){re.escape(thing)}(?![\w@+-]|\.\w)")
+    found = [number for number, line in enumerate(lines, start=1) if whole.search(line.partition("#")[0])]
+    return f"{name}:{found[0]}" if len(found) == 1 else ""
 
 
 def _things(fault: Fault) -> Iterator[str]:

@@ -10,63 +10,23 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from imagekit.app.keptmachine import KeptMachine
+from imagekit.app.target import Target as Target
 from imagekit.artifact.packagelist import Package
 from imagekit.build.builder import Build
 from imagekit.checks.judged import NOT_ON_FORKS
 from imagekit.checks.outcome import SuiteResult
-from imagekit.checks.selection import ALL, Selection
 from imagekit.config.load import Project
-from imagekit.config.merge import merged_cloud_config
-from imagekit.config.model import ImageSpec
 from imagekit.doctor.model import Need
 from imagekit.inventory.live import Listening
-from imagekit.machine.interface import BootPath, BootRecord, VmShape
+from imagekit.machine.interface import BootPath, BootRecord
 from imagekit.oci.reference import Digest
 from imagekit.plan.model import Plan
 from imagekit.report.result import BootChart, ConsoleExcerpt, ReleaseRow, RunResult, UnitJournal
 from imagekit.scenarios.options import ScenarioOptions
 from imagekit.scenarios.runner import ScenarioRun
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
-    """What will be tested: an image of the project; `run_id` marks its machines, `folder` keeps what they leave."""
-
-    project: Project
-    name: str
-    run_id: str
-    folder: Path
-    selection: Selection = ALL
-
-    @property
-    def spec(self) -> ImageSpec:
-        """The image's declaration."""
-        return self.project.image(self.name)
-
-    @property
-    def harness(self) -> Path:
-        """What its machines are started and checked with."""
-        return self.project.harness
-
-    @property
-    def shape(self) -> VmShape:
-        """The machine it gets."""
-        vm = self.spec.vm
-        return VmShape(memory_mib=vm.memory_mib, cpus=vm.cpus, firmware=vm.firmware, tpm=vm.tpm)
-
-    @property
-    def cloud_config(self) -> dict[str, Any]:
-        """The image's own cloud-config, merged."""
-        return merged_cloud_config(self.profile)
-
-    @property
-    def profile(self) -> tuple[Path, ...]:
-        """The files of the image's own cloud-config."""
-        return tuple(self.project.root / path for path in self.spec.cloud_config)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,15 +9,15 @@ from pathlib import Path
 
 from imagekit.app.interface import BootPathResult, Subject, Target
 from imagekit.app.journals import keep_journal
-from imagekit.app.muting import mutes_in_force
 from imagekit.app.needs import libvirt_uri
+from imagekit.app.target import suites_of as suites_of
 from imagekit.artifact.installed import installed_disk
 from imagekit.artifact.live import LiveArtifacts, live_artifacts
 from imagekit.artifact.releaseiso import write_iso
 from imagekit.base.files import mark_used
 from imagekit.base.log import step
 from imagekit.checks.lint import Offer, lint, require_no_contradictions, require_pages
-from imagekit.checks.runner import Suites, collect_checks, run_suites
+from imagekit.checks.runner import collect_checks, run_suites
 from imagekit.checks.tlspeer import Peers, TlsPeer, both_peers
 from imagekit.machine.boot import BootRequest, boot
 from imagekit.machine.console import Console, load_patterns
@@ -39,19 +39,6 @@ from imagekit.report.bootchart import collect_chart
 from imagekit.report.console import excerpt
 from imagekit.report.listening import collect_listening
 from imagekit.report.result import ConsoleExcerpt
-
-
-def suites_of(subject: Target, boot_path: BootPath) -> Suites:
-    """Where the checks of an image are."""
-    return Suites(
-        checks_root=subject.harness / "checks",
-        images_root=subject.project.root / "images",
-        out=subject.folder / boot_path.value,
-        family=subject.spec.family.value,
-        profile=subject.profile,
-        mutes=mutes_in_force(subject.project),
-        selection=subject.selection,
-    )
 
 
 def make_disks(subject: Subject) -> LiveArtifacts:

@@ -55,11 +55,13 @@ def _explain(model: type[BaseModel], source: YamlFile, detail: ErrorDetails) -> 
     if detail["type"] == "extra_forbidden":
         allowed = _allowed(model, key[:-1])
         close = suggestion(str(key[-1]), allowed)
-        return f"{where}unknown key; allowed here: {', '.join(allowed)}. {close}".rstrip()
+        return f"{where}unknown key. {close} Allowed here: {', '.join(allowed)}.".replace(".  ", ". ")
     if detail["type"] == "missing":
         return f"{where}required key is missing"
     message = detail["msg"].removeprefix("Value error, ")
     given = detail["input"]
+    if detail["type"] == "string_pattern_mismatch" and (meant := _described(model, key)):
+        return f"{where}{given!r} does not fit; it is: {meant}"
     shown = "" if isinstance(given, dict | list) else f" (got {given!r})"
     close = suggestion(str(given), _words(message)) if detail["type"] in ("enum", "literal_error") else ""
     return f"{where}{message}{shown}. {close}".rstrip()
@@ -96,6 +98,15 @@ def _allowed(model: type[BaseModel], key: Key) -> list[str]:
     for part in key:
         models = [found for each in models for found in _children(each, part)] or models
     return sorted({name for each in models for name in fields_of(each)})
+
+
+def _described(model: type[BaseModel], key: Key) -> str:
+    """What the description of a key says in words; a pattern says it to nobody. Empty for items of lists and maps."""
+    models: list[type[BaseModel]] = [model]
+    for part in key[:-1]:
+        models = [found for each in models for found in _children(each, part)]
+    fields = (fields_of(each).get(str(key[-1])) for each in models) if key else iter(())
+    return next((field.description for field in fields if field is not None and field.description), "")
 
 
 def fields_of(model: type[BaseModel]) -> dict[str, FieldInfo]:

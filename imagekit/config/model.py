@@ -90,7 +90,8 @@ RESERVED_ARGS = frozenset(
 class Frozen(BaseModel):
     """Base of all declared data: unknown keys are errors, types are not bent, values do not change."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    # Built when the first file of its kind is read: half of the models are never asked for by a command.
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True)
 
 
 class Present(Frozen):

@@ -19,9 +19,8 @@ def check(host: Host) -> Finding:
     if free >= COMFORTABLE_GIB:
         return Finding(need=Need.DISK, state=State.OK, found=found, wanted=wanted)
     state = State.WARN if free >= NEEDED_GIB else State.BROKEN
-    return Finding(
-        need=Need.DISK, state=state, found=found, wanted=wanted, remedy="a larger disk, or remove the work folder"
-    )
+    remedy = "`imagekit clean --cache` removes builds and disks that can be made again, `--runs` the folders of runs"
+    return Finding(need=Need.DISK, state=state, found=found, wanted=wanted, remedy=remedy)
 
 
 def _existing(path: Path) -> Path:

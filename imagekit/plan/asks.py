@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from imagekit.config.authorities import read_authorities
 from imagekit.config.load import Project, parse_file
 from imagekit.config.model import Arch, DistroBase, DistroFile, ImageInit, ImageSpec, StandinFile, StandinInit
 from imagekit.config.packagelock import LockedAuthority, PackageLock, lock_path
@@ -61,6 +60,8 @@ def asks_of(project: Project, name: str, arch: Arch) -> tuple[Ask, ...]:
 
 def locked_authorities(project: Project, name: str) -> tuple[LockedAuthority, ...]:
     """The certificates that an image's layers add, as a lock names them; raises `ConfigError` for a bad one."""
+    from imagekit.config.authorities import read_authorities  # with cryptography, which `imagekit check` does not need
+
     found = []
     for layer in project.image(name).layers:
         if patterns := project.layers[layer].present.certificates:

@@ -42,6 +42,9 @@ _WRITES = ("POST", "PUT", "PATCH")
 
 
 UNAVAILABLE = "Is the registry running? Running the same command again goes on where this one stopped."
+_UNRESOLVED = (
+    "Is the name right (`registry:` in imagekit.yaml), and can this host look it up? `getent hosts {host}` says."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +101,13 @@ class Transport:
         except TransientError as error:
             raise RegistryUnavailableError(
                 f"registry {self.address}: {what}: {error} (tried {timeouts.attempts} times)",
-                hint=UNAVAILABLE,
+                hint=self._advice(str(error)),
             ) from error
+
+    def _advice(self, said: str) -> str:
+        """What to do about a registry that cannot be reached; urllib3 says so of a name that is not found."""
+        host = self.address.partition(":")[0]
+        return _UNRESOLVED.format(host=host) if "Failed to resolve" in said else UNAVAILABLE
 
     def pause(self, failures: int) -> None:
         """Wait before the next try, longer after each failure."""

@@ -16,7 +16,7 @@ CHECKS_FOLDER = "vm-harness/checks"
 _CONSOLE = 5  # lines of a machine that did not come up
 # The page for a stage that fails without a check; a check names its own.
 _SPOKEN_OF = (
-    (("No space left on device", "Disk quota exceeded", "not enough to begin"), "disk-full"),
+    (("No space left on device", "Disk quota exceeded", "not enough to begin", " GiB free at "), "disk-full"),
     (("may not enter ",), "gate"),
     (("registry ",), "registry"),
     (("the build engine",), "engine"),
@@ -130,21 +130,26 @@ def _of_stage(failure: Failure, result: RunResult) -> Fault:
     what, _, rest = (failure.error.strip() or "no reason was given").partition("\n")
     text = f"{failure.error}\n{failure.hint}"
     boots = failure.stage.startswith("boot")
-    found = "" if boots else telling(rest, failure.hint)
+    found = "" if boots else telling(rest, failure.hint) or (_listed(rest) if what.endswith(":") else "")
     layer = _layer(what)
     return Fault(
-        what=what.removesuffix("; the console's last lines:"),
+        what=what.removesuffix("; the console's last lines:").removesuffix(":"),
         said="" if found in what else found,
         layer=layer,
         brought=_brought(layer, result),
         unit=unit_in(text),
         places=places_in(text),
-        page=_page_of_stage(failure.stage, what if boots else f"{what}\n{failure.hint}"),
+        page=_page_of_stage(failure.stage, what if boots else f"{what}\n{found}\n{failure.hint}"),
         again=_again(failure, result),
         log=_console(failure.stage, result),
         # A machine's last lines are no reasons: whichever of them sounds like one may be harmless.
         console=tuple(line.strip() for line in rest.splitlines() if line.strip())[-_CONSOLE:] if boots else (),
     )
+
+
+def _listed(rest: str) -> str:
+    """What a sentence that ends with a colon lists below it, in one line."""
+    return "; ".join(line.strip() for line in rest.splitlines() if line.strip())
 
 
 def _again(failure: Failure, result: RunResult) -> str:

@@ -170,10 +170,14 @@ def _cautions(result: RunResult) -> list[Row]:
 
 def _stages(stages: tuple[StageRow, ...], width: int) -> list[Row]:
     words = [
-        (f"{_MARK[stage.status]} {one_line(stage.name, 20)} {_time(stage.seconds)}  ", _STYLE[stage.status])
-        for stage in stages
+        (f"{_MARK[stage.status]} {one_line(stage.name, 20)}{_took(stage)}  ", _STYLE[stage.status]) for stage in stages
     ]
     return _side_by_side("stages", words, width)
+
+
+def _took(stage: StageRow) -> str:
+    """The time of a stage; one that was never come to took none."""
+    return "" if stage.status is StageStatus.MISSING else f" {_time(stage.seconds)}"
 
 
 def _layers(result: RunResult) -> list[Row]:

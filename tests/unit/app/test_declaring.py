@@ -56,3 +56,13 @@ def test_the_line_is_named_when_it_is_sure(tmp_path: Path, result: RunResult, li
 
 def test_a_layer_that_is_not_the_projects_has_no_line(tmp_path: Path) -> None:
     assert declared_at(tmp_path, failed(UNIT)) == ""
+
+
+def test_a_registry_is_declared_in_the_settings(tmp_path: Path) -> None:
+    (tmp_path / "imagekit.yaml").write_text("version: 1\n# registry.example: ours\nregistry: registry.example:5000\n")
+    result = broken("needs", "registry registry.example:5000: ping: GET https://registry.example: Failed to resolve")
+    assert declared_at(tmp_path, result) == "imagekit.yaml:3"
+
+
+def test_an_embedded_registry_is_declared_nowhere(tmp_path: Path) -> None:
+    assert declared_at(tmp_path, broken("publish", "registry 127.0.0.1:20555: ping: GET: refused")) == ""

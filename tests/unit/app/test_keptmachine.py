@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -159,3 +160,20 @@ def test_nothing_is_said_while_a_person_works_on_it(tmp_path: Path, caplog: pyte
     caplog.set_level("DEBUG")
     hold(tmp_path, machine(tmp_path), timedelta(seconds=5.0), iter([False] * 14 + [True]).__next__)
     assert not [record for record in caplog.records if "waiting" in record.getMessage()]
+
+
+HEAVY = (
+    "cryptography",
+    "docker",
+    "libvirt",
+    "rich",
+    "urllib3",
+    "imagekit.trust",
+    "imagekit.build",
+    "imagekit.machine.boot",
+)
+
+
+def test_checks_on_a_kept_machine_start_without_heavy_imports() -> None:
+    code = f"import sys, imagekit.app.again\nprint([name for name in {HEAVY!r} if name in sys.modules])"
+    assert process.run([sys.executable, "-c", code], timeout=30).stdout == "[]\n"

@@ -97,6 +97,13 @@ BAD = {
         IMAGES.replace("node.yaml", "nod.yaml"),
         ["images.yaml:8: cloud_config: no file cloud-config/nod.yaml"],
     ),
+    "registry with a path": (
+        "imagekit.yaml",
+        "version: 1\nregistry: registry.example/team/images\n",
+        [
+            "imagekit.yaml:2: registry: 'registry.example/team/images' does not fit; it is: host and port of the",
+        ],
+    ),
     "settings key": ("imagekit.yaml", "version: 1\nregistri: x\n", ["imagekit.yaml:2: registri: unknown key"]),
     "a list for a mapping": ("imagekit.yaml", "- a\n", ["imagekit.yaml:1: the file must be a mapping"]),
 }

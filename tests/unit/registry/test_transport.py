@@ -205,3 +205,11 @@ def test_a_connection_with_an_answer_half_read_is_not_used_again(world: Registry
     with suppress(AttributeError):
         chunks.close()  # type: ignore[attr-defined]
     assert b"".join(client.blob("x", BLOB)) == DATA
+
+
+def test_of_a_name_that_does_not_resolve_the_advice_is_about_the_name() -> None:
+    limits = Timeouts(attempts=1, silence=5.0, answer=0.3)
+    with Registry("registry.invalid", timeouts=limits) as client, pytest.raises(RegistryUnavailableError) as caught:
+        client.ping()
+    assert "`registry:` in imagekit.yaml" in caught.value.hint
+    assert "getent hosts registry.invalid" in caught.value.hint

@@ -14,7 +14,7 @@ from imagekit.report.card import INTERRUPTED, Card, Fault, card_of, card_rows, f
 from imagekit.report.html import render_html
 from imagekit.report.junit import render_junit
 from imagekit.report.markdown import render_markdown
-from imagekit.report.result import Failure, RunResult, UnitJournal, Verdict
+from imagekit.report.result import Failure, RunResult, StageStatus, UnitJournal, Verdict
 from imagekit.report.terminal import render_terminal
 from tests.unit.report.sample import bad, check, good, scenario_results
 
@@ -296,3 +296,28 @@ def test_the_page_is_that_of_what_the_error_speaks_of(stage: str, error: str, pa
     fault = card(broken(stage, error)).faults[0]
     assert fault.page == f"docs/runbook/{page}.md"
     assert (Path(__file__).parents[3] / fault.page).is_file()
+
+
+LACKS = "this machine lacks what is needed:\n  disk: 0.3 GiB free at /work (needed: 6 GiB, better 15)"
+
+
+def test_what_a_machine_lacks_is_on_the_card_with_its_page() -> None:
+    found = card(broken("needs", LACKS, hint="imagekit clean --cache")).first
+    assert (found.what, found.said) == (
+        "this machine lacks what is needed",
+        "disk: 0.3 GiB free at /work (needed: 6 GiB, better 15)",
+    )
+    assert found.page == "docs/runbook/disk-full.md"
+
+
+def test_all_that_a_machine_lacks_is_on_the_card() -> None:
+    found = card(broken("needs", f"{LACKS}\n  memory: 1 GiB (needed: 3 GiB)")).first
+    assert found.said.endswith("better 15); memory: 1 GiB (needed: 3 GiB)")
+
+
+def test_a_stage_that_was_never_come_to_took_no_time() -> None:
+    result = broken("needs", "no")
+    stages = (*result.stages[:1], replace(result.stages[-1], status=StageStatus.MISSING, seconds=0.0))
+    text = render_terminal(replace(result, stages=stages))
+    assert f"· {stages[-1].name}\n" in text
+    assert "0.0 s" not in text.partition("stages")[2].partition("\n")[0]

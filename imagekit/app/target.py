@@ -1,0 +1,75 @@
+"""What is tested, and where its checks are. It imports little: `imagekit check` answers in seconds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from imagekit.checks.runner import Suites
+from imagekit.checks.selection import ALL, Selection
+from imagekit.checks.session import Muted
+from imagekit.config.load import Project
+from imagekit.config.model import ImageSpec
+from imagekit.machine.interface import BootPath, VmShape
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """What will be tested: an image of the project; `run_id` marks its machines, `folder` keeps what they leave."""
+
+    project: Project
+    name: str
+    run_id: str
+    folder: Path
+    selection: Selection = ALL
+
+    @property
+    def spec(self) -> ImageSpec:
+        """The image's declaration."""
+        return self.project.image(self.name)
+
+    @property
+    def harness(self) -> Path:
+        """What its machines are started and checked with."""
+        return self.project.harness
+
+    @property
+    def shape(self) -> VmShape:
+        """The machine it gets."""
+        vm = self.spec.vm
+        return VmShape(memory_mib=vm.memory_mib, cpus=vm.cpus, firmware=vm.firmware, tpm=vm.tpm)
+
+    @property
+    def cloud_config(self) -> dict[str, Any]:
+        """The image's own cloud-config, merged."""
+        from imagekit.config.merge import merged_cloud_config
+
+        return merged_cloud_config(self.profile)
+
+    @property
+    def profile(self) -> tuple[Path, ...]:
+        """The files of the image's own cloud-config."""
+        return tuple(self.project.root / path for path in self.spec.cloud_config)
+
+
+def suites_of(subject: Target, boot_path: BootPath) -> Suites:
+    """Where the checks of an image are."""
+    return Suites(
+        checks_root=subject.harness / "checks",
+        images_root=subject.project.root / "images",
+        out=subject.folder / boot_path.value,
+        family=subject.spec.family.value,
+        profile=subject.profile,
+        mutes=_mutes(subject.project),
+        selection=subject.selection,
+    )
+
+
+def _mutes(project: Project) -> tuple[Muted, ...]:
+    """The mutes in force. Signatures are a second's import, which a project without mutes does not wait for."""
+    if not (project.root / "mutes").is_dir():
+        return ()
+    from imagekit.app.muting import mutes_in_force
+
+    return mutes_in_force(project)
