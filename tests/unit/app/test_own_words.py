@@ -12,8 +12,8 @@ import pytest
 
 from imagekit.app.context import open_release_context
 from imagekit.app.people import Hand, approve, waive
-from imagekit.app.trusted import keys_of, signer_of, trust_of
-from imagekit.base.errors import RefusedError
+from imagekit.app.trusted import gate_of, keys_of, signer_of, trust_of
+from imagekit.base.errors import ConfigError, RefusedError
 from imagekit.config.load import Project, load_project
 from imagekit.config.model import Settings
 from imagekit.oci.reference import Digest, Reference
@@ -139,6 +139,37 @@ def test_a_key_of_another_channel_changes_nothing(house: House, decision: str) -
     assert house.state() == before
 
 
+def test_a_promoter_of_another_channel_changes_nothing_where_the_gate_is_open(house: House) -> None:
+    """D4, as it was found: the builder's key serves every channel, and the promoter's is another one."""
+    build = keys_of(house.project).public_path.read_text()
+    promoter = KeyStore(house.project.work / "keys", name="promoter", environ={PASSWORD_VARIABLE: "correct horse"})
+    promoter.ensure()
+
+    def trust(*channels: str) -> None:
+        own = TrustedKey(id="builder", pem=build, purposes=(Purpose.BUILD,))
+        other = TrustedKey(
+            id="promoter",
+            pem=promoter.public_path.read_text(),
+            purposes=(Purpose.PROMOTE,),
+            channels=channels,
+        )
+        write_trust(house.project.root, TrustFile(version=1, keys=(own, other)))
+        commit(house.project.root, "trust", "2026-11-22T12:00:00+00:00")
+
+    trust("staging")
+    before = house.state()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv(PASSWORD_VARIABLE, "correct horse")
+        with house.world.client() as client:
+            assert gate_of(house.project, client, house.reference, "dev").passed
+        with pytest.raises(SignatureError, match="key promoter is not trusted for channel dev"):
+            _promote(house)
+        assert house.state() == before
+        trust("staging", "dev")
+        _promote(house)
+    assert (house.project.root / "channels/dev.yaml").exists()
+
+
 def test_history_does_not_accept_a_record_by_a_key_of_another_channel(house: House) -> None:
     """D4: a record for dev, read where its key is trusted for staging alone."""
     house.trust()
@@ -148,6 +179,13 @@ def test_history_does_not_accept_a_record_by_a_key_of_another_channel(house: Hou
     house.trust(channels=("staging",))
     with pytest.raises(RefusedError, match="not trusted for channel dev"):
         read_chain(records, VerifierJudge(trust_of(house.project).verifier(Purpose.PROMOTE)))
+
+
+def test_a_gate_whose_files_do_not_know_each_other_tells_nothing(house: House) -> None:
+    """D23: a key for channel `pord` would serve none; said by the gate itself, whoever asks it."""
+    house.trust(channels=("pord", "publish"))
+    with house.world.client() as client, pytest.raises(ConfigError, match="the policy knows no channel 'pord'"):
+        gate_of(house.project, client, house.reference, "dev")
 
 
 @pytest.mark.parametrize("decision", ["promote", "yank"])

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from imagekit.app.context import open_release_context
 from imagekit.app.release import invocation_of, publish, reference_of
-from imagekit.app.trusted import current_suites, gate_of
+from imagekit.app.trusted import current_suites, gate_of, keys_of
 from imagekit.artifact.packagelist import packages_of_dpkg
 from imagekit.base.errors import RefusedError
 from imagekit.build.builder import Build
@@ -33,11 +33,15 @@ from imagekit.trust.evidence.statement import (
     TEST_RESULT_TYPE,
 )
 from imagekit.trust.gate.model import GateClosedError
+from imagekit.trust.sign.interface import SignatureError
+from imagekit.trust.sign.trustedit import write_trust
+from imagekit.trust.sign.trustfile import Purpose, TrustedKey, TrustFile
 from tests.support.images import BOOT, DPKG_STATUS, check
 from tests.support.inventories import base
 from tests.support.layout import layer, layout
 from tests.support.project import make_project
 from tests.support.registry import RegistrySimulator, simulated_registry
+from tests.support.release import trusted
 
 PACKAGES = packages_of_dpkg(DPKG_STATUS, distro="debian-13")
 
@@ -122,6 +126,54 @@ def test_gate_is_asked_before_the_tag(project: Project, plan: Plan, build: Build
     with pytest.raises(GateClosedError, match=r"ran suite 666666666666: the checks here .* differ from those that ran"):
         publish(project, plan, build, run(project, suite="6" * 64), PACKAGES)
     assert world.user_tags("imagekit/small-node") == {}
+
+
+TODAY = datetime.now(UTC)
+KEYS: dict[str, tuple[dict[str, object], str]] = {
+    "not trusted": ({"pem": trusted("eve", Purpose.BUILD).pem}, "by a key that is not trusted"),
+    "expired": ({"not_after": TODAY - timedelta(days=1)}, "after key own expired"),
+    "not yet valid": ({"not_before": TODAY + timedelta(days=1)}, "before key own is valid"),
+    "revoked": ({"revoked": "stolen"}, "key own is revoked"),
+    "for something else": ({"purposes": (Purpose.PROMOTE,)}, "trusted to promote, not to build"),
+    "of another channel": ({"channels": ("dev", "prod")}, "not trusted for channel publish"),
+}
+
+
+def trust_own_key(project: Project, **fields: object) -> None:
+    """Let trust.yaml say of the project's key, the only one here, what `fields` say."""
+    keys_of(project).ensure()
+    pem = keys_of(project).public_path.read_text()
+    entry = {"id": "own", "pem": pem, "purposes": (Purpose.BUILD, Purpose.PROMOTE), **fields}
+    write_trust(project.root, TrustFile(version=1, keys=(TrustedKey.model_validate(entry),)))
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize("state", KEYS)
+def test_a_key_whose_word_does_not_count_publishes_nothing(
+    project: Project, plan: Plan, build: Build, world: RegistrySimulator, state: str
+) -> None:
+    """D33, D35 and D4 at publish: signed, read back by the trust file for version tags, and nothing was sent."""
+    fields, says = KEYS[state]
+    trust_own_key(project, **fields)
+    with pytest.raises(SignatureError, match=says):
+        publish(project, plan, build, run(project), PACKAGES)
+    assert [each for each in world.requests if not each.startswith(("GET", "HEAD"))] == []
+    trust_own_key(project, channels=("publish",))
+    assert publish(project, plan, build, run(project), PACKAGES).evidence
+
+
+@pytest.mark.attack
+def test_evidence_by_a_key_that_lost_the_version_tags_is_not_taken_for_published(
+    project: Project, plan: Plan, build: Build, world: RegistrySimulator
+) -> None:
+    """D4, own variant: what is there already counts by the trust file of today, and is not called published."""
+    trust_own_key(project)
+    publish(project, plan, build, run(project), PACKAGES)
+    before = world.snapshot()
+    trust_own_key(project, channels=("dev",))
+    with pytest.raises(SignatureError, match="not trusted for channel publish"):
+        publish(project, plan, build, run(project), PACKAGES)
+    assert world.snapshot() == before
 
 
 def test_yanked_digest_is_not_published_again(

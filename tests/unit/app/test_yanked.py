@@ -122,6 +122,12 @@ def _deleted_from_the_folder(released: Withdrawn) -> None:
     path.unlink()
 
 
+def _at_the_registry_alone(released: Withdrawn) -> None:
+    """A checkout of before the yank: no file of it names the digest."""
+    [path] = (released.project.root / "yanks").iterdir()
+    path.unlink()
+
+
 def index_of(released: Withdrawn) -> Reference:
     """An index at the registry that lists the released image."""
     entry = {"mediaType": MEDIA_TYPE_MANIFEST, "digest": str(released.reference.digest), "size": 1}
@@ -218,7 +224,7 @@ def test_verify_and_gate_say_so_and_end_with_1(released: Withdrawn) -> None:
         assert re.search(f"unsatisfied +yank +{REPORTED}", done.stdout), done.stdout
 
 
-@pytest.mark.parametrize("state", [_as_it_is, _lost_by_the_registry])
+@pytest.mark.parametrize("state", [_as_it_is, _lost_by_the_registry, _at_the_registry_alone])
 def test_verify_by_one_key_refuses_what_others_deny(released: Withdrawn, tmp_path: Path, state: Act) -> None:
     """D34: `verify --key BUILD.pub` said yes to a digest that the promoter had yanked."""
     root = released.project.root

@@ -113,6 +113,15 @@ def test_a_token_is_no_password(credentials: Credentials | None) -> None:
         asked([BASIC], credentials)
 
 
+@pytest.mark.parametrize("realm", ["https://r.example:8443/token", "https://auth.example/token"])
+def test_a_password_stays_with_the_registry(realm: str) -> None:
+    """D19: the host's other ports are other places, with TLS too, and nothing was asked there."""
+    with pytest.raises(AccessDeniedError, match="asks to send its password to another place") as caught:
+        asked([f'Bearer realm="{realm}"'], Credentials("me", "pw"))
+    assert "IMAGEKIT_REGISTRY_TOKEN_HOSTS=" in caught.value.hint
+    assert asked([f'Bearer realm="{realm}"'], None)[1] == [("/token", "", {})], "without a password it may be asked"
+
+
 def test_an_identity_token_stays_with_the_registry() -> None:
     with pytest.raises(AccessDeniedError, match="another place"):
         asked(['Bearer realm="https://auth.example/token"'], Credentials(identity_token="refresh"))
