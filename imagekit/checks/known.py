@@ -14,6 +14,8 @@ from pathlib import Path
 
 from imagekit.base.errors import ConfigError
 
+_SHOWN = 20
+
 
 class UnknownCheckError(ConfigError):
     """A name or pattern that no check has."""
@@ -59,6 +61,9 @@ def require_known(check: str, known: Sequence[str]) -> str:
 
 def unknown(check: str, known: Sequence[str]) -> UnknownCheckError:
     """The error for a check that is not there."""
+    inside = [each for each in known if each.startswith((f"{without_path(check)}::", f"{without_path(check)}/"))]
+    if inside:
+        return UnknownCheckError(f"{check!r} names {len(inside)} checks, not one", hint="\n".join(inside[:_SHOWN]))
     ends = [each for each in known if each.rpartition("::")[2] == check.rpartition("::")[2]]
     close = ends or get_close_matches(without_path(check), known, n=3, cutoff=0.5)
     hint = f"Did you mean {' or '.join(close[:3])}?" if close else "`imagekit check list` shows every check."

@@ -119,6 +119,11 @@ def _load_layer(root: Path, name: str, named_at: str) -> LayerSpec:
         )
     if not (folder / "Dockerfile").exists():
         raise ConfigError(f"{folder}: no Dockerfile", hint="A layer is a folder with Dockerfile and layer.yaml.")
+    if (folder / "setup.sh").exists() and "setup.sh" not in (folder / "Dockerfile").read_text(errors="replace"):
+        raise ConfigError(
+            f"{folder}/setup.sh: nothing runs it: the Dockerfile beside it does not name it",
+            hint='In a RUN with `--mount=type=bind,dst=/media`: sh -eu /media/setup.sh "${FAMILY}"; see docs/layers.md.',
+        )
     return spec
 
 

@@ -97,3 +97,10 @@ def test_nothing_is_written_over(tmp_path: Path) -> None:
         new_check(tmp_path / "demo", "site", "x")
     with pytest.raises(ConfigError, match="no name for a check"):
         new_check(tmp_path / "demo", "site", "no-dash")
+
+
+def test_a_new_layer_runs_its_setup(tmp_path: Path) -> None:
+    new = NewProject(root=tmp_path / "demo")
+    start_project(new)
+    new_layer(new.root, "chrony")
+    assert 'sh -eu /media/setup.sh "${FAMILY}"' in (new.root / "images/chrony/Dockerfile").read_text()

@@ -78,3 +78,10 @@ def test_an_id_is_not_cut_at_its_own_colons() -> None:
 )
 def test_a_pattern_binds_some_check_or_none(known: tuple[str, ...], pattern: str, hit: bool) -> None:
     assert matches(pattern, known, PATHS) is hit
+
+
+def test_of_a_file_its_checks_are_named() -> None:
+    known = ("base/test_ssh.py::test_keys", "base/test_ssh.py::test_root", "base/test_root.py::test_ro")
+    error = unknown("direct:base/test_ssh.py", known)
+    assert "names 2 checks, not one" in str(error)
+    assert error.hint.splitlines() == ["base/test_ssh.py::test_keys", "base/test_ssh.py::test_root"]

@@ -143,3 +143,11 @@ def test_schemas_describe_every_key(kind: str) -> None:
     assert exported["$schema"].startswith("https://json-schema.org/")
     assert set(exported["properties"]) == set(MODELS[kind].model_fields)
     assert exported["additionalProperties"] is False
+
+
+def test_a_setup_that_nothing_runs_is_refused(tmp_path: Path) -> None:
+    root = make_project(tmp_path)
+    (root / "images/extra/setup.sh").write_text("systemctl -q enable extra.service\n")
+    with pytest.raises(ConfigError, match=r"extra/setup\.sh: nothing runs it") as caught:
+        load_project(root)
+    assert "/media/setup.sh" in caught.value.hint
