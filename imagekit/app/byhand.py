@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 
 from imagekit.app.forks import session_machine
 from imagekit.app.image import built
@@ -11,8 +11,12 @@ from imagekit.app.interface import Subject
 from imagekit.app.needs import host_of, machine_needs
 from imagekit.app.node import LocalMachines, installed_machine, make_disks
 from imagekit.app.runs import new_run
+from imagekit.base.log import progress
 from imagekit.config.load import Project
 from imagekit.doctor.check import VERIFY, require
+from imagekit.fixtures.catalog import catalog
+from imagekit.fixtures.catalog import chosen as with_needs
+from imagekit.fixtures.session import FixtureNetwork, fixture_network, require_root
 from imagekit.machine.interface import BootPath, Installer
 from imagekit.machine.machine import NodeMachine
 from imagekit.machine.profile import parse_profile
@@ -28,12 +32,17 @@ def machine_by_hand(
     installer: Installer = Installer.DISK,
     *,
     cold: bool = False,
+    fixtures: Sequence[str] = (),
 ) -> Iterator[NodeMachine]:
     """A machine of an image for the time of the block; its console log stays in the runs folder.
 
     `firmware` names a profile, such as ``uefi+tpm``; without it the image's own declaration holds. It is a fork where
-    there is a saved node of the digest, and `cold` does not want another.
+    there is a saved node of the digest, and `cold` does not want another. With `fixtures` it is in their network, and
+    reaches nothing else; what it tried is said at the end.
     """
+    if fixtures:  # before anything is built
+        with_needs(catalog(project.harness), fixtures)
+        require_root(fixtures)
     if firmware:
         chosen, tpm = parse_profile(firmware)
         project = project.with_machine(name, chosen, tpm=tpm)
@@ -41,10 +50,20 @@ def machine_by_hand(
     image = built(project, make_plan(project, name))
     run_id, folder = new_run(project.work)
     subject = Subject(project=project, name=name, image=image, run_id=run_id, folder=folder)
-    if boot_path is BootPath.INSTALLED and installer is Installer.AGENT:
-        with installed_machine(subject, installer=installer) as installed:
-            yield installed
-    else:
-        machines = LocalMachines(subject, make_disks(subject), boot_path)
-        with session_machine(machines, cold="asked for with --cold" if cold else "") as machine:
-            yield machine
+    with ExitStack() as stack:
+        link = None
+        if fixtures:
+            network = stack.enter_context(fixture_network(subject.harness, fixtures, run_id))
+            stack.callback(_tell_attempts, network)
+            link = network.link
+        if boot_path is BootPath.INSTALLED and installer is Installer.AGENT:
+            yield stack.enter_context(installed_machine(subject, installer=installer, link=link))
+        else:
+            machines = LocalMachines(subject, make_disks(subject), boot_path, link=link)
+            yield stack.enter_context(session_machine(machines, cold="asked for with --cold" if cold else ""))
+
+
+def _tell_attempts(network: FixtureNetwork) -> None:
+    wanted = network.attempts()
+    if wanted:
+        progress(f"The node wanted out of the fixture network, in vain: {', '.join(each.text for each in wanted)}")

@@ -22,7 +22,7 @@ from imagekit.checks.tlspeer import Peers, TlsPeer, both_peers
 from imagekit.machine.boot import BootRequest, boot
 from imagekit.machine.console import Console, load_patterns
 from imagekit.machine.disks import DiskSource
-from imagekit.machine.domain import Forward
+from imagekit.machine.domain import Forward, Link
 from imagekit.machine.folder import machines_folder, owned_folder
 from imagekit.machine.hardware import NodeRequest
 from imagekit.machine.identity import NodeKeys, fresh_keys, seed_disk
@@ -78,19 +78,20 @@ def machine_of(
     boot_path: BootPath,
     peers: Peers | None = None,
     saved: SavedNode | None = None,
+    link: Link | None = None,
 ) -> Iterator[InstalledNode]:
     """A booted machine for the time of the block, or a `saved` one that goes on; leftovers of killed runs go first."""
     match boot_path:
         case BootPath.LIVE if not _starts_kernels(subject):
-            with medium_machine(subject, peers, saved) as machine:
+            with medium_machine(subject, peers, saved, link) as machine:
                 yield machine
         case BootPath.DIRECT | BootPath.LIVE:
             with _libvirt(subject) as uri:
                 request = _boot_request(subject, artifacts, boot_path, peers, uri)
-                with boot(replace(request, saved=saved)) as machine:
+                with boot(replace(request, saved=saved, link=link)) as machine:
                     yield machine
         case BootPath.INSTALLED:
-            with installed_machine(subject, peers, saved=saved) as machine:
+            with installed_machine(subject, peers, saved=saved, link=link) as machine:
                 yield machine
 
 
@@ -102,6 +103,7 @@ class LocalMachines:
     artifacts: LiveArtifacts
     boot_path: BootPath
     peers: Peers | None = None
+    link: Link | None = None
 
     @contextmanager
     def provider(self) -> Iterator[Provider]:
@@ -111,7 +113,7 @@ class LocalMachines:
 
     def machine(self, saved: SavedNode | None = None) -> AbstractContextManager[InstalledNode]:
         """A running machine."""
-        return machine_of(self.subject, self.artifacts, self.boot_path, self.peers, saved)
+        return machine_of(self.subject, self.artifacts, self.boot_path, self.peers, saved, self.link)
 
 
 @contextmanager
@@ -151,6 +153,7 @@ def installed_machine(
     *,
     installer: Installer = Installer.DISK,
     saved: SavedNode | None = None,
+    link: Link | None = None,
 ) -> Iterator[InstalledNode]:
     """An overlay on an installed disk, booted by firmware and GRUB.
 
@@ -163,7 +166,7 @@ def installed_machine(
             made = agent_disk(subject)
             disk, keys = made.path, made.keys
     disks = (DiskSource(backing=disk),)
-    with _firmware_boot(subject, BootPath.INSTALLED, peers, disks=disks, keys=keys, saved=saved) as machine:
+    with _firmware_boot(subject, BootPath.INSTALLED, peers, disks=disks, keys=keys, saved=saved, link=link) as machine:
         yield machine
 
 
@@ -187,12 +190,13 @@ def agent_disk(subject: Subject) -> AgentDisk:
 
 @contextmanager
 def medium_machine(
-    subject: Subject, peers: Peers | None = None, saved: SavedNode | None = None
+    subject: Subject, peers: Peers | None = None, saved: SavedNode | None = None, link: Link | None = None
 ) -> Iterator[InstalledNode]:
     """The image's ISO, booted by firmware and its own GRUB; for firmware that starts no kernel without them."""
     with owned_folder(subject.run_id, _machines(subject)) as folder:
         write_iso(subject.image.layout, subject.image.digest, folder / "medium.iso")
-        with _firmware_boot(subject, BootPath.LIVE, peers, media=(folder / "medium.iso",), saved=saved) as machine:
+        media = (folder / "medium.iso",)
+        with _firmware_boot(subject, BootPath.LIVE, peers, media=media, saved=saved, link=link) as machine:
             yield machine
 
 
@@ -206,6 +210,7 @@ def _firmware_boot(
     media: tuple[Path, ...] = (),
     keys: NodeKeys | None = None,
     saved: SavedNode | None = None,
+    link: Link | None = None,
 ) -> Iterator[InstalledNode]:
     """Boot by firmware; without `keys` that the node knows already, a NoCloud disk brings new ones."""
     with ExitStack() as stack:
@@ -227,6 +232,7 @@ def _firmware_boot(
             forwards=_forwards(peers),
             boot_path=boot_path,
             saved=saved,
+            link=link,
             uri=uri,
         )
         machine = stack.enter_context(node(request))

@@ -33,6 +33,15 @@ cold_option = click.option(
 )
 
 
+with_option = click.option(
+    "--with",
+    "fixtures",
+    default="",
+    metavar="FIXTURE,...",
+    help="Fixtures that run beside the machine, such as ad,ca.",
+)
+
+
 class RenamedOption(click.Option):
     """An option with earlier names, which still work for one release and which no help text shows."""
 

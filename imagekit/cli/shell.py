@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from imagekit.cli.app import App
-from imagekit.cli.machine import boot_option, cold_option, firmware_option
+from imagekit.cli.machine import boot_option, cold_option, firmware_option, with_option
 from imagekit.cli.screen import say
 
 
@@ -26,6 +26,7 @@ from imagekit.cli.screen import say
     show_default=True,
     help="What makes the disk of the installed boot path: the disk builder, or kairos-agent on a live node.",
 )
+@with_option
 @click.option("--new", is_flag=True, help="Boot a machine even where one of IMAGE is kept.")
 @click.argument("remote", nargs=-1, metavar="[-- COMMAND...]")
 @click.pass_context
@@ -36,6 +37,7 @@ def command(
     firmware: str | None,
     cold: bool,
     installed_by: str,
+    fixtures: str,
     new: bool,
     remote: tuple[str, ...],
 ) -> None:
@@ -43,6 +45,7 @@ def command(
 
     Where `imagekit test --keep` keeps a machine of IMAGE, that one is logged in to, and lives on. A machine that is
     booted for the shell is gone when it ends. With a COMMAND that is run instead of a shell; its exit code is ours.
+    With --with it is in the network of these fixtures (vm-harness/fixtures), and reaches nothing else; needs root.
     """
     from imagekit.app.byhand import machine_by_hand
     from imagekit.app.keptmachine import kept_machine
@@ -53,11 +56,12 @@ def command(
     app: App = ctx.obj
     name, installer = app.image_name(image), Installer(installed_by)
     asked = BootPath(boot_path) if boot_path else None
-    kept = None if new or firmware or cold else kept_machine(app.work, name, asked)
+    wanted = tuple(each for each in fixtures.split(",") if each)
+    kept = None if new or firmware or cold or wanted else kept_machine(app.work, name, asked)
     if kept is not None:
         say(f"attached to {kept.name}, which is kept until {kept.until[:16]} UTC (--new starts another)", err=True)
         ctx.exit(interactive(["ssh", "-F", kept.ssh_config, "-t", kept.alias, *remote]))
     path = asked or BootPath.DIRECT
-    with machine_by_hand(app.project, name, path, firmware or "", installer, cold=cold) as machine:
+    with machine_by_hand(app.project, name, path, firmware or "", installer, cold=cold, fixtures=wanted) as machine:
         status = interactive([*shell_argv(machine.ssh), *remote])
     ctx.exit(status)

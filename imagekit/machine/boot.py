@@ -11,7 +11,7 @@ from typing import Any
 from imagekit.artifact.live import LiveArtifacts, live_iso
 from imagekit.artifact.seed import fast_overlay
 from imagekit.base.log import step
-from imagekit.machine.domain import ROOT_SERIAL, Disk, Forward, KernelStart, kernel_arguments
+from imagekit.machine.domain import ROOT_SERIAL, Disk, Forward, KernelStart, Link, kernel_arguments
 from imagekit.machine.errors import HypervisorError
 from imagekit.machine.folder import owned_folder
 from imagekit.machine.hardware import NodeRequest
@@ -33,7 +33,8 @@ class BootRequest:
 
     `limit` is for the machine of reference and is scaled by the measured speed. `kernel_arguments` are appended.
     `cloud_config` is the image's own, for the live boot path; `disks` come before its medium. An installed node has
-    more than one boot: see `imagekit.machine.node`. A `saved` node is continued instead, on the same devices.
+    more than one boot: see `imagekit.machine.node`. A `link` is its network, a `saved` node
+    is continued instead, on the same devices.
     """
 
     name: str
@@ -50,6 +51,7 @@ class BootRequest:
     cloud_config: Mapping[str, Any] = field(default_factory=dict)
     disks: tuple[Disk, ...] = ()
     saved: SavedNode | None = None
+    link: Link | None = None
     uri: str | None = None
 
 
@@ -91,6 +93,7 @@ def _node_request(request: BootRequest, folder: Path) -> NodeRequest:
         open_network=request.open_network,
         boot_path=request.boot_path,
         saved=request.saved,
+        link=request.link,
         uri=request.uri,
     )
 

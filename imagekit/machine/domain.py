@@ -108,6 +108,17 @@ class Forward:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """A network that others made, in place of QEMU's user network: QEMU's option for it, and where SSH is on 127.0.0.1.
+
+    The machine's network card keeps the name ``n0`` for what it is connected to.
+    """
+
+    netdev: str
+    ssh_port: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Owner:
     """Who started the machine: process id, its start in seconds since boot, run id, and the folder to remove.
 

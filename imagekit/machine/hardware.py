@@ -19,6 +19,7 @@ from imagekit.machine.domain import (
     Forward,
     Incoming,
     KernelStart,
+    Link,
     Owner,
     domain_name,
     user_network,
@@ -38,8 +39,9 @@ class NodeRequest:
     the guest ends the machine. `keys` are those that the disk was installed with or that a seed among the media brings.
     With `press_enter` GRUB's menu is not waited out; its own list of fallback entries then does not count, because GRUB
     uses it only when nobody touched the menu. `boot_path` is what its boots are recorded as: a machine without disks
-    that starts from the ISO is on the live boot path. With a `saved` node the first start is no boot: it continues that
-    node, with its keys and over its disks.
+    that starts from the ISO is on the live boot path. With a `link` it is in that network, and `forwards` and
+    `open_network`, which are of QEMU's user network, do not count. With a `saved` node the first start is no boot: it
+    continues that node, with its keys and over its disks.
     """
 
     name: str
@@ -58,6 +60,7 @@ class NodeRequest:
     press_enter: bool = True
     boot_path: BootPath = BootPath.INSTALLED
     saved: SavedNode | None = None
+    link: Link | None = None
     uri: str | None = None
 
 
@@ -104,13 +107,15 @@ class NodeHardware:
             disks=(*disks, *request.fixed, *read_only),
             console=log,
             incoming=incoming,
-            netdev=user_network(
-                self.port,
-                request.forwards,
-                relay=busybox() if request.forwards else None,
-                open_network=request.open_network,
-            ),
+            netdev=_netdev(request, self.port),
         )
+
+
+def _netdev(request: NodeRequest, port: int) -> str:
+    if request.link is not None:
+        return request.link.netdev
+    relay = busybox() if request.forwards else None
+    return user_network(port, request.forwards, relay=relay, open_network=request.open_network)
 
 
 def sources(request: NodeRequest) -> tuple[DiskSource, ...]:

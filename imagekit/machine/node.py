@@ -37,7 +37,7 @@ def node(request: NodeRequest, *, connect: Connect = libvirt) -> Iterator[Instal
         folder = stack.enter_context(owned_folder(request.run_id))
         folder.chmod(0o711)  # the TPM's emulator may run as a user of its own
         disks = DiskSet(_disks_folder(request, stack), sources(request))
-        port = stack.enter_context(reserved_port())
+        port = request.link.ssh_port if request.link is not None else stack.enter_context(reserved_port())
         keys = request.saved.keys if request.saved is not None else request.keys
         made = InstalledNode(
             request=request,

@@ -23,6 +23,7 @@ ORDER = (
     "inventory",
     "cve",
     "machine",
+    "fixtures",
     "checks",
     "trust",
     "fleet",
