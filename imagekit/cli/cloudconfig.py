@@ -23,10 +23,11 @@ def command() -> None:
 @command.command("lint")
 @click.argument("files", nargs=-1, required=True, type=_FILES)
 @click.option("--flux", is_flag=True, help="The files go where Flux substitutes: `${...}` is an error.")
+@click.option("--seed", is_flag=True, help="The files are one machine's own and not in Git: secrets belong there.")
 @click.option("--fragment", is_flag=True, help="The files are parts: do not ask what all of them together lack.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
-def lint(ctx: click.Context, files: tuple[Path, ...], flux: bool, fragment: bool, as_json: bool) -> None:
+def lint(ctx: click.Context, files: tuple[Path, ...], flux: bool, seed: bool, fragment: bool, as_json: bool) -> None:
     """Say what a Kairos node would ignore, drop or do otherwise.
 
     FILES are merged in this order, as a node does. Exit code 1 when there is an error; warnings alone end with 0.
@@ -36,7 +37,7 @@ def lint(ctx: click.Context, files: tuple[Path, ...], flux: bool, fragment: bool
 
     from imagekit.config.cloudlint import Severity, lint, lint_together
 
-    found = [finding for path in files for finding in lint(path, flux=flux)]
+    found = [finding for path in files for finding in lint(path, flux=flux, seed=seed)]
     if not fragment and all(finding.rule != "refused" for finding in found):
         found += lint_together(files)
     if as_json:
@@ -77,6 +78,46 @@ def render(files: tuple[Path, ...], form: str, name: str, out: Path | None) -> N
             out.mkdir(parents=True, exist_ok=True)
             write_whole(out / file, data)
             say(out / file)
+
+
+@command.command("token")
+@click.argument("file", type=_FILES)
+@click.option(
+    "--role",
+    type=click.Choice(["worker", "controller"]),
+    default="worker",
+    show_default=True,
+    help="What the node is to be.",
+)
+@click.option("--authority", type=_FILES, help="The cluster's authority (PEM); the token has to trust it.")
+@click.option("--ask", is_flag=True, help="Ask the server of the token: reachable, whose certificate, which time.")
+@click.option("--kubeconfig", type=_FILES, help="Of an administrator: is the token in the cluster, until when.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_context
+def token(
+    ctx: click.Context,
+    file: Path,
+    role: str,
+    authority: Path | None,
+    ask: bool,
+    kubeconfig: Path | None,
+    as_json: bool,
+) -> None:
+    """Say what is wrong with a join token of k0s. Its secret is never shown.
+
+    FILE holds what `k0s token create` printed. Exit code 1 when a node could not join with it.
+    """
+    from json import dumps
+
+    from imagekit.app.jointokens import judged_token
+    from imagekit.config.jointoken import Role
+
+    said = judged_token(file, Role(role), authority=authority, ask=ask, kubeconfig=kubeconfig)
+    if as_json:
+        say(dumps(said.as_json(), indent=2))
+    else:
+        say(said.as_text())
+    ctx.exit(bool(said.wrong))
 
 
 def _print(finding: Finding) -> None:

@@ -11,10 +11,11 @@ from typing import Any
 
 from imagekit.base.errors import ConfigError
 from imagekit.config.cloudconfig import read_cloud_config
-from imagekit.config.goyaml import as_whole
 from imagekit.config.merge import merged_cloud_config
 from imagekit.config.secrets import HINT, secrets_in
 from imagekit.config.templates import unfilled_templates
+from imagekit.config.tokenlint import both_roles, token_file, two_sources, wrong_tokens
+from imagekit.config.written import mode_of, written_files
 from imagekit.config.yamlfile import Key, YamlFile, texts
 
 
@@ -62,10 +63,11 @@ _CONNECTIONS = "/etc/NetworkManager/system-connections"
 _OTHERS = 0o077
 
 
-def lint(path: Path, *, flux: bool = False) -> tuple[Finding, ...]:
+def lint(path: Path, *, flux: bool = False, seed: bool = False) -> tuple[Finding, ...]:
     """Everything that is wrong with one file, by line. What is refused anyway is one finding, the first.
 
-    With `flux` a `${...}` is an error: the file goes into a manifest whose Kustomization substitutes.
+    With `flux` a `${...}` is an error: the file goes into a manifest whose Kustomization substitutes. A `seed` is
+    handed to one machine and never kept in Git: secrets belong there.
     """
     try:
         source = read_cloud_config(path).source
@@ -74,6 +76,7 @@ def lint(path: Path, *, flux: bool = False) -> tuple[Finding, ...]:
     found = [
         _finding(source, key, rule, text, hint, Severity.ERROR)
         for rule, of in _ERRORS.items()
+        if not (seed and rule == "secret")
         for key, text, hint in of(source)
     ]
     substituted = Severity.ERROR if flux else Severity.WARNING
@@ -169,18 +172,8 @@ def _bad_key(text: str) -> str:
     return ""
 
 
-def _files(source: YamlFile) -> Iterator[tuple[Key, dict[str, Any]]]:
-    """Files of steps and of ``write_files``."""
-    for number, each in enumerate(source.data.get("write_files") or ()):
-        yield ("write_files", number), each
-    for stage, steps in (source.data.get("stages") or {}).items():
-        for index, step in enumerate(steps):
-            for number, each in enumerate(step.get("files") or ()):
-                yield ("stages", stage, index, "files", number), each
-
-
 def _ignored_names(source: YamlFile) -> Iterator[tuple[Key, str, str]]:
-    for key, file in _files(source):
+    for key, file in written_files(source):
         path = PurePosixPath(str(file.get("path", "")))
         taken = _NAMES.get(str(path.parent))
         if taken is not None and not taken[0].fullmatch(path.name):
@@ -188,8 +181,8 @@ def _ignored_names(source: YamlFile) -> Iterator[tuple[Key, str, str]]:
 
 
 def _readable(source: YamlFile) -> Iterator[tuple[Key, str, str]]:
-    for key, file in _files(source):
-        path, mode = str(file.get("path", "")), _mode(key, file)
+    for key, file in written_files(source):
+        path, mode = str(file.get("path", "")), mode_of(key, file)
         if path.startswith(f"{_CONNECTIONS}/") and (mode is None or mode & _OTHERS):
             yield (
                 (*key, "permissions"),
@@ -198,14 +191,6 @@ def _readable(source: YamlFile) -> Iterator[tuple[Key, str, str]]:
             )
         elif path.endswith(("token", ".keytab")) and (mode is None or mode & _OTHERS):
             yield (*key, "permissions"), f"{path} can be read by every account of the node", "permissions: 0600"
-
-
-def _mode(key: Key, file: dict[str, Any]) -> int | None:
-    """Permissions, None where there are none: octal digits in ``write_files``, a number as YAML has it in a step."""
-    given = file.get("permissions")
-    if given is None or str(given) == "":
-        return None
-    return int(str(given), 8) if key[0] == "write_files" else as_whole(given)
 
 
 def _lacks(document: dict[str, Any]) -> Iterator[tuple[str, Severity, str, str]]:
@@ -227,15 +212,17 @@ def _lacks(document: dict[str, Any]) -> Iterator[tuple[str, Severity, str, str]]
             "Add ssh_authorized_keys, or leave it to the seed.",
         )
     worker = document.get("k0s-worker")
-    if isinstance(worker, dict) and str(worker.get("enabled", "")) == "true":
-        arguments = " ".join(map(str, worker.get("args") or worker.get("replace_args") or ()))
-        if "--token-file" not in arguments:
-            yield (
-                "no-token",
-                Severity.ERROR,
-                "k0s-worker is enabled without --token-file: the worker has no cluster to join",
-                "args: [--token-file, /etc/k0s/token]; the machine's seed brings the file.",
-            )
+    if isinstance(worker, dict) and str(worker.get("enabled", "")) == "true" and not token_file(worker):
+        yield (
+            "no-token",
+            Severity.ERROR,
+            "k0s-worker is enabled without --token-file: the worker has no cluster to join",
+            "args: [--token-file, /etc/k0s/token]; the machine's seed brings the file.",
+        )
+    for text, hint in two_sources(document):
+        yield "join-token", Severity.ERROR, text, hint
+    for text, hint in both_roles(document):
+        yield "both-roles", Severity.WARNING, text, hint
 
 
 def _users(document: dict[str, Any]) -> Iterator[tuple[list[str], bool]]:
@@ -262,4 +249,5 @@ _ERRORS: dict[str, Rule] = {
     "ssh-key": _keys,
     "ignored-name": _ignored_names,
     "readable": _readable,
+    "join-token": wrong_tokens,
 }
