@@ -65,9 +65,25 @@ def find_run(work: Path, run_id: str | None) -> Path:
 
 
 def write_views(result: RunResult, folder: Path) -> Path:
-    """Make JUnit and the page of a result; returns the page."""
+    """Make JUnit and the page of a result, with the runbook's words on what failed; returns the page."""
     from imagekit.report.html import write_html
     from imagekit.report.junit import write_junit
 
     write_junit(result, folder / JUNIT)
-    return write_html(result, folder / PAGE)
+    return write_html(result, folder / PAGE, _runbook(result, project_of(folder)))
+
+
+def project_of(run_folder: Path) -> Path:
+    """The project that a run's folder belongs to: ``ROOT/.imagekit/runs/ID``."""
+    return run_folder.parents[2]
+
+
+def _runbook(result: RunResult, root: Path) -> str:
+    """The page that the failure card names; empty when it names none, or none that is there."""
+    from imagekit.config.engine import located
+    from imagekit.report.card import card_of
+
+    card = card_of(result)
+    name = card.first.page.removeprefix("docs/runbook/") if card else ""
+    path = located(root, "docs/runbook") / name
+    return path.read_text() if name and path.is_file() else ""

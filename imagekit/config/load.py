@@ -122,7 +122,7 @@ def _load_layer(root: Path, name: str, named_at: str) -> LayerSpec:
     if (folder / "setup.sh").exists() and "setup.sh" not in (folder / "Dockerfile").read_text(errors="replace"):
         raise ConfigError(
             f"{folder}/setup.sh: nothing runs it: the Dockerfile beside it does not name it",
-            hint='In a RUN with `--mount=type=bind,dst=/media`: sh -eu /media/setup.sh "${FAMILY}"; see docs/layers.md.',
+            hint='In a RUN with `--mount=type=bind,dst=/media`: sh -eu /media/setup.sh "${FAMILY}" (docs/layers.md).',
         )
     return spec
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +28,11 @@ class LayerChecks:
     blocked: bool
 
 
-def render_html(result: RunResult) -> str:
-    """The page as text; whatever the guest said is data in it, never markup."""
+def render_html(result: RunResult, runbook: str = "") -> str:
+    """The page as text; whatever the guest said is data in it, never markup.
+
+    `runbook` is the text of the runbook page that the failure card names: it stands in the page, and is linked there.
+    """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
@@ -38,13 +42,13 @@ def render_html(result: RunResult) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(duration=duration, size=size, short=short)
-    return environment.get_template(_TEMPLATE).render(**_words(cleaned(result)))
+    environment.filters.update(duration=duration, size=size, short=short, moment=moment)
+    return environment.get_template(_TEMPLATE).render(**_words(cleaned(result)), runbook=runbook.strip())
 
 
-def write_html(result: RunResult, path: Path) -> Path:
+def write_html(result: RunResult, path: Path, runbook: str = "") -> Path:
     """Write the page to a file, whole or not at all."""
-    return write_whole(path, render_html(result))
+    return write_whole(path, render_html(result, runbook))
 
 
 def _words(result: RunResult) -> dict[str, Any]:
@@ -93,6 +97,14 @@ def duration(seconds: float) -> str:
     if seconds < 1:
         return f"{seconds * 1000:.0f} ms"
     return f"{seconds:.1f} s" if seconds < 60 else f"{int(seconds // 60)} min {int(seconds % 60):02d} s"
+
+
+def moment(text: str) -> str:
+    """A time in ISO 8601 for people, in UTC; what is none stands as it is."""
+    try:
+        return f"{datetime.fromisoformat(text).astimezone(UTC):%Y-%m-%d %H:%M UTC}"
+    except ValueError:
+        return text
 
 
 def size(count: int) -> str:

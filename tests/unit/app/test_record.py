@@ -7,9 +7,10 @@ import pytest
 
 from imagekit.app.consoles import find_console, follow
 from imagekit.app.record import StageRecorder
-from imagekit.app.runs import abandoned_runs, find_run, new_run
+from imagekit.app.runs import abandoned_runs, find_run, new_run, write_views
 from imagekit.base.errors import ConfigError, ToolError
 from imagekit.report.result import StageStatus
+from tests.unit.report.test_card import broken
 
 
 def statuses(record: StageRecorder) -> dict[str, StageStatus]:
@@ -80,3 +81,16 @@ def test_the_newest_console_is_shown_to_its_end(tmp_path: Path) -> None:
     assert b"".join(follow(log, seconds=0.0)) == log.read_bytes()
     with pytest.raises(ConfigError, match="no console log"):
         find_console(tmp_path, None, "live")
+
+
+def test_the_page_of_a_run_has_the_runbooks_words(tmp_path: Path) -> None:
+    (tmp_path / "docs/runbook").mkdir(parents=True)
+    (tmp_path / "docs/runbook/registry.md").write_text("# Registry\n\nAsk whoever runs it.\n")
+    _, folder = new_run(tmp_path / ".imagekit")
+    page = write_views(broken("publish", "registry registry.example: not there"), folder)
+    assert "Ask whoever runs it." in page.read_text()
+
+
+def test_without_a_page_of_the_runbook_there_are_no_words(tmp_path: Path) -> None:
+    _, folder = new_run(tmp_path / ".imagekit")
+    assert 'id="runbook"' not in write_views(broken("other", "it broke"), folder).read_text()

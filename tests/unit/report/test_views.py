@@ -11,7 +11,7 @@ import pytest
 from junitparser import JUnitXml
 
 from imagekit.checks.outcome import Outcome
-from imagekit.report.html import duration, render_html, size
+from imagekit.report.html import duration, moment, render_html, size
 from imagekit.report.junit import render_junit
 from imagekit.report.markdown import render_markdown
 from imagekit.report.result import Failure, ResultError, RunResult, Verdict, read_result, write_result
@@ -216,3 +216,20 @@ def test_a_result_that_is_none_is_told_as_damaged(tmp_path: Path, data: bytes) -
     (tmp_path / "result.json").write_bytes(data)
     with pytest.raises(ResultError, match="damaged"):
         read_result(tmp_path)
+
+
+def test_the_runbook_stands_in_the_page_and_is_linked() -> None:
+    page = Page(render_html(bad(), "# SSSD\n\nLook at `sssctl`, not at <b>it</b>.\n"))
+    assert ("href", "#runbook") in page.attributes
+    assert ("id", "runbook") in page.attributes
+    assert "not at <b>it</b>." in page.text
+
+
+def test_without_the_runbooks_text_nothing_is_linked() -> None:
+    assert ("href", "#runbook") not in Page(render_html(bad())).attributes
+
+
+def test_times_are_for_people() -> None:
+    assert moment("2026-11-22T18:15:00+00:00") == "2026-11-22 18:15 UTC"
+    assert moment("2026-11-22T18:15:00+02:00") == "2026-11-22 16:15 UTC"
+    assert moment("no time") == "no time"
