@@ -27,6 +27,7 @@ from cryptography.x509.oid import ExtensionOID, PublicKeyAlgorithmOID
 from imagekit.base.errors import ConfigError
 from imagekit.config.certfile import BadBlockError, der_certificates
 
+_RULE = "The rule is written in images/ca-trust/README.md."
 MINIMUM_DAYS = 30
 RSA_BITS = range(2048, 8193)  # crypto/tls refuses RSA keys above 8192 bits
 CURVES = ("secp256r1", "secp384r1", "secp521r1")  # those that crypto/x509 verifies with; P-224 is too weak
@@ -93,9 +94,10 @@ def read_authorities(folder: Path, patterns: Sequence[str], *, now: datetime | N
     """
     authorities, refused = judged(folder, patterns, now=now)
     if refused:
+        others = [f"also {each}" for each in refused[1:20]]
         raise ConfigError(
-            f"{folder}: {len(refused)} of the declared authorities cannot be taken: {refused[0]}",
-            hint="\n".join(str(each) for each in refused[:20]) + "\nThe rule is written in images/ca-trust/README.md.",
+            f"layer {folder.name}: {len(refused)} of the declared authorities cannot be taken: {refused[0]}",
+            hint="\n".join([*others, f"It is in {folder}: put one that is taken in its place, or remove it.", _RULE]),
         )
     return authorities
 

@@ -18,6 +18,7 @@ _CONSOLE = 5  # lines of a machine that did not come up
 _SPOKEN_OF = (
     (("No space left on device", "Disk quota exceeded", "not enough to begin", " GiB free at "), "disk-full"),
     (("may not enter ",), "gate"),
+    (("declared authorities",), "ca-trust"),
     (("registry ",), "registry"),
     (("the build engine",), "engine"),
     (("libvirt", "QEMU", "qemu-system"), "libvirt"),

@@ -321,3 +321,9 @@ def test_a_stage_that_was_never_come_to_took_no_time() -> None:
     text = render_terminal(replace(result, stages=stages))
     assert f"· {stages[-1].name}\n" in text
     assert "0.0 s" not in text.partition("stages")[2].partition("\n")[0]
+
+
+def test_an_authority_that_is_not_taken_has_its_own_page_and_layer() -> None:
+    error = "layer ca-trust: 1 of the declared authorities cannot be taken: /p/images/ca-trust/files/old.pem: it expired"
+    found = card(broken("build", error)).first
+    assert (found.layer, found.page) == ("ca-trust", "docs/runbook/ca-trust.md")
