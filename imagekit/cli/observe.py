@@ -74,6 +74,25 @@ def ssh(
     ctx.exit(1 if done.silent else 0)
 
 
+@command.command("machines")
+@click.option("--user", default="kairos", show_default=True, help="Account on the nodes.")
+@click.option("--key", type=click.Path(path_type=Path, dir_okay=False), required=True, help="Private key to log in.")
+@_store
+@click.pass_context
+def machines(ctx: click.Context, user: str, key: Path, store: Path | None) -> None:
+    """Ask the machines that `provision apply` made, by the host keys that it gave them.
+
+    Exit code 1 when one did not answer.
+    """
+    from imagekit.app.auditing import store_of
+    from imagekit.app.machinehealth import observe_machines
+
+    app: App = ctx.obj
+    done = observe_machines(app.project, store_of(app.project, store), user=user, key=key)
+    _tell(done)
+    ctx.exit(1 if done.silent else 0)
+
+
 def _tell(done: Observed) -> None:
     for each in done.found:
         what = " ".join(filter(None, (each.version, each.digest))) or "says nothing of its image"

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import click
 
+from imagekit.cli.provisionapply import apply
 from imagekit.cli.provisioncheck import check, rules
 from imagekit.cli.provisiondns import dns
 from imagekit.cli.provisionlock import lock
+from imagekit.cli.provisionmachines import machines
 from imagekit.cli.provisionplan import plan
 from imagekit.cli.provisionpush import push
 from imagekit.cli.provisionrender import render
@@ -19,5 +21,5 @@ def command() -> None:
     """Render the manifests that Flux applies, check them, and roll nodes to another digest."""
 
 
-for _each in (lock, render, plan, push, roll, check, schemas, rules, dns):
+for _each in (lock, render, plan, push, apply, machines, roll, check, schemas, rules, dns):
     command.add_command(_each)

@@ -144,13 +144,22 @@ class Incoming:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """What a machine that outlives its maker carries: `token` is known to its maker's work folder alone."""
+
+    token: str
+    node: str
+    image: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Domain:
     """A whole machine; `imagekit.machine.provider` starts it.
 
     Without a `direct` kernel the firmware boots the disks in their order, and a reboot of the guest is one. `label` is
     the user that libvirt runs QEMU as, when that is another than ours; `unconfined` names security models that would
     forbid QEMU the relays: see `imagekit.machine.libvirt.reach`. With an `incoming` state it does not boot: it goes on
-    from there.
+    from there. `mark`, `mac` and `network` (one of libvirt's, instead of `netdev`) are those of a machine that stays.
     """
 
     name: str
@@ -170,6 +179,9 @@ class Domain:
     label: str = ""
     unconfined: tuple[str, ...] = ()
     incoming: Incoming | None = None
+    mark: Mark | None = None
+    mac: str = "52:54:00:12:34:56"
+    network: str = ""
 
     @property
     def relays(self) -> bool:

@@ -14,8 +14,8 @@ from imagekit.base.text import one_line
 from imagekit.machine.interface import SshTarget
 from imagekit.machine.ssh import ssh_config
 from imagekit.observe.model import Observation, Source, digest_in, word
+from imagekit.provision.names import STAMP
 
-STAMP = "/etc/imagekit/oci-image"  # NAME@sha256:..., written by the node's cloud-config
 _SECONDS = 90.0  # for one node, connection included
 _MOST = 64 << 10  # bytes of one node's answer
 _AT_ONCE = 8

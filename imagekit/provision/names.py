@@ -8,6 +8,7 @@ from imagekit.fleet.read import LONGEST
 from imagekit.oci.reference import Digest
 
 GROUP = "imagekit.dev"
+STAMP = "/etc/imagekit/oci-image"  # on a node: NAME@sha256:..., written by its cloud-config, read by `imagekit observe`
 OCI_IMAGE = f"{GROUP}/oci-image"  # annotation: the full reference by digest; a label cannot hold it (63 characters)
 # Flux replaces ${...} in what it applies, unless an object says no.
 NO_SUBSTITUTION = {"kustomize.toolkit.fluxcd.io/substitute": "disabled"}

@@ -1,4 +1,4 @@
-"""The cloud-config of each machine: its cluster's, with its own host name and addresses.
+"""The cloud-config of each machine: its cluster's, with its own host name, addresses, and the digest it is made from.
 
 Written once for all machines of a shape with marks in the place of what differs: writing YAML is what takes the time.
 """
@@ -15,11 +15,14 @@ from imagekit.config.goyaml import Text
 from imagekit.config.merge import cloud_config_text, merge
 from imagekit.config.secrets import HINT, secrets_in
 from imagekit.provision.instances import Instance
+from imagekit.provision.names import STAMP
 
 _HOST = "imagekit-mark-host"
 _ADDRESS = "imagekit-mark-address-{}"
+_REFERENCE, _VERSION = "imagekit-mark-reference", "imagekit-mark-version"
+_RELEASE = "/etc/kairos-release"
 # NetworkManager takes no profile that others may read; nm-settings-keyfile(5).
-_NETWORK_FILE = "/etc/NetworkManager/system-connections/imagekit.nmconnection"
+NETWORK_FILE = "/etc/NetworkManager/system-connections/imagekit.nmconnection"
 _NETWORK_MODE = "0600"
 
 
@@ -37,6 +40,7 @@ class NodeConfigs:
         if shape not in self._shapes:
             self._shapes[shape] = self._shape(machine)
         text = self._shapes[shape].replace(_HOST, machine.host)
+        text = text.replace(_REFERENCE, machine.reference).replace(_VERSION, machine.release.version)
         for index, address in enumerate(machine.addresses):
             text = text.replace(_ADDRESS.format(index), address)
         return text
@@ -44,14 +48,27 @@ class NodeConfigs:
     def _shape(self, machine: Instance) -> str:
         document = self.documents.get((machine.cluster, machine.node.image), {})
         _require_no_secret(document, machine.cluster)
-        own: dict[str, Any] = {"hostname": Text(_HOST, '"')}
+        steps = [_stamp()]
         if machine.addresses:
-            step = {
-                "name": "Addresses of this node",
-                "files": [{"path": _NETWORK_FILE, "permissions": Text(_NETWORK_MODE), "content": _network(machine)}],
-            }
-            own["stages"] = {"initramfs": [step]}
+            file = {"path": NETWORK_FILE, "permissions": Text(_NETWORK_MODE), "content": _network(machine)}
+            steps.append({"name": "Addresses of this node", "files": [file]})
+        own = {"hostname": Text(_HOST, '"'), "stages": {"initramfs": steps}}
         return cloud_config_text(merge(document, own))
+
+
+def _stamp() -> dict[str, Any]:
+    """The digest, for as long as the node runs what its machine was made from.
+
+    The cloud-config stays on a node that upgrades itself, and /etc is made anew at each boot: of another version, and
+    every build has one of its own, nothing is said.
+    """
+    lines = (f'KAIROS_VERSION="{_VERSION}"', f"KAIROS_VERSION={_VERSION}")
+    return {
+        "name": "Digest that this machine was made from",
+        "if": "grep -qxF " + " ".join(f"-e '{line}'" for line in lines) + f" {_RELEASE}",
+        "directories": [{"path": STAMP.rpartition("/")[0], "permissions": Text("0755"), "owner": 0, "group": 0}],
+        "files": [{"path": STAMP, "permissions": Text("0644"), "content": f"{_REFERENCE}\n"}],
+    }
 
 
 def _network(machine: Instance) -> str:

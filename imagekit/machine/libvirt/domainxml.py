@@ -35,6 +35,9 @@ def domain_xml(domain: Domain, template: Path) -> str:
             unconfined=domain.unconfined,
             relays=domain.relays,
             incoming=domain.incoming is not None,
+            mark=domain.mark,
+            mac=domain.mac,
+            network=domain.network,
         )
     except (OSError, jinja2.TemplateError) as error:
         raise ConfigError(f"the domain template {template} cannot be used: {error}") from None

@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import io
-import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import zstandard
 
 from imagekit.app.fleetlock import locked
 from imagekit.base.errors import ImagekitError
 from imagekit.oci.reference import Digest
 from imagekit.provision.lockfile import lock_text, parse_lock
-from imagekit.release.channel.promote import promote
-from imagekit.release.diskartifact import DiskFile, push_disk_file
-from imagekit.trust.sign.native import NativeSigner, NativeVerifier
+from tests.support.fleetpublished import published, push_disk_of
 from tests.support.fleetsite import FleetSite, open_fleet_site
-from tests.support.images import fixed_key, key, write_image
 from tests.support.registry import simulated_registry
-from tests.support.released import release
-from tests.support.releasefixture import IMAGE
 
 SAID = {
     "KAIROS_VERSION": "v1",
@@ -40,40 +32,10 @@ def fleet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FleetSite
         yield open_fleet_site(tmp_path, simulator)
 
 
-def layer(files: dict[str, str]) -> bytes:
-    raw = io.BytesIO()
-    with tarfile.open(fileobj=raw, mode="w", format=tarfile.PAX_FORMAT) as tar:
-        for name, text in files.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(text)
-            tar.addfile(info, io.BytesIO(text.encode()))
-    return zstandard.compress(raw.getvalue())
-
-
-def published(fleet: FleetSite, said: dict[str, str], *, signer: str = "fixed") -> Digest:
-    """An image that says this in its release file, signed and let into prod."""
-    text = "".join(f'{name}="{value}"\n' for name, value in said.items())
-    labels = {"org.opencontainers.image.version": "v1", "org.opencontainers.image.created": "2026-11-20T00:00:00+00:00"}
-    image = write_image(
-        fleet.release.root / "image", (layer({"etc/motd": "x"}), layer({"etc/kairos-release": text})), labels
-    )
-    own = NativeSigner(fixed_key() if signer == "fixed" else key(signer))
-    with fleet.release.registry(fleet.release.simulator.address) as client:
-        release(fleet.project, image, client, version="v1", name=IMAGE, signer=own)
-        client.put_manifest(f"imagekit/{IMAGE}", client.manifest(f"imagekit/{IMAGE}", image.digest), "v1")
-    promote(fleet.release.context(), fleet.release.source(image.digest), "prod", image=IMAGE)
-    return image.digest
-
-
 def disk(fleet: FleetSite, digest: Digest, content: bytes, *, signer: str = "fixed") -> str:
     path = fleet.release.root / f"{signer}.qcow2"
     path.write_bytes(content)
-    made = DiskFile(path=path, title="node.qcow2", form="qcow2", sha256=Digest.of_file(path).hex)
-    private = fixed_key() if signer == "fixed" else key(signer)
-    image = fleet.release.context().home("prod", IMAGE).at(digest)
-    with fleet.release.registry(image.registry) as client:
-        push_disk_file(client, image, made, NativeSigner(private), NativeVerifier(private.public_key()))
-    return made.sha256
+    return push_disk_of(fleet, digest, path, signer=signer)
 
 
 def test_everything_comes_from_what_is_signed(fleet: FleetSite) -> None:

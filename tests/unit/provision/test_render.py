@@ -19,6 +19,7 @@ from tests.support.fleets import (
     CONFIG,
     NEW,
     OLD,
+    REGISTRY,
     SITE,
     fleet_of,
     inputs_of,
@@ -119,7 +120,14 @@ def test_a_cloud_config_is_the_cluster_s_with_the_node_s_name_and_address(tree: 
     data = yaml.safe_load(secret["stringData"]["userdata"])
     assert data["hostname"] == "tdc-worker-02"
     assert data["stages"]["boot"] == CONFIG["stages"]["boot"]
-    [profile] = data["stages"]["initramfs"][0]["files"]
+    stamp, network = data["stages"]["initramfs"]
+    [written] = stamp["files"]
+    assert (written["path"], written["content"]) == ("/etc/imagekit/oci-image", f"{REGISTRY}/prod/node@{OLD}\n")
+    assert stamp["if"] == (
+        "grep -qxF -e 'KAIROS_VERSION=\"v2030.101.0-gaaaaaaa\"' -e 'KAIROS_VERSION=v2030.101.0-gaaaaaaa' "
+        "/etc/kairos-release"
+    ), "a node that upgraded itself says nothing of what it was made from"
+    [profile] = network["files"]
     assert profile["permissions"] == 0o600, "NetworkManager ignores a profile that others may read"
     assert profile["path"].endswith(".nmconnection")
     addressed = configparser.ConfigParser()

@@ -1,0 +1,289 @@
+"""Machines on a hypervisor at hand, made of the objects that were rendered for VirtRigaud.
+
+Each is made from the published digest that its objects name: the digest is verified, the disk is the one that a trusted
+key signed beside it, and its bytes are those that VirtualMachine and VMImage name.
+"""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from imagekit.app.machinefiles import disk_of, make_files
+from imagekit.app.manifests import withdrawn
+from imagekit.app.needs import libvirt_uri
+from imagekit.base.errors import ConfigError
+from imagekit.base.log import step
+from imagekit.config.load import Project
+from imagekit.machine.domain import Disk, Domain, FirmwareState, Mark, Owner
+from imagekit.machine.interface import VmShape
+from imagekit.machine.libvirt.persistent import local_libvirt
+from imagekit.machine.persistent import Hypervisor, Open
+from imagekit.machine.ports import is_free, reserved_port
+from imagekit.machine.profile import load_profile
+from imagekit.provision.machines.kept import Kept, Store
+from imagekit.provision.machines.network import user_network
+from imagekit.provision.machines.plan import CHANGES, Action, Step, planned
+from imagekit.provision.machines.wanted import API, KINDS, Object, Wanted, wanted_machines
+from imagekit.trust.gate.model import YankedError
+
+_SHUTDOWN = 90.0  # seconds that a node gets to shut down
+_TEMPLATE = Path("domains/node.xml.j2")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """How machines are to be made; `network` is one of libvirt's, else each gets one of QEMU's own."""
+
+    nodes: frozenset[str] = frozenset()
+    prune: bool = False
+    recreate: bool = False
+    dry_run: bool = False
+    network: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What was (or, in a dry run, would be) done; `others` are machines of other hypervisors, which are left alone."""
+
+    steps: tuple[Step, ...]
+    others: tuple[str, ...] = ()
+    dropped: tuple[str, ...] = ()
+
+    @property
+    def changes(self) -> int:
+        """How many machines were changed."""
+        return sum(each.action in CHANGES for each in self.steps)
+
+    @property
+    def differs(self) -> bool:
+        """Whether a machine stays other than it is wanted."""
+        return any(each.action is Action.DIFFERS for each in self.steps)
+
+
+def store_of(project: Project) -> Store:
+    """Where the machines of a project's fleet are kept."""
+    return Store(project.work / "fleet")
+
+
+def rendered_folder(project: Project) -> Path:
+    """Where the project's own tree is."""
+    from imagekit.app.provisioning import fleet_root, tree_folder
+    from imagekit.fleet.read import read_fleet_files
+
+    root = fleet_root(project)
+    return root / tree_folder(project, read_fleet_files(root))
+
+
+def objects_of(paths: Sequence[Path]) -> list[Object]:
+    """The objects of rendered files. Raises `ConfigError` for what cannot be read, with file and line."""
+    from imagekit.provision.check.reading import read_tree
+
+    tree = read_tree(paths)
+    if tree.problems:
+        first = tree.problems[0]
+        raise ConfigError(f"{first.file}:{first.line}: {first.message}", hint="`imagekit provision check` says more.")
+    return [each.data for each in tree.manifests]
+
+
+def objects_in(kubeconfig: Path, context: str = "", namespace: str = "") -> list[Object]:
+    """The objects of a cluster's namespace: what Flux applied. Raises `ApiError`, `ApiUnreachableError`."""
+    from imagekit.kube.client import session
+    from imagekit.kube.kubeconfig import read_kubeconfig
+
+    access = read_kubeconfig(kubeconfig, context)
+    found: list[Object] = []
+    with session(access) as api:
+        for version, kind in (*((API, each) for each in KINDS), ("v1", "Secret")):
+            listed: Mapping[str, Any] = api.get(api.path_of(version, kind, namespace or access.namespace))
+            found += [{**each, "apiVersion": version, "kind": kind} for each in listed.get("items") or ()]
+    return [each for each in found if not (each.get("metadata") or {}).get("deletionTimestamp")]
+
+
+def apply(project: Project, objects: Iterable[Object], asked: Asked, *, connect: Open = local_libvirt) -> Applied:
+    """Bring the hypervisor to what the objects say; what is right already is left alone.
+
+    Digests are verified before anything changes. Raises `YankedError`, `VerificationError`, `ForeignMachineError`,
+    `ConfigError`, `HypervisorError`; what was done until then stays, and the same command goes on from there.
+    """
+    given = list(objects)
+    wanted, others = wanted_machines(given)
+    _require_known(asked.nodes, wanted)
+    if asked.prune and not any(each.get("kind") in KINDS for each in given):
+        raise ConfigError(
+            "nothing of a fleet is there (no VirtualMachine, VMImage, VMClass), and --prune would remove all machines",
+            hint="Are these the right files, or the right cluster and --namespace? --destroy removes all, where meant.",
+        )
+    with _at_work(project, asked, connect) as work:
+        steps = work.steps(wanted)
+        made = {each.name: each for each in wanted}
+        work.require_digests([made[each.name] for each in steps if each.action is Action.MAKE])
+        if asked.dry_run:
+            return Applied(tuple(steps), tuple(others))
+        for each in steps:
+            work.do(each, made.get(each.name))
+        work.store.write_known_hosts(work.store.machines())
+        dropped = work.store.drop_disks(work.store.machines()) if asked.prune else []
+    return Applied(tuple(steps), tuple(others), tuple(dropped))
+
+
+def destroy(project: Project, asked: Asked, *, connect: Open = local_libvirt) -> Applied:
+    """Remove every machine that this work folder made (of the named nodes), and nothing else."""
+    with _at_work(project, asked, connect) as work:
+        kept = work.store.machines()
+        if asked.nodes:
+            _require_among(asked.nodes, {each.node for each in kept.values()})
+        steps = planned([], kept, {name: work.hypervisor.find(name) for name in kept}, prune=True, asked=asked.nodes)
+        if asked.dry_run:
+            return Applied(tuple(steps))
+        for each in steps:
+            work.do(each, None)
+        left = work.store.machines()
+        work.store.write_known_hosts(left)
+        return Applied(tuple(steps), (), tuple(work.store.drop_disks(left)))
+
+
+def _require_known(nodes: frozenset[str], wanted: Sequence[Wanted]) -> None:
+    if nodes:
+        _require_among(nodes, {each.node for each in wanted})
+
+
+def _require_among(nodes: frozenset[str], known: set[str]) -> None:
+    unknown = sorted(nodes - known)
+    if unknown:
+        raise ConfigError(f"no machine of node {unknown[0]}", hint=f"There are: {', '.join(sorted(known)) or 'none'}.")
+
+
+@contextmanager
+def _at_work(project: Project, asked: Asked, connect: Open) -> Iterator[Work]:
+    with store_of(project).held(), connect(libvirt_uri(project)) as opened:
+        yield Work(project, store_of(project), opened, asked)
+
+
+@dataclass(slots=True)
+class Work:
+    """One `apply`: the project, its machines, and the hypervisor that they are on."""
+
+    project: Project
+    store: Store
+    hypervisor: Hypervisor
+    asked: Asked
+
+    def steps(self, wanted: Sequence[Wanted]) -> list[Step]:
+        """What is to be done."""
+        kept = self.store.machines()
+        names = {*kept, *(each.name for each in wanted)}
+        found = {name: self.hypervisor.find(name) for name in names}
+        asked = self.asked
+        return planned(wanted, kept, found, prune=asked.prune, recreate=asked.recreate, asked=asked.nodes)
+
+    def require_digests(self, machines: Sequence[Wanted]) -> None:
+        """Hold each digest that a machine is to be made from to its signature, and to what was withdrawn."""
+        from imagekit.app.disks import require_verified
+        from imagekit.app.release import registry_client
+        from imagekit.app.trusted import trust_of
+
+        references = {str(each.reference): each.reference for each in machines}
+        gone = withdrawn(self.project) if references else {}
+        for each in references.values():
+            if each.digest is not None and each.digest in gone:
+                raise YankedError(
+                    f"{each} was withdrawn by {gone[each.digest]}", hint="Roll the nodes to another digest, and render."
+                )
+        for each in references.values():
+            with registry_client(self.project, each.registry) as client:
+                require_verified(self.project, client, each, trust_of(self.project).verifier())
+
+    def do(self, what: Step, wanted: Wanted | None) -> None:
+        """Carry out one step."""
+        if what.action not in CHANGES:
+            return
+        with step(f"{what.action.value.capitalize()} {what.name}"):
+            match what.action:
+                case Action.REMOVE:
+                    self.hypervisor.remove(what.name)
+                    self.store.remove(what.name)
+                case Action.STOP:
+                    self.hypervisor.stop(what.name, seconds=_SHUTDOWN)
+                case Action.START:
+                    assert wanted is not None
+                    self._start(wanted, self.store.machines()[wanted.name])
+                case _:
+                    assert wanted is not None
+                    self._make(wanted, anew=what.action is Action.MAKE)
+
+    def _make(self, wanted: Wanted, *, anew: bool) -> None:
+        """A machine from nothing, or again known to the hypervisor with the files that it has."""
+        kept = self._fresh(wanted) if anew else self.store.machines()[wanted.name]
+        self._define(wanted, kept)
+        self.store.write(kept.model_copy(update={"complete": True}))
+        if wanted.on:
+            self._start(wanted, self.store.machines()[wanted.name])
+
+    def _define(self, wanted: Wanted, kept: Kept) -> None:
+        self.hypervisor.define(self._domain(wanted, kept), self.project.harness / _TEMPLATE)
+
+    def _start(self, wanted: Wanted, kept: Kept) -> None:
+        """Switch on; with another port where somebody took the one that it had while it was off."""
+        if kept.port and not is_free(kept.port):
+            with reserved_port() as port:
+                kept = kept.model_copy(update={"port": port})
+            self._define(wanted, kept)
+            self.store.write(kept)
+        self.hypervisor.start(wanted.name)
+
+    def _fresh(self, wanted: Wanted) -> Kept:
+        """Its record first, so that whatever is left after a kill is known to be ours; then disk and seed."""
+        disk = disk_of(self.project, self.store, wanted)
+        self.hypervisor.remove(wanted.name)  # half-made by us, or not there: the plan saw to that
+        self.store.remove(wanted.name)
+        with reserved_port() as port:
+            kept = Kept(
+                name=wanted.name,
+                node=wanted.node,
+                cluster=wanted.cluster,
+                reference=str(wanted.reference),
+                checksum=wanted.checksum,
+                uuid=str(uuid.uuid4()),
+                token=secrets.token_hex(32),
+                made_of=wanted.made_of,
+                port=0 if self.asked.network else port,
+                address=str(wanted.address or ""),
+                network=self.asked.network,
+            )
+        self.store.write(kept)
+        kept = kept.model_copy(update={"host_key": make_files(self.store.folder(wanted.name), wanted, disk)})
+        self.store.write(kept)
+        return kept
+
+    def _domain(self, wanted: Wanted, kept: Kept) -> Domain:
+        folder = self.store.folder(wanted.name)
+        shape = VmShape(memory_mib=wanted.memory_mib, cpus=wanted.cpus, firmware=wanted.firmware, tpm=wanted.tpm)
+        console = folder / "console.log"
+        console.touch(mode=0o600)
+        return Domain(
+            name=wanted.name,
+            uuid=kept.uuid,
+            genid=kept.uuid,
+            owner=Owner(pid=0, started=0.0, run="", folder=folder),
+            accelerator=self.hypervisor.acceleration((folder,)).accelerator,
+            emulator=self.hypervisor.emulator,
+            shape=shape,
+            profile=load_profile(wanted.firmware, self.project.harness),
+            state=FirmwareState(nvram=folder / "nvram.fd", tpm=folder / "tpm"),
+            direct=None,
+            disks=(
+                Disk(path=folder / "disk.qcow2", serial="system", readonly=False, format="qcow2"),
+                Disk(path=folder / "cidata.iso", serial="cidata"),
+            ),
+            console=console,
+            netdev="" if kept.network else user_network(kept.port, wanted.address),
+            mark=Mark(token=kept.token, node=kept.node, image=kept.reference),
+            mac=wanted.mac,
+            network=kept.network,
+        )

@@ -1,0 +1,1 @@
+"""Machines on a hypervisor at hand, made of what was rendered for VirtRigaud."""
