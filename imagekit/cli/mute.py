@@ -38,6 +38,7 @@ def command(
     hand = Hand(project=app.project, person=person, key=key, environ=key_environment())
     path = mute(hand, check, days=days, ticket=ticket, reason=reason)
     say(str(path.relative_to(app.root)))
+    say("\nNext: commit it (and trust.yaml); every run reads it from now on. `git rm` of it ends the mute.", err=True)
 
 
 def _list(app: App) -> None:
