@@ -35,7 +35,7 @@ COMMANDS = {
     "promote": "Let a digest into a channel, when the gate agrees.",
     "rollback": "Let a CHANNEL point at an earlier digest again.",
     "yank": "Withdraw a digest for good.",
-    "releases": "List versions: digest, channels, age, evidence, who runs it.",
+    "releases": "List versions: digest, channels, age, evidence, who runs it, who was seen with it.",
     "retention": "Show or remove versions that nothing needs any more.",
     "history": "Show who decided what, when and why, from the ledger.",
     "observe": "Ask nodes what they run, and keep it for `imagekit audit`.",

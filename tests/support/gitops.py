@@ -9,7 +9,7 @@ import shutil
 import socket
 import tarfile
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -69,7 +69,7 @@ class GitRepo:
 
 
 @contextmanager
-def git_server(repo: GitRepo) -> Iterator[str]:
+def git_server(repository: Path) -> Iterator[str]:
     """The address of a repository, read over smart HTTP (gitprotocol-http(5)) as source-controller reads it."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -89,15 +89,16 @@ def git_server(repo: GitRepo) -> Iterator[str]:
 
         def _pack(self, body: bytes, *options: str) -> bytes:
             env = {"GIT_PROTOCOL": self.headers.get("Git-Protocol") or ""}
-            argv = ["git", "upload-pack", "--stateless-rpc", *options, str(repo.bare)]
+            argv = ["git", "upload-pack", "--stateless-rpc", *options, str(repository)]
             return run(argv, timeout=60, stdin=body, env=env).raw
 
         def _send(self, status: int, kind: str, data: bytes) -> None:
-            self.send_response(status)
-            self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
+            with suppress(BrokenPipeError, ConnectionResetError):  # a controller that is ended waits for no answer
+                self.send_response(status)
+                self.send_header("Content-Type", kind)
+                self.send_header("Content-Length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data)
 
         def log_message(self, format: str, *args: object) -> None:
             """Nothing on the screen."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
-
 from typing import Any
 
 from imagekit.checks.outcome import CheckResult, Outcome, SuiteResult

@@ -24,13 +24,12 @@ from tests.integration.conftest import PASSWORD
 from tests.support.dockerregistry import DockerRegistry
 from tests.support.fleets import NEW, OLD, inputs_of
 from tests.support.gitops import GitRepo, artifact, controllers, crd_folder, flux, git_server, signed
+from tests.support.lab import flux_objects
 
 pytestmark = pytest.mark.nightly(minutes=1)
 SPACE = "flux-system"
 _KUSTOMIZATION = "kustomize.toolkit.fluxcd.io/v1"
 _SOURCE = "source.toolkit.fluxcd.io/v1"
-# Others wait for machines that run, or for a kind whose CRD not every folder of schemas has.
-_WATCHED = ("fleet-platform", "fleet-images", "fleet-dns", "fleet-machines-")
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +46,7 @@ def loop(
     repo = GitRepo(folder)
     repo.commit(render(inputs_of(prod=OLD)), "the fleet")
     with ExitStack() as stack:
-        address = stack.enter_context(git_server(repo))
+        address = stack.enter_context(git_server(repo.bare))
         stack.enter_context(flux(cluster, folder))
         yield repo, address
 
@@ -55,7 +54,7 @@ def loop(
 def test_a_commit_arrives_a_roll_and_its_rollback_too(loop: tuple[GitRepo, str], api: Api) -> None:
     repo, address = loop
     before, after = render(inputs_of(prod=OLD)), render(inputs_of(prod=NEW))
-    for each in _flux_objects(before, address):
+    for each in flux_objects(before["flux/flux.yaml"], address):
         api.apply(each, force=True)
     _arrived(api, before, None, 120)
     began = time.monotonic()
@@ -66,23 +65,6 @@ def test_a_commit_arrives_a_roll_and_its_rollback_too(loop: tuple[GitRepo, str],
     repo.revert()
     _arrived(api, before, after, 60)
     print(f"a commit is applied after {rolled:.1f} s, its reversal after {time.monotonic() - began:.1f} s")  # noqa: T201
-
-
-def _flux_objects(tree: Tree, address: str) -> list[dict[str, Any]]:
-    """The rendered ones, with the Git server of the test, and without waiting for machines that nobody starts here."""
-    made = []
-    for each in yaml.safe_load_all(tree["flux/flux.yaml"]):
-        if each["kind"] == "GitRepository":
-            each["spec"] |= {"url": address, "interval": "1s"}
-            each["spec"].pop("verify", None)
-            each["spec"].pop("secretRef", None)
-        elif not each["metadata"]["name"].startswith(_WATCHED):
-            continue
-        else:
-            each["spec"] |= {"wait": False, "timeout": "30s", "retryInterval": "2s"}
-            each["spec"].pop("healthChecks", None)
-        made.append(each)
-    return made
 
 
 def _objects(tree: Tree) -> set[tuple[str, str, str, str]]:

@@ -9,7 +9,7 @@ from tests.support.gitops import GitRepo, git_server
 def test_git_reads_what_was_pushed(tmp_path: Path) -> None:
     repo = GitRepo(tmp_path)
     first = repo.commit({"a/b.yaml": b"one\n"}, "one")
-    with git_server(repo) as address:
+    with git_server(repo.bare) as address:
         run(["git", "clone", "-q", address, tmp_path / "clone"], timeout=60)
         assert (tmp_path / "clone" / "provision" / "a" / "b.yaml").read_text() == "one\n"
         second = repo.commit({"c.yaml": b"two\n"}, "two")
