@@ -16,7 +16,8 @@ from imagekit.config.load import Project
 from imagekit.doctor.check import VERIFY, require
 from imagekit.fixtures.catalog import catalog
 from imagekit.fixtures.catalog import chosen as with_needs
-from imagekit.fixtures.session import FixtureNetwork, fixture_network, require_root
+from imagekit.fixtures.network import FixtureNetwork
+from imagekit.fixtures.session import fixture_network, require_root
 from imagekit.machine.interface import BootPath, Installer
 from imagekit.machine.machine import NodeMachine
 from imagekit.machine.profile import parse_profile

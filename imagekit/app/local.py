@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -20,12 +20,16 @@ from imagekit.app.release import publish, require_reachable
 from imagekit.app.trusted import demands_cold, result_age
 from imagekit.artifact.live import LiveArtifacts
 from imagekit.artifact.packagelist import Package
+from imagekit.base.log import step
 from imagekit.base.space import require_space
 from imagekit.build.builder import Build, earlier_build
+from imagekit.checks.named import prepare
 from imagekit.checks.tlspeer import Peers
 from imagekit.config.load import Project
 from imagekit.doctor.check import require
 from imagekit.doctor.model import Need
+from imagekit.fixtures.network import FixtureNetwork
+from imagekit.fixtures.session import fixture_network
 from imagekit.machine.interface import BootPath, BootRecord
 from imagekit.machine.node import InstalledNode
 from imagekit.machine.ssh import shell_argv
@@ -48,6 +52,7 @@ class LocalMachine:
     subject: Subject
     machine: InstalledNode
     peers: Peers
+    network: FixtureNetwork | None = None
 
     @property
     def boot(self) -> BootRecord:
@@ -80,7 +85,7 @@ class LocalMachine:
 
     def check(self) -> BootPathResult:
         """Run every check of the image's layers."""
-        return node.check_machine(self.subject, self.machine, self.peers)
+        return node.check_machine(self.subject, self.machine, self.peers, self.network)
 
 
 class LocalBackend:
@@ -134,10 +139,19 @@ class LocalBackend:
     def boot(self, subject: Subject, disks: Disks, boot_path: BootPath, *, cold: str = "") -> Iterator[Booted]:
         """A machine that came up, or a fork of one."""
         assert isinstance(disks, LiveArtifacts)
-        with node.test_peers(subject) as peers:
-            machines = node.LocalMachines(subject, disks, boot_path, peers)
-            with session_machine(machines, cold=cold) as machine:
-                yield LocalMachine(subject, machine, peers)
+        with ExitStack() as stack:
+            peers = stack.enter_context(node.test_peers(subject))
+            if subject.suite is None:
+                machines = node.LocalMachines(subject, disks, boot_path, peers)
+                yield LocalMachine(subject, stack.enter_context(session_machine(machines, cold=cold)), peers)
+                return
+            fixtures = subject.suite.fixtures
+            network = stack.enter_context(fixture_network(subject.harness, fixtures, subject.run_id))
+            machines = node.LocalMachines(subject, disks, boot_path, link=network.link)
+            machine = stack.enter_context(session_machine(machines, cold=cold))
+            with step(f"Preparing the node for suite {subject.suite.name}"):
+                prepare(machine, subject.suite, subject.harness)
+            yield LocalMachine(subject, machine, peers, network)
 
     def console(self, subject: Subject, boot_path: BootPath) -> ConsoleExcerpt | None:
         """What the machine of a boot path wrote; None when there was none."""

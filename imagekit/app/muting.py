@@ -13,6 +13,7 @@ from imagekit.app.trusted import trust_if_any
 from imagekit.base.errors import ConfigError
 from imagekit.base.files import write_whole
 from imagekit.checks.known import known_checks, require_known
+from imagekit.checks.named import suites_for
 from imagekit.checks.session import Muted
 from imagekit.checks.suites import known_suites
 from imagekit.config.load import Project
@@ -36,13 +37,15 @@ class MuteRow:
 def checks_of(project: Project, image: str | None = None) -> tuple[str, ...]:
     """The ids of the checks of an image's layers, or of all images'."""
     images = [project.image(image)] if image else project.images.values()
-    return known_checks((layer for each in images for layer in each.layers), project.harness / "checks")
+    names = [name for each in images for name in (*each.layers, *suites_for(project.harness, each.layers))]
+    return known_checks(names, project.harness / "checks")
 
 
 def suites_of_image(project: Project, image: str | None = None) -> tuple[str, ...]:
     """The suites of an image's layers, or of all images'."""
     images = [project.image(image)] if image else project.images.values()
-    return known_suites((layer for each in images for layer in each.layers), project.harness / "checks")
+    known = known_suites((layer for each in images for layer in each.layers), project.harness / "checks")
+    return (*known, *dict.fromkeys(name for each in images for name in suites_for(project.harness, each.layers)))
 
 
 def mute(hand: Hand, check: str, *, days: int, ticket: str, reason: str = "") -> Path:

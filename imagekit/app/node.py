@@ -19,6 +19,7 @@ from imagekit.base.log import step
 from imagekit.checks.lint import Offer, lint, require_no_contradictions, require_pages
 from imagekit.checks.runner import collect_checks, run_suites
 from imagekit.checks.tlspeer import Peers, TlsPeer, both_peers
+from imagekit.fixtures.network import FixtureNetwork
 from imagekit.machine.boot import BootRequest, boot
 from imagekit.machine.console import Console, load_patterns
 from imagekit.machine.disks import DiskSource
@@ -64,7 +65,7 @@ def lint_checks(subject: Target, boot_paths: Sequence[BootPath]) -> int:
     """
     number = 0
     for boot_path in boot_paths:
-        checks = collect_checks(subject.spec.layers, suites_of(subject, boot_path), boot_path=boot_path)
+        checks = collect_checks(subject.checked, suites_of(subject, boot_path), boot_path=boot_path)
         require_no_contradictions(lint(checks, Offer(shape=subject.shape, boot_path=boot_path)))
         require_pages(checks, subject.project.located("docs/runbook"))
         number += len(checks)
@@ -261,10 +262,14 @@ def test_peers(subject: Subject) -> Iterator[Peers]:
         yield peers
 
 
-def check_machine(subject: Subject, machine: InstalledNode, peers: Peers) -> BootPathResult:
-    """Run every check of the image's layers on a machine, and keep its boot chart, console and journal."""
+def check_machine(
+    subject: Subject, machine: InstalledNode, peers: Peers, network: FixtureNetwork | None = None
+) -> BootPathResult:
+    """Run every check of the image's layers, or of the suite, and keep boot chart, console and journal."""
     boot_path = machine.boot.boot_path
-    suites = run_suites(machine, subject.spec.layers, suites_of(subject, boot_path), peers=peers, judged=machine.judged)
+    where = suites_of(subject, boot_path)
+    judged = machine.judged if network is None else None
+    suites = run_suites(machine, subject.checked, where, peers=peers, judged=judged, network=network)
     with step("Collecting the boot chart and the journal"):
         chart = collect_chart(machine)
         listening = collect_listening(machine)
@@ -276,9 +281,16 @@ def check_machine(subject: Subject, machine: InstalledNode, peers: Peers) -> Boo
         console=console_excerpt(subject, boot_path),
         suites=suites,
         journals=kept.journals,
-        notes=kept.notes,
+        notes=(*kept.notes, *_attempts(network)),
         listening=listening,
     )
+
+
+def _attempts(network: FixtureNetwork | None) -> tuple[str, ...]:
+    wanted = network.attempts() if network is not None else ()
+    if not wanted:
+        return ()
+    return (f"the node wanted out of the fixture network, in vain: {', '.join(each.text for each in wanted)}",)
 
 
 def console_excerpt(subject: Subject, boot_path: BootPath) -> ConsoleExcerpt:

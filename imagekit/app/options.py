@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from imagekit.app.interface import Booted
 from imagekit.base.errors import ConfigError
+from imagekit.checks.named import NamedSuite
 from imagekit.checks.selection import ALL, Selection
 from imagekit.machine.interface import DISKLESS, BootPath
 from imagekit.report.result import RunResult
@@ -19,6 +20,7 @@ class Options:
     """What to do: the boot paths to test on, whether to publish, whether to test `fresh` what passed before.
 
     `firmware` names the profile of the machine, such as ``uefi+tpm``; without it the image's own declaration holds.
+    `suites` are those that want fixtures beside the machine; each has a machine of its own, after the boot paths.
     `cold` boots every machine, where a fork of a saved one would do; so does `fresh`.
     With `lifecycle` its scenarios follow the checks; with no boot paths they are all that is done. `keep` is called
     while the last machine, good or bad, still runs; a machine to keep is always a fresh one. A `selection` of checks
@@ -33,6 +35,7 @@ class Options:
     cold: bool = False
     keep: Callable[[Booted], None] | None = None
     selection: Selection = ALL
+    suites: tuple[NamedSuite, ...] = ()
 
     def __post_init__(self) -> None:
         if self.publish and self.selection.partial:
@@ -43,13 +46,16 @@ class Options:
         scenarios = self.lifecycle.command if self.lifecycle else ""
         boot_path = f" --boot {self.boot_paths[0]}" if len(self.boot_paths) == 1 else ""
         firmware = f" --firmware {self.firmware}" if self.firmware else ""
-        selection = "".join(f" {each}" for each in self.selection.options)
+        suites = ",".join((*self.selection.suites, *(suite.name for suite in self.suites)))
+        options = replace(self.selection, suites=tuple(suites.split(",")) if suites else ()).options
+        selection = "".join(f" {each}" for each in options)
         return f"imagekit {'run' if self.publish else 'test'} {name}{boot_path}{firmware}{selection}{scenarios}"
 
     @property
     def stages(self) -> tuple[str, ...]:
         """The names of the stages that will be gone through."""
-        tests = tuple(f"{part} {boot_path}" for boot_path in self.boot_paths for part in ("boot", "checks"))
+        machines = (*self.boot_paths, *(suite.name for suite in self.suites))
+        tests = tuple(f"{part} {name}" for name in machines for part in ("boot", "checks"))
         lifecycle = ("lifecycle",) if self.lifecycle else ()
         return ("plan", "needs", "build", "proof", *tests, *lifecycle, *(("publish",) if self.publish else ()))
 

@@ -43,13 +43,20 @@ class Tested:
 
     asked: tuple[BootPath, ...] = ()
     boot_paths: tuple[BootPathTest, ...] = ()
+    suites_asked: tuple[str, ...] = ()
+    suites_run: tuple[BootPathTest, ...] = ()  # of suites with fixtures, each on a machine of its own
     scenarios: tuple[ScenarioResult, ...] = ()
     times: tuple[datetime, ...] = ()  # when the tests behind `scenarios` began
 
     @property
     def suites(self) -> SuiteResult | None:
-        """All checks of all boot paths as one result; None when no boot path was tested."""
-        return combined([test.result for test in self.boot_paths]) if self.boot_paths else None
+        """All checks of all boot paths and suites as one result; None when none was run."""
+        return combined([test.result for test in self.machines]) if self.machines else None
+
+    @property
+    def machines(self) -> tuple[BootPathTest, ...]:
+        """Every machine on which checks were run."""
+        return (*self.boot_paths, *self.suites_run)
 
     @property
     def verdict(self) -> Verdict:
@@ -64,12 +71,13 @@ class Tested:
         suites = self.suites
         there = [test.result.boot_path for test in self.boot_paths] == list(self.asked)
         checks = suites.passed if suites is not None else bool(self.scenarios)
-        return there and checks and all(scenario.passed for scenario in self.scenarios)
+        all_run = len(self.suites_run) == len(self.suites_asked)
+        return there and all_run and checks and all(scenario.passed for scenario in self.scenarios)
 
     @property
     def since(self) -> datetime | None:
         """When the oldest of these tests began."""
-        return min((*(test.tested for test in self.boot_paths), *self.times), default=None)
+        return min((*(test.tested for test in self.machines), *self.times), default=None)
 
 
 def start_note(boot: BootRecord) -> str:
@@ -107,7 +115,7 @@ def run_result(
     release: ReleaseRow | None = None,
 ) -> RunResult:
     """Everything that a run found out; passed only when nothing failed and all that was asked for passed."""
-    last = tested.boot_paths[-1].result if tested.boot_paths else None
+    last = tested.machines[-1].result if tested.machines else None
     return RunResult(
         run_id=run_id,
         image=image,
@@ -123,14 +131,14 @@ def run_result(
         layers=layer_rows(built),
         stages=record.stages(),
         boot=last.boot if last else None,
-        boots=tuple(test.result.boot for test in tested.boot_paths),
+        boots=tuple(test.result.boot for test in tested.machines),
         chart=last.chart if last else None,
         console=console,
         suites=tested.suites,
         scenarios=tested.scenarios,
-        journals=tuple(each for test in tested.boot_paths for each in test.result.journals),
+        journals=tuple(each for test in tested.machines for each in test.result.journals),
         notes=tuple(
-            f"{test.result.boot_path} boot path: {note}" for test in tested.boot_paths for note in test.result.notes
+            f"{test.result.boot_path} boot path: {note}" for test in tested.machines for note in test.result.notes
         ),
         release=release,
         failure=record.failure,

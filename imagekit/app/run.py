@@ -20,6 +20,7 @@ from imagekit.app.record import StageRecorder
 from imagekit.app.remember import remember_run, tell_expected
 from imagekit.app.reuse import Reuse
 from imagekit.app.runs import kept_runs, new_run, write_views
+from imagekit.app.target import with_suite
 from imagekit.app.verdict import keep_verdict, kept_verdict, verdict_id
 from imagekit.artifact.packagelist import Package
 from imagekit.base.errors import ImagekitError
@@ -90,6 +91,7 @@ class _Run:
     at: BootPath | None = None
     known: dict[BootPath, BootPathTest] = field(default_factory=dict)  # what passed before, until it is reported
     boot_paths: list[BootPathTest] = field(default_factory=list)
+    suites: list[BootPathTest] = field(default_factory=list)
     scenarios: dict[str, ScenarioTest] = field(default_factory=dict)
     release: ReleaseRow | None = None
 
@@ -104,6 +106,7 @@ class _Run:
             packages = self.backend.prove(self.project, plan, image)
             stage.note = f"{len(packages)} packages"
         self._test_boot_paths(image)
+        self._test_suites(image)
         if self.options.lifecycle is not None and self.record.failure is None:
             self._test_scenarios(image, self.options.lifecycle)
         if self.options.publish and self.record.failure is None:
@@ -142,7 +145,7 @@ class _Run:
 
     def _lint(self, boot_paths: Sequence[BootPath]) -> None:
         """A check that cannot be run is named in seconds, not after a build and a boot."""
-        if not boot_paths:
+        if not boot_paths and not self.options.suites:
             return
         target = Target(
             project=self.project,
@@ -152,7 +155,11 @@ class _Run:
             selection=self.options.selection,
         )
         with self.record.stage("lint", "Checks as they stand") as stage:
-            stage.note = f"{self.backend.lint(target, boot_paths)} checks to run"
+            number = self.backend.lint(target, boot_paths) if boot_paths else 0
+            number += sum(
+                self.backend.lint(with_suite(target, suite), (suite.boot_path,)) for suite in self.options.suites
+            )
+            stage.note = f"{number} checks to run"
 
     def _recall(self, image: Build) -> None:
         """Look up what passed before of this digest.
@@ -171,7 +178,11 @@ class _Run:
         """Whether anything is left that needs a machine."""
         script = self.options.lifecycle
         scenarios = script is not None and any(each.name not in self.scenarios for each in script.scenarios)
-        return scenarios or any(boot_path not in self.known for boot_path in self.options.boot_paths)
+        return (
+            scenarios
+            or bool(self.options.suites)
+            or any(boot_path not in self.known for boot_path in self.options.boot_paths)
+        )
 
     def _test_boot_paths(self, image: Build) -> None:
         """Boot, and run the checks, on every boot path that has not passed yet; stops at the first that does not."""
@@ -183,11 +194,7 @@ class _Run:
             disks = disks or self._disks(subject)
             self.at = boot_path
             found = self._test_boot_path(subject, disks, boot_path)
-            if not found.suites.passed:
-                blocking = found.suites.blocking
-                first = f"{blocking[0].layer}: {blocking[0].title}" if blocking else "no check was run"
-                said = f"{len(blocking)} of {len(found.suites.checks)} checks did not pass"
-                self.record.fail(f"checks {boot_path}", said, first)
+            if not self._require_passed(f"checks {boot_path}", found):
                 return
 
     def _tell_reused(self, test: BootPathTest) -> None:
@@ -234,6 +241,40 @@ class _Run:
             if self.options.keep and (boot_path is self.options.boot_paths[-1] or not found.suites.passed):
                 self.options.keep(machine)
         return found
+
+    def _test_suites(self, image: Build) -> None:
+        """The suites that want fixtures, each on a machine in their network; stops at the first that does not pass.
+
+        They are run whenever they are asked for: what they found is about servers that are made anew each time.
+        """
+        for suite in self.options.suites:
+            if self.record.failure is not None:
+                return
+            subject = with_suite(self._subject(image), suite)
+            disks = self.backend.disks(subject, (suite.boot_path,))
+            tested = self.backend.now()
+            with ExitStack() as stack:
+                with self.record.stage(f"boot {suite.name}", f"Boot, suite {suite.name}") as stage:
+                    machine = stack.enter_context(
+                        self.backend.boot(subject, disks, suite.boot_path, cold=self._why_cold())
+                    )
+                    stage.note = start_note(machine.boot)
+                with self.record.stage(f"checks {suite.name}", f"Checks, suite {suite.name}") as stage:
+                    found = machine.check()
+                    stage.note, stage.failed = found.suites.said, not found.suites.passed
+                self.suites.append(BootPathTest(found, tested, self.run_id))
+                if self.options.keep and (suite is self.options.suites[-1] or not found.suites.passed):
+                    self.options.keep(machine)
+            self._require_passed(f"checks {suite.name}", found)
+
+    def _require_passed(self, stage: str, found: BootPathResult) -> bool:
+        """Whether its checks passed; otherwise that is the run's failure."""
+        if found.suites.passed:
+            return True
+        blocking = found.suites.blocking
+        first = f"{blocking[0].layer}: {blocking[0].title}" if blocking else "no check was run"
+        self.record.fail(stage, f"{len(blocking)} of {len(found.suites.checks)} checks did not pass", first)
+        return False
 
     def _test_scenarios(self, image: Build, asked: ScenarioOptions) -> None:
         """Run the scenarios that have not passed yet; every one of them, so that one broken promise hides no other."""
@@ -282,7 +323,12 @@ class _Run:
         scenarios = self._scenario_results()
         times = [self.scenarios[each.name].tested for each in scenarios if each.name in self.scenarios]
         tested = Tested(
-            asked=self.options.boot_paths, boot_paths=tuple(self.boot_paths), scenarios=scenarios, times=tuple(times)
+            asked=self.options.boot_paths,
+            boot_paths=tuple(self.boot_paths),
+            suites_asked=tuple(suite.name for suite in self.options.suites),
+            suites_run=tuple(self.suites),
+            scenarios=scenarios,
+            times=tuple(times),
         )
         return run_result(
             self.record,
@@ -316,7 +362,7 @@ class _Run:
         scenarios = [self.scenarios[each.name] for each in result.scenarios if each.name in self.scenarios]
         reused = all(test.reused for test in self.boot_paths) and all(test.reused for test in scenarios)
         published = self.release is None or self.release.already_there
-        if result.verdict is not Verdict.PASSED or not published or not reused:
+        if result.verdict is not Verdict.PASSED or not published or not reused or self.options.suites:
             return None
         return kept_verdict(self.project.work, self._verdict_id(result))
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from imagekit.checks.named import NamedSuite
 from imagekit.checks.runner import Suites
 from imagekit.checks.selection import ALL, Selection
 from imagekit.checks.session import Muted
@@ -16,13 +17,22 @@ from imagekit.machine.interface import BootPath, VmShape
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """What will be tested: an image of the project; `run_id` marks its machines, `folder` keeps what they leave."""
+    """What will be tested: an image of the project; `run_id` marks its machines, `folder` keeps what they leave.
+
+    With a `suite` it is tested by that one alone, in the network of its fixtures.
+    """
 
     project: Project
     name: str
     run_id: str
     folder: Path
     selection: Selection = ALL
+    suite: NamedSuite | None = None
+
+    @property
+    def checked(self) -> tuple[str, ...]:
+        """The folders of checks that are run: those of the image's layers, or of the suite alone."""
+        return self.spec.layers if self.suite is None else (self.suite.name,)
 
     @property
     def spec(self) -> ImageSpec:
@@ -51,6 +61,15 @@ class Target:
     def profile(self) -> tuple[Path, ...]:
         """The files of the image's own cloud-config."""
         return tuple(self.project.root / path for path in self.spec.cloud_config)
+
+
+_Tested = TypeVar("_Tested", bound=Target)
+
+
+def with_suite(target: _Tested, suite: NamedSuite) -> _Tested:
+    """The same, tested by a suite with fixtures alone; a selection by suites has chosen it already."""
+    selection = replace(target.selection, suites=())
+    return replace(target, suite=suite, selection=selection, folder=target.folder / f"suite-{suite.name}")
 
 
 def suites_of(subject: Target, boot_path: BootPath) -> Suites:

@@ -30,6 +30,7 @@ from imagekit.checks.session import SESSION_VARIABLE, CheckMeta, Event, Session,
 from imagekit.checks.suites import MARK
 from imagekit.checks.text import compared, sentence
 from imagekit.checks.tlspeer import Peers, TlsPeer
+from imagekit.fixtures.network import FixtureNetwork
 from imagekit.machine.interface import Start
 
 _MARKS = (
@@ -278,6 +279,14 @@ def peers(session: Session) -> Peers:
     if session.peers is None:
         raise RuntimeError("the harness started no TLS servers for this run")
     return session.peers
+
+
+@pytest.fixture(scope="session")
+def network(session: Session) -> FixtureNetwork:
+    """The fixtures beside the node, for suites that want some: programs can be run where their servers run."""
+    if session.network is None:
+        raise RuntimeError("no fixtures run beside this node")
+    return session.network
 
 
 @pytest.fixture(scope="session")

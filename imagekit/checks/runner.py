@@ -28,6 +28,7 @@ from imagekit.checks.suitehash import suite_hash
 from imagekit.checks.suites import known_suites, require_suites
 from imagekit.checks.telling import Teller
 from imagekit.checks.tlspeer import Peers
+from imagekit.fixtures.network import FixtureNetwork
 from imagekit.machine.interface import BootPath, Machine, Start
 
 _COLLECT_SECONDS = 120.0
@@ -111,11 +112,13 @@ def run_suites(
     today: date | None = None,
     peers: Peers | None = None,
     judged: Path | None = None,
+    network: FixtureNetwork | None = None,
 ) -> SuiteResult:
     """Run every check of `layers` against `machine` over its one SSH connection.
 
-    `peers` are test servers that run already, at the address where the guest finds them. `judged` keeps what checks
-    judged of the cold boot, where the machine was saved or is a fork: there such a check is not run again.
+    `peers` are test servers that run already, at the address where the guest finds them, `network` fixtures that do.
+    `judged` keeps what checks judged of the cold boot, where the machine was saved or is a fork: there such a check is
+    not run again.
     Both limits are for the node and the machine of reference. After `deadline_seconds` the process is killed: the
     running check is errored, the ones after it missing.
     Raises `EmptySuiteError` naming a layer without checks, `SuiteError` when pytest itself breaks.
@@ -124,7 +127,7 @@ def run_suites(
     session = _session(
         host, True, layers, suites, machine.boot.boot_path, today, machine.boot.scaled(check_seconds), peers
     )
-    session = replace(session, start=str(machine.boot.start))
+    session = replace(session, start=str(machine.boot.start), network=network)
     seconds = machine.boot.scaled(deadline_seconds)
     return run_session(session, suites, deadline_seconds=seconds, workers=workers, judged=judged)
 

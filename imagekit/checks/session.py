@@ -17,6 +17,7 @@ from typing import Any, Self
 
 from imagekit.base.files import write_whole
 from imagekit.checks.tlspeer import Peers, TlsPeer
+from imagekit.fixtures.network import FixtureNetwork
 from imagekit.machine.interface import Start
 
 SESSION_VARIABLE = "IMAGEKIT_VERIFY_SESSION"
@@ -50,6 +51,7 @@ class Session:
     marks have expired, `peers` are the harness's TLS servers, which run already, `profile` names the cloud-config files
     that the node was booted with, `mutes` are in force, `ids` are the only checks
     to run (empty: all), `suites` the only suites (empty: all); with `fail_fast` none is run after one that blocks.
+    `network` are the fixtures beside the node, for a suite that wants some.
     """
 
     host: str
@@ -69,6 +71,7 @@ class Session:
     ids: tuple[str, ...] = ()
     suites: tuple[str, ...] = ()
     fail_fast: bool = False
+    network: FixtureNetwork | None = None
 
     def write(self, path: Path) -> None:
         """Write the session file, whole or not at all."""
@@ -79,8 +82,17 @@ class Session:
         """Read what `write` wrote."""
         data = json.loads(path.read_text())
         peers = data["peers"] and Peers(*(TlsPeer(**data["peers"][name]) for name in ("house", "strange")))
+        network = data["network"] and FixtureNetwork.of(data["network"])
         lists = {name: tuple(data[name]) for name in ("layers", "profile", "ids", "suites")}
-        return cls(**{**data, **lists, "mutes": tuple(Muted(**each) for each in data["mutes"]), "peers": peers})
+        return cls(
+            **{
+                **data,
+                **lists,
+                "mutes": tuple(Muted(**each) for each in data["mutes"]),
+                "peers": peers,
+                "network": network,
+            }
+        )
 
     @property
     def day(self) -> date:

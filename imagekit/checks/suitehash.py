@@ -6,7 +6,17 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-_OWN = ("plugin.py", "facts.py", "facts.sh", "tlspeer.py", "session.py", "declared.py", "suites.py")
+_OWN = (
+    "plugin.py",
+    "facts.py",
+    "facts.sh",
+    "tlspeer.py",
+    "session.py",
+    "declared.py",
+    "suites.py",
+    "named.py",
+    "directory.py",
+)
 
 
 def suite_hash(layers: Sequence[str], checks_root: Path) -> str:

@@ -8,6 +8,7 @@ from imagekit.cli.app import App
 from imagekit.cli.locked import locked_option
 from imagekit.cli.machine import cold_option, fresh_option
 from imagekit.cli.screen import finish
+from imagekit.cli.selecting import suites_beside
 
 
 @click.command("run")
@@ -16,9 +17,24 @@ from imagekit.cli.screen import finish
 @cold_option
 @locked_option
 @click.option("--no-publish", is_flag=True, help="Stop after the tests.")
+@click.option(
+    "--suite",
+    "suites",
+    multiple=True,
+    metavar="NAME[,NAME]",
+    help="Run these suites besides, in a network of their servers: ad, ca. Needs root.",
+)
 @click.option("--lifecycle", is_flag=True, help="Run all lifecycle scenarios after the checks.")
 @click.pass_context
-def command(ctx: click.Context, image: str | None, fresh: bool, cold: bool, no_publish: bool, lifecycle: bool) -> None:
+def command(
+    ctx: click.Context,
+    image: str | None,
+    fresh: bool,
+    cold: bool,
+    no_publish: bool,
+    suites: tuple[str, ...],
+    lifecycle: bool,
+) -> None:
     """Build, boot, test, sign and publish IMAGE, and show the report.
 
     The version tag is written last, and only when every required check passed. Nothing is done twice: what was
@@ -31,6 +47,10 @@ def command(ctx: click.Context, image: str | None, fresh: bool, cold: bool, no_p
     app: App = ctx.obj
     name = app.image_name(image)
     options = Options(
-        publish=not no_publish, fresh=fresh, cold=cold, lifecycle=ScenarioOptions() if lifecycle else None
+        publish=not no_publish,
+        fresh=fresh,
+        cold=cold,
+        suites=suites_beside(app, name, suites),
+        lifecycle=ScenarioOptions() if lifecycle else None,
     )
     ctx.exit(finish(run_image(app.project, name, options)))

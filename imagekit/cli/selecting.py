@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from imagekit.checks.named import NamedSuite
     from imagekit.checks.selection import Selection
     from imagekit.cli.app import App
 
@@ -37,6 +38,18 @@ def selection_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+def apart(app: App, image: str, selection: Selection) -> tuple[Selection, tuple[NamedSuite, ...]]:
+    """The selection without the suites that want fixtures, and these; they are no part of a layer's checks."""
+    from imagekit.checks.named import suites_for
+    from imagekit.checks.suites import known_suites
+
+    layers, harness = app.project.image(image).layers, app.project.harness
+    fixtures = suites_for(harness, layers) if selection.suites else {}
+    plain = known_suites(layers, harness / "checks") if fixtures else ()
+    left = tuple(name for name in selection.suites if name in plain or name not in fixtures)
+    return replace(selection, suites=left), tuple(fixtures[name] for name in selection.suites if name in fixtures)
+
+
 def selected(
     app: App, image: str, expression: str, failed: bool, fail_fast: bool, suites: Sequence[str] = ()
 ) -> Selection:
@@ -55,3 +68,14 @@ def selected(
     from imagekit.app.again import failed_before
 
     return replace(asked, ids=failed_before(app.project, image).ids)
+
+
+def suites_beside(app: App, image: str, values: Sequence[str]) -> tuple[NamedSuite, ...]:
+    """The suites with fixtures of these names; raises `UnknownSuiteError`, also for a suite of layers' checks."""
+    from imagekit.checks.named import suites_for
+    from imagekit.checks.suites import require_suites, split_names
+
+    known = suites_for(app.project.harness, app.project.image(image).layers)
+    names = split_names(values)
+    require_suites(names, tuple(known))
+    return tuple(known[name] for name in names)

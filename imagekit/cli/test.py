@@ -14,7 +14,7 @@ from imagekit.cli.lifecycle import LifecycleWords, lifecycle_options, scenario_o
 from imagekit.cli.locked import locked_option
 from imagekit.cli.machine import boot_option, cold_option, firmware_option, fresh_option
 from imagekit.cli.screen import finish, say
-from imagekit.cli.selecting import selected, selection_options
+from imagekit.cli.selecting import apart, selected, selection_options
 
 if TYPE_CHECKING:
     from imagekit.app.interface import Booted
@@ -67,8 +67,9 @@ def command(
     """Boot IMAGE and run the checks of its layers.
 
     Builds it first when its inputs changed; publishes nothing. With --lifecycle every lifecycle scenario follows; with
-    --scenario the named ones are all that is run. A run of some checks (--suite, -k, --failed) never counts as the
-    whole: it is neither reused nor published.
+    --scenario the named ones are all that is run. Suites that want servers beside the node (ad, ca) run in a network of
+    these, as root; with none but such suites they are all that is run. A run of some checks (--suite, -k, --failed)
+    never counts as the whole: it is neither reused nor published.
     """
     if words["list_scenarios"]:
         from imagekit.scenarios.table import listing
@@ -85,7 +86,9 @@ def command(
     if words["scenario"] and not words["lifecycle"]:
         boot_paths = ()
     name = app.image_name(image)
-    selection = selected(app, name, expression, failed, fail_fast, suites)
+    selection, wanted = apart(app, name, selected(app, name, expression, failed, fail_fast, suites))
+    if wanted and not selection.suites:
+        boot_paths = ()
     boot_paths = tuple(BootPath(each) for each in selection.paths(boot_paths))
     options = Options(
         boot_paths=boot_paths,
@@ -96,6 +99,7 @@ def command(
         firmware=firmware or "",
         keep=partial(_hold, app, hours) if keep else None,
         selection=selection,
+        suites=wanted,
     )
     ctx.exit(finish(run_image(app.project, name, options)))
 

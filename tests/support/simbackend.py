@@ -95,14 +95,18 @@ class SimMachine:
 
     def check(self) -> BootPathResult:
         """One check, that ends as the world was told for this boot path."""
-        self.world.called(f"check {self.boot_path}")
+        suite = self.subject.suite
+        self.world.called(f"check {self.boot_path if suite is None else suite.name}")
         outcome, message = self.world.outcomes.get(self.boot_path, Outcome.PASSED), ""
+        folder = "base" if suite is None else suite.name
+        if suite is not None:
+            outcome = self.world.suite_outcomes.get(suite.name, Outcome.PASSED)
         if self.start is Start.FORK and self.world.unjudged:
             outcome, message = Outcome.MISSING, NOT_ON_FORKS
         checks = (
             CheckResult(
-                id="base/test_x.py::test_x",
-                layer="base",
+                id=f"{folder}/test_x.py::test_x",
+                layer=folder,
                 title="x holds",
                 outcome=outcome,
                 seconds=0.1,
@@ -134,6 +138,7 @@ class SimBackend:
     failing: set[str] = field(default_factory=set)
     interrupted: set[str] = field(default_factory=set)
     outcomes: dict[BootPath, Outcome] = field(default_factory=dict)
+    suite_outcomes: dict[str, Outcome] = field(default_factory=dict)
     scenario_outcomes: dict[str, Outcome] = field(default_factory=dict)
     collects: bool = True
     calls: Counter[str] = field(default_factory=Counter)
@@ -220,7 +225,7 @@ class SimBackend:
         self.saved.add(node)
         self.alive.append(boot_path)
         try:
-            self.called(f"boot {boot_path}")
+            self.called(f"boot {boot_path if subject.suite is None else subject.suite.name}")
             yield SimMachine(self, subject, boot_path, start, cold)
         finally:
             self.alive.remove(boot_path)

@@ -1,0 +1,118 @@
+"""Suites with fixtures: their files, what an image can have of them, how a node is prepared."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+
+import pytest
+
+from imagekit.base.errors import ConfigError
+from imagekit.base.process import Completed
+from imagekit.checks.directory import domain_of
+from imagekit.checks.named import PreparationError, named_suites, prepare, suites_for
+from imagekit.fixtures.catalog import catalog, chosen
+from imagekit.machine.interface import BootPath
+
+ROOT = Path(__file__).parents[3]
+HARNESS = ROOT / "vm-harness"
+GOOD = "version: 1\nname: some\ndescription: x\nfixtures: [dns]\n"
+
+
+def harness_with(tmp_path: Path, text: str) -> Path:
+    (tmp_path / "suites").mkdir(exist_ok=True)
+    (tmp_path / "suites/some.yaml").write_text(text)
+    return tmp_path
+
+
+def test_the_suites_of_the_house_are_sound() -> None:
+    suites = named_suites(HARNESS)
+    assert {"ad", "ca"} <= set(suites)
+    for suite in suites.values():
+        assert chosen(catalog(HARNESS), suite.fixtures)
+        assert list((HARNESS / "checks" / suite.name).glob("test_*.py")), "a suite without checks"
+        assert not (ROOT / "images" / suite.name).exists(), "a layer has that name"
+
+
+def test_an_image_has_the_suites_of_its_layers() -> None:
+    assert set(suites_for(HARNESS, ("base", "sssd", "ca-trust"))) >= {"ad", "ca"}
+    assert "ad" not in suites_for(HARNESS, ("base", "ca-trust"))
+
+
+def test_a_suite_is_read(tmp_path: Path) -> None:
+    suite = named_suites(harness_with(tmp_path, GOOD))["some"]
+    assert suite.boot_path is BootPath.DIRECT
+    assert suite.stages == ("initramfs", "network")
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (GOOD.replace("name: some", "name: other"), "is called other"),
+        (GOOD.replace("[dns]", "[]"), "at least 1"),
+        (GOOD + "cloud_config: gone.yaml\n", "no file gone.yaml"),
+        (GOOD + "cloud_config: ../../etc/passwd\n", "cloud_config"),
+        (GOOD + "stages: [rootfs]\n", "stages"),
+        (GOOD + "boot_path: pxe\n", "boot_path"),
+        (GOOD + "secrets: {join: x}\n", "absolute path"),
+        (GOOD + "reload: [sshd]\n", "reload"),
+    ],
+)
+def test_what_is_wrong_is_named(tmp_path: Path, text: str, says: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        named_suites(harness_with(tmp_path, text))
+    assert says in str(caught.value) + caught.value.hint
+
+
+class Node:
+    """Keeps what is run on it; commands that begin with `broken` fail."""
+
+    def __init__(self, broken: str = "-") -> None:
+        self.ran: list[str] = []
+        self._broken = broken
+
+    def run(self, command: str, *, timeout: float = 60.0) -> Completed:
+        self.ran.append(command)
+        failed = command.startswith(self._broken)
+        return Completed((command,), int(failed), "", "adcli: couldn't join: no such account" if failed else "")
+
+
+def test_a_node_is_prepared_by_its_own_agent() -> None:
+    node = Node()
+    prepare(node, named_suites(HARNESS)["ad"], HARNESS)  # type: ignore[arg-type]  # a node needs no more here
+    text = " ".join(node.ran)
+    assert "run-stage --strict --override-cloud-init-paths /run/imagekit-suite initramfs" in text
+    assert text.index(" initramfs") < text.index("-paths /run/imagekit-suite network") < text.index("restart sshd")
+    assert base64.b64encode(b"One-time-1-imagekit").decode() in node.ran[0]
+    assert "umask 077" in node.ran[0]
+
+
+def test_a_node_that_does_not_take_it_is_an_error_with_its_words() -> None:
+    with pytest.raises(PreparationError, match="not prepared for suite ad") as caught:
+        prepare(Node("kairos-agent"), named_suites(HARNESS)["ad"], HARNESS)  # type: ignore[arg-type]
+    assert "no such account" in caught.value.hint
+    assert "ad.cloud-config.yaml" in caught.value.hint
+
+
+def test_the_profile_for_people_is_the_text_that_is_tested() -> None:
+    """cloud-config/profiles/ad-joined.yaml with the fixture's domain is what the suite joins with."""
+
+    def steps(path: Path) -> list[str]:
+        lines = path.read_text().splitlines()
+        return lines[lines.index("stages:") :]
+
+    told = "\n".join(steps(ROOT / "cloud-config/profiles/ad-joined.yaml"))
+    told = told.replace("ad.example.com", "ad.imagekit.test").replace("AD.EXAMPLE.COM", "AD.IMAGEKIT.TEST")
+    assert told.splitlines() == steps(HARNESS / "suites/ad.cloud-config.yaml")
+
+
+def test_the_domain_is_read_out_of_sssd_conf() -> None:
+    text = "[sssd]\ndomains = ad.x.test, other\n[domain/ad.x.test]\nid_provider = ad\n"
+    assert (domain_of(text).name, domain_of(text).realm) == ("ad.x.test", "AD.X.TEST")
+    assert domain_of(text + "krb5_realm = WRONG.TEST\n").realm == "WRONG.TEST"
+
+
+@pytest.mark.parametrize("text", ["", "[sssd]\n", "domains = x\n", "[sssd]\ndomains = a\n"])
+def test_an_sssd_conf_without_a_domain_is_an_error(text: str) -> None:
+    with pytest.raises(ValueError, match="names no domain"):
+        domain_of(text)
