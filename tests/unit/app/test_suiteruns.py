@@ -74,7 +74,8 @@ def test_a_suite_that_does_not_pass_publishes_nothing_and_ends_the_run(project: 
 @pytest.mark.parametrize("stage", ["boot ad", "check ad"])
 @pytest.mark.parametrize("how", ["failing", "interrupted"])
 def test_a_suite_that_was_asked_for_and_not_run_is_never_passed(project: Project, stage: str, how: str) -> None:
-    world = SimBackend(**{how: {stage}})
+    world = SimBackend()
+    getattr(world, how).add(stage)
     done = run_image(project, NAME, Options(suites=(AD,)), world)
     assert done.error is not None
     assert done.result.verdict is Verdict.FAILED
