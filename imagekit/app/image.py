@@ -16,8 +16,9 @@ from imagekit.base.errors import RefusedError
 from imagekit.base.files import write_whole
 from imagekit.build.authorities import authorities_of
 from imagekit.build.builder import Build, build_all, earlier_build
+from imagekit.config.imagesfile import DistroBase
 from imagekit.config.load import Project
-from imagekit.config.model import Arch, DistroBase
+from imagekit.config.model import Arch
 from imagekit.inventory.take import NAME, keep, take
 from imagekit.oci.reference import Digest
 from imagekit.plan.lock import require_buildable

@@ -14,8 +14,8 @@ from imagekit.base.errors import ToolError
 from imagekit.base.files import write_whole
 from imagekit.base.log import step
 from imagekit.build.download import mirrored
+from imagekit.config.imagesfile import ImageBase, ImageInit, ImageSpec, LockFile
 from imagekit.config.load import LOCK_FILE, Project
-from imagekit.config.model import ImageBase, ImageInit, ImageSpec, LockFile
 from imagekit.oci.reference import Reference
 from imagekit.plan.lock import address, download_address
 from imagekit.registry.client import Registry

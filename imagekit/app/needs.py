@@ -6,8 +6,9 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from imagekit.config.imagesfile import ImageSpec, VmSpec
 from imagekit.config.load import Project
-from imagekit.config.model import Firmware, ImageSpec, VmSpec
+from imagekit.config.model import Firmware
 from imagekit.machine.interface import BootPath
 from imagekit.machine.libvirt.daemon import default_uri
 

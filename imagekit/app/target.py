@@ -10,8 +10,8 @@ from imagekit.checks.named import NamedSuite
 from imagekit.checks.runner import Suites
 from imagekit.checks.selection import ALL, Selection
 from imagekit.checks.session import Muted
+from imagekit.config.imagesfile import ImageSpec
 from imagekit.config.load import Project
-from imagekit.config.model import ImageSpec
 from imagekit.machine.interface import BootPath, VmShape
 
 

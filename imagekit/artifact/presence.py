@@ -10,8 +10,10 @@ from pathlib import Path
 from imagekit.artifact.inventory import Inventory
 from imagekit.artifact.packages import installed_packages
 from imagekit.base.errors import ConfigError, RefusedError
+from imagekit.config.imagesfile import ImageSpec
+from imagekit.config.layerfile import LayerSpec, Replaces
 from imagekit.config.load import Project
-from imagekit.config.model import Arch, Family, ImageSpec, LayerSpec, Replaces
+from imagekit.config.model import Arch, Family
 
 _UNIT_FOLDERS = ("/etc/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system")
 _BUNDLES = {

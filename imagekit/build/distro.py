@@ -10,8 +10,8 @@ from imagekit.base.log import bar, step
 from imagekit.base.process import run
 from imagekit.build.mirror import debian_mirror
 from imagekit.build.packages import distro_repository
+from imagekit.config.imagesfile import DistroFile
 from imagekit.config.load import Project, parse_file
-from imagekit.config.model import DistroFile
 from imagekit.plan.model import Plan
 
 _TIMEOUT = 1800.0

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from imagekit.base.errors import ConfigError
 from imagekit.build.mirror import debian_mirror
+from imagekit.config.imagesfile import DistroBase
 from imagekit.config.load import Project
-from imagekit.config.model import Arch, DistroBase, Family
+from imagekit.config.model import Arch, Family
 from imagekit.config.packagelock import LockedPackage
 from imagekit.packages.apt import Apt, AptSource
 from imagekit.packages.dnf import Dnf

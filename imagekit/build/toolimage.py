@@ -19,8 +19,8 @@ from imagekit.base.log import step
 from imagekit.base.process import run
 from imagekit.build.bake import csv_field
 from imagekit.build.distro import distro_context
+from imagekit.config.imagesfile import DistroBase
 from imagekit.config.load import Project, load_project
-from imagekit.config.model import DistroBase
 from imagekit.plan.resolve import make_plan
 from imagekit.services.dockerapi import docker_program
 from imagekit.services.dockerd import engine

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from imagekit.checks.facts import Listener as Open
     from imagekit.checks.profile import Question
     from imagekit.config.authorities import Authority
-    from imagekit.config.model import LayerSpec
-    from imagekit.config.model import Listener as Declared
+    from imagekit.config.layerfile import LayerSpec
+    from imagekit.config.layerfile import Listener as Declared
 
 _LOOPBACK = ("127.", "[::1]", "::1", "[::ffff:127.")
 
@@ -37,7 +37,7 @@ def layer_folder(name: str) -> Path:
 @cache
 def layer(name: str) -> LayerSpec:
     """The layer.yaml of a layer; raises `imagekit.base.errors.ConfigError` when it cannot be read."""
-    from imagekit.config.model import LayerSpec
+    from imagekit.config.layerfile import LayerSpec
 
     return LayerSpec.model_validate_json(json.dumps(read_yaml(layer_folder(name) / "layer.yaml").data))
 

@@ -11,7 +11,10 @@ from pydantic import BaseModel
 from imagekit.base.errors import ConfigError
 from imagekit.config.engine import HARNESS, engine_root, located
 from imagekit.config.explain import parsed, suggestion
-from imagekit.config.model import Firmware, ImagesFile, ImageSpec, LayerSpec, LockFile, Settings
+from imagekit.config.imagesfile import ImagesFile, ImageSpec, LockFile
+from imagekit.config.layerfile import LayerSpec
+from imagekit.config.model import Firmware
+from imagekit.config.settings import Settings
 from imagekit.config.yamlfile import YamlFile, parse_yaml, read_yaml
 from imagekit.services.home import home
 

@@ -6,7 +6,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from imagekit.config.model import ImagesFile, LayerSpec, Settings
+from imagekit.config.imagesfile import ImagesFile
+from imagekit.config.layerfile import LayerSpec
+from imagekit.config.settings import Settings
 
 MODELS: dict[str, type[BaseModel]] = {"images": ImagesFile, "layer": LayerSpec, "settings": Settings}
 

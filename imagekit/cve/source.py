@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO
 
 from imagekit.base.log import step
-from imagekit.config.model import AdvisorySource
+from imagekit.config.settings import AdvisorySource
 from imagekit.cve.errors import NoAdvisoriesError
 from imagekit.cve.model import Advisories, Advisory
 from imagekit.cve.osv import read_osv

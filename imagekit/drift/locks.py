@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import PurePosixPath
 
-from imagekit.config.model import LockFile
+from imagekit.config.imagesfile import LockFile
 from imagekit.config.packagelock import LockedPackage, PackageLock, ordered
 from imagekit.drift.model import Input, Key, Lock
 

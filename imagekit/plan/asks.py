@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from imagekit.config.imagesfile import DistroBase, DistroFile, ImageInit, ImageSpec, StandinFile, StandinInit
 from imagekit.config.load import Project, parse_file
-from imagekit.config.model import Arch, DistroBase, DistroFile, ImageInit, ImageSpec, StandinFile, StandinInit
+from imagekit.config.model import Arch
 from imagekit.config.packagelock import LockedAuthority, PackageLock, lock_path
 from imagekit.packages.interface import Ask
 

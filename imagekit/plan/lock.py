@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from platform import machine
 
 from imagekit.base.errors import ConfigError
-from imagekit.config.model import Arch, Download, LockFile
+from imagekit.config.imagesfile import LockFile
+from imagekit.config.layerfile import Download
+from imagekit.config.model import Arch
 from imagekit.plan.model import Plan
 
 _MACHINES = {"x86_64": Arch.AMD64, "aarch64": Arch.ARM64}

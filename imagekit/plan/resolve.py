@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 from graphlib import CycleError, TopologicalSorter
 
 from imagekit.base.errors import ConfigError
+from imagekit.config.imagesfile import DistroBase, ImageBase, ImageInit, ImageSpec, StandinInit
 from imagekit.config.load import IMAGES_FILE, LOCK_FILE, Project
-from imagekit.config.model import Arch, DistroBase, ImageBase, ImageInit, ImageSpec, StandinInit
+from imagekit.config.model import Arch
 from imagekit.config.packagelock import PackageLock, lock_path
 from imagekit.config.packagelock import load as load_packages
 from imagekit.plan.asks import DISTRO, layer_packages, stale_parts, standin_packages

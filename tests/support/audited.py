@@ -17,7 +17,7 @@ from imagekit.app.keyring import create_key, public_pem, trust_key
 from imagekit.app.trusted import keys_of
 from imagekit.audit.model import Report
 from imagekit.config.load import Project, load_project
-from imagekit.config.model import Settings
+from imagekit.config.settings import Settings
 from imagekit.oci.reference import Reference
 from imagekit.release.channel.promote import promote
 from imagekit.release.channel.rollback import rollback

@@ -8,8 +8,9 @@ import pytest
 
 from imagekit.base.process import run
 from imagekit.build.mirror import debian_mirror
+from imagekit.config.imagesfile import DistroBase
 from imagekit.config.load import load_project
-from imagekit.config.model import Arch, DistroBase, Family
+from imagekit.config.model import Arch, Family
 
 pytestmark = pytest.mark.online
 ROOT = Path(__file__).parents[3]

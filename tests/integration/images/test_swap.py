@@ -14,8 +14,8 @@ from imagekit.app.image import built_all
 from imagekit.base.process import run
 from imagekit.build import bake
 from imagekit.build.builder import Build
+from imagekit.config.imagesfile import ImageBase, ImageInit
 from imagekit.config.load import Project, load_project
-from imagekit.config.model import ImageBase, ImageInit
 from imagekit.oci.reference import Digest, Reference
 from imagekit.plan.model import Plan
 from imagekit.plan.resolve import make_plan

@@ -13,8 +13,9 @@ import pytest
 from imagekit.app import bundles
 from imagekit.app.bundles import ARTIFACT_TYPE, Bundle, bundle_manifest, ensure_packages, push_bundle, repository_of
 from imagekit.config.load import Project, load_project
-from imagekit.config.model import Arch, Settings
+from imagekit.config.model import Arch
 from imagekit.config.packagelock import LockedPackage, PackageLock, as_text, lock_path
+from imagekit.config.settings import Settings
 from imagekit.packages.interface import MirrorError
 from imagekit.packages.store import Store
 from imagekit.plan.asks import asks_of

@@ -10,7 +10,7 @@ import pytest
 
 from imagekit.app.context import open_release_context
 from imagekit.config.load import Project, load_project
-from imagekit.config.model import Settings
+from imagekit.config.settings import Settings
 from imagekit.oci.reference import Digest
 from imagekit.services.registry import PortTakenError
 from imagekit.trust.evidence.statement import signature_statement

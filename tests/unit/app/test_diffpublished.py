@@ -13,7 +13,7 @@ from imagekit.app.diff import diff
 from imagekit.app.trusted import keys_of
 from imagekit.base.errors import RefusedError
 from imagekit.config.load import Project, load_project
-from imagekit.config.model import Settings
+from imagekit.config.settings import Settings
 from imagekit.inventory.take import NAME
 from imagekit.oci.layout import layers
 from imagekit.oci.reference import Reference

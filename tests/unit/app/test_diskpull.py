@@ -16,7 +16,7 @@ from imagekit.app.trusted import keys_of
 from imagekit.artifact.formats import DiskFormat, checksum_path
 from imagekit.base.errors import RefusedError
 from imagekit.config.load import Project, load_project
-from imagekit.config.model import Settings
+from imagekit.config.settings import Settings
 from imagekit.oci.reference import Digest, Reference
 from imagekit.registry.errors import DigestMismatchError, MissingObjectError, VerificationError
 from imagekit.registry.referrers import attach_bundle

@@ -17,7 +17,8 @@ from imagekit.app.interface import Subject
 from imagekit.base.process import Completed, ProcessTimeoutError
 from imagekit.build.builder import Build
 from imagekit.config.load import load_project
-from imagekit.config.model import Firmware, ForkSettings
+from imagekit.config.model import Firmware
+from imagekit.config.settings import ForkSettings
 from imagekit.machine.boot import BootRequest, boot
 from imagekit.machine.interface import BootPath, BootRecord, Start, VmShape
 from imagekit.machine.node import InstalledNode

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from imagekit.app.needs import machine_needs
-from imagekit.config.model import Firmware, VmSpec
+from imagekit.config.imagesfile import VmSpec
+from imagekit.config.model import Firmware
 from imagekit.doctor.model import Need
 from imagekit.machine.interface import DISKLESS, BootPath
 

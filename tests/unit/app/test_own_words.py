@@ -15,7 +15,7 @@ from imagekit.app.people import Hand, approve, waive
 from imagekit.app.trusted import gate_of, keys_of, signer_of, trust_of
 from imagekit.base.errors import ConfigError, RefusedError
 from imagekit.config.load import Project, load_project
-from imagekit.config.model import Settings
+from imagekit.config.settings import Settings
 from imagekit.oci.reference import Digest, Reference
 from imagekit.release.channel.promote import promote
 from imagekit.release.channel.rollback import rollback

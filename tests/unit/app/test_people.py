@@ -14,7 +14,7 @@ from imagekit.app.people import Hand, approve, waive
 from imagekit.app.trusted import keys_of, require_not_yanked, signer_of, trust_of, waivers_for
 from imagekit.base.errors import ConfigError
 from imagekit.config.load import Project
-from imagekit.config.model import Settings
+from imagekit.config.settings import Settings
 from imagekit.oci.reference import Digest, Reference
 from imagekit.registry.client import Registry
 from imagekit.registry.transfer import push_image

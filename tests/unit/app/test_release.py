@@ -18,7 +18,7 @@ from imagekit.base.errors import RefusedError
 from imagekit.build.builder import Build
 from imagekit.checks.outcome import SuiteResult
 from imagekit.config.load import Project, load_project
-from imagekit.config.model import Settings
+from imagekit.config.settings import Settings
 from imagekit.plan.model import Plan
 from imagekit.plan.resolve import make_plan
 from imagekit.release.channel.yank import yank

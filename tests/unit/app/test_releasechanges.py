@@ -14,7 +14,7 @@ from imagekit.app.context import open_release_context
 from imagekit.app.releasechanges import ReleaseChanges, attaching, changes_of
 from imagekit.app.trusted import keys_of, trust_of
 from imagekit.config.load import Project, load_project
-from imagekit.config.model import Settings
+from imagekit.config.settings import Settings
 from imagekit.inventory.live import Listening, LiveInventory
 from imagekit.inventory.take import take
 from imagekit.oci.reference import Reference

@@ -23,7 +23,7 @@ from imagekit.base.errors import RefusedError
 from imagekit.base.process import Completed
 from imagekit.build.builder import Build
 from imagekit.config.load import Project, load_project
-from imagekit.config.model import Settings
+from imagekit.config.settings import Settings
 from imagekit.oci.reference import MEDIA_TYPE_INDEX, MEDIA_TYPE_MANIFEST, Digest, Reference
 from imagekit.registry.referrers import attach_bundle
 from imagekit.release.channel.model import ChannelFile, Pointer, channel_path, to_yaml

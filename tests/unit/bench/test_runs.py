@@ -13,7 +13,7 @@ from imagekit.bench.clone import Ran, cloned, share_base
 from imagekit.bench.model import Met
 from imagekit.bench.unchanged import describe, run_that_built
 from imagekit.config.load import SETTINGS_FILE, Project, parse_file
-from imagekit.config.model import Settings
+from imagekit.config.settings import Settings
 from imagekit.report.result import RunResult, StageRow, StageStatus, write_result
 from tests.unit.report import sample
 

@@ -13,7 +13,7 @@ from imagekit.bench import suite
 from imagekit.bench.model import Row
 from imagekit.bench.subject import BenchSubject, scratch_folder
 from imagekit.config.load import Project
-from imagekit.config.model import Settings
+from imagekit.config.settings import Settings
 from tests.unit.bench import sample
 
 

@@ -8,8 +8,8 @@ import pytest
 
 from imagekit.checks.declared import undeclared
 from imagekit.checks.facts import Listener as Open
+from imagekit.config.layerfile import Listener
 from imagekit.config.load import load_project
-from imagekit.config.model import Listener
 
 ROOT = Path(__file__).parents[3]
 SSH = Listener(port=22, program="sshd")

@@ -11,7 +11,7 @@ from typing import IO
 
 import pytest
 
-from imagekit.config.model import AdvisorySource
+from imagekit.config.settings import AdvisorySource
 from imagekit.cve.errors import AdvisoryError, NoAdvisoriesError
 from imagekit.cve.source import _mirrored, load
 from tests.support.advisories import DISTRO, record, tracker

@@ -13,7 +13,7 @@ import pytest
 from imagekit.app.context import open_release_context
 from imagekit.checks.outcome import Outcome
 from imagekit.config.load import Project, load_project
-from imagekit.config.model import Settings
+from imagekit.config.settings import Settings
 from imagekit.drift.fleet import rehearse, released_of
 from imagekit.drift.interface import InfrastructureError
 from imagekit.drift.model import Released, Result, Trial

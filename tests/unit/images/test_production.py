@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from imagekit.build import bake
+from imagekit.config.imagesfile import ImageBase, ImageInit, ImageSpec, LockFile
 from imagekit.config.load import Project, load_project
-from imagekit.config.model import Arch, ImageBase, ImageInit, ImageSpec, LockFile
+from imagekit.config.model import Arch
 from imagekit.plan.model import Plan, StageKind
 from imagekit.plan.resolve import make_plan
 
