@@ -58,6 +58,11 @@ def _verifier(key: Path | None) -> Verifier | None:
 )
 @click.option("--pull", is_flag=True, help="Take the disk that was pushed beside REF, when its signature is good.")
 @click.option("--push", is_flag=True, help="Push the file as an OCI artifact that refers to the image.")
+@click.option(
+    "--store",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Also put it into a folder that is served, as IMAGE/SHA256.FORMAT.",
+)
 @click.pass_obj
 def command(
     app: App,
@@ -69,6 +74,7 @@ def command(
     key: Path | None,
     pull: bool,
     push: bool,
+    store: Path | None,
 ) -> None:
     """Write IMAGE, or a published REF, as a disk.
 
@@ -83,8 +89,11 @@ def command(
         raise click.UsageError("an ISO has no --size")
     if config is not None and form != "iso":
         raise click.UsageError("--config is for an ISO; an installed node takes a cidata disk")
+    if store is not None and not (pull or push or "/" in image):
+        raise click.UsageError("--store takes a disk of a published image: add --push, or name a REF")
     if pull:
-        _pull(app, image, DiskFormat(form), output, key, alone=not (size or config or push))
+        taken = _pull(app, image, DiskFormat(form), output, key, alone=not (size or config or push))
+        _store(store, image, DiskFormat(form), taken)
         return
     source = source_of(app.project, image, verifier=_verifier(key))
     target = output or Path(f"{source.name}-{source.version}.{form}")
@@ -93,9 +102,19 @@ def command(
         from imagekit.app.diskpush import push_disk
 
         say(str(push_disk(app.project, source, DiskFormat(form), target)))
+    _store(store, source.name, DiskFormat(form), target)
 
 
-def _pull(app: App, image: str, form: DiskFormat, output: Path | None, key: Path | None, *, alone: bool) -> None:
+def _store(store: Path | None, image: str, form: DiskFormat, path: Path) -> None:
+    if store is not None:
+        from imagekit.app.diskstore import store_disk
+        from imagekit.oci.reference import Reference
+
+        name = Reference.parse(image).repository.rpartition("/")[2] if "/" in image else image
+        say(str(store_disk(store, name, form, path)))
+
+
+def _pull(app: App, image: str, form: DiskFormat, output: Path | None, key: Path | None, *, alone: bool) -> Path:
     from imagekit.app.diskpull import pull_disk
     from imagekit.oci.reference import Reference
 
@@ -105,3 +124,4 @@ def _pull(app: App, image: str, form: DiskFormat, output: Path | None, key: Path
     version = reference.tag or (reference.digest.short if reference.digest else "latest")
     target = output or Path(f"{reference.repository.rpartition('/')[2]}-{version}.{form}")
     say(str(pull_disk(app.project, reference, form, target, verifier=_verifier(key))))
+    return target
