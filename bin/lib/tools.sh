@@ -32,10 +32,30 @@ install_tools() {
 install_night_tools() {
     local each folder name package
     mkdir -p "$tools/bin"
+    install_standin "$1"
     for each in "${night_tools[@]}"; do
         read -r folder name package <<<"$each"
         install_go_command "$folder" "$name" "$package" "$1"
     done
+}
+
+# install_standin LOGS: the stand-in as a program of this machine, for tests of its k0s without a VM. Its image builds it from
+# Debian's packages; here the same two modules come from the module proxy.
+install_standin() {
+    local source=$root/images/kairos-init-standin/src module=$root/tests/support/standin fresh key
+    key=$(find "$source" "$module" -type f | sort | xargs cat | sha256sum | cut -c 1-16)
+    [[ -x $tools/bin/standin && -r $tools/standin.key && $(<"$tools/standin.key") == "$key" ]] && return
+    fresh=$(mktemp -d "$root/.imagekit/tools.XXXXXX")
+    cp -r "$source/." "$module/go.mod" "$module/go.sum" "$fresh/"
+    if ! command -v go >/dev/null; then
+        say "  standin: Go is not installed here; the tests that need it are skipped"
+    elif (narrate "the stand-in, for tests alone, built by $(go env GOVERSION)" "$1/standin" build_go "$fresh" "$tools/bin/.standin"); then
+        mv -f "$tools/bin/.standin" "$tools/bin/standin"
+        printf '%s\n' "$key" >"$tools/standin.key"
+    else
+        say "  standin could not be built; the tests that need it are skipped"
+    fi
+    rm -rf "$fresh"
 }
 
 # install_go_command FOLDER NAME PACKAGE LOGS: kept until the pins of its module change.

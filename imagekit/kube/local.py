@@ -14,7 +14,7 @@ import secrets
 import shutil
 import socket
 import subprocess  # noqa: TID251 - the type of what `background` yields
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +32,12 @@ _PROGRAMS = ("etcd", "kube-apiserver")
 _ASSETS = "KUBEBUILDER_ASSETS"  # where setup-envtest of controller-runtime puts the same two programs
 _SECONDS = 90.0
 _LOG_LINES = 6
+_NO_NODES = ("--authorization-mode=RBAC",)
+_NODES = (
+    "--authorization-mode=Node,RBAC",
+    "--enable-bootstrap-token-auth",
+    "--enable-admission-plugins=NodeRestriction",
+)
 # Relative names, so that the depth of the folder does not count: a Unix socket's path has at most 107 bytes. etcd
 # wants a host and a port in each address, and makes a socket of the name "etcd:1".
 _CLIENTS, _PEERS = "unix://etcd:1", "unix://peer:2"
@@ -89,10 +95,14 @@ class Cluster:
 
 
 @contextmanager
-def api_server(work: Path, programs: Programs | None = None) -> Iterator[Cluster]:
+def api_server(
+    work: Path, programs: Programs | None = None, *, nodes: bool = False, names: Sequence[str] = ()
+) -> Iterator[Cluster]:
     """An empty API server whose state is below `work` until the block ends.
 
-    Raises `ProgramMissingError`, `ServerFailedError` with the end of its log, `DeadlineError`.
+    With `nodes` it admits bootstrap tokens, and holds nodes to what is theirs (NodeRestriction); its certificate is for
+    loopback and `names`, host names or addresses. Raises `ProgramMissingError`, `ServerFailedError` with the end of its
+    log, `DeadlineError`.
     """
     found = programs or find_programs()
     home = work / "apiserver"
@@ -103,7 +113,8 @@ def api_server(work: Path, programs: Programs | None = None) -> Iterator[Cluster
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         with step("Starting etcd and kube-apiserver"):
             stack.enter_context(background(_etcd(found), log=folder / "etcd.log", cwd=folder, death_signal="KILL"))
-            cluster, argv = _prepared(found, folder)
+            cluster, argv = _prepared(found, folder, names)
+            argv += _NODES if nodes else _NO_NODES
             log = folder / "kube-apiserver.log"
             server = stack.enter_context(background(argv, log=log, cwd=folder, death_signal="KILL"))
             _wait_for(cluster.access, server, log)
@@ -129,10 +140,10 @@ def _etcd(programs: Programs) -> list[str | Path]:
     ]
 
 
-def _prepared(programs: Programs, folder: Path) -> tuple[Cluster, list[str | Path]]:
+def _prepared(programs: Programs, folder: Path, names: Sequence[str]) -> tuple[Cluster, list[str | Path]]:
     """Certificates in the folder, and how to call the API server."""
     authority, port = Authority(), _free_port()
-    server, admin = authority.server(), authority.client("imagekit", "system:masters")
+    server, admin = authority.server(*names), authority.client("imagekit", "system:masters")
     for name, data in (
         *(("ca.pem", authority.pem), ("server.pem", server.certificate)),
         *(("server.key", server.key), ("accounts.key", signing_key())),
@@ -142,8 +153,8 @@ def _prepared(programs: Programs, folder: Path) -> tuple[Cluster, list[str | Pat
         *(programs.apiserver, f"--etcd-servers={_CLIENTS}", "--bind-address=127.0.0.1", f"--secure-port={port}"),
         *("--tls-cert-file=server.pem", "--tls-private-key-file=server.key", "--client-ca-file=ca.pem"),
         *("--service-account-issuer=https://localhost", "--service-account-key-file=accounts.key"),
-        *("--service-account-signing-key-file=accounts.key", "--authorization-mode=RBAC", "--anonymous-auth=false"),
-        # One server without nodes: nothing to be found by, nothing to share out.
+        *("--service-account-signing-key-file=accounts.key", "--anonymous-auth=false"),
+        # One server alone: nothing to be found by, nothing to share out.
         *(
             "--endpoint-reconciler-type=none",
             "--advertise-address=127.0.0.1",

@@ -25,14 +25,14 @@ class Pair:
 
 
 class Authority:
-    """A certificate authority whose key is never written."""
+    """A certificate authority whose key is never written; what it signs is valid for two days from `now` on."""
 
-    def __init__(self) -> None:
+    def __init__(self, now: datetime | None = None) -> None:
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = _name("imagekit check")
-        now = datetime.now(UTC)
+        self._now = now or datetime.now(UTC)
         self.certificate = (
-            _builder(self._name, self._name, self._key.public_key(), now)
+            _builder(self._name, self._name, self._key.public_key(), self._now)
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
             .sign(self._key, hashes.SHA256())
         )
@@ -42,9 +42,9 @@ class Authority:
         """Its certificate."""
         return self.certificate.public_bytes(serialization.Encoding.PEM)
 
-    def server(self) -> Pair:
-        """For a server on loopback."""
-        names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+    def server(self, *more: str) -> Pair:
+        """For a server on loopback, and by `more` names or addresses."""
+        names = [_alternative(each) for each in ("localhost", "127.0.0.1", *more)]
         return self._signed(
             _name("kube-apiserver"), ExtendedKeyUsageOID.SERVER_AUTH, x509.SubjectAlternativeName(names)
         )
@@ -53,9 +53,19 @@ class Authority:
         """For a user in groups, as Kubernetes reads certificates: the common name and the organizations."""
         return self._signed(_name(user, *groups), ExtendedKeyUsageOID.CLIENT_AUTH)
 
+    def issue(self, request: bytes, *, life: timedelta = _LIFE) -> bytes:
+        """A client's certificate (PEM) for a signing request (PEM): its subject, its key, and nothing else of it."""
+        asked = x509.load_pem_x509_csr(request)
+        key = asked.public_key()
+        assert isinstance(key, ec.EllipticCurvePublicKey)
+        now = datetime.now(UTC)
+        made = _builder(asked.subject, self._name, key, now, life=life)
+        made = made.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
+        return made.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+
     def _signed(self, name: x509.Name, use: x509.ObjectIdentifier, *more: x509.ExtensionType) -> Pair:
         key = ec.generate_private_key(ec.SECP256R1())
-        builder = _builder(name, self._name, key.public_key(), datetime.now(UTC))
+        builder = _builder(name, self._name, key.public_key(), self._now)
         for extension in (x509.ExtendedKeyUsage([use]), *more):
             builder = builder.add_extension(extension, critical=False)
         made = builder.sign(self._key, hashes.SHA256())
@@ -85,8 +95,15 @@ def _name(common: str, *organizations: str) -> x509.Name:
     return x509.Name([*parts, x509.NameAttribute(NameOID.COMMON_NAME, common)])
 
 
+def _alternative(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)
+
+
 def _builder(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, now: datetime
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, now: datetime, *, life: timedelta = _LIFE
 ) -> x509.CertificateBuilder:
     return (
         x509.CertificateBuilder()
@@ -95,5 +112,5 @@ def _builder(
         .public_key(key)
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - _EARLIER)
-        .not_valid_after(now + _LIFE)
+        .not_valid_after(now + life)
     )

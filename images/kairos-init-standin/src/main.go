@@ -10,6 +10,7 @@ import (
 	"standin/agent"
 	"standin/brand"
 	"standin/immucore"
+	"standin/k0s"
 	"standin/kinit"
 )
 
@@ -47,7 +48,9 @@ func subcommand(word string, args []string) int {
 		return immucore.Main(args)
 	case "init", "kairos-init":
 		return kinit.Main(args)
+	case "k0s":
+		return k0s.Main(args)
 	}
-	fmt.Fprintf(os.Stderr, "%s: unknown word %q; known: agent, immucore, init\n", brand.Name, word)
+	fmt.Fprintf(os.Stderr, "%s: unknown word %q; known: agent, immucore, init, k0s\n", brand.Name, word)
 	return 2
 }

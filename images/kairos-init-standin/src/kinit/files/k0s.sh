@@ -1,8 +1,3 @@
 #!/bin/sh
-# The k0s of the kairos-init stand-in of imagekit: tells its version, runs no cluster.
-if [ "$1" = version ]; then
-    echo '@VERSION@'
-    exit 0
-fi
-echo "k0s $*: this is the stand-in of imagekit, not k0s; it only knows 'k0s version'" >&2
-exit 1
+# The k0s of the kairos-init stand-in of imagekit: tells its version, joins a cluster as a worker, runs no pod there.
+K0S_STANDIN_VERSION='@VERSION@' exec /usr/bin/kairos k0s "$@"
