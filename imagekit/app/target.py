@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from imagekit.checks.named import NamedSuite
-from imagekit.checks.runner import Suites
+from imagekit.checks.request import Suites
 from imagekit.checks.selection import ALL, Selection
 from imagekit.checks.session import Muted
 from imagekit.config.imagesfile import ImageSpec

@@ -11,7 +11,8 @@ import yaml
 from imagekit.app.starter import Forge, NewProject, Origin, new_check, new_layer, start_project
 from imagekit.base.errors import ConfigError
 from imagekit.base.process import run
-from imagekit.checks.runner import Suites, collect_checks
+from imagekit.checks.request import Suites
+from imagekit.checks.runner import collect_checks
 from imagekit.config.load import load_project
 from imagekit.machine.interface import BootPath
 from imagekit.plan.resolve import make_plan

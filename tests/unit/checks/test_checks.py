@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from imagekit.checks.lint import Offer, lint
-from imagekit.checks.runner import Suites, collect_checks
+from imagekit.checks.request import Suites
+from imagekit.checks.runner import collect_checks
 from imagekit.checks.session import CheckMeta
 from imagekit.machine.interface import DISKLESS, BootPath, VmShape
 

@@ -11,15 +11,8 @@ import pytest
 
 from imagekit.checks.judged import NOT_ON_FORKS
 from imagekit.checks.outcome import CheckResult, Outcome, SuiteResult
-from imagekit.checks.runner import (
-    BrokenCheckError,
-    EmptySuiteError,
-    SuiteError,
-    Suites,
-    _session,
-    collect_checks,
-    run_session,
-)
+from imagekit.checks.request import BrokenCheckError, EmptySuiteError, SuiteError, Suites
+from imagekit.checks.runner import _session, collect_checks, run_session
 from imagekit.checks.selection import Selection
 from imagekit.checks.session import Muted
 from imagekit.checks.suites import UnknownSuiteError
