@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
+from imagekit.app.bootpath import LocalMachines, installed_machine, make_disks
 from imagekit.app.forks import session_machine
 from imagekit.app.image import built
 from imagekit.app.interface import Subject
 from imagekit.app.needs import host_of, machine_needs
-from imagekit.app.node import LocalMachines, installed_machine, make_disks
 from imagekit.app.runs import new_run
 from imagekit.base.log import progress
 from imagekit.config.load import Project

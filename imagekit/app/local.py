@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from imagekit.app import node
+from imagekit.app import bootpath, checking
 from imagekit.app.changes import changes_since
 from imagekit.app.forks import session_machine
 from imagekit.app.image import built, proven
@@ -85,7 +85,7 @@ class LocalMachine:
 
     def check(self) -> BootPathResult:
         """Run every check of the image's layers."""
-        return node.check_machine(self.subject, self.machine, self.peers, self.network)
+        return checking.check_machine(self.subject, self.machine, self.peers, self.network)
 
 
 class LocalBackend:
@@ -118,7 +118,7 @@ class LocalBackend:
 
     def lint(self, target: Target, boot_paths: Sequence[BootPath]) -> int:
         """Hold the checks against what they will get; how many there are."""
-        return node.lint_checks(target, boot_paths)
+        return checking.lint_checks(target, boot_paths)
 
     def build(self, project: Project, plan: Plan) -> Build:
         """Build a plan with the engine of the project."""
@@ -130,9 +130,9 @@ class LocalBackend:
 
     def disks(self, subject: Subject, boot_paths: Sequence[BootPath]) -> LiveArtifacts:
         """What machines boot from on these boot paths."""
-        artifacts = node.make_disks(subject)
+        artifacts = bootpath.make_disks(subject)
         if BootPath.INSTALLED in boot_paths:
-            node.make_installed_disk(subject)
+            bootpath.make_installed_disk(subject)
         return artifacts
 
     @contextmanager
@@ -140,14 +140,14 @@ class LocalBackend:
         """A machine that came up, or a fork of one."""
         assert isinstance(disks, LiveArtifacts)
         with ExitStack() as stack:
-            peers = stack.enter_context(node.test_peers(subject))
+            peers = stack.enter_context(checking.test_peers(subject))
             if subject.suite is None:
-                machines = node.LocalMachines(subject, disks, boot_path, peers)
+                machines = bootpath.LocalMachines(subject, disks, boot_path, peers)
                 yield LocalMachine(subject, stack.enter_context(session_machine(machines, cold=cold)), peers)
                 return
             fixtures = subject.suite.fixtures
             network = stack.enter_context(fixture_network(subject.harness, fixtures, subject.run_id))
-            machines = node.LocalMachines(subject, disks, boot_path, link=network.link)
+            machines = bootpath.LocalMachines(subject, disks, boot_path, link=network.link)
             machine = stack.enter_context(session_machine(machines, cold=cold))
             with step(f"Preparing the node for suite {subject.suite.name}"):
                 prepare(machine, subject.suite, subject.harness)
@@ -156,7 +156,7 @@ class LocalBackend:
     def console(self, subject: Subject, boot_path: BootPath) -> ConsoleExcerpt | None:
         """What the machine of a boot path wrote; None when there was none."""
         written = (subject.folder / boot_path.value / "console.log").exists()
-        return node.console_excerpt(subject, boot_path) if written else None
+        return checking.console_excerpt(subject, boot_path) if written else None
 
     def origin_digest(self, subject: Subject, options: ScenarioOptions) -> Digest | None:
         """The digest that the scenarios would start from, when that can be known without a registry."""

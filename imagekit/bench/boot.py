@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from imagekit.app import node
+from imagekit.app import bootpath
 from imagekit.app.needs import libvirt_uri
 from imagekit.artifact.live import live_iso
 from imagekit.bench.model import Goal, Row
@@ -20,14 +20,14 @@ def measure(bench: BenchSubject) -> list[Row]:
     """One boot each, one after another; wall seconds to the login and QEMU's processor seconds until then."""
     subject = bench.node()
     image = reference_image(bench.cache, bench.project.settings.debian_mirror)
-    artifacts = node.make_disks(subject)
+    artifacts = bootpath.make_disks(subject)
     live_iso(artifacts)  # made once for a digest, no part of a boot
     uri = libvirt_uri(bench.project)
     boot_paths = []
     with libvirt(uri):
         plain = boot_plain(image, subject.shape, subject.harness, bench.scratch, uri)
         for boot_path in DISKLESS:
-            with node.machine_of(subject, artifacts, boot_path) as machine:
+            with bootpath.machine_of(subject, artifacts, boot_path) as machine:
                 boot_paths.append(machine.boot)
     return [row for record in boot_paths for row in rows_of(record, plain)]
 

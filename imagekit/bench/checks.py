@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-from imagekit.app import node
+from imagekit.app import bootpath, checking
 from imagekit.base import process
 from imagekit.base.log import progress, step
 from imagekit.bench.model import Goal, Row
@@ -25,10 +25,10 @@ _TIME_LIMIT = 60
 def measure(bench: BenchSubject) -> list[Row]:
     """Wall seconds of both on one machine on the direct boot path; compared by the check and by the fact."""
     subject = bench.node()
-    with node.test_peers(subject) as peers:
-        artifacts = node.make_disks(subject)
-        with node.machine_of(subject, artifacts, BootPath.DIRECT, peers) as machine:
-            suites = run_suites(machine, subject.spec.layers, node.suites_of(subject, BootPath.DIRECT), peers=peers)
+    with checking.test_peers(subject) as peers:
+        artifacts = bootpath.make_disks(subject)
+        with bootpath.machine_of(subject, artifacts, BootPath.DIRECT, peers) as machine:
+            suites = run_suites(machine, subject.spec.layers, checking.suites_of(subject, BootPath.DIRECT), peers=peers)
             with step(f"Stock testinfra: {FACTS} facts, a connection each"):
                 stock = stock_seconds(machine.ssh, FACTS)
     count = len(suites.checks)

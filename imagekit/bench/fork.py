@@ -6,7 +6,7 @@ import threading
 from collections.abc import Sequence
 from contextlib import ExitStack
 
-from imagekit.app import node
+from imagekit.app import bootpath
 from imagekit.app.forks import session_machine
 from imagekit.base import process
 from imagekit.base.errors import ToolError
@@ -23,10 +23,10 @@ _AT_ONCE = 4
 def measure(bench: BenchSubject) -> list[Row]:
     """On each diskless boot path one cold boot, then forks one after another; four at once on the first."""
     subject = bench.node()
-    artifacts = node.make_disks(subject)
+    artifacts = bootpath.make_disks(subject)
     rows: list[Row] = []
     for boot_path in DISKLESS:
-        machines = node.LocalMachines(subject, artifacts, boot_path)
+        machines = bootpath.LocalMachines(subject, artifacts, boot_path)
         with machines.provider():  # libvirt runs for all of them
             cold = _boot(machines, cold="measured by the benchmark")
             _boot(machines)  # saves the node, where a state of another day was too old
@@ -61,7 +61,7 @@ def rows_of(boot_path: BootPath, forks: Sequence[BootRecord], cold: BootRecord) 
     )
 
 
-def _at_once(machines: node.LocalMachines, cold: BootRecord) -> Row:
+def _at_once(machines: bootpath.LocalMachines, cold: BootRecord) -> Row:
     """Wall seconds until each of several forks that start together has its login; all stay alive until then."""
     found: list[BootRecord] = []
     all_in = threading.Barrier(_AT_ONCE)
@@ -88,12 +88,12 @@ def _at_once(machines: node.LocalMachines, cold: BootRecord) -> Row:
     )
 
 
-def _boot(machines: node.LocalMachines, cold: str = "") -> BootRecord:
+def _boot(machines: bootpath.LocalMachines, cold: str = "") -> BootRecord:
     with session_machine(machines, cold=cold) as machine:
         return machine.boot
 
 
-def _fork(machines: node.LocalMachines) -> BootRecord:
+def _fork(machines: bootpath.LocalMachines) -> BootRecord:
     found = _boot(machines)
     if found.start is not Start.FORK:
         raise ToolError(f"it was no fork: {found.reason}")

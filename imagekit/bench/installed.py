@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from imagekit.app import node
+from imagekit.app import bootpath
 from imagekit.app.needs import libvirt_uri
 from imagekit.artifact.live import live_iso
 from imagekit.bench.model import Goal, Row
@@ -17,13 +17,13 @@ _AGAINST = "live boot path of the same image"
 def measure(bench: BenchSubject) -> list[Row]:
     """One live boot, then the first boot of a node from the disk builder and its second, one after another."""
     subject = bench.node()
-    artifacts = node.make_disks(subject)
+    artifacts = bootpath.make_disks(subject)
     live_iso(artifacts)  # made once for a digest, no part of a boot
-    node.make_installed_disk(subject)
+    bootpath.make_installed_disk(subject)
     with libvirt(libvirt_uri(bench.project)):
-        with node.machine_of(subject, artifacts, BootPath.LIVE) as machine:
+        with bootpath.machine_of(subject, artifacts, BootPath.LIVE) as machine:
             live = machine.boot
-        with node.installed_machine(subject) as installed:
+        with bootpath.installed_machine(subject) as installed:
             first = installed.boot
             installed.shutdown()
             installed.start(media=())

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from imagekit.app import node
+from imagekit.app import bootpath
 from imagekit.app.forks import saved_nodes, session_machine
 from imagekit.app.interface import Subject
 from imagekit.build.builder import earlier_build
@@ -59,18 +59,18 @@ def test_cold_boots(pristine: Clone, first: First) -> None:
 
 
 @pytest.fixture
-def machines(clone: Clone, first: First, tmp_path: Path) -> node.LocalMachines:
+def machines(clone: Clone, first: First, tmp_path: Path) -> bootpath.LocalMachines:
     """Direct boots of the image of the clone."""
     project = load_project(clone.root)
     image = earlier_build(project.work, make_plan(project, IMAGE))
     assert image is not None
     assert str(image.digest) == first.result["digest"]
     subject = Subject(project=project, name=IMAGE, run_id="forks", folder=tmp_path, image=image)
-    return node.LocalMachines(subject, node.make_disks(subject), BootPath.DIRECT)
+    return bootpath.LocalMachines(subject, bootpath.make_disks(subject), BootPath.DIRECT)
 
 
 @pytest.fixture
-def running(machines: node.LocalMachines) -> Iterator[node.LocalMachines]:
+def running(machines: bootpath.LocalMachines) -> Iterator[bootpath.LocalMachines]:
     """The same, with a saved state, and libvirt kept for the whole test."""
     with machines.provider():
         with session_machine(machines):
@@ -78,7 +78,7 @@ def running(machines: node.LocalMachines) -> Iterator[node.LocalMachines]:
         yield machines
 
 
-def fork(machines: node.LocalMachines, stack: ExitStack, name: str) -> InstalledNode:
+def fork(machines: bootpath.LocalMachines, stack: ExitStack, name: str) -> InstalledNode:
     """One more fork, with a console of its own."""
     mine = replace(machines, subject=replace(machines.subject, folder=machines.subject.folder / name))
     machine = stack.enter_context(session_machine(mine))
@@ -107,7 +107,7 @@ def leaks(machine: InstalledNode) -> list[str]:
 
 
 @pytest.mark.nightly(minutes=1)
-def test_nothing_goes_from_one_fork_to_another(running: node.LocalMachines) -> None:
+def test_nothing_goes_from_one_fork_to_another(running: bootpath.LocalMachines) -> None:
     with ExitStack() as stack:
         one, two = fork(running, stack, "one"), fork(running, stack, "two")
         mark(one, "one")
@@ -119,7 +119,9 @@ def test_nothing_goes_from_one_fork_to_another(running: node.LocalMachines) -> N
 
 
 @pytest.mark.nightly(minutes=1)
-def test_a_planted_leak_is_found(running: node.LocalMachines, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_planted_leak_is_found(
+    running: bootpath.LocalMachines, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     """A state that was saved after somebody had used the node, and a fork that keeps the saved generation id."""
     store = saved_nodes(running.subject.project)
     assert store is not None
@@ -146,7 +148,7 @@ def test_a_planted_leak_is_found(running: node.LocalMachines, monkeypatch: pytes
 
 
 @pytest.mark.nightly(minutes=1)
-def test_a_fork_may_have_an_identity_of_its_own(running: node.LocalMachines) -> None:
+def test_a_fork_may_have_an_identity_of_its_own(running: bootpath.LocalMachines) -> None:
     """Machine id, host name and MAC address change, and the connection lives on."""
     ask = "cat /etc/machine-id; hostname; cat /sys/class/net/e*/address"
     with ExitStack() as stack:
@@ -161,7 +163,7 @@ def test_a_fork_may_have_an_identity_of_its_own(running: node.LocalMachines) -> 
 
 
 @pytest.mark.nightly(minutes=12)
-def test_four_forks_at_once_twenty_times(running: node.LocalMachines) -> None:
+def test_four_forks_at_once_twenty_times(running: bootpath.LocalMachines) -> None:
     """All come up as forks, each with the clock of now, and no two with the same random word."""
     for number in range(20):
         words, problems = side_by_side(running, 4, f"round{number}")
@@ -169,7 +171,7 @@ def test_four_forks_at_once_twenty_times(running: node.LocalMachines) -> None:
         assert len(set(words)) == 4
 
 
-def side_by_side(machines: node.LocalMachines, count: int, name: str) -> tuple[list[str], list[BaseException]]:
+def side_by_side(machines: bootpath.LocalMachines, count: int, name: str) -> tuple[list[str], list[BaseException]]:
     """So many forks alive at once; a random word of each, and what went wrong."""
     words: list[str] = []
     problems: list[BaseException] = []

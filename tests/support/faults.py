@@ -20,13 +20,13 @@ class Fault:
     test: str
 
 
-_RUN, _TEST = "imagekit/app/run.py", "tests/unit/app/test_run.py"
+_RUN, _TEST = "imagekit/app/stages.py", "tests/unit/app/test_run.py"
 FAULTS = (
     Fault(
         name="published after a boot path that failed",
         file=_RUN,
-        old="            if not found.suites.passed:\n                blocking",
-        new="            if False:\n                blocking",
+        old="        if found.suites.passed:\n            return True\n",
+        new="        if True:\n            return True\n",
         test=f"{_TEST}::test_a_check_that_did_not_pass_on_any_boot_path_publishes_nothing",
     ),
     Fault(
@@ -38,14 +38,14 @@ FAULTS = (
     ),
     Fault(
         name="a scenario that was not run is forgotten",
-        file=_RUN,
+        file="imagekit/app/runstate.py",
         old="known.get(each.name) or missing(each, each.allowance(asked.cuts)) for each in asked.scenarios",
         new="known[each.name] for each in asked.scenarios if each.name in known",
         test=f"{_TEST}::test_a_scenario_that_was_never_run_is_missing_and_fails",
     ),
     Fault(
         name="half a life is published as a whole one",
-        file=_RUN,
+        file="imagekit/app/runstate.py",
         old="if self.options.lifecycle is None and len(self.scenarios) < len(asked.scenarios):",
         new="if self.options.lifecycle is None and not self.scenarios:",
         test=f"{_TEST}::test_a_later_run_publishes_the_scenarios_that_are_known_when_all_are",
@@ -180,8 +180,8 @@ FAULTS = (
     Fault(
         name="one boot path of two is enough",
         file="imagekit/app/outcome.py",
-        old="return there and checks and",
-        new="return checks and",
+        old="return there and all_run and checks and",
+        new="return all_run and checks and",
         test=f"{_TEST}::test_publish_needs_no_run_of_its_own",
     ),
     Fault(

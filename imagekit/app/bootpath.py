@@ -1,14 +1,13 @@
-"""One boot path: disks, boot, checks, and what the node says of its own boot."""
+"""Disks and machines of one boot path: which are made, and how each is started."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from imagekit.app.interface import BootPathResult, Subject, Target
-from imagekit.app.journals import keep_journal
+from imagekit.app.interface import Subject
 from imagekit.app.needs import libvirt_uri
 from imagekit.app.target import suites_of as suites_of
 from imagekit.artifact.installed import installed_disk
@@ -16,12 +15,8 @@ from imagekit.artifact.live import LiveArtifacts, live_artifacts
 from imagekit.artifact.releaseiso import write_iso
 from imagekit.base.files import mark_used
 from imagekit.base.log import step
-from imagekit.checks.lint import Offer, lint, require_no_contradictions, require_pages
-from imagekit.checks.runner import collect_checks, run_suites
-from imagekit.checks.tlspeer import Peers, TlsPeer, both_peers
-from imagekit.fixtures.network import FixtureNetwork
+from imagekit.checks.tlspeer import Peers, TlsPeer
 from imagekit.machine.boot import BootRequest, boot
-from imagekit.machine.console import Console, load_patterns
 from imagekit.machine.disks import DiskSource
 from imagekit.machine.domain import Forward, Link
 from imagekit.machine.folder import machines_folder, owned_folder
@@ -36,10 +31,6 @@ from imagekit.machine.profile import DirectKernel, load_profile, profile_name
 from imagekit.machine.provider import Provider
 from imagekit.machine.saved import SavedNode
 from imagekit.machine.sweep import sweep
-from imagekit.report.bootchart import collect_chart
-from imagekit.report.console import excerpt
-from imagekit.report.listening import collect_listening
-from imagekit.report.result import ConsoleExcerpt
 
 
 def make_disks(subject: Subject) -> LiveArtifacts:
@@ -55,21 +46,6 @@ def make_installed_disk(subject: Subject) -> Path:
     path = installed_disk(subject.image.layout, subject.image.digest, subject.project.work / "disks").path
     mark_used(path)
     return path
-
-
-def lint_checks(subject: Target, boot_paths: Sequence[BootPath]) -> int:
-    """Hold the checks of these boot paths against what they will get, before anything is built; how many there are.
-
-    Raises `SuiteError` for a check file that cannot be loaded, `EmptySuiteError` for a layer without checks,
-    `ContradictionError` for a need that the machine does not meet, `ConfigError` for a runbook page that is not there.
-    """
-    number = 0
-    for boot_path in boot_paths:
-        checks = collect_checks(subject.checked, suites_of(subject, boot_path), boot_path=boot_path)
-        require_no_contradictions(lint(checks, Offer(shape=subject.shape, boot_path=boot_path)))
-        require_pages(checks, subject.project.located("docs/runbook"))
-        number += len(checks)
-    return number
 
 
 @contextmanager
@@ -253,53 +229,6 @@ def _machines(subject: Subject) -> Path:
     folder = machines_folder(subject.project.work)
     folder.mkdir(parents=True, exist_ok=True)
     return folder
-
-
-@contextmanager
-def test_peers(subject: Subject) -> Iterator[Peers]:
-    """The TLS servers that checks connect to from inside the guest."""
-    with both_peers(subject.harness / "fixtures" / "ca") as peers:
-        yield peers
-
-
-def check_machine(
-    subject: Subject, machine: InstalledNode, peers: Peers, network: FixtureNetwork | None = None
-) -> BootPathResult:
-    """Run every check of the image's layers, or of the suite, and keep boot chart, console and journal."""
-    boot_path = machine.boot.boot_path
-    where = suites_of(subject, boot_path)
-    judged = machine.judged if network is None else None
-    suites = run_suites(machine, subject.checked, where, peers=peers, judged=judged, network=network)
-    with step("Collecting the boot chart and the journal"):
-        chart = collect_chart(machine)
-        listening = collect_listening(machine)
-        kept = keep_journal(machine, subject.folder / boot_path.value / "journal.log", suites)
-    return BootPathResult(
-        boot_path=boot_path,
-        boot=machine.boot,
-        chart=chart,
-        console=console_excerpt(subject, boot_path),
-        suites=suites,
-        journals=kept.journals,
-        notes=(*kept.notes, *_attempts(network)),
-        listening=listening,
-    )
-
-
-def _attempts(network: FixtureNetwork | None) -> tuple[str, ...]:
-    wanted = network.attempts() if network is not None else ()
-    if not wanted:
-        return ()
-    return (f"the node wanted out of the fixture network, in vain: {', '.join(each.text for each in wanted)}",)
-
-
-def console_excerpt(subject: Subject, boot_path: BootPath) -> ConsoleExcerpt:
-    """The lines of a boot path's console that matter; also of a machine that never came up."""
-    console = Console(
-        subject.folder / boot_path.value / "console.log", load_patterns(subject.harness / "console-patterns.yaml")
-    )
-    console.poll()
-    return excerpt(console.log, {match.line: match.pattern.id for match in console.matches})
 
 
 def _each(peers: Peers | None) -> tuple[TlsPeer, ...]:
