@@ -60,7 +60,7 @@ COMMANDS = {
     "check": "Run checks on a kept machine; list and make checks.",
     "machines": "List and stop machines that are kept.",
     "cloudconfig": "Check cloud-configs from anywhere; merge and render them.",
-    "config": "Check and show the configuration; print its JSON Schemas.",
+    "config": "Check, show and migrate the configuration; print its JSON Schemas.",
     "bench": "Measure the pipeline against its goals; print ratios of one run.",
 }
 

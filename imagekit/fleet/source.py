@@ -14,7 +14,7 @@ from imagekit.config.yamlfile import Key, YamlFile, parse_yaml, typed
 from imagekit.fleet.model import FOLDER, FleetFile
 
 # https://yaml.org/type/bool.html (YAML 1.1): what PyYAML, and so many tools around Kubernetes, reads as a boolean.
-_BOOLEANS = frozenset(
+BOOLEANS = frozenset(
     form for word in ("y", "yes", "on", "n", "no", "off") for form in (word, word.capitalize(), word.upper())
 )
 
@@ -44,7 +44,7 @@ def parse_source(path: Path, text: str) -> Source:
     """The text of a fleet file, wherever it is from; `path` is what errors name. Raises `ConfigError`."""
     written = parse_yaml(text, path, as_written=True)
     for key, word in _plain(written.data, ()):
-        if word in _BOOLEANS:
+        if word in BOOLEANS:
             raise ConfigError(
                 f"{path}:{written.line(key)}: {'.'.join(map(str, key))}: {word} without quotes is true or false for "
                 "other YAML readers",

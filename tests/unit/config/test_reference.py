@@ -16,7 +16,7 @@ HEAD = """\
 Every key of every file, made of the program's own models (`python -m tests.unit.config.test_reference`; a test holds
 that it is current). `imagekit config schema images|layer|settings|policy|trust` prints the same as JSON Schema for
 editors, `imagekit config check` reads all files and names file, line, key and what was probably meant. What stands in a
-cloud-config is [a page of its own](cloud-config.md).
+cloud-config is [a page of its own](cloud-config.md); `imagekit config migrate` [brings files up to date](upgrading.md).
 """
 FILES: tuple[tuple[str, str, str], ...] = (
     ("settings", "imagekit.yaml", "Where things go and what may be kept. Without the file every default holds."),
