@@ -8,8 +8,19 @@ from pathlib import Path
 import pytest
 
 from imagekit.registry.client import Registry
+from imagekit.trust.sign import keyfile
 from tests.support.images import LayoutImage, write_image
 from tests.support.registry import RegistrySimulator, simulated_registry
+
+KEY_COST = keyfile._COST  # as cosign has it
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _quick_keys() -> Iterator[None]:
+    """Key files that tests make open at once; at cosign's cost each takes a quarter of a second of processor."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(keyfile, "_COST", 2)
+        yield
 
 
 @pytest.fixture(autouse=True)

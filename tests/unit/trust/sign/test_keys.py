@@ -14,10 +14,12 @@ from cryptography.hazmat.primitives import serialization
 
 from imagekit.oci.reference import Digest
 from imagekit.trust.evidence.statement import signature_statement
+from imagekit.trust.sign import keyfile
 from imagekit.trust.sign.interface import KeyFileError
 from imagekit.trust.sign.keyfile import decrypted_key, encrypted_key
 from imagekit.trust.sign.keys import PASSWORD_VARIABLE, KeyStore
 from tests.support.images import key
+from tests.unit.conftest import KEY_COST
 
 STATEMENT = signature_statement(Digest.of(b"image"))
 
@@ -96,7 +98,8 @@ def test_two_at_once_end_with_one_pair(tmp_path: Path) -> None:
         assert KeyStore(tmp_path, environ={}).verifier().verify(bundle) == STATEMENT
 
 
-def test_form_is_that_of_cosign() -> None:
+def test_form_is_that_of_cosign(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keyfile, "_COST", KEY_COST)
     lines = encrypted_key(key(), b"pass").decode().splitlines()
     assert lines[0] == "-----BEGIN ENCRYPTED SIGSTORE PRIVATE KEY-----"
     fields = json.loads(base64.b64decode("".join(lines[1:-1])))
