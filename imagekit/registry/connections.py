@@ -18,6 +18,7 @@ from imagekit.registry.address import Place
 from imagekit.registry.certificates import context_for
 from imagekit.registry.proxy import proxy_for
 from imagekit.registry.timeouts import Timeouts
+from imagekit.registry.watchdog import WATCHDOG
 
 _KEPT = 8  # connections of one place that wait for their next use
 
@@ -82,9 +83,7 @@ def _in_time(connection: HTTPConnection, seconds: float, words: str) -> Iterator
             with suppress(OSError):  # shutdown of the plain socket: that of TLS would take it from the reader's hands
                 socket.socket.shutdown(connection.sock, socket.SHUT_RDWR)
 
-    timer = threading.Timer(seconds, cut)
-    timer.daemon = True
-    timer.start()
+    watch = WATCHDOG.after(seconds, cut)
     try:
         yield
     except (OSError, HTTPException, urllib3.exceptions.HTTPError) as error:
@@ -92,6 +91,6 @@ def _in_time(connection: HTTPConnection, seconds: float, words: str) -> Iterator
             raise HTTPException(f"{words} after {seconds:.0f} s") from error
         raise
     finally:
-        timer.cancel()
+        watch.cancel()
     if late.is_set():  # a head that was cut off between two lines looks like a whole one
         raise HTTPException(f"{words} after {seconds:.0f} s")
