@@ -58,8 +58,8 @@ def test_every_earlier_word_is_found_at_its_line(project: Path) -> None:
         "images/site/Dockerfile:4 install-packages.sh > by hand",
         "images/site/Dockerfile:5 check-authorities.sh > by hand",
         "images/site/layer.yaml:7 fast > direct",
-        "images/stamp/Dockerfile:2 REVISION > by hand",
         "images/stamp/Dockerfile:3 REVISION > by hand",
+        "images/stamp/Dockerfile:4 REVISION > by hand",
         "policy.yaml:5 roads > boot_paths",
         "policy.yaml:5 fast > direct",
         "policy.yaml:7 fast:base/* > direct:base/*",
@@ -250,7 +250,7 @@ def test_the_command_says_writes_and_exits(project: Path) -> None:
     code, out, err = migrate(project)
     assert (code, out.count("\n")) == (0, 27)
     assert "policy.yaml:5: roads → boot_paths\n" in out
-    assert "images/stamp/Dockerfile:2: REVISION: by hand: nothing sets it" in out
+    assert "images/stamp/Dockerfile:3: REVISION: by hand: nothing sets it" in out
     assert "19 changes can be written: `imagekit config migrate --write`. 8 are yours to make." in err
     assert migrate(project, "--check")[0] == 1
     code, out, err = migrate(project, "--write")
