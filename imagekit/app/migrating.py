@@ -70,7 +70,7 @@ def write_changes(files: tuple[FileChanges, ...]) -> tuple[Path, ...]:
     for each in edits:
         if _text(each.path) != each.before:
             raise ConfigError(f"{each.path} was changed meanwhile", hint="Run the command again.")
-    written = []
+    written: list[Path] = []
     for each in edits:
         try:
             mode = each.path.stat().st_mode
