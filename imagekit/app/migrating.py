@@ -99,7 +99,7 @@ def _files(root: Path) -> Iterator[tuple[Path, Rules]]:
         yield path, check_changes
     for path in sorted(root.glob("images/*/Dockerfile")):
         yield path, lambda text, path, name: dockerfile_changes(text, name, stamp=path.parent.name == "stamp")
-    for path in sorted(root.glob("vm-harness/domains/*.xml.j2")):
+    for path in sorted(root.glob("vm-harness/domains/machine.xml.j2")):
         yield path, lambda text, _, name: template_changes(text, name)
 
 

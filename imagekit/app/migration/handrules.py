@@ -41,7 +41,7 @@ def template_changes(text: str, name: str) -> Iterator[Change]:
             file=name,
             line=1,
             old="no `incoming`",
-            new="copy the lines about `incoming` of `imagekit config show --origin`'s template: forks need them",
+            new="copy the lines about `incoming` from imagekit's own template: forks of booted nodes need them",
         )
 
 
