@@ -38,8 +38,11 @@ def last_good(runs: list[Path], image: str) -> RunResult | None:
 def since_good(
     backend: Backend, project: Project, good: RunResult | None, plan: Plan, image: Build | None
 ) -> tuple[str, ...]:
-    """What changed since the last good run; nothing without one or for its digest. What cannot be found out is said."""
-    if good is None or (image is not None and str(image.digest) == good.digest):
+    """What changed since the last good run; nothing without one, for its digest, or for its plan before a build.
+
+    What cannot be found out is said.
+    """
+    if good is None or (str(image.digest) == good.digest if image is not None else plan.version == good.version):
         return ()
     try:
         return backend.changes(project, good, plan, image)

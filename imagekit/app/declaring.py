@@ -15,6 +15,10 @@ _THING = re.compile(
     r"\b(?:package|file|unit|mask of unit|kernel module|kernel argument|state|certificate) (\S+)$|\[([^\[\]]+)\]$"
 )
 
+# A file of the node with its line, as sshd, systemd and visudo write it; a word that a tool quotes.
+_ON_NODE = re.compile(r"(?<![\w.])(/(?:etc|usr|system|opt|srv)/[\w./@+-]+?):(?: line )?(\d+)\b")
+_QUOTED = re.compile(r"['\"`]([\w.-]{3,})['\"`]")
+_MOST, _LARGE = 500, 256 << 10  # files of a layer, bytes of one
 _REGISTRY = re.compile(r"registry ([\w.:-]+?):? ")  # how errors of `imagekit.registry` begin
 
 
@@ -28,9 +32,25 @@ def declared_at(root: Path, result: RunResult) -> str:
         return ""
     if (registry := _REGISTRY.match(card.first.what)) is not None:
         return _line_with(root, str(SETTINGS_FILE), registry[1])
-    name = f"images/{card.first.layer}/layer.yaml"
-    places = (_line_with(root, name, thing) for thing in _things(card.first)) if card.first.layer else iter(())
-    return next(filter(None, places), "")
+    return next(filter(None, _places(root, card.first)), "") if card.first.layer else ""
+
+
+def _places(root: Path, fault: Fault) -> Iterator[str]:
+    """Where it may stand, the surest first: what a tool says of a file, the declaration, a word that it quotes."""
+    folder = f"images/{fault.layer}"
+    for path, line in _ON_NODE.findall(fault.said):
+        if (root / f"{folder}/files{path}").is_file():
+            yield f"{folder}/files{path}:{line}"
+    yield from (_line_with(root, f"{folder}/layer.yaml", thing) for thing in _things(fault))
+    for word in _QUOTED.findall(fault.said):
+        found = [_line_with(root, name, word) for name in _files(root, folder)]
+        yield from list(filter(None, found)) if sum(map(bool, found)) == 1 else []
+
+
+def _files(root: Path, folder: str) -> list[str]:
+    """The files that a layer hands out, by their paths in the project; large ones are no configuration."""
+    files = sorted((root / folder / "files").rglob("*"))[:_MOST]
+    return [str(each.relative_to(root)) for each in files if each.is_file() and each.stat().st_size < _LARGE]
 
 
 def _line_with(root: Path, name: str, thing: str) -> str:

@@ -119,6 +119,9 @@ class Backend(Protocol):
     def require_registry(self, project: Project) -> None:
         """Hold the registry that will be published to to an answer, before anything is built."""
 
+    def require_signer(self, project: Project) -> None:
+        """Open the key that will sign, before anything is built."""
+
     def lint(self, target: Target, boot_paths: Sequence[BootPath]) -> int:
         """Hold the checks of these boot paths against what they will get, before a build; how many there are."""
 

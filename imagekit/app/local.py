@@ -16,7 +16,7 @@ from imagekit.app.interface import Booted, BootPathResult, Disks, Origin, Subjec
 from imagekit.app.keptmachine import KeptMachine
 from imagekit.app.lifecycle import origin_digest, run_lifecycle, start_of
 from imagekit.app.needs import host_of
-from imagekit.app.release import publish, require_reachable
+from imagekit.app.release import publish, require_reachable, require_signer
 from imagekit.app.trusted import demands_cold, result_age
 from imagekit.artifact.live import LiveArtifacts
 from imagekit.artifact.packagelist import Package
@@ -115,6 +115,10 @@ class LocalBackend:
     def require_registry(self, project: Project) -> None:
         """Raise unless the registry answers and its address is one that publishing takes."""
         require_reachable(project)
+
+    def require_signer(self, project: Project) -> None:
+        """Raise unless the key that will sign can be opened."""
+        require_signer(project)
 
     def lint(self, target: Target, boot_paths: Sequence[BootPath]) -> int:
         """Hold the checks against what they will get; how many there are."""

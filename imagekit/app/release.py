@@ -64,6 +64,14 @@ def require_reachable(project: Project) -> None:
         client.ping()
 
 
+def require_signer(project: Project) -> None:
+    """Open the key that will sign what passes, before an hour's work is done for it; raises what `signer_of` does."""
+    from imagekit.trust.gate.policy import PUBLISH
+    from imagekit.trust.sign.trustfile import Purpose
+
+    signer_of(project, Purpose.BUILD, channels=[PUBLISH])
+
+
 @contextmanager
 def embedded_at(project: Project, address: str) -> Iterator[None]:
     """The project's embedded registry running for the block, when the address is its; any other is let be."""

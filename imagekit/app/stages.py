@@ -49,6 +49,8 @@ class Run(RunState):
             self.backend.require(self.project, needs)
             if self.options.publish:
                 self.backend.require_registry(self.project)
+                if kept is None or self._boots():
+                    self.backend.require_signer(self.project)
             stage.note = f"{len(needs)} needs met"
         self._lint([boot_path for boot_path in self.options.boot_paths if boot_path not in self.known])
         with self.record.stage("build", f"Build of {self.name}") as stage:

@@ -14,12 +14,16 @@ _WHY = re.compile(
     r"""(?ix)
     ^\s*(?:\S+:\s+)?(?:\x5b?(?:error|fatal|panic|usage\ error)\x5d?|e:|err!)\s*[:!]
     | ^E\s{2,}\S
+    | ^imagekit:\ lint:\ | ^\[rule/
     | ^(?:[\w.]+\.)?\w*(?:Error|Exception|Interrupt)(?::\s|$)
     | \b(?:permission\ denied|no\ such\ file|no\ space\ left|command\ not\ found|cannot\ (?:open|find|allocate|stat))\b
     | \b(?:not\ found|failed\ to\ \w+|could\ not\ \w+|unable\ to\ \w+|killed|out\ of\ memory|segmentation\ fault)\b
     """
 )
-_SURE = re.compile(r"(?i)^\s*(?:\S+:\s+)?\[?(?:error|fatal|panic|usage error)\]?\s*[:!]|^E\s{2,}\S|^[\w.]*Error:\s")
+_SURE = re.compile(
+    r"(?i)^\s*(?:\S+:\s+)?\[?(?:error|fatal|panic|usage error)\]?\s*[:!]|^E\s{2,}\S|^[\w.]*Error:\s"
+    r"|^imagekit: lint: |^\[rule/"  # of a layer's lint, and of sssctl
+)
 
 
 def reasons(output: str) -> tuple[str, ...]:

@@ -14,6 +14,8 @@ from imagekit.report.result import Failure, RunResult, Verdict
 INTERRUPTED = "interrupted"
 CHECKS_FOLDER = "vm-harness/checks"
 _CONSOLE = 5  # lines of a machine that did not come up
+_STEP = re.compile(r'process "/bin/sh -c .* did not complete successfully')  # BuildKit's end of a step
+_FOLLOWS = " below it changed"  # of a layer that changed for another's sake, which is in the list of layers already
 # The page for a stage that fails without a check; a check names its own.
 _SPOKEN_OF = (
     (("No space left on device", "Disk quota exceeded", "not enough to begin", " GiB free at "), "disk-full"),
@@ -117,10 +119,17 @@ def card_of(result: RunResult) -> Card | None:
         word=word_of(result),
         stage=failure.stage,
         faults=tuple(faults),
-        hint="" if repeats else failure.hint.strip(),
-        changes=result.changes,
+        hint="" if repeats else _hint(failure.hint, faults[0]),
+        changes=tuple(change for change in result.changes if not change.endswith(_FOLLOWS)),
         notes=result.notes,
     )
+
+
+def _hint(hint: str, first: Fault) -> str:
+    """What the fault's own rows do not say: no telling line again, no command again, no call of a whole step."""
+    told = {first.said, f"Again: {first.again}"}
+    lines = (line.strip() for line in hint.strip().splitlines())
+    return "\n".join(line for line in lines if line not in told and not (first.said and _STEP.match(line)))
 
 
 def _of_stage(failure: Failure, result: RunResult) -> Fault:

@@ -21,6 +21,8 @@ _SCREEN = 23
 _OVERVIEW = 3
 _JOURNAL = 3
 _OTHERS = 2
+_HINT = 5
+_CHANGED = 3
 _CAUTIONS = 5
 _EMPHASIS = {
     "stage": "bold red",
@@ -147,7 +149,7 @@ def _card(result: RunResult) -> list[Row]:
     card = card_of(result)
     if card is None:
         return [_row("note", (note, "yellow")) for note in result.notes]
-    rows = card_rows(card, others=_OTHERS)
+    rows = _limited(_limited(card_rows(card, others=_OTHERS), "hint", _HINT), "changed", _CHANGED)
     skipped = max(0, sum(label == "journal" for label, _ in rows) - _JOURNAL)
     kept: list[Row] = []
     for before, (label, text) in zip(("", *(label for label, _ in rows)), rows, strict=False):
@@ -157,6 +159,20 @@ def _card(result: RunResult) -> list[Row]:
         shown = "" if before == label and kept and label == "hint" else label
         kept.append(Row(shown, _text((text, _EMPHASIS.get(label, ""))), whole=label in TO_COPY))
     return kept
+
+
+def _limited(rows: tuple[tuple[str, str], ...], label: str, most: int) -> tuple[tuple[str, str], ...]:
+    """Rows with so many of one label, and how many more there are: the card has to stand on one screen."""
+    of_label = [row for row in rows if row[0] == label]
+    if len(of_label) <= most:
+        return rows
+    more = (label, f"and {len(of_label) - most + 1} more lines, which the report has")
+    last = rows.index(of_label[-1])
+    return tuple(
+        more if number == last else row
+        for number, row in enumerate(rows)
+        if row[0] != label or number == last or row in of_label[: most - 1]
+    )
 
 
 def _cautions(result: RunResult) -> list[Row]:

@@ -180,6 +180,10 @@ class SimBackend:
         self.needed = tuple(needs)
         self.called("needs")
 
+    def require_signer(self, project: Project) -> None:
+        """The key that would be opened."""
+        self.called("require signer")
+
     def require_registry(self, project: Project) -> None:
         """The registry that would be asked."""
         self.called("require registry")

@@ -83,7 +83,11 @@ def _opened(body: bytes, password: bytes, where: str) -> bytes:
             hint="The password comes from IMAGEKIT_KEY_PASSWORD, or from the file cosign.password beside the key.",
         ) from None
     except (ValueError, KeyError, TypeError, MemoryError):
-        raise KeyFileError(f"{where} is damaged: it does not read as a cosign key file") from None
+        raise KeyFileError(
+            f"{where} is damaged: it does not read as a cosign key file",
+            hint="Take it back from its backup. Without one `imagekit keys create` makes another, which whoever "
+            "verifies has to learn: trust.yaml, `imagekit keys list`.",
+        ) from None
 
 
 def _stretched(password: bytes, salt: bytes, cost: int, block: int, lanes: int) -> bytes:

@@ -195,3 +195,12 @@ def test_a_run_of_what_was_committed_since_has_nothing_to_do(project: Project) -
     second = run_image(load_project(project.root), NAME, Options(publish=False), world)
     assert second.unchanged
     assert second.result.run_id == first.result.run_id
+
+
+def test_of_the_same_plan_nothing_changed_though_nothing_was_built(project: Project) -> None:
+    """A run that ends before the build knows no digest; its plan says that the image is the same."""
+    world = SimBackend()
+    run_image(project, NAME, Options(publish=False), world)
+    world.failing.add("needs")
+    assert run_image(project, NAME, Options(publish=False), world).result.changes == ()
+    assert world.calls["changes"] == 0

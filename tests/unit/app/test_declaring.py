@@ -66,3 +66,33 @@ def test_a_registry_is_declared_in_the_settings(tmp_path: Path) -> None:
 
 def test_an_embedded_registry_is_declared_nowhere(tmp_path: Path) -> None:
     assert declared_at(tmp_path, broken("publish", "registry 127.0.0.1:20555: ping: GET: refused")) == ""
+
+
+SSHD = "imagekit: lint: sshd does not accept its configuration: /etc/ssh/sshd_config.d/10-ours.conf: line 4: Bad option"
+SSSD = "[rule/allowed_options]: Attribute 'id_provder' is not allowed in section 'domain/ad'. Check for typos."
+BUILD = "layer 'sssd' did not build (images/sssd/Dockerfile)"
+
+
+@pytest.mark.parametrize(
+    ("said", "place"),
+    [
+        (SSHD, "images/sssd/files/etc/ssh/sshd_config.d/10-ours.conf:4"),
+        (
+            "error: /etc/ssh/sshd_config.d/10-ours.conf:7: what is this",
+            "images/sssd/files/etc/ssh/sshd_config.d/10-ours.conf:7",
+        ),
+        ("error: /etc/ssh/sshd_config: line 4: not ours", ""),
+        (SSSD, "images/sssd/files/usr/share/sssd.conf.template:3"),
+        ("error: Attribute 'services' is not allowed", ""),  # on two lines
+        ("error: Attribute 'nowhere' is not allowed", ""),
+    ],
+)
+def test_the_line_of_a_layers_own_file_is_named(tmp_path: Path, said: str, place: str) -> None:
+    files = {
+        "etc/ssh/sshd_config.d/10-ours.conf": "# ours\nUseDNS no\n",
+        "usr/share/sssd.conf.template": "[domain/ad]\n# more\nid_provder = ad\nservices = nss\nservices = pam\n",
+    }
+    for name, text in files.items():
+        (tmp_path / "images/sssd/files" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "images/sssd/files" / name).write_text(text)
+    assert declared_at(tmp_path, broken("build", BUILD, hint=said)) == place

@@ -55,7 +55,7 @@ def test_a_run_passes_and_is_published_with_all_that_was_tested(project: Project
     assert done.result.verdict is Verdict.PASSED
     assert set(statuses(done).values()) == {StageStatus.DONE}
     assert [boot.boot_path for boot in world.published[0].boots] == [BootPath.DIRECT, BootPath.LIVE]
-    assert world.published[0].tested == "2026-11-28T12:07:00+00:00"
+    assert world.published[0].tested == "2026-11-28T12:08:00+00:00"
     assert read_result(project.work / "runs" / done.result.run_id) == done.result
     assert world.alive == []
 
@@ -404,3 +404,17 @@ def test_a_check_that_judges_a_boot_and_has_none_gets_one(project: Project) -> N
     assert done.result.boots[0].reason == "1 checks judge a boot itself"
     assert world.calls["boot direct"] == 3
     assert StageStatus.FAILED not in {stage.status for stage in done.result.stages}
+
+
+def test_a_key_that_cannot_sign_is_said_before_anything_is_built(project: Project) -> None:
+    world = SimBackend(failing={"require signer"})
+    done = run_image(project, NAME, Options(), world)
+    assert done.result.failure is not None
+    assert done.result.failure.stage == "needs"
+    assert world.calls["build"] == 0
+
+
+def test_a_run_that_publishes_nothing_opens_no_key(project: Project) -> None:
+    world = SimBackend()
+    run_image(project, NAME, Options(publish=False), world)
+    assert world.calls["require signer"] == 0

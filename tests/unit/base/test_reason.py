@@ -45,3 +45,13 @@ def test_a_failing_program_is_told_with_its_reason() -> None:
     with pytest.raises(ProcessError) as caught:
         run([sys.executable, "-c", script], timeout=20)
     assert caught.value.hint.splitlines()[0] == "fatal: the reason"
+
+
+def test_of_a_layers_lint_the_finding_comes_before_the_count() -> None:
+    output = "imagekit: lint: sshd does not accept it: line 4: Bad option\nimagekit: error: lint found 1 problem(s)\n"
+    assert reasons(output)[0].endswith("Bad option")
+
+
+def test_of_sssctl_the_finding_counts() -> None:
+    output = "Issues by validators: 1\n[rule/allowed_options]: Attribute 'id_provder' is not allowed\n\nMessages: 0"
+    assert reasons(output) == ("[rule/allowed_options]: Attribute 'id_provder' is not allowed",)

@@ -328,3 +328,31 @@ def test_an_authority_that_is_not_taken_has_its_own_page_and_layer() -> None:
     error = f"layer ca-trust: {refused}: /p/images/ca-trust/files/old.pem: it expired"
     found = card(broken("build", error)).first
     assert (found.layer, found.page) == ("ca-trust", "docs/runbook/ca-trust.md")
+
+
+STEP = 'process "/bin/sh -c /mnt/install-files.sh" did not complete successfully: exit code: 1'
+
+
+def test_the_hint_of_a_build_repeats_nothing() -> None:
+    hint = f"imagekit: installing 7 packages\nE: Unable to locate package x\n{STEP}\nAgain: imagekit build debian-node"
+    found = card(broken("build", "layer 'sssd' did not build (images/sssd/Dockerfile)", hint=hint))
+    assert found.first.said == "E: Unable to locate package x"
+    assert found.hint == "imagekit: installing 7 packages"
+
+
+def test_layers_that_only_follow_are_not_told_twice() -> None:
+    changes = ("since run x (v1): layers base, k0s", "base: its files changed", "k0s: base below it changed")
+    assert card(broken("build", "it broke", changes=changes)).changes == changes[:2]
+
+
+def test_a_card_with_much_to_say_stands_on_one_screen() -> None:
+    result = broken(
+        "build",
+        "layer 'sssd' did not build (images/sssd/Dockerfile)",
+        hint="\n".join(f"error: line {number} of many that a tool wrote" for number in range(40)),
+        changes=tuple(f"package {name} 1 to 2" for name in "abcdefghijkl"),
+    )
+    text = render_terminal(result, page="report.html")
+    assert len(text.splitlines()) <= 23
+    assert "more lines, which the report has" in text
+    assert text.count("\nchanged ") == 3

@@ -119,10 +119,19 @@ def test_encrypted_pkcs8_is_read_too() -> None:
         decrypted_key(pem, b"wrong", "k")
 
 
+_END = b"-----END ENCRYPTED SIGSTORE PRIVATE KEY-----\n"
+
+
 @pytest.mark.parametrize("damage", [lambda pem: pem[:200], lambda pem: pem.replace(b"A", b"B"), lambda pem: b""])
 def test_damaged_key_file_is_named(damage) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(KeyFileError, match="my-key"):
         decrypted_key(damage(encrypted_key(key(), b"pass")), b"pass", "my-key")
+
+
+def test_of_a_damaged_key_file_it_is_said_what_to_do() -> None:
+    with pytest.raises(KeyFileError, match="is damaged") as caught:
+        decrypted_key(encrypted_key(key(), b"pass")[:200] + b"\n" + _END, b"pass", "my-key")
+    assert "backup" in caught.value.hint
 
 
 def test_unencrypted_key_is_refused() -> None:
