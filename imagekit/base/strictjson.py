@@ -59,7 +59,9 @@ def read_json(
         value = json.loads(
             text, object_pairs_hook=_unique, parse_constant=_no_number, parse_float=_finite, parse_int=_integer
         )
-        _require_unmistakable(value, {each.casefold(): each for each in fields}, frozenset(maps))
+        # UTF-8 has no halves of surrogate pairs: without an escape only a text of ours can hold one.
+        halves = "\\u" in text or isinstance(data, str)
+        _require_unmistakable(value, {each.casefold(): each for each in fields}, frozenset(maps), halves=halves)
     except ForeignJsonError as error:
         raise ForeignJsonError(f"{where}: {error}", hint=_HINT) from None
     except RecursionError:
@@ -122,25 +124,31 @@ def _integer(text: str) -> int:
     return value
 
 
-def _require_unmistakable(value: Any, fields: dict[str, str], maps: frozenset[str]) -> None:
-    """Walk without recursion, so that depth is an answer and no crash."""
+def _require_unmistakable(value: Any, fields: dict[str, str], maps: frozenset[str], *, halves: bool) -> None:
+    """Walk without recursion, so that depth is an answer and no crash; `halves`: strings may hold half characters."""
     waiting: list[tuple[Any, int, bool]] = [(value, 1, False)]
     while waiting:
         item, depth, names = waiting.pop()
         if depth > DEPTH and isinstance(item, dict | list):
             raise RecursionError
-        if isinstance(item, str):
+        if isinstance(item, str) and halves:
             _require_scalars((item,))
         elif isinstance(item, list):
-            waiting.extend((each, depth + 1, False) for each in item)
+            waiting.extend((each, depth + 1, False) for each in item if halves or isinstance(each, dict | list))
         elif isinstance(item, dict):
-            _require_scalars(item)
+            if halves:
+                _require_scalars(item)
             if not names:
                 _require_one_spelling(item, fields)
-            waiting.extend((each, depth + 1, key in maps) for key, each in item.items())
+            waiting.extend(
+                (each, depth + 1, key in maps) for key, each in item.items() if halves or isinstance(each, dict | list)
+            )
 
 
-def _require_one_spelling(keys: Iterable[str], fields: dict[str, str]) -> None:
+def _require_one_spelling(keys: Collection[str], fields: dict[str, str]) -> None:
+    spelt = {key.casefold() for key in keys}
+    if len(spelt) == len(keys) and all(fields[each] in keys for each in spelt & fields.keys()):
+        return
     seen: dict[str, str] = {}
     for key in keys:
         folded = key.casefold()

@@ -46,9 +46,16 @@ class MadeHistory:
 
     def write(self, days: int) -> int:
         """A repository with so many days: two changes of the fleet a day, a promotion every other one."""
+        return self._write(self._commits(days))
+
+    def write_ledger(self, records: int) -> int:
+        """A repository of a ledger alone: one record a commit, and with the last the channel files."""
+        return self._write(self._records(records))
+
+    def _write(self, commits: Iterator[tuple[datetime, dict[str, bytes]]]) -> int:
         run(["git", "init", "-q", "-b", "main", self.root], timeout=30)
         stream, count = [b"reset refs/heads/main\n\n"], 0
-        for at, files in self._commits(days):
+        for at, files in commits:
             count += 1
             stamp = int(at.timestamp())
             head = f"commit refs/heads/main\ncommitter Bench <bench@example.org> {stamp} +0000\ndata 6\nchange\n"
@@ -84,6 +91,14 @@ class MadeHistory:
                 at = BEGIN + timedelta(days=day, hours=18)
                 yield at, self.promotion(CHANNELS[(day // 2) % len(CHANNELS)], at)
 
+    def _records(self, count: int) -> Iterator[tuple[datetime, dict[str, bytes]]]:
+        base = {"images/images.yaml": _IMAGES.encode(), "policy.yaml": _POLICY.encode(), ".gitignore": b".imagekit/\n"}
+        yield BEGIN, base
+        for number in range(count):
+            at = BEGIN + timedelta(hours=number + 1)
+            record = self.record(CHANNELS[number % len(CHANNELS)], at)
+            yield at, {**record, **(self.channel_files() if number == count - 1 else {})}
+
     def fleet(self) -> bytes:
         """The fleet file: one entry a node, as a file of 500 nodes that differ has them."""
         lines = ["version: 1", "nodes:"]
@@ -95,6 +110,10 @@ class MadeHistory:
 
     def promotion(self, channel: str, at: datetime) -> dict[str, bytes]:
         """A signed record, and every channel file as it is after it."""
+        return {**self.record(channel, at), **self.channel_files()}
+
+    def record(self, channel: str, at: datetime) -> dict[str, bytes]:
+        """A signed record of a promotion."""
         number = len(self.entries) + 1
         digest = Digest.of(b"version %d" % number)
         record = Record(
@@ -116,8 +135,12 @@ class MadeHistory:
         before = self.channels.get(channel)
         pointer = after(before.images.get(IMAGE) if before else None, entry)
         self.channels[channel] = ChannelFile(channel=channel, images={IMAGE: pointer})
+        return {f"ledger/{record.file_name}": data}
+
+    def channel_files(self) -> dict[str, bytes]:
+        """Every channel file as it is after the last record."""
         anchor = anchor_of(Chain(tuple(self.entries)))
-        files = {f"ledger/{record.file_name}": data}
-        for name, file in self.channels.items():
-            files[f"channels/{name}.yaml"] = to_yaml(file.model_copy(update={"ledger": anchor}))
-        return files
+        return {
+            f"channels/{name}.yaml": to_yaml(file.model_copy(update={"ledger": anchor}))
+            for name, file in self.channels.items()
+        }

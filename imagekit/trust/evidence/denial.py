@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from imagekit.base.errors import ConfigError, RefusedError
@@ -46,9 +47,13 @@ class Denial:
 def denial_in(payload: bytes) -> Denial | None:
     """The denial in what a trusted key signed; None when it certainly is something else."""
     try:
-        statement = parse_statement(payload)
+        return denial_said(parse_statement(payload))
     except RefusedError as error:
-        return _unreadable(payload, str(error))
+        return denial_unread(payload, str(error))
+
+
+def denial_said(statement: Statement) -> Denial | None:
+    """The denial in a statement that a trusted key signed and that is in order; None for any other statement."""
     if statement.predicate_type == YANK_TYPE:
         return _denial(statement)
     if not _alike(statement.predicate_type):
@@ -66,8 +71,11 @@ def _denial(statement: Statement) -> Denial:
     )
 
 
-def _unreadable(payload: bytes, flaw: str) -> Denial | None:
-    """Statements of another kind are no denials, however broken; whose kind cannot be told may be one."""
+def denial_unread(payload: bytes, flaw: str) -> Denial | None:
+    """The denial in what `parse_statement` refused for its `flaw`.
+
+    Statements of another kind are no denials, however broken; whose kind cannot be told may be one.
+    """
     try:
         pairs = json.loads(payload, object_pairs_hook=_Pairs)
     except (ValueError, RecursionError):
@@ -105,6 +113,7 @@ def _hashes(entry: object) -> list[Digest]:
         return []
 
 
+@lru_cache(maxsize=64)  # of all records of a ledger it is one
 def _alike(kind: str) -> bool:
     return _folded(kind).startswith(_FAMILY)
 

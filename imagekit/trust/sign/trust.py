@@ -16,7 +16,7 @@ from pathlib import Path
 from imagekit.base.errors import RefusedError
 from imagekit.config.load import parse_file, parse_text
 from imagekit.trust.evidence.decisions import RECORD_TYPES, channels_of
-from imagekit.trust.evidence.denial import Denial, denial_in
+from imagekit.trust.evidence.denial import Denial, denial_in, denial_said, denial_unread
 from imagekit.trust.evidence.statement import Statement, parse_statement
 from imagekit.trust.sign.envelope import Sealed, open_envelope, open_loosely
 from imagekit.trust.sign.interface import KeyFileError, SignatureError, Verifier
@@ -93,11 +93,12 @@ class TrustStore:
         if found is None:
             return _stranger(sealed)
         key, vouched = found
-        denial = denial_in(sealed.payload)
         try:
             statement = parse_statement(sealed.payload)
         except RefusedError as error:
+            denial = denial_unread(sealed.payload, str(error))
             return Reading(statement=None, key=key, problem=Problem.DAMAGED, reason=str(error), denial=denial)
+        denial = denial_said(statement)
         signed = vouched or statement.signed_at
         problem, reason = standing(key, signed)
         return Reading(statement=statement, key=key, signed_at=signed, problem=problem, reason=reason, denial=denial)
