@@ -70,12 +70,14 @@ def lifecycle_world(subject: Subject, start: Start, options: ScenarioOptions) ->
             run_id=subject.run_id,
             folder=subject.folder / "lifecycle",
             work=work,
+            scratch=scratch,
             harness=subject.harness,
             disk=disk.path,
             artifacts=artifacts,
             shape=lifecycle_shape(subject.shape, this_machine().accelerator),
             forwards=(forward,),
             cloud_config=merged_cloud_config([project.root / path for path in subject.spec.cloud_config]),
+            cold=options.cold or project.settings.forks.gib == 0,
             uri=uri,
         )
         yield World(

@@ -53,6 +53,7 @@ class Reuse:
             scenario.name: ScenarioTest(found.scenario, found.tested, found.run_id, reused=True)
             for scenario, found in kept.items()
             if found is not None and self._counts(found.tested)
+            if not self._cold or found.scenario.start is Start.COLD
         }
 
     def keep_boot_path(self, found: BootPathResult, tested: datetime) -> BootPathTest:

@@ -198,6 +198,7 @@ class Run(RunState):
         left = tuple(each.name for each in asked.scenarios if each.name not in self.scenarios)
         with self.record.stage("lifecycle", "Lifecycle") as stage:
             reused = len(self.scenarios)
+            asked = replace(asked, cold=bool(self._why_cold()))
             started = self._run_scenarios(image, replace(asked, names=left)) if left else ""
             good = sum(test.result.passed for test in self.scenarios.values())
             before = f", {reused} of them passed before" if reused else ""

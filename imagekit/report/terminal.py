@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from imagekit.base.text import clean, one_line
 from imagekit.checks.outcome import Outcome, SuiteResult
 from imagekit.checks.scenario import ScenarioResult
+from imagekit.machine.interface import Start
 from imagekit.report.card import INTERRUPTED, TO_COPY, card_of, card_rows, word_of
 from imagekit.report.cleaned import cleaned
 from imagekit.report.result import RunResult, StageRow, StageStatus
@@ -244,9 +245,14 @@ def _scenarios(scenarios: tuple[ScenarioResult, ...], width: int) -> list[Row]:
         for scenario in scenarios
     ]
     return [
-        _row("lifecycle", " ", count, (f"  {boots} boots in {_time(spent)}", "dim")),
+        _row("lifecycle", " ", count, (f"  {boots} boots in {_time(spent)}{_from_forks(scenarios)}", "dim")),
         *_side_by_side("", words, width),
     ]
+
+
+def _from_forks(scenarios: tuple[ScenarioResult, ...]) -> str:
+    number = sum(scenario.start is Start.FORK for scenario in scenarios)
+    return f", {number} scenarios from a fork" if number else ""
 
 
 def _side_by_side(label: str, words: list[tuple[str, str]], width: int) -> list[Row]:

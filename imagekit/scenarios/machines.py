@@ -1,17 +1,16 @@
-"""Nodes for scenarios: forks of one installed disk, and machines that start from the medium."""
+"""Where the nodes of scenarios come from: forks of one saved node, of one installed disk, and the medium."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from imagekit.artifact.live import LiveArtifacts
-from imagekit.base.process import Completed, now
-from imagekit.base.waiting import Deadline, wait_until
+from imagekit.base.errors import ImagekitError
+from imagekit.base.log import progress
 from imagekit.machine.boot import BootRequest, boot
 from imagekit.machine.disks import DiskSource, create_disk
 from imagekit.machine.domain import Disk, Forward
@@ -20,143 +19,14 @@ from imagekit.machine.folder import owned_folder
 from imagekit.machine.hardware import NodeRequest
 from imagekit.machine.identity import agent_config, fresh_keys, seed_disk
 from imagekit.machine.interface import BootPath, VmShape
-from imagekit.machine.machine import NodeMachine
+from imagekit.machine.libvirt.provider import connect as libvirt
 from imagekit.machine.node import InstalledNode, node
+from imagekit.machine.provider import Connect
+from imagekit.machine.saved import SavedNode
+from imagekit.scenarios.firstboot import FirstBoot
+from imagekit.scenarios.nodes import MediumNode, ScenarioNode
 
-_STARTS = 8  # of a node that has to find its way back by itself
-_LOGIN = "login:"
-_UNTIL_SECONDS = 240.0
 _DISK_MIB = 12 << 10
-
-
-class ScenarioNode:
-    """An installed node as scripts see it."""
-
-    def __init__(self, machine: InstalledNode) -> None:
-        self.pace = 1.0
-        self._machine = machine
-        self._spent = 0.0
-
-    @property
-    def boots(self) -> int:
-        """Starts so far."""
-        return self._machine.boot_count
-
-    @property
-    def boot_seconds(self) -> float:
-        """Wall seconds of all boots, to the login or to where they hang."""
-        return self._spent
-
-    def run(self, command: str, *, timeout: float = 60.0) -> Completed:
-        """Run a shell command as root."""
-        return self._machine.run(command, timeout=timeout)
-
-    def reboot(self) -> None:
-        """Ask the node to reboot and wait for the next login; one start is allowed."""
-        self._spent += self._machine.reboot().seconds_to_ssh
-
-    def reboot_through(self) -> None:
-        """Ask the node to reboot and wait for the next login, however often it crashes and starts again."""
-        record = self._machine.reboot(boots=_STARTS, through_crashes=True)
-        self._spent += record.seconds_to_ssh
-
-    def reboot_twice(self) -> None:
-        """Ask the node to reboot, let it do its work and restart by itself, and wait for the login after that."""
-        begun = now()
-        self._machine.ask_restart()
-        self._machine.wait_restart()
-        self._machine.expect_restart()
-        self._machine.wait_restart(limit=_UNTIL_SECONDS * self.pace)
-        self._machine.wait_boot()
-        self._spent += now() - begun
-
-    def reboot_until(self, words: str) -> bool:
-        """Ask the node to reboot; whether the console says `words` before there is a login."""
-        mark, begun = self._machine.console_mark(), now()
-        self._machine.ask_restart()
-        self._machine.wait_restart()
-        return self._until(words, mark, begun)
-
-    def start_until(self, words: str) -> bool:
-        """Cut the power and give it again; whether the console says `words` before there is a login."""
-        self.cut_power()
-        mark, begun = self._machine.console_mark(), now()
-        self._machine.start()
-        return self._until(words, mark, begun)
-
-    def cut_power(self) -> None:
-        """Take the power away, now."""
-        self._machine.cut_power()
-
-    def start(self) -> None:
-        """Give power again and wait for the login; the node may restart by itself on the way."""
-        self._machine.start()
-        self._spent += self._machine.wait_boot(boots=_STARTS, through_crashes=True).seconds_to_ssh
-
-    def first_boot(self) -> None:
-        """Give power for the first time and wait for the login; one start is allowed."""
-        self._machine.start()
-        first = self._machine.wait_boot()
-        self.pace, self._spent = first.pace, self._spent + first.seconds_to_ssh
-
-    def pause(self, seconds: float) -> None:
-        """Let the node go on for so long."""
-        end = Deadline.after(seconds)
-        wait_until(lambda: end.passed, Deadline.after(seconds + 1), what="the moment of the power cut", every=0.02)
-
-    def _until(self, words: str, mark: int, begun: float) -> bool:
-        pattern = f"{re.escape(words)}|{_LOGIN}"
-        line = self._machine.wait_console(pattern, limit=_UNTIL_SECONDS * self.pace, since=mark)
-        if words in line:
-            self._spent += now() - begun
-            return True
-        self._spent += self._machine.wait_boot(boots=_STARTS, through_crashes=True).seconds_to_ssh
-        return False
-
-
-class MediumNode:
-    """A machine that runs from the medium until `boot_from_disk`; from then on the installed one."""
-
-    def __init__(self, live: NodeMachine, leave: Callable[[], ScenarioNode]) -> None:
-        self._live: NodeMachine | None = live
-        self.pace = live.boot.pace
-        self._live_seconds = live.boot.seconds_to_ssh
-        self._leave = leave
-        self._installed: ScenarioNode | None = None
-
-    @property
-    def boots(self) -> int:
-        """Starts so far, that of the medium included."""
-        return 1 + (self._installed.boots if self._installed else 0)
-
-    @property
-    def boot_seconds(self) -> float:
-        """Wall seconds of all boots, to the login or to where they hang."""
-        return self._live_seconds + (self._installed.boot_seconds if self._installed else 0.0)
-
-    def run(self, command: str, *, timeout: float = 60.0) -> Completed:
-        """Run a shell command as root."""
-        if self._installed is not None:
-            return self._installed.run(command, timeout=timeout)
-        return self._medium.run(command, timeout=timeout)
-
-    def boot_from_disk(self) -> None:
-        """Cut the power, take the medium out, start, and wait for the login."""
-        self._installed, self._live = self._leave(), None
-
-    def reboot(self) -> None:
-        """Ask the installed node to reboot and wait for the next login."""
-        self._disk.reboot()
-
-    @property
-    def _medium(self) -> NodeMachine:
-        assert self._live is not None
-        return self._live
-
-    @property
-    def _disk(self) -> ScenarioNode:
-        assert self._installed is not None
-        return self._installed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,37 +34,66 @@ class Rig:
     """What the machines of all scenarios share; `disk` is the installed disk, only read, `artifacts` make the medium.
 
     `folder` keeps the consoles, `work` is where disks lie while their machines live; `forwards` lead to the supply.
+    With `cold` every scenario boots its node itself, where else it continues a saved one; `scratch` goes with the run.
     """
 
     name: str
     run_id: str
     folder: Path
     work: Path
+    scratch: Path
     harness: Path
     disk: Path
     artifacts: LiveArtifacts
     shape: VmShape
     forwards: tuple[Forward, ...] = ()
     cloud_config: Mapping[str, Any] = field(default_factory=dict)
+    cold: bool = False
     uri: str | None = None
 
 
 class RigMachines:
     """Machines of a rig."""
 
-    def __init__(self, rig: Rig) -> None:
+    def __init__(self, rig: Rig, *, connect: Connect = libvirt) -> None:
         self._rig = rig
+        self._connect = connect
         self._keys = fresh_keys()
-        self._on: list[ScenarioNode] = []
+        self._running: list[InstalledNode] = []
         self._aborted = False
+        self._first = FirstBoot(rig.scratch / "first-boot", self._booted)
         self.install_config = agent_config(self._keys, rig.name, rig.cloud_config)
 
     @contextmanager
     def installed(self, name: str, *, more_mib: int = 0) -> Iterator[ScenarioNode]:
-        """A fork of the installed disk, booted; who may log in comes with a seed at this first boot."""
-        size = (self._rig.disk.stat().st_size >> 20) + more_mib if more_mib else None
-        with self._seed() as seed, self._started(self._request(name, self._rig.disk, (seed,), size)) as made:
-            yield made
+        """A node from the installed disk, up; who may log in comes with a seed at its first boot.
+
+        A larger disk is another machine than the saved one, and one with a TPM cannot be saved: these boot.
+        """
+        with ExitStack() as stack:
+            made = None
+            if not (more_mib or self._rig.cold or self._rig.shape.tpm):
+                made = self._forked(stack, name)
+            yield made or stack.enter_context(self._begun(name, more_mib=more_mib))
+
+    def _forked(self, stack: ExitStack, name: str) -> ScenarioNode | None:
+        """A fork that lives as long as `stack`; None where there cannot be one, for whatever reason: that is said."""
+        with ExitStack() as attempt:
+            try:
+                saved = attempt.enter_context(self._first.saved())
+                made = attempt.enter_context(self._begun(name, saved=saved))
+            except (ImagekitError, OSError) as error:
+                progress(f"note: {name} boots its node: {str(error).splitlines()[0]}")
+                return None
+            stack.push(attempt.pop_all())
+            return made
+
+    @contextmanager
+    def _booted(self) -> Iterator[InstalledNode]:
+        """The node to save."""
+        with self._made("first-boot") as machine:
+            ScenarioNode(machine).begin(None)
+            yield machine
 
     @contextmanager
     def medium(self, name: str) -> Iterator[MediumNode]:
@@ -209,28 +108,45 @@ class RigMachines:
 
             def leave() -> ScenarioNode:
                 live.close()
-                return stack.enter_context(self._started(self._request(f"{name}-disk", disk, ())))
+                machine = stack.enter_context(self._on(self._request(f"{name}-disk", disk, ())))
+                made = ScenarioNode(machine)
+                made.begin(None)
+                return made
 
             yield MediumNode(machine, leave)
 
     def abort(self) -> None:
         """Take the power from every machine and start no other one."""
         self._aborted = True
-        for machine in list(self._on):
+        for machine in list(self._running):
             machine.cut_power()
 
     @contextmanager
-    def _started(self, request: NodeRequest) -> Iterator[ScenarioNode]:
+    def _begun(self, name: str, *, more_mib: int = 0, saved: SavedNode | None = None) -> Iterator[ScenarioNode]:
+        with self._made(name, more_mib=more_mib, saved=saved) as machine:
+            made = ScenarioNode(machine)
+            made.begin(saved)
+            yield made
+
+    @contextmanager
+    def _made(self, name: str, *, more_mib: int = 0, saved: SavedNode | None = None) -> Iterator[InstalledNode]:
+        """A node that is off, over the installed disk."""
+        size = (self._rig.disk.stat().st_size >> 20) + more_mib if more_mib else None
+        with self._seed() as seed:
+            request = replace(self._request(name, self._rig.disk, (seed,), size), saved=saved)
+            with self._on(request) as machine:
+                yield machine
+
+    @contextmanager
+    def _on(self, request: NodeRequest) -> Iterator[InstalledNode]:
         if self._aborted:
             raise BootFailedError("no machine is started any more: the run was interrupted")
-        with node(request) as machine:
-            made = ScenarioNode(machine)
-            self._on.append(made)
+        with node(request, connect=self._connect) as machine:
+            self._running.append(machine)
             try:
-                made.first_boot()
-                yield made
+                yield machine
             finally:
-                self._on.remove(made)
+                self._running.remove(machine)
 
     def _request(self, name: str, disk: Path, media: tuple[Path, ...], size_mib: int | None = None) -> NodeRequest:
         rig = self._rig

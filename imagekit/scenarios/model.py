@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from imagekit.base.process import Completed
+from imagekit.machine.interface import Start
 
 
 class Mode(StrEnum):
@@ -61,8 +62,12 @@ class Shell(Protocol):
     """A machine on which commands are run, and what it has cost so far."""
 
     @property
+    def began(self) -> Start:
+        """Whether its life here began with a boot, or as a fork of a saved node that had booted."""
+
+    @property
     def boots(self) -> int:
-        """Starts so far."""
+        """Starts so far; to continue a saved node is none."""
 
     @property
     def boot_seconds(self) -> float:
@@ -70,7 +75,7 @@ class Shell(Protocol):
 
     @property
     def pace(self) -> float:
-        """How many times longer than the node of reference it took for its first boot, at least 1.0."""
+        """How many times longer than the node of reference its first boot took, at least 1.0."""
 
     def run(self, command: str, *, timeout: float = 60.0) -> Completed:
         """Run a shell command as root; `timeout` in seconds with the node and the machine of reference."""
@@ -136,7 +141,7 @@ class Machines(Protocol):
     """Where nodes come from; each is gone when its block ends."""
 
     def installed(self, name: str, *, more_mib: int = 0) -> AbstractContextManager[Node]:
-        """A node that has just booted from a fork of the installed disk, made larger by `more_mib` MiB."""
+        """An installed node that is up, on a disk of its own; `more_mib` MiB larger than what was written to it."""
 
     def medium(self, name: str) -> AbstractContextManager[Installer]:
         """A machine that has booted from the installation medium."""

@@ -13,12 +13,16 @@ DEFAULT_CUTS = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScenarioOptions:
-    """What was asked for: `names` of scenarios (none is all), the start, power cuts, and the seed of what is random."""
+    """What was asked for: `names` of scenarios (none is all), the start, power cuts, and the seed of what is random.
+
+    With `cold` each scenario boots its node, where else it continues one that was saved after its first boot.
+    """
 
     names: tuple[str, ...] = ()
     upgrade_from: str = ""
     cuts: int = DEFAULT_CUTS
     seed: int | None = None
+    cold: bool = False
 
     @property
     def scenarios(self) -> tuple[Scenario, ...]:

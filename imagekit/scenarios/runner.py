@@ -11,6 +11,7 @@ from imagekit.base.log import step
 from imagekit.base.process import now
 from imagekit.checks.outcome import Outcome
 from imagekit.checks.scenario import ScenarioResult
+from imagekit.machine.interface import Start
 from imagekit.scenarios.model import Scenario, Tally, World
 
 _MEMORY_SPARE_MIB = 1024
@@ -83,7 +84,8 @@ def _tell(scenario: Scenario, world: World, budget: float) -> ScenarioRun:
                 f"its promise was kept after {seconds:.0f} s; its budget is {budget:.0f} s",
             )
         boots = sum(node.boots for node in tally.nodes)
-        reported.note = f"{outcome}, {boots} boots" + (f": {detail.splitlines()[0]}" if detail else "")
+        start = _start(tally)
+        reported.note = f"{outcome}, {start}, {boots} boots" + (f": {detail.splitlines()[0]}" if detail else "")
     result = ScenarioResult(
         name=scenario.name,
         promise=scenario.promise,
@@ -91,6 +93,7 @@ def _tell(scenario: Scenario, world: World, budget: float) -> ScenarioRun:
         seconds=round(seconds, 3),
         budget=round(budget, 3),
         boots=boots,
+        start=start,
         detail="\n".join([*tally.said, detail]) if detail else "; ".join(tally.said),
     )
     spent = sum(node.boot_seconds for node in tally.nodes)
@@ -100,6 +103,11 @@ def _tell(scenario: Scenario, world: World, budget: float) -> ScenarioRun:
 def _pace(tally: Tally) -> float:
     """By what the scenario's own nodes took for their first boot, before anything was done to them."""
     return max((node.pace for node in tally.nodes), default=0.0)
+
+
+def _start(tally: Tally) -> Start:
+    """Cold, when every one of its nodes was."""
+    return Start.FORK if any(node.began is Start.FORK for node in tally.nodes) else Start.COLD
 
 
 def _words(error: ImagekitError) -> str:

@@ -254,7 +254,12 @@ class SimBackend:
             self.called(f"scenario {scenario.name}")
             outcome = self.scenario_outcomes.get(scenario.name, Outcome.PASSED)
             result = ScenarioResult(
-                name=scenario.name, promise=scenario.promise, outcome=outcome, seconds=1.0, budget=scenario.budget
+                name=scenario.name,
+                promise=scenario.promise,
+                outcome=outcome,
+                seconds=1.0,
+                budget=scenario.budget,
+                start=Start.COLD if options.cold else Start.FORK,
             )
             yield ScenarioRun(result=result, boot_seconds=1.0, write_seconds=1.0, writes=1)
 

@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from imagekit.base.process import Completed
 from imagekit.machine.errors import BootFailedError
+from imagekit.machine.interface import Start
 from imagekit.scenarios import ask
 from imagekit.scenarios.model import GrubEntry, Kind, Mode, Target, World
 from imagekit.scenarios.variants import HANG_SAYS
@@ -97,6 +98,7 @@ class SimNode:
 
     def __init__(self, supply: SimSupply, flaw: Flaw | None = None, *, seed: int = 1) -> None:
         self.disk, self.boots, self.boot_seconds, self.pace = SimDisk(), 0, 0.0, 1.0
+        self.began = Start.COLD
         self._supply, self._flaw, self._dice = supply, flaw, random.Random(seed)
         self._mode, self._image = Mode.ACTIVE, Image(FIRST)
         self._unsynced: list[Image] = []

@@ -142,4 +142,5 @@ def _scenario(scenario: ScenarioResult) -> dict[str, Any]:
         "seconds": round(scenario.seconds, 3),
         "budget": round(scenario.budget, 3),
         "boots": scenario.boots,
+        "start": str(scenario.start),
     }

@@ -31,7 +31,8 @@ class CheckRow:
 class TestRun:
     """What a test result says; `tested` is when the tests ran, None where it does not say so readably.
 
-    `starts` says of each machine whether it was booted (``cold``) or forked; empty where it does not say.
+    `starts` says of each machine whether it was booted (``cold``) or forked; empty where it does not say. So does
+    `scenario_starts` of scenarios; those of before 2026-12 do not say it and were all booted.
     `failures` maps every required check and scenario (``scenario/<name>``) that did not pass to its outcome.
     """
 
@@ -41,6 +42,7 @@ class TestRun:
     suite: str
     boot_paths: tuple[str, ...]
     starts: tuple[str, ...]
+    scenario_starts: tuple[str, ...]
     checks: tuple[CheckRow, ...]
     scenarios: Mapping[str, str]
     failures: Mapping[str, str]
@@ -81,6 +83,7 @@ def read_run(statement: Statement) -> TestRun:
         suite=_suite(fields),
         boot_paths=_boot_paths(fields),
         starts=tuple(str(entry["annotations"].get("start", "")) for entry in _configured(fields, "machine")),
+        scenario_starts=tuple(str(each["start"]) for each in _dicts(fields.get("scenarios")) if "start" in each),
         checks=checks,
         scenarios=scenarios,
         failures=_failures(fields, checks, scenarios),

@@ -70,7 +70,7 @@ def _not_cold(run: TestRun, wanted: Tests) -> str:
     """Only what says of every machine that it was booted for this is a result of cold boots."""
     if wanted.start is None:
         return ""
-    other = [start for start in run.starts or ("",) if start != wanted.start]
+    other = [start for start in (*(run.starts or ("",)), *run.scenario_starts) if start != wanted.start]
     if not other:
         return ""
     said = "does not say how its machines were started" if not other[0] else f"comes from a {other[0][:20]}"

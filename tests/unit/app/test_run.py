@@ -382,6 +382,14 @@ def test_cold_and_fresh_boot(project: Project, asked: str) -> None:
     assert done.result.boots[0].reason == "asked for with --cold or --fresh"
 
 
+def test_what_scenarios_of_forks_proved_counts_until_cold_is_wanted(project: Project) -> None:
+    world = SimBackend(cold=True)
+    first = run_image(project, NAME, replace(BOTH, publish=False), world)
+    assert {each.start for each in first.result.scenarios} == {Start.FORK}
+    assert {each.start for each in run_image(project, NAME, BOTH, world).result.scenarios} == {Start.COLD}
+    assert world.calls["scenario reset"] == 2
+
+
 def test_what_the_policy_wants_cold_is_tested_cold_before_it_is_published(project: Project) -> None:
     """Also when a fork has passed before: that result is good for `test` and no good here."""
     world = SimBackend(cold=True)

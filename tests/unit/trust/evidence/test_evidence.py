@@ -63,6 +63,7 @@ def test_a_scenario_counts_like_a_check(outcome: Outcome) -> None:
             "seconds": 61.25,
             "budget": 180.0,
             "boots": 2,
+            "start": "cold",
         }
     ]
     assert judge(statement, IMAGE).passed is passed

@@ -293,6 +293,13 @@ def _(fixture: GateFixture) -> None:
     forked(fixture, "cold", None)
 
 
+@attack("a scenario of a fork", "tests", "comes from a fork, and the policy wants cold boots")
+def _(fixture: GateFixture) -> None:
+    scenario = {"name": "reset", "outcome": "passed", "start": "fork"}
+    change(fixture, "tests", scenarios=[scenario])
+    forked(fixture, "cold")
+
+
 @attack("a start in other letters", "tests", "comes from a Cold, and the policy wants cold boots")
 def _(fixture: GateFixture) -> None:
     forked(fixture, "Cold")
