@@ -23,7 +23,7 @@ from imagekit.inventory.take import NAME, keep, take
 from imagekit.oci.reference import Digest
 from imagekit.plan.lock import require_buildable
 from imagekit.plan.model import Plan, StageKind
-from imagekit.services.dockerd import engine
+from imagekit.services.buildx import build_engine, named_builder
 
 
 class NotAsLockedError(RefusedError):
@@ -52,8 +52,8 @@ def built_all(project: Project, plans: Sequence[Plan]) -> tuple[Build, ...]:
         from imagekit.app.bundles import ensure_packages
 
         ensure_packages(project, missing)
-    with engine(project.work) as running:
-        return build_all(project, plans, {"DOCKER_HOST": running.host})
+    with build_engine(project.work, named_builder(project.settings.builder)) as running:
+        return build_all(project, plans, running.environment, network=running.network)
 
 
 def proven(project: Project, plan: Plan, image: Build) -> tuple[Package, ...]:

@@ -11,6 +11,7 @@ from imagekit.config.load import Project
 from imagekit.config.model import Firmware
 from imagekit.machine.interface import BootPath
 from imagekit.machine.libvirt.daemon import default_uri
+from imagekit.services.buildx import named_builder
 
 if TYPE_CHECKING:
     from imagekit.app.options import Options
@@ -46,4 +47,10 @@ def host_of(project: Project) -> Host:
     """This machine as the doctor looks at it."""
     from imagekit.doctor.check import this_host
 
-    return this_host(project.work, project.registry, os.environ.get("DOCKER_HOST"), libvirt_uri(project))
+    return this_host(
+        project.work,
+        project.registry,
+        os.environ.get("DOCKER_HOST"),
+        libvirt_uri(project),
+        named_builder(project.settings.builder),
+    )

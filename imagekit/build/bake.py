@@ -27,7 +27,7 @@ class Graph:
 
     `authorities` has the folder of checked certificates of each layer that declares some.
     `downloads` has the folder with the files that a layer takes from elsewhere, by the stage's id, and `packages` the
-    repository that a stage of a locked plan installs from.
+    repository that a stage of a locked plan installs from. Steps of a plan that is not locked have the `network`.
     """
 
     plans: tuple[Plan, ...]
@@ -36,6 +36,7 @@ class Graph:
     authorities: Mapping[str, Path] = field(default_factory=dict)
     downloads: Mapping[str, Path] = field(default_factory=dict)
     packages: Mapping[str, Path] = field(default_factory=dict)
+    network: str = "host"
 
     def target(self, stage: Stage) -> str:
         """The target of a stage: its name, and with several plans a part of its id too."""
@@ -120,7 +121,7 @@ def _target(graph: Graph, plan: Plan, stage: Stage) -> dict[str, Any]:
     return {
         "context": str(graph.distros.get(stage.id, folder)),
         "dockerfile": str(folder / "Dockerfile"),
-        "network": "none" if plan.locked else "host",
+        "network": "none" if plan.locked else graph.network,
         "args": {**stage.args, **_stage_args(plan, stage), "SOURCE_DATE_EPOCH": str(plan.source.epoch)},
         "additional_contexts": _contexts(graph, plan, stage),
     }

@@ -109,22 +109,25 @@ def build(project: Project, plan: Plan, engine: Mapping[str, str]) -> Build:
     return build_all(project, (plan,), engine)[0]
 
 
-def build_all(project: Project, plans: Sequence[Plan], engine: Mapping[str, str]) -> tuple[Build, ...]:
+def build_all(
+    project: Project, plans: Sequence[Plan], engine: Mapping[str, str], *, network: str = "host"
+) -> tuple[Build, ...]:
     """Build plans as one graph; those with an earlier result are not built again.
 
-    `engine` is the environment that reaches the build engine. Raises `BuildError` naming the layer, `ToolError` when
-    the engine or the disk fails, and `ConfigError` for a plan that is not locked or is for another architecture than
-    this machine's. What one failing layer ends is the whole graph; BuildKit keeps the steps that were done.
+    `engine` is the environment that reaches the build engine, `network` that of steps that are not locked.
+    Raises `BuildError` naming the layer, `ToolError` when the engine or the disk fails, and `ConfigError` for a plan
+    that is not locked or is for another architecture than this machine's. What one failing layer ends is the whole
+    graph; BuildKit keeps the steps that were done.
     """
     found = {plan.id: earlier_build(project.work, plan) for plan in plans}
     wanted = [plan for plan in plans if found[plan.id] is None]
     for plan in wanted:
         require_buildable(plan)
-    made = _build_new(project, wanted, engine) if wanted else {}
+    made = _build_new(project, wanted, engine, network) if wanted else {}
     return tuple(found[plan.id] or made[plan.id] for plan in plans)
 
 
-def _build_new(project: Project, plans: Sequence[Plan], engine: Mapping[str, str]) -> dict[str, Build]:
+def _build_new(project: Project, plans: Sequence[Plan], engine: Mapping[str, str], network: str) -> dict[str, Build]:
     folders = {plan.id: folder_of(project.work, plan) for plan in plans}
     (project.work / "builds").mkdir(parents=True, exist_ok=True)
     require_space("a build", project.work / "builds", NEEDED_BYTES)
@@ -135,6 +138,7 @@ def _build_new(project: Project, plans: Sequence[Plan], engine: Mapping[str, str
         authority_folders(project, plans),
         _downloads(project, plans),
         repositories(project, plans),
+        network,
     )
     title = ", ".join(f"{plan.image} {plan.version}" for plan in plans)
     with step(f"Image {title}") as current, ExitStack() as stack:

@@ -106,6 +106,11 @@ class Settings(Frozen):
         description="SQLite file with the results of all runs, seen from the project's folder; "
         "default: history.sqlite in the work folder",
     )
+    builder: Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9._-]*$")] | None = Field(
+        None,
+        description="buildx builder that builds (docker-container, remote, kubernetes), which needs no root here; "
+        "default BUILDX_BUILDER, else the daemon of DOCKER_HOST, else a private one",
+    )
     libvirt_uri: Annotated[str, StringConstraints(pattern=r"^[a-z0-9+]+://[^\s]*$")] | None = Field(
         None,
         description="libvirt connection; default LIBVIRT_DEFAULT_URI, else qemu:///system for root and qemu:///session",

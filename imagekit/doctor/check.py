@@ -69,7 +69,9 @@ class NeedsMissingError(ToolError):
         super().__init__("this machine lacks what is needed:\n  " + "\n  ".join(lines), hint=remedies(self.findings))
 
 
-def this_host(work: Path, registry_address: str, docker_host: str | None, libvirt_uri: str) -> Host:
+def this_host(
+    work: Path, registry_address: str, docker_host: str | None, libvirt_uri: str, builder: str | None = None
+) -> Host:
     """The machine as the checks see it; `docker_host` from configuration wins over DOCKER_HOST."""
     return Host(
         work=work,
@@ -77,6 +79,7 @@ def this_host(work: Path, registry_address: str, docker_host: str | None, libvir
         docker_host=docker_host or os.environ.get("DOCKER_HOST"),
         libvirt_uri=libvirt_uri,
         distribution=this_distribution(),
+        builder=builder,
     )
 
 

@@ -1,4 +1,4 @@
-"""The build engine: the named daemon, or the programs to start a private one, and buildx."""
+"""The build engine: the named builder or daemon, or the programs to start a private one, and buildx."""
 
 from __future__ import annotations
 
@@ -9,23 +9,26 @@ from imagekit.base.process import run
 from imagekit.doctor.distribution import remedy
 from imagekit.doctor.model import Finding, Host, Need, State
 from imagekit.doctor.program import at_least, version_of
+from imagekit.services.buildx import builder_facts
 from imagekit.services.dockerapi import docker_program, engine_facts
 from imagekit.services.dockerd import LOWEST_VERSION, unfit
 
 _WANTED = f"dockerd {LOWEST_VERSION} or newer with the containerd image store, and docker buildx 0.13 or newer"
 _NOT_ROOT = (
-    "DOCKER_HOST=unix:///run/docker.sock, or another daemon with the containerd image store that you may use; "
+    "docker buildx create --name imagekit --driver docker-container, and BUILDX_BUILDER=imagekit "
+    "or `builder: imagekit` in imagekit.yaml; or DOCKER_HOST of a daemon with the containerd image store; "
     "else sudo bin/imagekit ..."
 )
+_OTHER = "docker buildx ls shows yours; `builder:` in imagekit.yaml or BUILDX_BUILDER names the one to use"
 _OWN_ONE = "unset DOCKER_HOST (then a private dockerd is started)"
 
 
 def check(host: Host) -> Finding:
-    """Whether layers can be built: with the daemon of DOCKER_HOST, else with one of our own."""
+    """Whether layers can be built: with the builder, else the daemon of DOCKER_HOST, else with one of our own."""
     state, found, help_with = _buildx(host)
     if state is State.OK:
-        state, daemon, help_with = _named(host.docker_host) if host.docker_host else _private(host)
-        found = f"{daemon}; {found}"
+        state, engine, help_with = _engine(host)
+        found = f"{engine}; {found}"
     return Finding(need=Need.ENGINE, state=state, found=found, wanted=_WANTED, remedy=help_with)
 
 
@@ -36,6 +39,23 @@ def _buildx(host: Host) -> tuple[State, str, str]:
         return State.MISSING, str(error), remedy(host.distribution, "engine")
     version = next((word.lstrip("v") for word in text.split() if word.lstrip("v")[:1].isdigit()), "")
     return State.OK, f"buildx {version}", ""
+
+
+def _engine(host: Host) -> tuple[State, str, str]:
+    if host.builder:
+        return _builder(host.builder)
+    return _named(host.docker_host) if host.docker_host else _private(host)
+
+
+def _builder(name: str) -> tuple[State, str, str]:
+    try:
+        found = builder_facts(name)
+    except ToolError as error:
+        return State.BROKEN, str(error), error.hint
+    if found.unfit:
+        return State.BROKEN, f"the builder {name} {found.unfit}", _OTHER
+    version = f"BuildKit {', '.join(found.versions)}" if found.versions else "started when needed"
+    return State.OK, f"builder {name} ({found.driver}, {version})", ""
 
 
 def _named(docker_host: str) -> tuple[State, str, str]:

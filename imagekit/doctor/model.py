@@ -44,13 +44,14 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Host:
-    """What the checks look at: the work folder, the registry's ``host:port``, DOCKER_HOST, the libvirt connection."""
+    """What the checks look at: the work folder, the registry's ``host:port``, DOCKER_HOST, buildx builder, libvirt."""
 
     work: Path
     registry: str
     docker_host: str | None
     libvirt_uri: str
     distribution: Distribution
+    builder: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
