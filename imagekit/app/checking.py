@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from imagekit.app.bootcost import boot_cost
 from imagekit.app.interface import BootPathResult, Subject, Target
 from imagekit.app.journals import keep_journal
 from imagekit.app.target import suites_of as suites_of
@@ -51,9 +52,10 @@ def check_machine(
     boot_path = machine.boot.boot_path
     where = suites_of(subject, boot_path)
     judged = machine.judged if network is None else None
-    suites = run_suites(machine, subject.checked, where, peers=peers, judged=judged, network=network)
-    with step("Collecting the boot chart and the journal"):
-        chart = collect_chart(machine)
+    chart = collect_chart(machine)
+    cost = boot_cost(subject, machine.boot, chart)
+    suites = run_suites(machine, subject.checked, where, peers=peers, judged=judged, network=network, cost=cost)
+    with step("Collecting the journal"):
         listening = collect_listening(machine)
         kept = keep_journal(machine, subject.folder / boot_path.value / "journal.log", suites)
     return BootPathResult(

@@ -155,6 +155,7 @@ def state_inputs(subject: Subject, boot_path: BootPath, provider: Provider) -> d
         "digest": str(subject.image.digest),
         "name": subject.name,
         "boot path": boot_path,
+        "boot budget": subject.spec.vm.boot_budget.model_dump_json(),  # what judged the boot judged it by that
         "shape": json.dumps(asdict(subject.shape), sort_keys=True),
         "cloud-config": sha256(cloud_config_text(subject.cloud_config).encode()).hexdigest(),
         "qemu": f"{provider.qemu_version} {provider.emulator}",

@@ -18,6 +18,7 @@ from imagekit.base import process
 from imagekit.base.errors import ConfigError
 from imagekit.base.files import write_whole
 from imagekit.base.waiting import Deadline, DeadlineError, wait_until
+from imagekit.checks.bootcost import BootCost
 from imagekit.checks.tlspeer import Peers
 from imagekit.machine.interface import BootPath, Start
 
@@ -42,6 +43,7 @@ class KeptMachine:
     peers: Peers
     start: Start = Start.COLD
     judged: str = ""  # where it is kept what checks judged of its cold boot; empty: nowhere
+    cost: BootCost | None = None
     pid: int = 0
     started: float = 0.0
     place: str = ""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from imagekit.app import bootpath, checking
+from imagekit.app.bootcost import boot_cost
 from imagekit.app.changes import changes_since
 from imagekit.app.forks import session_machine
 from imagekit.app.image import built, proven
@@ -37,6 +38,7 @@ from imagekit.oci.reference import Digest
 from imagekit.plan.lock import require_buildable
 from imagekit.plan.model import Plan
 from imagekit.plan.resolve import make_plan
+from imagekit.report.bootchart import collect_chart
 from imagekit.report.result import ConsoleExcerpt, ReleaseRow, RunResult
 from imagekit.scenarios.options import ScenarioOptions
 from imagekit.scenarios.runner import ScenarioRun
@@ -81,6 +83,7 @@ class LocalMachine:
             peers=self.peers,
             start=boot.start,
             judged=str(self.machine.judged or ""),
+            cost=boot_cost(self.subject, boot, collect_chart(self.machine)),
         )
 
     def check(self) -> BootPathResult:

@@ -22,6 +22,7 @@ from testinfra.host import Host
 
 from imagekit.base.earlier import boot_path_today
 from imagekit.base.text import clean, one_line
+from imagekit.checks.bootcost import BootCost
 from imagekit.checks.children import end_children
 from imagekit.checks.facts import Facts, collect_facts
 from imagekit.checks.judged import code_hash
@@ -271,6 +272,14 @@ def root(session: Session) -> Host:
 def facts(root: Host) -> Facts:
     """What one round trip told about the node; for all checks that ask what is, not what happens when."""
     return collect_facts(root)
+
+
+@pytest.fixture(scope="session")
+def boot_cost(session: Session) -> BootCost:
+    """What the node's boot cost, and what it may cost."""
+    if session.cost is None:
+        raise RuntimeError("nobody measured what the boot of this machine cost")
+    return session.cost
 
 
 @pytest.fixture(scope="session")

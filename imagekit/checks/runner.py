@@ -17,6 +17,7 @@ from imagekit.base.log import step
 from imagekit.base.process import ProcessTimeoutError, now
 from imagekit.base.text import one_line
 from imagekit.checks.account import read_account, require_checks, results_of
+from imagekit.checks.bootcost import BootCost
 from imagekit.checks.checkprocess import run_pytest, spread
 from imagekit.checks.judged import keep_judged, read_judged
 from imagekit.checks.outcome import SuiteResult
@@ -67,8 +68,9 @@ def run_suites(
     peers: Peers | None = None,
     judged: Path | None = None,
     network: FixtureNetwork | None = None,
+    cost: BootCost | None = None,
 ) -> SuiteResult:
-    """Run every check of `layers` against `machine` over its one SSH connection.
+    """Run every check of `layers` against `machine` over its one SSH connection; `cost` is what its boot cost.
 
     `peers` are test servers that run already, at the address where the guest finds them, `network` fixtures that do.
     `judged` keeps what checks judged of the cold boot, where the machine was saved or is a fork: there such a check is
@@ -81,7 +83,7 @@ def run_suites(
     session = _session(
         host, True, layers, suites, machine.boot.boot_path, today, machine.boot.scaled(check_seconds), peers
     )
-    session = replace(session, start=str(machine.boot.start), network=network)
+    session = replace(session, start=str(machine.boot.start), network=network, cost=cost)
     seconds = machine.boot.scaled(deadline_seconds)
     return run_session(session, suites, deadline_seconds=seconds, workers=workers, judged=judged)
 

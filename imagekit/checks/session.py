@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from imagekit.base.files import write_whole
+from imagekit.checks.bootcost import BootCost
 from imagekit.checks.tlspeer import Peers, TlsPeer
 from imagekit.fixtures.network import FixtureNetwork
 from imagekit.machine.interface import Start
@@ -51,7 +52,8 @@ class Session:
     marks have expired, `peers` are the harness's TLS servers, which run already, `profile` names the cloud-config files
     that the node was booted with, `mutes` are in force, `ids` are the only checks
     to run (empty: all), `suites` the only suites (empty: all); with `fail_fast` none is run after one that blocks.
-    `network` are the fixtures beside the node, for a suite that wants some.
+    `network` are the fixtures beside the node, for a suite that wants some. `cost` is what the node's latest boot cost;
+    None: nobody measured it.
     """
 
     host: str
@@ -72,6 +74,7 @@ class Session:
     suites: tuple[str, ...] = ()
     fail_fast: bool = False
     network: FixtureNetwork | None = None
+    cost: BootCost | None = None
 
     def write(self, path: Path) -> None:
         """Write the session file, whole or not at all."""
@@ -91,6 +94,7 @@ class Session:
                 "mutes": tuple(Muted(**each) for each in data["mutes"]),
                 "peers": peers,
                 "network": network,
+                "cost": data["cost"] and BootCost(**data["cost"]),
             }
         )
 

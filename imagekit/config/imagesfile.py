@@ -73,6 +73,13 @@ class ImageInit(Frozen):
     )
 
 
+class BootBudget(Frozen):
+    """What a boot to the login may cost on every boot path, in CPU seconds of QEMU; `imagekit trends` shows them."""
+
+    tcg: float | None = Field(None, gt=0, le=100_000, description="CPU seconds under emulation")
+    kvm: float | None = Field(None, gt=0, le=100_000, description="CPU seconds with KVM")
+
+
 class VmSpec(Frozen):
     """The machine an image is tested on."""
 
@@ -80,6 +87,7 @@ class VmSpec(Frozen):
     cpus: int = Field(2, ge=1, le=64, description="virtual processors")
     firmware: Firmware = Firmware.BIOS
     tpm: bool = Field(False, description="whether it has a TPM 2.0 (swtpm)")
+    boot_budget: BootBudget = Field(BootBudget(), description="what a boot may cost; default: anything")
 
 
 class ImageSpec(Frozen):

@@ -10,12 +10,13 @@ from imagekit.machine.interface import Machine
 from imagekit.report.result import BootChart, BootUnit
 
 _UNITS = 40
+_UNKNOWN = 1 << 63  # systemd writes 2^64 - 1 for what it does not know
 _NOTHING = 0.02  # seconds; targets, slices and sockets come up in no time and say nothing
 # The properties of https://www.freedesktop.org/software/systemd/man/latest/org.freedesktop.systemd1.html
 _COMMAND = (
     "export LC_ALL=C SYSTEMD_PAGER=; systemctl show -p InitRDTimestampMonotonic -p UserspaceTimestampMonotonic "
     "-p FinishTimestampMonotonic; echo; systemctl show "
-    "-p Id -p InactiveExitTimestampMonotonic -p ActiveEnterTimestampMonotonic -p ActiveState '*'"
+    "-p Id -p InactiveExitTimestampMonotonic -p ActiveEnterTimestampMonotonic -p ActiveState -p CPUUsageNSec '*'"
 )
 
 
@@ -37,8 +38,8 @@ def parse_chart(text: str) -> BootChart:
     userspace, finished = _seconds(manager, "UserspaceTimestamp"), _seconds(manager, "FinishTimestamp")
     initrd = _seconds(manager, "InitRDTimestamp")
     units = {unit.name: unit for block in blocks[1:] if (unit := _unit(block, finished)) is not None}
-    reported = [unit for unit in units.values() if unit.failed or unit.seconds >= _NOTHING]
-    slowest = sorted(reported, key=lambda unit: (unit.failed, unit.seconds), reverse=True)[:_UNITS]
+    reported = [unit for unit in units.values() if unit.failed or max(unit.seconds, unit.cpu) >= _NOTHING]
+    slowest = sorted(reported, key=lambda unit: (unit.failed, max(unit.seconds, unit.cpu)), reverse=True)[:_UNITS]
     return BootChart(
         kernel=initrd or userspace,
         initrd=initrd,
@@ -55,7 +56,9 @@ def _unit(block: Mapping[str, str], finished: float) -> BootUnit | None:
     name = one_line(block.get("Id", ""), 120)
     if not name or started <= 0 or (finished and started > finished):
         return None
-    return BootUnit(name=name, started=started, active=active, failed=block.get("ActiveState") == "failed")
+    used = block.get("CPUUsageNSec", "")  # "[not set]" for what has no processes
+    cpu = round(int(used) / 1e9, 3) if used.isdigit() and int(used) < _UNKNOWN else 0.0
+    return BootUnit(name=name, started=started, active=active, failed=block.get("ActiveState") == "failed", cpu=cpu)
 
 
 def _properties(block: str) -> dict[str, str]:

@@ -71,12 +71,16 @@ class StageRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BootUnit:
-    """One unit in systemd's own words: seconds after the kernel began; `active` is when it was up (0: never)."""
+    """One unit in systemd's own words: seconds after the kernel began; `active` is when it was up (0: never).
+
+    `cpu` is the processor time of its processes until it was asked, 0 also where systemd did not tell.
+    """
 
     name: str
     started: float
     active: float
     failed: bool = False
+    cpu: float = 0.0
 
     @property
     def seconds(self) -> float:

@@ -3,6 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from imagekit.checks.bootcost import BootCost
 from imagekit.checks.session import Event, Session, append, read_events
 from imagekit.checks.suitehash import suite_hash
 from imagekit.checks.tlspeer import Peers, TlsPeer
@@ -28,6 +29,9 @@ def test_session_survives_its_file(tmp_path: Path) -> None:
     written = session(tmp_path)
     written.write(tmp_path / "s.json")
     assert Session.read(tmp_path / "s.json") == written
+    costed = replace(written, cost=BootCost(cpu_seconds=40.5, budget=60.0, units={"a.service": 1.5}))
+    costed.write(tmp_path / "s.json")
+    assert Session.read(tmp_path / "s.json") == costed
     alone = replace(written, peers=None)
     alone.write(tmp_path / "s.json")
     assert Session.read(tmp_path / "s.json") == alone

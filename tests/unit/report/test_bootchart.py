@@ -43,6 +43,21 @@ def test_chart() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("used", "cpu"), [("1234567890", 1.235), ("[not set]", 0.0), ("18446744073709551615", 0.0), ("", 0.0)]
+)
+def test_what_a_unit_cost(used: str, cpu: float) -> None:
+    chart = parse_chart(ANSWER.replace("Id=ssh.service\n", f"Id=ssh.service\nCPUUsageNSec={used}\n"))
+    assert [unit.cpu for unit in chart.units if unit.name == "ssh.service"] == [cpu]
+
+
+def test_a_unit_that_is_up_at_once_and_costs_is_told() -> None:
+    quick = ANSWER.replace("ActiveEnterTimestampMonotonic=9500000", "ActiveEnterTimestampMonotonic=9000001")
+    assert [unit.name for unit in parse_chart(quick).units] == ["bad.service"]
+    costly = quick.replace("Id=ssh.service\n", "Id=ssh.service\nCPUUsageNSec=700000000\n")
+    assert [unit.name for unit in parse_chart(costly).units] == ["ssh.service", "bad.service"]
+
+
 def test_an_initrd_with_systemd_ends_the_kernel() -> None:
     chart = parse_chart(ANSWER.replace("InitRDTimestampMonotonic=0", "InitRDTimestampMonotonic=2000000"))
     assert (chart.kernel, chart.initrd) == (2.0, 2.0)

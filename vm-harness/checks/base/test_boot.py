@@ -7,6 +7,7 @@ import re
 import pytest
 from testinfra.host import Host
 
+from imagekit.checks.bootcost import BootCost
 from imagekit.checks.facts import Facts
 from imagekit.checks.session import Session
 
@@ -60,6 +61,13 @@ def test_the_kernel_had_no_accident(root: Host) -> None:
     lines = root.run("dmesg").stdout.splitlines()
     assert lines, "the kernel's log is empty"
     assert [line for line in lines if trouble.search(line)] == []
+
+
+@pytest.mark.cold_boot
+def test_the_boot_is_within_its_budget(boot_cost: BootCost) -> None:
+    """The boot cost no more processor time than images.yaml allows the image (vm.boot_budget), where it says so."""
+    assert boot_cost.cpu_seconds > 0
+    assert boot_cost.over == ""
 
 
 def test_the_default_target_is_without_a_desktop(host: Host) -> None:
