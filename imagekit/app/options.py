@@ -9,6 +9,7 @@ from pathlib import Path
 from imagekit.app.interface import Booted
 from imagekit.base.errors import ConfigError
 from imagekit.checks.named import NamedSuite
+from imagekit.checks.outcome import SuiteResult
 from imagekit.checks.selection import ALL, Selection
 from imagekit.machine.interface import DISKLESS, BootPath
 from imagekit.report.result import RunResult
@@ -23,8 +24,8 @@ class Options:
     `suites` are those that want fixtures beside the machine; each has a machine of its own, after the boot paths.
     `cold` boots every machine, where a fork of a saved one would do; so does `fresh`.
     With `lifecycle` its scenarios follow the checks; with no boot paths they are all that is done. `keep` is called
-    while the last machine, good or bad, still runs; a machine to keep is always a fresh one. A `selection` of checks
-    proves nothing about the image: it is neither kept nor published.
+    with what its checks found while the last machine, good or bad, still runs; a machine to keep is always a fresh one.
+    A `selection` of checks proves nothing about the image: it is neither kept nor published.
     """
 
     boot_paths: tuple[BootPath, ...] = DISKLESS
@@ -33,7 +34,7 @@ class Options:
     lifecycle: ScenarioOptions | None = None
     firmware: str = ""
     cold: bool = False
-    keep: Callable[[Booted], None] | None = None
+    keep: Callable[[Booted, SuiteResult], None] | None = None
     selection: Selection = ALL
     suites: tuple[NamedSuite, ...] = ()
 

@@ -156,7 +156,7 @@ class Run(RunState):
                     return found
             self.boot_paths.append(Reuse(self.backend, subject).keep_boot_path(found, tested))
             if self.options.keep and (boot_path is self.options.boot_paths[-1] or not found.suites.passed):
-                self.options.keep(machine)
+                self.options.keep(machine, found.suites)
         return found
 
     def _test_suites(self, image: Build) -> None:
@@ -181,7 +181,7 @@ class Run(RunState):
                     stage.note, stage.failed = found.suites.said, not found.suites.passed
                 self.suites.append(BootPathTest(found, tested, self.run_id))
                 if self.options.keep and (suite is self.options.suites[-1] or not found.suites.passed):
-                    self.options.keep(machine)
+                    self.options.keep(machine, found.suites)
             self._require_passed(f"checks {suite.name}", found)
 
     def _require_passed(self, stage: str, found: BootPathResult) -> bool:

@@ -31,6 +31,11 @@ class App:
 
         return replace(load_project(self.root), locked=is_locked(self.locked, os.environ))
 
+    def read_again(self) -> Project:
+        """The configuration as its files are now; raises `ConfigError`."""
+        self.__dict__.pop("project", None)
+        return self.project
+
     @property
     def work(self) -> Path:
         """The folder of everything imagekit makes, made when missing."""

@@ -18,6 +18,7 @@ from imagekit.cli.selecting import apart, selected, selection_options
 
 if TYPE_CHECKING:
     from imagekit.app.interface import Booted
+    from imagekit.checks.outcome import SuiteResult
 
 
 @click.command("test")
@@ -38,6 +39,11 @@ if TYPE_CHECKING:
 @locked_option
 @selection_options
 @click.option("--keep", is_flag=True, help="Keep the last machine until Enter or Ctrl-C, for `check` and `shell`.")
+@click.option(
+    "--watch",
+    is_flag=True,
+    help="Keep the machine and run changed checks on it, failed ones first; build and boot when the image changes.",
+)
 @click.option(
     "--keep-for",
     "hours",
@@ -61,6 +67,7 @@ def command(
     failed: bool,
     fail_fast: bool,
     keep: bool,
+    watch: bool,
     hours: float,
     **words: Unpack[LifecycleWords],
 ) -> None:
@@ -101,10 +108,14 @@ def command(
         selection=selection,
         suites=wanted,
     )
+    if watch:
+        from imagekit.cli.watching import watch_image
+
+        ctx.exit(watch_image(app, name, options, hours))
     ctx.exit(finish(run_image(app.project, name, options)))
 
 
-def _hold(app: App, hours: float, machine: Booted) -> None:
+def _hold(app: App, hours: float, machine: Booted, found: SuiteResult) -> None:
     """Until Enter, Ctrl-C, `imagekit machines stop` or its age; without a terminal there is no Enter."""
     from datetime import timedelta
 
@@ -119,12 +130,13 @@ def _hold(app: App, hours: float, machine: Booted) -> None:
         err=True,
     )
     try:
-        why = hold(app.work, kept, timedelta(hours=hours), _entered if person else lambda: False)
+        why = hold(app.work, kept, timedelta(hours=hours), entered if person else lambda: False)
     except KeyboardInterrupt:
         why = ""
     say(why, err=True)
 
 
-def _entered() -> bool:
+def entered() -> bool:
+    """Whether Enter was pressed on this terminal."""
     ready, _, _ = select.select([sys.stdin], [], [], 0)
     return bool(ready and sys.stdin.readline() is not None)

@@ -16,7 +16,7 @@ from imagekit.app.remember import open_history
 from imagekit.app.run import run_image
 from imagekit.app.runs import kept_runs
 from imagekit.base.errors import ConfigError
-from imagekit.checks.outcome import Outcome
+from imagekit.checks.outcome import Outcome, SuiteResult
 from imagekit.checks.selection import Selection
 from imagekit.config.load import Project, load_project
 from imagekit.doctor.model import Need
@@ -184,7 +184,8 @@ def test_a_machine_to_keep_is_a_fresh_one_and_still_runs(project: Project) -> No
     world, said = SimBackend(), list[str]()
     run_image(project, NAME, Options(publish=False), world)
 
-    def keep(machine: Booted) -> None:
+    def keep(machine: Booted, found: SuiteResult) -> None:
+        assert found.checks
         assert world.alive == [BootPath.LIVE]
         said.append(machine.login)
 
