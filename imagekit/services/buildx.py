@@ -119,4 +119,5 @@ def _read(name: str, text: str) -> Builder:
 
 def _number(version: str) -> tuple[int, ...]:
     found = re.match(r"v?(\d+)\.(\d+)", version)
-    return (int(found[1]), int(found[2])) if found else LOWEST_BUILDKIT  # a build of somebody's own says no number
+    number = (int(found[1]), int(found[2])) if found else (0, 0)
+    return number if number != (0, 0) else LOWEST_BUILDKIT  # a build of somebody's own says v0.0.0+unknown or a commit

@@ -46,6 +46,7 @@ AWAY = REMOTE.replace("Status:           running", "Error:            connection
 )
 TWO = REMOTE + "\nName: corp1\nStatus: running\nBuildKit version: v0.11.0\n"
 DEV = REMOTE.replace("v0.26.3", "ca5f9a1")
+OWN_BUILD = REMOTE.replace("v0.26.3", "v0.0.0+unknown")
 
 
 @pytest.fixture
@@ -71,7 +72,7 @@ def test_a_builder_with_its_driver_and_versions(says: Path) -> None:
     assert (found.name, found.driver, found.versions, found.unfit) == ("corp", "remote", ("v0.26.3",), "")
 
 
-@pytest.mark.parametrize("text", [STOPPED, DEV], ids=["starts when it is used", "a version of somebody's own"])
+@pytest.mark.parametrize("text", [STOPPED, DEV, OWN_BUILD], ids=["starts when used", "a commit", "v0.0.0"])
 def test_one_that_is_taken_all_the_same(says: Path, text: str) -> None:
     says.write_text(text)
     assert require_builder("mine").unfit == ""
