@@ -15,7 +15,7 @@ from pathlib import Path
 from imagekit.base.errors import ImagekitError
 from imagekit.base.log import progress
 from imagekit.checks.outcome import CheckResult, SuiteResult
-from imagekit.checks.runner import EmptySuiteError
+from imagekit.checks.request import EmptySuiteError
 from imagekit.checks.selection import Selection
 from imagekit.config.engine import HARNESS
 

@@ -12,8 +12,8 @@ from imagekit.app import bootcost
 from imagekit.app.bootcost import boot_cost, units_of
 from imagekit.app.interface import Subject
 from imagekit.build.builder import Build
-from imagekit.config.load import load_project
 from imagekit.config.imagesfile import BootBudget
+from imagekit.config.load import load_project
 from imagekit.machine.interface import Accelerator, BootPath
 from imagekit.oci.reference import Digest
 from imagekit.report.result import BootChart, BootUnit

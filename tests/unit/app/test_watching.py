@@ -11,7 +11,7 @@ import pytest
 from imagekit.app.watching import Changed, Watch, changed, failing_of, snapshot
 from imagekit.base.errors import ConfigError
 from imagekit.checks.outcome import CheckResult, Outcome, SuiteResult
-from imagekit.checks.runner import EmptySuiteError
+from imagekit.checks.request import EmptySuiteError
 from imagekit.checks.selection import Selection
 
 LAYERS = ("base", "sssd")
