@@ -4,88 +4,28 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
 
-from imagekit.app.applying import Applied, Asked, apply, destroy, objects_of, rendered_folder, store_of
-from imagekit.app.fleetlock import locked
+from imagekit.app.applying import Applied, Asked, apply, objects_of, rendered_folder, store_of
 from imagekit.base.errors import ConfigError, ImagekitError
-from imagekit.machine.disks import create_disk
 from imagekit.machine.errors import HypervisorError
 from imagekit.machine.persistent import ForeignMachineError, Found
 from imagekit.oci.reference import Digest
-from imagekit.provision.lockfile import LOCK_PATH, lock_text
 from imagekit.provision.machines.kept import ApplyBusyError, KeptMachineError
 from imagekit.provision.machines.plan import Action
 from imagekit.registry.errors import DigestMismatchError, VerificationError
 from imagekit.trust.gate.model import YankedError
-from tests.support.fleetpublished import published, push_disk_of
-from tests.support.fleetsite import FleetSite, open_fleet_site
-from tests.support.registry import simulated_registry
-from tests.support.simhypervisor import KilledError, SimHypervisor
-
-SAID = {"KAIROS_SOFTWARE_VERSION_PREFIX": "k0s", "KAIROS_SOFTWARE_VERSION": "v1.36.3+k0s.2"}
-
-
-@dataclass
-class Lab:
-    """A fleet of two nodes of one published digest, and a hypervisor."""
-
-    fleet: FleetSite
-    digest: Digest
-    hypervisor: SimHypervisor = field(default_factory=SimHypervisor)
-
-    def apply(self, **asked: object) -> Applied:
-        project = self.fleet.project
-        objects = objects_of([rendered_folder(project)])
-        return apply(project, objects, replace(Asked(), **asked), connect=self.hypervisor.opened)  # type: ignore[arg-type]
-
-    def destroy(self, **asked: object) -> Applied:
-        return destroy(self.fleet.project, replace(Asked(), **asked), connect=self.hypervisor.opened)  # type: ignore[arg-type]
-
-    def render(self) -> None:
-        """Lock and render what the channel points at."""
-        (self.fleet.root / LOCK_PATH).write_text(lock_text(locked(self.fleet.project)))
-        self.fleet.commit("lock")
-        self.fleet.render()
-
-    def edit(self, old: str, new: str) -> None:
-        path = self.fleet.root / "fleet" / "site.yaml"
-        assert old in path.read_text()
-        path.write_text(path.read_text().replace(old, new))
-        self.fleet.commit("edit")
-        self.fleet.render()
-
-    @property
-    def folder(self) -> Path:
-        return store_of(self.fleet.project).root / "machines"
-
-    @property
-    def names(self) -> list[str]:
-        return [f"w-{number}-{self.digest.short}" for number in (1, 2)]
-
-
-def a_disk(folder: Path, name: str) -> Path:
-    path = folder / f"{name}.qcow2"
-    create_disk(path, size_mib=len(name))
-    return path
+from tests.support.fleetlab import Lab, open_lab
+from tests.support.simhypervisor import KilledError
 
 
 @pytest.fixture
 def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
-    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "no-docker-config"))
-    with simulated_registry() as simulator:
-        fleet = open_fleet_site(tmp_path, simulator)
-        path = fleet.root / "fleet" / "site.yaml"
-        path.write_text(path.read_text().replace("w-[1-4]", "w-[1-2]").replace("10.0.0.[1-4]", "10.0.0.[1-2]"))
-        fleet.commit("two nodes")
-        digest = published(fleet, {"KAIROS_VERSION": "v1", **SAID})
-        push_disk_of(fleet, digest, a_disk(tmp_path, "disk"))
-        made = Lab(fleet, digest)
-        made.render()
+    with open_lab(tmp_path, monkeypatch) as made:
         yield made
 
 
