@@ -37,20 +37,24 @@ def step(name: str) -> Iterator[Step]:
     depth = _depth.get()
     token = _depth.set(depth + 1)
     current = Step(name, depth)
-    logger.info("%s", name, extra={"step": "start", "depth": depth})
+    logger.info("%s", name, extra={"step": "start", "depth": depth, "opened": id(current)})
     try:
         yield current
     except BaseException:
-        current.seconds = time.monotonic() - current.started
-        logger.info("%s", name, extra={"step": "failed", "depth": depth, "seconds": current.seconds})
+        _ended(current, name, "failed")
         raise
     else:
-        current.seconds = time.monotonic() - current.started
         detail = f"{name}: {current.note}" if current.note else name
-        kind = "failed" if current.failed else "done"
-        logger.info("%s", detail, extra={"step": kind, "depth": depth, "seconds": current.seconds})
+        _ended(current, detail, "failed" if current.failed else "done")
     finally:
         _depth.reset(token)
+
+
+def _ended(current: Step, text: str, kind: str) -> None:
+    """`opened` tells which of the steps that go on ended: several threads have some."""
+    current.seconds = time.monotonic() - current.started
+    extra = {"step": kind, "depth": current.depth, "seconds": current.seconds, "opened": id(current)}
+    logger.info("%s", text, extra=extra)
 
 
 def progress(text: str) -> None:

@@ -31,7 +31,7 @@ class ProgressHandler(logging.Handler):
         self._alive = sys.stderr.isatty()
         self._colour = self._alive and not os.environ.get("NO_COLOR")  # https://no-color.org
         self._spoke = self._bars_at = time.monotonic()
-        self._open: list[tuple[str, float]] = []
+        self._open: dict[int, tuple[str, float]] = {}  # in the order of their starts; several threads have some
         self._bars: dict[str, tuple[int, int, str]] = {}
         self._latest = ""
         self._now = ""
@@ -54,12 +54,13 @@ class ProgressHandler(logging.Handler):
         text = " ".join(shown(redacted(record.getMessage())).splitlines())
         match kind:
             case "start":
-                self._open.append((text, time.monotonic()))
+                self._open[record.__dict__["opened"]] = (text, time.monotonic())
                 self._now = ""
                 if depth == 0:
                     self._line(f"▸ {text}")
                 self._live()
             case "done" | "failed":
+                self._open.pop(record.__dict__["opened"], None)
                 self._close_step(kind, depth, text, float(getattr(record, "seconds", 0.0)))
             case "bar":
                 self._latest = shown(str(record.__dict__["bar"]))
@@ -87,8 +88,6 @@ class ProgressHandler(logging.Handler):
         super().close()
 
     def _close_step(self, kind: str, depth: int, text: str, seconds: float) -> None:
-        if self._open:
-            self._open.pop()
         if not self._open:
             self._still()
         self._now = ""
@@ -141,7 +140,7 @@ class ProgressHandler(logging.Handler):
 
     def _waiting(self) -> str:
         """What is going on, for a line when nothing else was said for a while."""
-        name, since = self._open[-1]
+        name, since = list(self._open.values())[-1]
         doing = f"; {self._last_bar()}" if self._bars else ""
         return f"{name}: {_seconds(time.monotonic() - since)} so far{doing}"
 
@@ -153,7 +152,7 @@ class ProgressHandler(logging.Handler):
         """What goes on, for the living end of a terminal; asked for from a thread."""
         if not self._open:
             return []
-        name, since = self._open[-1]
+        name, since = list(self._open.values())[-1]
         bars = [_bar(each, *state) for each, state in list(self._bars.items())]
         return [*bars, f"  … {self._now or name}  {_seconds(time.monotonic() - since)}"]
 

@@ -43,6 +43,30 @@ def test_what_did_not_pass_stands_at_once_and_whole(place: str, capsys: pytest.C
     assert (f"\x1b[1;31m  ✗ {LONG}\x1b[0m" in reported) == (place == "terminal")
 
 
+def test_of_two_threads_the_step_that_ended_is_named_no_more(
+    place: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One of two scenarios was ended minutes ago and still told as what is waited for."""
+    monkeypatch.setattr("imagekit.cli.progress._SILENCE", 0.0)
+    begun, end = threading.Event(), threading.Event()
+
+    def other() -> None:
+        with step("Scenario upgrade"):
+            begun.set()
+            end.wait(10)
+
+    thread = threading.Thread(target=other)
+    with step("Saving an installed node"):
+        thread.start()
+        begun.wait(10)
+    [handler] = [each for each in logging.getLogger("imagekit").handlers if isinstance(each, ProgressHandler)]
+    waiting = handler._waiting() if place == "pipe" else handler._lines()[-1]
+    end.set()
+    thread.join()
+    assert "Scenario upgrade" in waiting
+    assert "Saving" not in waiting
+
+
 def test_no_tick_over_a_step_whose_answer_is_no(place: str, capsys: pytest.CaptureFixture[str]) -> None:
     with step("Checking base") as current:
         current.note, current.failed = "163 passed, 2 failed", True
