@@ -18,7 +18,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from imagekit.base.errors import ConfigError
+from imagekit.fixtures.certificates import authority
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
@@ -97,7 +97,7 @@ def peer_of_the_house(ca: Path, address: str) -> Iterator[TlsPeer]:
 
     The folder holds one ``*.key`` and its certificate in a ``*.pem``; raises `ConfigError` when it does not.
     """
-    issuer, key = _pair(ca)
+    issuer, key = authority(ca)
     with _served(issuer, key, address) as peer:
         yield peer
 
@@ -108,28 +108,6 @@ def peer_of_strangers(address: str) -> Iterator[TlsPeer]:
     key = _new_key()
     with _served(_certificate("Unknown Authority", key, None), key, address) as peer:
         yield peer
-
-
-def _pair(ca: Path) -> tuple[Certificate, Any]:
-    """The key of the folder and the certificate that goes with it, whatever their names."""
-    from cryptography import x509
-    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
-
-    form = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    keys = [load_pem_private_key(path.read_bytes(), password=None) for path in sorted(ca.glob("*.key"))]
-    certs = [x509.load_pem_x509_certificate(path.read_bytes()) for path in sorted(ca.glob("*.pem"))]
-    pairs = [
-        (cert, key)
-        for key in keys
-        for cert in certs
-        if cert.public_key().public_bytes(*form) == key.public_key().public_bytes(*form)
-    ]
-    if len(pairs) != 1:
-        raise ConfigError(
-            f"{ca}: expected one CA key with its certificate, found {len(keys)} keys and {len(certs)} certificates",
-            hint="The harness signs its test server with one *.key of this folder; a *.pem holds its certificate.",
-        )
-    return pairs[0]
 
 
 @contextmanager

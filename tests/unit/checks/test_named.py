@@ -9,7 +9,7 @@ import pytest
 
 from imagekit.base.errors import ConfigError
 from imagekit.base.process import Completed
-from imagekit.checks.directory import domain_of
+from imagekit.checks.directory import cause, domain_of
 from imagekit.checks.named import PreparationError, named_suites, prepare, suites_for
 from imagekit.fixtures.catalog import catalog, chosen
 from imagekit.machine.interface import BootPath
@@ -116,3 +116,19 @@ def test_the_domain_is_read_out_of_sssd_conf() -> None:
 def test_an_sssd_conf_without_a_domain_is_an_error(text: str) -> None:
     with pytest.raises(ValueError, match="names no domain"):
         domain_of(text)
+
+
+@pytest.mark.parametrize(
+    ("said", "means"),
+    [
+        ("kinit: Clock skew too great while getting initial credentials", "clocks"),
+        ("kinit: Preauthentication failed while getting initial credentials", "changed elsewhere"),
+        ("kinit: Client 'X$@Y' not found in Kerberos database while", "renamed or removed"),
+        ('kinit: Cannot find KDC for realm "WRONG.TEST" while', "DNS"),
+        ("kinit: Client's credentials have been revoked while", "disabled"),
+        ("kinit: Something else", "kinit: Something else"),
+    ],
+)
+def test_kerberos_words_have_a_meaning(said: str, means: str) -> None:
+    assert means in cause(said)
+    assert said in cause(said)

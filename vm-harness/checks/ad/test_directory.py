@@ -55,7 +55,8 @@ def test_the_keytab_names_this_node(root: Host, node_name: str) -> None:
 def test_the_keytab_is_for_root_alone(root: Host) -> None:
     """Nobody but root may read the keytab."""
     listed = root.run("ls -l %s", KEYTAB).stdout.split()
-    assert [listed[0][:10], listed[2]] == ["-rw-------", "root"]
+    mode, owner = (listed[0][:10], listed[2]) if listed else ("nothing", "nobody")
+    assert (mode, owner) == ("-rw-------", "root"), f"{KEYTAB} has the mode {mode} and belongs to {owner}"
 
 
 @pytest.mark.runbook("ad-keytab")

@@ -1,0 +1,104 @@
+"""A real node in a real Active Directory domain: the suites pass, and each planted fault is named by its check."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from imagekit.app.interface import Subject
+from imagekit.app.local import LocalBackend, LocalMachine
+from imagekit.app.target import with_suite
+from imagekit.build.builder import earlier_build
+from imagekit.checks.named import named_suites
+from imagekit.checks.outcome import Outcome
+from imagekit.config.load import load_project
+from imagekit.machine.interface import BootPath
+from imagekit.plan.resolve import make_plan
+from tests.e2e.conftest import IMAGE, ROOT, Clone, First, last_result
+from tests.support.adfaults import FAULTS, KEYTAB, At, Fault
+from tests.support.adnode import PAGE, AdNode, page
+
+pytestmark = [
+    pytest.mark.vm,
+    pytest.mark.registry,
+    pytest.mark.online,
+    pytest.mark.skipif(os.geteuid() != 0, reason="a network of its own needs root"),
+]
+
+
+@pytest.mark.nightly(minutes=4)
+def test_the_suites_pass_by_name(clone: Clone, first: First) -> None:
+    done = clone.imagekit("test", IMAGE, "--suite", "ad,ca")
+    assert done.returncode == 0, done.stdout + done.stderr[-6000:]
+    found = last_result(clone)
+    assert found["verdict"] == "passed"
+    assert {check["layer"] for check in found["suites"]["checks"]} == {"ad", "ca"}
+    assert found["digest"] == first.result["digest"]
+
+
+def subject_of(clone: Clone, folder: Path) -> Subject:
+    """The image of the clone, tested by the suite."""
+    project = load_project(clone.root)
+    image = earlier_build(project.work, make_plan(project, IMAGE))
+    assert image is not None
+    subject = Subject(project=project, name=IMAGE, run_id="ad", folder=folder, image=image)
+    return with_suite(subject, named_suites(ROOT / "vm-harness")["ad"])
+
+
+@pytest.fixture(scope="module")
+def joined(clone: Clone, first: First, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AdNode]:
+    """A node that joined."""
+    asked = subject_of(clone, tmp_path_factory.mktemp("ad"))
+    backend = LocalBackend()
+    with backend.boot(asked, backend.disks(asked, (BootPath.DIRECT,)), BootPath.DIRECT) as machine:
+        assert isinstance(machine, LocalMachine)
+        yield AdNode(machine)
+
+
+@pytest.mark.nightly(minutes=0.5)
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name.replace(" ", "-"))
+def test_a_planted_fault_is_named_by_its_check(joined: AdNode, fault: Fault) -> None:
+    joined.plant(fault)
+    try:
+        found = joined.checked(fault.check)
+    finally:
+        joined.heal(fault)
+    failed = [check for check in found if check.outcome is Outcome.FAILED]
+    assert failed, "the check did not see it"
+    assert fault.says in failed[0].message
+    assert failed[0].runbook == fault.page
+    again = joined.checked(fault.check)
+    assert [check.message for check in again if check.outcome is not Outcome.PASSED] == []
+
+
+@pytest.mark.nightly(minutes=1)
+def test_a_healed_node_passes_the_whole_suite(joined: AdNode) -> None:
+    found = joined.checked()
+    assert len(found) > 25
+    assert [(check.id, check.message) for check in found if check.outcome is not Outcome.PASSED] == []
+
+
+@pytest.mark.nightly(minutes=0.5)
+def test_the_page_shows_the_login_that_was_seen(joined: AdNode) -> None:
+    assert PAGE.read_text() == page(joined.transcript())
+
+
+@pytest.mark.nightly(minutes=8)
+def test_a_joined_node_keeps_its_domain_over_a_reboot(
+    clone: Clone, first: First, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """W30: configuration, keytab and cache lie where they last; the cloud-config is on the partition for it."""
+    asked = subject_of(clone, tmp_path_factory.mktemp("reboot"))
+    backend = LocalBackend()
+    with backend.boot(asked, backend.disks(asked, (BootPath.INSTALLED,)), BootPath.INSTALLED) as machine:
+        assert isinstance(machine, LocalMachine)
+        node = AdNode(machine)
+        keys = node.at(At.NODE, f"klist -k {KEYTAB}").stdout
+        assert node.at(At.NODE, "install -m 600 /run/imagekit-suite/ad.yaml /oem/95_ad.yaml && sync").returncode == 0
+        machine.machine.reboot()
+        assert node.at(At.NODE, f"klist -k {KEYTAB}").stdout == keys
+        found = node.checked()
+    assert [(check.id, check.message) for check in found if check.outcome is not Outcome.PASSED] == []
