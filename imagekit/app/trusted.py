@@ -172,7 +172,8 @@ def gate_of(project: Project, client: Registry, reference: Reference, channel: s
     require_known(policy, trust)
     require_patterns(project, policy)
     files, suites = files_of(project, trust), current_suites(project)
-    known = partial(_stays, project) if policy.of(channel).soak is not None else lambda _digest: Stays()
+    timed = policy.of(channel).soak is not None or policy.of(channel).approvals is not None
+    known = partial(_stays, project) if timed else lambda _digest: Stays()
     scanner = scanner_of(project) if policy.of(channel).vulnerabilities is not None else None
     expiring = dated_of(project, reference) if policy.of(channel).certificates is not None else None
     return decide(
@@ -197,7 +198,7 @@ def _stays(project: Project, digest: Digest) -> Stays:
     from imagekit.trust.gate.model import Stays
 
     try:
-        return Stays(channels=stays(ledger_of(project).chain(judge_of(project)).records, digest))
+        return Stays(channels=stays(ledger_of(project).chain(judge_of(project)).records, digest, datetime.now(UTC)))
     except ImagekitError as error:
         return Stays(problem=f"{error}")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 from imagekit.oci.reference import Digest
 from imagekit.release.channel.model import Anchor, Blocked, ChannelFile, Pointer
@@ -52,10 +52,16 @@ def yanked(records: Iterable[Record]) -> dict[Digest, Record]:
     return found
 
 
-def stays(records: Iterable[Record], digest: Digest) -> dict[str, Stay]:
-    """The last time of a digest in each channel; a yank takes it back from all of them."""
+def stays(records: Iterable[Record], digest: Digest, now: datetime | None = None) -> dict[str, Stay]:
+    """The last time of a digest in each channel; a yank takes it back from all of them.
+
+    A record is no older than any before it: whoever dates his back gains nothing by it. One that is dated later than
+    `now` (default: never) moves no other.
+    """
     found: dict[str, Stay] = {}
+    latest = datetime.min.replace(tzinfo=UTC)
     for record in records:
+        latest = max(latest, record.at) if now is None or record.at <= now else latest
         if record.action is Action.YANK and record.digest == digest:
             reported = f"yanked by record {record.sequence}: {record.reason}"
             found = {
@@ -65,7 +71,7 @@ def stays(records: Iterable[Record], digest: Digest) -> dict[str, Stay]:
             continue
         stay = found.get(record.channel)
         if record.digest == digest:
-            found[record.channel] = Stay(entered=record.at)
+            found[record.channel] = Stay(entered=max(latest, record.at))
         elif stay is not None and stay.left is None and record.before == digest:
             reported = f"rolled back by record {record.sequence}: {record.reason}"
             back = record.action is Action.ROLLBACK

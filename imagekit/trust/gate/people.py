@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 
 from imagekit.base.earlier import check_id_today
@@ -78,9 +78,16 @@ def soak(view: View, wanted: Soak | None) -> list[Finding]:
         return [finding("soak", False, reason if not found.accepted else f"it was never let into {wanted.channel}")]
     at, source = min(entered)
     begin, end = (at, view.now) if stay is None else (max(at, stay.entered), stay.left or view.now)
+    begin = max([begin, *_built_at(view)[:1]])
     been, needed = max(timedelta(0), min(end, view.now) - begin), span(wanted.time)
     text = f"{shown(been)} in {wanted.channel}, {shown(needed)} are asked for"
     return [finding("soak", been >= needed, text, (source,))]
+
+
+def _built_at(view: View) -> list[datetime]:
+    """When builders spoke of the digest, the first time first: who promotes can date an entry back, but not that."""
+    items = (each for kind in _BUILT for each in view.of(kind, Purpose.BUILD).accepted)
+    return sorted(each.signed_at for each in items if each.signed_at is not None)
 
 
 def approvals(view: View, wanted: Approvals | None) -> list[Finding]:
@@ -122,6 +129,9 @@ def _approval_flaw(view: View, item: Accepted, wanted: Approvals, builders: list
         return f"approves for {str(said.get('channel'))[:63]}, not for {view.channel}"
     if not same_person(said.get("person"), item.key.person):
         return f"names {str(said.get('person'))[:100]}, the key is held by {item.key.person}"
+    taken_back = _taken_back_since(view, item)
+    if taken_back:
+        return f"was given before the digest was taken back from {view.channel}: {taken_back}"
     if wanted.apart_from_builder and any(same_person(item.key.person, each) for each in builders):
         return f"{item.key.person} signed the image and cannot approve it too"
     if wanted.max_age is None:
@@ -131,6 +141,14 @@ def _approval_flaw(view: View, item: Accepted, wanted: Approvals, builders: list
         return "does not say when it was signed"
     limit = span(wanted.max_age)
     return f"is {shown(age)} old, {shown(limit)} are allowed" if age > limit else ""
+
+
+def _taken_back_since(view: View, item: Accepted) -> str:
+    """Why the digest left the channel after somebody approved it; empty when it did not."""
+    stay = (view.evidence.stays.channels or {}).get(view.channel)
+    if stay is None or stay.left is None or (item.signed_at is not None and item.signed_at > stay.left):
+        return ""
+    return stay.taken_back
 
 
 def waive(view: View, findings: list[Finding], wanted: Waivers) -> list[Finding]:

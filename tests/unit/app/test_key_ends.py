@@ -13,6 +13,7 @@ import pytest
 from imagekit.app.context import open_release_context
 from imagekit.app.decided import basis_of
 from imagekit.app.keyring import create_key, public_pem, trust_key
+from imagekit.app.people import Hand, approve
 from imagekit.app.trusted import keys_of
 from imagekit.base.errors import ConfigError
 from imagekit.config.load import Project, load_project
@@ -178,3 +179,24 @@ def test_the_soak_is_asked_of_the_ledger(project: Project, world: RegistrySimula
         with pytest.raises(GateClosedError, match="soak: it was taken back from dev: rolled back by record 3: bad"):
             promote(context, second, "prod", image=NAME)
         promote(context, first, "prod", image=NAME)
+
+
+def test_an_approval_does_not_outlive_a_rollback(project: Project, world: RegistrySimulator, tmp_path: Path) -> None:
+    """One person's --release does not bring back what two decided about before it turned out bad."""
+    policy = POLICY.replace("prod: {", "prod: {approvals: {persons: 1}, ")
+    (project.root / "policy.yaml").write_text(policy)
+    pem = public_pem(create_key(project, "ada"))
+    trust_key(project, TrustedKey(id="ada", pem=pem, purposes=(Purpose.APPROVE,), person="Ada"))
+    commit(project.root, "approvals", DATE)
+    sources = [published(project, world, tmp_path, version) for version in ("v1", "v2")]
+    with world.client() as client:
+        for source in sources:
+            approve(Hand(project=project), client, source, channel="prod", reason="")
+    with open_release_context(project, actor="ann@example.org") as context:
+        for source in sources:
+            promote(context, source, "prod", image=NAME)
+        rollback(context, "prod", image=NAME, reason="bad")
+        before = world.snapshot()
+        with pytest.raises(GateClosedError, match="given before the digest was taken back from prod: rolled back by"):
+            promote(context, sources[1], "prod", image=NAME, release=True)
+        assert world.snapshot() == before

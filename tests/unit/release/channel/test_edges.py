@@ -367,3 +367,16 @@ def test_a_moment_goes_by_the_order_of_records(fixture: ReleaseFixture, publish:
     assert until(behind, one.at - day / 2).sure == ()
     assert until(behind, one.at - day / 2).perhaps == behind[:2]
     assert until((one, two, three), two.at).sure == (one, two)
+
+
+@pytest.mark.attack
+def test_a_record_that_is_dated_back_gains_no_soak(fixture: ReleaseFixture, publish: Publish) -> None:
+    """A key for dev alone, by a clock of his own: the record before says that it is later. One of 2099 stops nobody."""
+    digests = [publish(version) for version in ("v1", "v2")]
+    for digest in digests:
+        promote(fixture.context(), fixture.source(digest), "dev", image=IMAGE)
+    one, two = fixture.context().chain().records
+    back = replace(two, at=two.at - timedelta(days=30))
+    assert stays((one, back), digests[1], NOW + timedelta(days=1))["dev"].entered == one.at
+    ahead = replace(one, at=one.at + timedelta(days=30_000))
+    assert stays((ahead, two), digests[1], NOW + timedelta(days=1))["dev"].entered == two.at

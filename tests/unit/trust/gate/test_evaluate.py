@@ -304,3 +304,34 @@ def test_the_soak_goes_by_what_the_ledger_knows(stay: Stay | None, problem: str,
     reasons = [item.reason for item in decision.unsatisfied]
     assert bool(reasons) is bool(said)
     assert all(said in reason for reason in reasons)
+
+
+@pytest.mark.attack
+def test_a_soak_does_not_begin_before_the_digest_was_built() -> None:
+    """A promoter of staging alone dates summary and record back; what the builder signed he cannot date."""
+    built = item("ours", provenance(), at=NOW - DAY)
+    forged = [each for name, each in GOOD.items() if name != "provenance"]
+    stay = Stay(entered=NOW - 9 * DAY)
+    seen = Evidence(digest=DIGEST, image=IMAGE, items=(*forged, built), suites={IMAGE: SUITE})
+    decision = evaluate(policy(), "prod", replace(seen, stays=Stays(channels={"staging": stay})), NOW)
+    assert [each.reason for each in decision.unsatisfied] == ["24 h in staging, 3 days are asked for"]
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize(
+    ("stay", "says"),
+    [
+        (Stay(entered=NOW - 3 * DAY, left=NOW - DAY / 2, taken_back="rolled back by record 3: bad"), "record 3: bad"),
+        (Stay(entered=NOW - 9 * DAY, left=NOW - 2 * DAY, taken_back="rolled back by record 3: bad"), ""),
+        (Stay(entered=NOW - 3 * DAY, left=NOW - DAY / 2), ""),
+        (Stay(entered=NOW - 3 * DAY), ""),
+    ],
+)
+def test_an_approval_does_not_outlive_a_rollback(stay: Stay, says: str) -> None:
+    """`promote --release` is one person's word; whoever approved what then turned out bad is asked again."""
+    known = Stays(channels={"staging": Stay(entered=NOW - 4 * DAY), "prod": stay})
+    decision = evaluate(policy(), "prod", replace(evidence(), stays=known), NOW)
+    assert decision.passed is not bool(says)
+    [reason] = [each.reason for each in decision.findings if each.name == "approvals"]
+    assert ("was given before the digest was taken back from prod: rolled back by" in reason) is bool(says)
+    assert says in reason
