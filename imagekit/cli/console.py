@@ -39,10 +39,16 @@ def command(app: App, run_id: str | None, boot_path: str | None, follow: bool, r
             sys.stdout.buffer.write(chunk)
             sys.stdout.buffer.flush()
         return
-    pending = b""
+    pending, written = b"", False
     for chunk in chunks:
         *lines, pending = (pending + chunk).split(b"\n")
         for line in lines:
             say(clean(line.decode("utf-8", "replace")))
+        written = written or bool(chunk.strip())
     if pending:
         say(clean(pending.decode("utf-8", "replace")))
+    if not written:
+        say(
+            "nothing was written there, as in a quiet boot that goes well; see `imagekit shell -- journalctl -b`",
+            err=True,
+        )

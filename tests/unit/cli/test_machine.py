@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import click
 import pytest
+from click.testing import CliRunner
 
 from imagekit.cli import cli
 from imagekit.cli.machine import FIRMWARES
@@ -35,3 +37,12 @@ def test_fast_is_direct(option: str, word: str) -> None:
     assert command.make_context("shell", [option, word], obj=SimpleNamespace()).params["boot_path"] == "direct"
     with pytest.raises(click.BadParameter, match="'direct', 'live', 'installed'"):
         command.make_context("shell", [option, "slow"])
+
+
+@pytest.mark.parametrize(("written", "said"), [(b"\r\n\r\n", True), (b"[    0.1] Linux\n", False)])
+def test_a_console_without_words_says_so(tmp_path: Path, written: bytes, said: bool) -> None:
+    log = tmp_path / ".imagekit/runs/20261128-120000-abcd/direct/console.log"
+    log.parent.mkdir(parents=True)
+    log.write_bytes(written)
+    done = CliRunner().invoke(cli, ["--project", str(tmp_path), "console"])
+    assert ("nothing was written there" in done.output) is said
