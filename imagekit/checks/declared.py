@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from imagekit.checks.session import SESSION_VARIABLE, Session
 from imagekit.config.engine import located
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from imagekit.checks.facts import Listener as Open
     from imagekit.checks.profile import Question
     from imagekit.config.authorities import Authority
+    from imagekit.config.jointoken import Role
     from imagekit.config.layerfile import LayerSpec
     from imagekit.config.layerfile import Listener as Declared
 
@@ -65,6 +66,20 @@ def profile() -> tuple[Question, ...]:
 
     data = merged_cloud_config(Path(name) for name in session().profile)
     return questions(Document.model_validate(data), data)
+
+
+def k0s_role() -> Role | None:
+    """The role of k0s that the node's cloud-config gives it."""
+    from imagekit.checks.role import role_of
+
+    return role_of(session().profile, session().boot_path)
+
+
+def k0s_section(role: Role) -> Mapping[str, Any]:
+    """What the node's cloud-config says of a role of k0s."""
+    from imagekit.checks.role import section_of
+
+    return section_of(session().profile, role)
 
 
 def state(name: str) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 A check is a test function below ``vm-harness/checks/<layer>/`` whose docstring says what it proves. Marks:
 ``runbook(page)`` (a page below docs/runbook), ``warn_only(until=, ticket=, owner=)``, ``boot_path(name)``,
-``needs(**resources)``, ``suite(*names)``, ``cold_boot``.
+``role(name)``, ``needs(**resources)``, ``suite(*names)``, ``cold_boot``.
 Loaded by `imagekit.checks.runner` with ``-p``; it never runs in the process of imagekit itself.
 """
 
@@ -27,6 +27,7 @@ from imagekit.checks.children import end_children
 from imagekit.checks.facts import Facts, collect_facts
 from imagekit.checks.judged import code_hash
 from imagekit.checks.outcome import Outcome
+from imagekit.checks.role import role_of
 from imagekit.checks.session import SESSION_VARIABLE, CheckMeta, Event, Session, append
 from imagekit.checks.suites import MARK
 from imagekit.checks.text import compared, sentence
@@ -39,6 +40,7 @@ _MARKS = (
     "warn_only(until, ticket, owner): does not block until that day (ISO date); from then on it is required",
     "boot_path(name): true on this boot path to a running node only",
     "road(name): earlier name of boot_path",
+    "role(name): true of nodes to which their cloud-config gives this role of k0s only: worker, controller",
     "suite(*names): sets of checks that this one is in, beside its layer's: `imagekit test --suite NAME`",
     "cold_boot: judges a boot itself; on a fork its result from the cold boot counts",
     "needs(**resources): what the machine must have, see imagekit.checks.lint",
@@ -73,7 +75,8 @@ def pytest_collectreport(report: pytest.CollectReport) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what belongs to another boot path and account for what will run."""
     session = config.stash[_session_key]
-    items[:] = [item for item in items if _on_boot_path(item, session.boot_path) and _asked_for(item, session)]
+    here = (item for item in items if _on_boot_path(item, session.boot_path) and _has_role(item, session))
+    items[:] = [item for item in here if _asked_for(item, session)]
     for item in items:
         meta = describe(item, session)
         item.stash[_meta_key] = meta
@@ -103,6 +106,11 @@ def _on_boot_path(item: pytest.Item, boot_path: str) -> bool:
     marks = [mark for name in ("boot_path", "road") for mark in item.iter_markers(name)]
     boot_paths = {boot_path_today(name) for mark in marks for name in mark.args}
     return not boot_paths or boot_path in boot_paths
+
+
+def _has_role(item: pytest.Item, session: Session) -> bool:
+    roles = {str(name) for mark in item.iter_markers("role") for name in mark.args}
+    return not roles or role_of(session.profile, session.boot_path) in roles
 
 
 def _asked_for(item: pytest.Item, session: Session) -> bool:

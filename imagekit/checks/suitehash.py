@@ -16,6 +16,8 @@ _OWN = (
     "suites.py",
     "named.py",
     "directory.py",
+    "role.py",
+    "joincause.py",
 )
 
 

@@ -14,7 +14,7 @@ from imagekit.config.cloudconfig import read_cloud_config
 from imagekit.config.merge import merged_cloud_config
 from imagekit.config.secrets import HINT, secrets_in
 from imagekit.config.templates import unfilled_templates
-from imagekit.config.tokenlint import both_roles, token_file, two_sources, wrong_tokens
+from imagekit.config.tokenlint import both_roles, token_file, unread_env, wrong_tokens
 from imagekit.config.written import mode_of, written_files
 from imagekit.config.yamlfile import Key, YamlFile, texts
 
@@ -219,8 +219,8 @@ def _lacks(document: dict[str, Any]) -> Iterator[tuple[str, Severity, str, str]]
             "k0s-worker is enabled without --token-file: the worker has no cluster to join",
             "args: [--token-file, /etc/k0s/token]; the machine's seed brings the file.",
         )
-    for text, hint in two_sources(document):
-        yield "join-token", Severity.ERROR, text, hint
+    for text, hint in unread_env(document):
+        yield "unread-env", Severity.ERROR, text, hint
     for text, hint in both_roles(document):
         yield "both-roles", Severity.WARNING, text, hint
 

@@ -17,7 +17,6 @@ from imagekit.config.yamlfile import Key, YamlFile
 
 USUAL = "/etc/k0s/token"  # where Kairos's provider and its documentation put it
 SECTIONS = {"k0s-worker": Role.WORKER, "k0s": Role.CONTROLLER}
-_VARIABLE = "K0S_TOKEN"
 _OTHERS = 0o077
 _HINT = "permissions: 0600"
 
@@ -64,18 +63,15 @@ def both_roles(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         )
 
 
-def two_sources(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """What k0s refuses to choose between: text and hint."""
-    for name in SECTIONS:
+def unread_env(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """``env`` of a role, which Kairos's provider writes and no unit reads (provider-kairos v2.16): text and hint."""
+    for name, role in SECTIONS.items():
         section = document.get(name)
-        if not _enabled(section) or not token_file(section):
-            continue
-        environment = section.get("env")
-        if isinstance(environment, Mapping) and environment.get(_VARIABLE):
+        if _enabled(section) and section.get("env"):
             yield (
-                f"{name} has a token by --token-file and by {_VARIABLE}: k0s ends with 'you can only pass one token "
-                "source'",
-                f"Keep --token-file; {_VARIABLE} is in the environment of all that k0s starts.",
+                f"{name}.env reaches nobody: Kairos's provider writes it to /etc/sysconfig/k0s{role}, and the unit has "
+                "no EnvironmentFile",
+                f"Write a drop-in k0s{role}.service.d/20-env.conf with Environment=, as profiles/proxy.yaml does.",
             )
 
 

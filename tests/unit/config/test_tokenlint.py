@@ -92,9 +92,10 @@ def test_one_node_has_one_role(tmp_path: Path) -> None:
     assert together(tmp_path, WORKER + "k0s: {enabled: false}\n") == []
 
 
-def test_k0s_takes_one_source_of_its_token(tmp_path: Path) -> None:
-    body = "k0s-worker: {enabled: true, args: [--token-file, /etc/k0s/token], env: {K0S_TOKEN: x}}\n"
-    assert together(tmp_path, body) == [("join-token", Severity.ERROR)]
+def test_what_no_unit_reads_is_an_error(tmp_path: Path) -> None:
+    body = "k0s-worker: {{enabled: {on}, args: [--token-file, /etc/k0s/token], env: {{HTTPS_PROXY: x}}}}\n"
+    assert together(tmp_path, body.format(on="true")) == [("unread-env", Severity.ERROR)]
+    assert together(tmp_path, body.format(on="false")) == []
 
 
 @pytest.mark.parametrize(

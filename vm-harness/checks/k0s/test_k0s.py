@@ -10,9 +10,16 @@ from testinfra.host import Host
 
 from imagekit.checks import declared
 from imagekit.checks.facts import Facts
+from imagekit.config.tokenlint import token_file
 
 pytestmark = pytest.mark.runbook("k0s")
 UNITS = ("k0scontroller.service", "k0sworker.service")
+
+
+def waits(unit: str) -> bool:
+    """Whether a unit is to wait: the node's cloud-config does not give it this role."""
+    role = declared.k0s_role()
+    return role is None or unit != f"k0s{role}.service"
 
 
 @pytest.fixture(scope="session")
@@ -65,14 +72,14 @@ def test_unit_runs_k0s(host: Host, unit: str, verb: str) -> None:
 
 @pytest.mark.parametrize("unit", UNITS)
 def test_unit_is_not_enabled(facts: Facts, unit: str) -> None:
-    """The unit is there and not enabled: a node without a role runs no Kubernetes."""
-    assert facts.unit_files[unit] == "disabled"
+    """The unit is there and not enabled, but for the role that the cloud-config gives the node."""
+    assert facts.unit_files[unit] == ("disabled" if waits(unit) else "enabled")
 
 
 @pytest.mark.parametrize("unit", UNITS)
 def test_unit_does_not_run(host: Host, unit: str) -> None:
-    """The unit does not run."""
-    assert host.run("systemctl is-active %s", unit).stdout.strip() == "inactive"
+    """The unit does not run, but for the role that the cloud-config gives the node."""
+    assert host.run("systemctl is-active %s", unit).stdout.strip() == ("inactive" if waits(unit) else "active")
 
 
 def test_tokens_are_secret(facts: Facts) -> None:
@@ -82,8 +89,10 @@ def test_tokens_are_secret(facts: Facts) -> None:
 
 
 def test_no_token_in_the_image(facts: Facts) -> None:
-    """The image holds neither a join token nor a cluster's configuration."""
-    assert [path for path in facts.files if path.startswith("/etc/k0s/")] == []
+    """The image holds neither a join token nor a cluster's configuration; a node has what its cloud-config brings."""
+    role = declared.k0s_role()
+    brought = set() if role is None else {token_file(declared.k0s_section(role)), "/etc/k0s/k0s.yaml"}
+    assert [path for path in facts.files if path.startswith("/etc/k0s/") and path not in brought] == []
 
 
 @pytest.mark.parametrize("path", declared.sysctl_files("k0s"), ids=lambda path: path.name)
@@ -107,8 +116,8 @@ def test_program_of_the_kubelet(host: Host, program: str) -> None:
 
 
 def test_ports_are_free(facts: Facts) -> None:
-    """The ports of the API server, etcd, the kubelet and konnectivity are free."""
-    wanted = {6443, 2379, 2380, 10250, 8132, 9443}
+    """The ports of the API server, etcd, the kubelet and konnectivity are free, where k0s does not hold them itself."""
+    wanted = {6443, 2379, 2380, 10250, 8132, 9443} if declared.k0s_role() is None else set()
     assert {entry.port for entry in facts.listeners} & wanted == set()
 
 

@@ -22,6 +22,7 @@ var verbs = map[string]verb{
 	"reset":          {"back to the recovery image, from recovery: reset [--unattended] [--reboot] [--reset-oem]", doReset},
 	"bootentry":      {"list boot entries; bootentry --select ID takes one for the next boot", bootentry},
 	"grubedit":       {"set GRUB's variables: grubedit set KEY=VALUE...", grubedit},
+	"start":          {"what kairos-agent.service runs at each boot: start k0s in the role that the configuration enables", start},
 	"version":        {"print the version", version},
 	"state":          {"print the state of the node as YAML; state get PATH prints one value", state},
 	"run-stage":      {"run a cloud-config stage: run-stage STAGE [--strict] [--cloud-init-paths DIR,DIR]", runStage},
@@ -30,10 +31,10 @@ var verbs = map[string]verb{
 }
 
 // order is that of the help.
-var order = strings.Fields("manual-install install upgrade reset bootentry grubedit version state run-stage config validate")
+var order = strings.Fields("manual-install install upgrade reset bootentry grubedit start version state run-stage config validate")
 
 // later are the verbs of the real agent that are refused here.
-var later = strings.Fields("interactive-install recovery start " +
+var later = strings.Fields("interactive-install recovery " +
 	"rotate sysext logs print-schema webui get-kubeconfig register bridge uuid")
 
 // Main runs one verb and returns the exit code: 1 when it failed, 2 for bad usage.

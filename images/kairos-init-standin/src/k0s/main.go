@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	"standin/brand"
+	"standin/sys"
 )
 
 // VersionVariable holds the version that /usr/bin/k0s of an image tells of itself.
@@ -23,8 +24,14 @@ func Main(args []string) int {
 		fmt.Println(os.Getenv(VersionVariable))
 		return 0
 	}
+	if len(args) > 0 && args[0] == "install" {
+		if err := install(args[1:], func(words ...string) error { return sys.Run("systemctl", words...) }); err != nil {
+			return failed(err)
+		}
+		return 0
+	}
 	if len(args) == 0 || args[0] != "worker" {
-		return failed(brand.NotYet("k0s %s; only k0s version and k0s worker", strings.Join(args, " ")))
+		return failed(brand.NotYet("k0s %s; only version, worker and install worker", strings.Join(args, " ")))
 	}
 	options, err := parseWorker(args[1:])
 	if err != nil {

@@ -71,12 +71,12 @@ func kubernetes(*Build) error { return nil }
 
 func providerBinaries(build *Build) error {
 	if len(build.Options.Providers) > 0 {
-		fmt.Fprintln(os.Stderr, brand.NotYet("agent-provider-kairos and edgevpn; k0s is started by systemctl only"))
+		fmt.Fprintln(os.Stderr, brand.NotYet("agent-provider-kairos and edgevpn; kairos-agent start gives the role, without p2p"))
 	}
 	return nil
 }
 
-// buildProvider installs a k0s that tells its version and does nothing else.
+// buildProvider installs a k0s that tells its version and joins as a worker.
 func buildProvider(build *Build) error {
 	if len(build.Options.Providers) == 0 {
 		return nil
