@@ -40,9 +40,14 @@ class Told:
     line: str
 
     @property
+    def said(self) -> str:
+        """What happened, and what to do."""
+        return _SAID[self.cause]
+
+    @property
     def text(self) -> str:
-        """For a check's message: what happened, and what to do."""
-        return f"{_SAID[self.cause]} (runbook {PAGE}, {self.cause!s}): {self.line}"
+        """For a check's message: the same with its place on the runbook page, and the line."""
+        return f"{self.said} (runbook {PAGE}, {self.cause!s}): {self.line}"
 
 
 # In this order: what comes first is said by a line more exactly than what comes after.

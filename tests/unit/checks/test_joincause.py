@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from imagekit.checks.joincause import Cause, told_in
+from imagekit.checks.joincause import PAGE, Cause, told_in
 
 _BEGUN = 'time="2026-11-28 22:50:08" level=info msg="Bootstrapping client configuration" component=bootstrap-kubelet'
 _DONE = _BEGUN.replace("Bootstrapping", "Successfully bootstrapped")
@@ -105,3 +107,9 @@ def test_no_secret_is_repeated() -> None:
     assert told is not None
     assert "0123456789abcdef" not in told.text
     assert "H4sIAAAA" not in told.text
+
+
+@pytest.mark.parametrize("cause", Cause)
+def test_each_cause_has_its_row_on_the_page(cause: Cause) -> None:
+    page = (Path(__file__).parents[3] / f"docs/runbook/{PAGE}.md").read_text()
+    assert f"\n| {cause} | " in page
