@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 import pytest
 from testinfra.host import Host
 
@@ -66,3 +68,26 @@ def test_boot_does_not_fill_the_memory(host: Host) -> None:
     lines = dict(line.split(":") for line in host.run("cat /proc/meminfo").stdout.splitlines())
     total, available = (int(lines[name].split()[0]) for name in ("MemTotal", "MemAvailable"))
     assert available > total / 3
+
+
+_GIVEN = "-x squashfs -x erofs -x iso9660 -x devtmpfs -x efivarfs"  # full by nature, or no files of ours
+
+
+def test_no_file_system_is_full(root: Host, facts: Facts) -> None:
+    """No file system that the node writes to is full."""
+    rows = [line.split(None, 5) for line in root.run(f"df -Pk {_GIVEN}").stdout.splitlines()[1:]]
+    sizes = {row[5]: (int(row[1]), int(row[3])) for row in rows if len(row) == 6 and row[1].isdigit()}
+    full = [point for point, (size, free) in sizes.items() if free * 100 < size and _written(facts, point)]
+    assert full == [], f"full: {', '.join(full)}; the largest files: {_largest(root, full)}"
+
+
+def _written(facts: Facts, point: str) -> bool:
+    mount = facts.mounts.get(point)
+    return mount is None or "ro" not in mount.options | mount.super_options
+
+
+def _largest(root: Host, points: list[str]) -> str:
+    """The three largest files on these file systems, with their sizes."""
+    where = " ".join(shlex.quote(point) for point in points)
+    found = root.run(f"find {where} -xdev -type f -size +1024k -printf '%k KiB %p\\n' | sort -rn | head -n 3")
+    return ", ".join(found.stdout.splitlines()) or "none above 1 MiB"
