@@ -80,8 +80,8 @@ def sign_head(project: Project, store: Observations, *, key: str | None = None) 
 
     The file is beside the store; kept elsewhere too (in Git, say), it shows when the store is written anew.
     """
-    head = store.verify(signed_head(store))
-    if not head.number:
+    head = store.verify(signed_head(store)) if store.exists else None
+    if head is None or not head.number:
         raise ConfigError(f"{store.path} has no observation to sign for", hint="`imagekit observe` makes some.")
     said = Statement(
         subject=Digest(f"sha256:{head.hash}"),
