@@ -23,7 +23,7 @@ def command() -> None:
 def check(app: App) -> None:
     """Read every configuration file and say what is wrong with the first bad one.
 
-    Templates that no node fills are warnings.
+    Templates that no node fills, and workflows that are trusted whatever branch they run on, are warnings.
     """
     from imagekit.app.patterns import require_patterns
     from imagekit.artifact.presence import replaced
@@ -32,17 +32,16 @@ def check(app: App) -> None:
     from imagekit.plan.matrix import make_plans
     from imagekit.registry.address import registry_place
     from imagekit.trust.gate.policy import load_policy
-    from imagekit.trust.sign.trust import TRUST_FILE, load_trust
+    from imagekit.trust.sign.trust import TRUST_FILE, load_trust, loose_entries
 
     require_patterns(app.project, load_policy(app.root))
     registry_place(app.project.registry)
     for image in app.project.images.values():
         replaced(app.project, image)
-    if (app.root / TRUST_FILE).exists():
-        load_trust(app.root)
+    warnings = loose_entries(load_trust(app.root)) if (app.root / TRUST_FILE).exists() else []
     make_plans(app.project)
     authorities_of(app.project, sorted(app.project.layers))
-    for warning in unfilled(app.project):
+    for warning in (*warnings, *unfilled(app.project)):
         say(f"warning: {warning}", err=True)
     say(f"good: {len(app.project.images)} images, {len(app.project.layers)} layers")
 

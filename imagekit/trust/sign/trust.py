@@ -202,6 +202,16 @@ def load_trust(root: Path) -> TrustStore:
     return _store(parse_file(TrustFile, root / TRUST_FILE), root, lambda path: (root / path).read_bytes())
 
 
+def loose_entries(trust: TrustStore) -> list[str]:
+    """A sentence for each entry that trusts more than its writer may have meant."""
+    return [
+        f"{TRUST_FILE}: key {key.id}: a run of any branch of {key.keyless.source_repository} can sign as this workflow;"
+        " add source_ref (refs/heads/main) or environment"
+        for key in trust.keys
+        if key.keyless is not None and key.keyless.any_branch
+    ]
+
+
 def read_trust_text(text: str, root: Path, read: Callable[[str], bytes]) -> TrustStore:
     """As `load_trust` for the text of a trust file; `read` gives the key files that it names."""
     return _store(parse_text(TrustFile, text, root / TRUST_FILE), root, read)

@@ -73,6 +73,15 @@ class Keyless(Frozen):
         found: dict[str, str] = self.model_dump(mode="json", exclude={"issuer", "identity"}, exclude_none=True)
         return found
 
+    @property
+    def any_branch(self) -> bool:
+        """Whether a run of any branch of the source repository has this identity.
+
+        The ref in a workflow's identity is that of the file, which the caller writes after `uses:`; so whoever may push
+        some branch can call the trusted file from there.
+        """
+        return "://" in self.identity and self.source_ref is None and self.environment is None
+
     def overlaps(self, other: Keyless) -> bool:
         """Whether one certificate could be taken for both."""
         if (self.issuer, self.identity) != (other.issuer, other.identity):

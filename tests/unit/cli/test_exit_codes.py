@@ -132,3 +132,18 @@ def test_a_file_elsewhere_that_may_not_be_read_is_not_explained_so() -> None:
 
     assert _of_another_user(PermissionError(13, "Permission denied", "/etc/shadow")) is None
     assert _of_another_user(FileNotFoundError(2, "none", "/p/.imagekit/x")) is None
+
+
+def test_an_entry_that_trusts_any_branch_is_a_warning(project: Path) -> None:
+    where = "https://github.com/bank/nodes"
+    entry = (
+        "version: 1\nkeys:\n  - id: workflow\n    purposes: [build]\n    keyless:\n"
+        "      issuer: https://token.actions.githubusercontent.com\n"
+        f"      identity: {where}/.github/workflows/publish.yml@refs/heads/main\n      source_repository: {where}\n"
+    )
+    (project / "trust.yaml").write_text(entry)
+    done = imagekit(project, "config", "check")
+    assert (done.returncode, f"key workflow: a run of any branch of {where} can sign" in done.stderr) == (0, True)
+    (project / "trust.yaml").write_text(entry + "      source_ref: refs/heads/main\n")
+    done = imagekit(project, "config", "check")
+    assert (done.returncode, done.stderr) == (0, "")

@@ -18,7 +18,7 @@ from imagekit.trust.evidence.statement import signature_statement
 from imagekit.trust.sign.envelope import open_envelope
 from imagekit.trust.sign.interface import KeyFileError, SignatureError
 from imagekit.trust.sign.keyless import checker
-from imagekit.trust.sign.trust import Problem, load_trust
+from imagekit.trust.sign.trust import Holder, Problem, TrustStore, load_trust, loose_entries
 from imagekit.trust.sign.trustfile import Keyless, Purpose, TrustedKey, TrustFile
 from tests.support.release import DAY, NOW, bundle
 from tests.support.sigstore import SigstoreSimulator
@@ -200,6 +200,24 @@ def test_each_bound_of_an_entry_is_held(
     claims = {name: value for name, value in CLAIMS.items() if name != bound}
     with pytest.raises(SignatureError, match="not signed by"):
         check(open_envelope(world.sign(SIGNED, identity=WHO, issuer=ISSUER, at=NOW, **claims)))
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize("bound", [{"source_ref": "refs/heads/main"}, {"environment": "prod"}, {}], ids=str)
+def test_a_branch_that_calls_the_trusted_file_is_refused_where_the_entry_is_bound(
+    world: SigstoreSimulator, tmp_path: Path, bound: dict[str, str]
+) -> None:
+    """D30, fresh variant: `uses: bank/nodes/.github/workflows/publish.yml@refs/heads/main` on a branch of one's own."""
+    wanted = Keyless.model_validate_json(json.dumps({**WANTED.model_dump(), **bound}))
+    check = checker(wanted, world.trusted_root(tmp_path / "root.json"))
+    key = TrustedKey(id="workflow", keyless=wanted, purposes=(Purpose.BUILD,))
+    store = TrustStore([Holder(key=key, material="workflow", check=check)])
+    evil = sign(world, source_ref="refs/heads/evil", environment="")
+    assert (store.read(evil).problem is Problem.OTHER_KEY) is bool(bound)
+    assert store.read(sign(world)).problem is None
+    said = loose_entries(store)
+    assert bool(said) is not bool(bound)
+    assert all("any branch of https://github.com/bank/nodes" in each for each in said)
 
 
 def test_a_person_by_mail_address_needs_no_repository(world: SigstoreSimulator, tmp_path: Path) -> None:
