@@ -109,8 +109,12 @@ def test_a_node_cannot_remove_itself_an_administrator_can(
             pytest.raises(ApiError, match="cannot delete resource"),
         ):
             mine.delete("v1", "Node", "", "leaves")
-    api.delete("v1", "Node", "", "leaves")
-    assert api.find("v1", "Node", "", "leaves") is None
+        api.delete("v1", "Node", "", "leaves")
+        run.until("Error updating node status")
+        assert api.find("v1", "Node", "", "leaves") is None, "a kubelet that runs registers no second time"
+    run.log.unlink()
+    with worker(standin, tmp_path, "leaves", None) as again:
+        again.until("Successfully registered node")
 
 
 def test_a_node_may_not_take_anothers_name(

@@ -38,11 +38,12 @@ func (n *node) keep(ctx context.Context) error {
 			return ctx.Err()
 		case <-time.After(wait):
 		}
-		if err := n.once(ctx); err != nil {
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
-			klog("E", "kubelet_node_status.go:106", "Unable to register node with API server", err)
+		message, err := n.once(ctx)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil {
+			klog("E", "kubelet_node_status.go", message, err)
 			wait = rest
 			continue
 		}
@@ -50,21 +51,20 @@ func (n *node) keep(ctx context.Context) error {
 	}
 }
 
-func (n *node) once(ctx context.Context) error {
+// once registers the node unless this process did, and renews state and lease. A node that somebody removed since is
+// not registered again: a kubelet does that when it starts, and at no other time.
+func (n *node) once(ctx context.Context) (string, error) {
 	if n.uid == "" {
 		if err := n.register(ctx); err != nil {
-			return err
+			return "Unable to register node with API server", err
 		}
 		info("Successfully registered node "+n.name, "kubelet")
 	}
 	status := map[string]any{"status": n.status()}
 	if err := n.api.call(ctx, "PATCH", "/api/v1/nodes/"+n.name+"/status", mergeKind, status, nil); err != nil {
-		if isStatus(err, 404) {
-			n.uid = "" // somebody removed the node; a kubelet registers again when it restarts, and so does this
-		}
-		return err
+		return "Error updating node status, will retry", err
 	}
-	return n.renew(ctx)
+	return "Failed to update lease", n.renew(ctx)
 }
 
 // register makes the object, or takes up the one that is there: then its labels stay as they are.
