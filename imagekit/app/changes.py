@@ -1,4 +1,4 @@
-"""What changed since the last good run of an image on this machine, and since its last build."""
+"""What changed since the last good run of an image on this machine."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from imagekit.app.diff import commits_between, inventory_of_build, kept_build
 from imagekit.base.errors import ConfigError, ImagekitError
 from imagekit.base.text import one_line
 from imagekit.build.builder import Build
-from imagekit.build.kept import kept_builds, plan_of
+from imagekit.build.kept import plan_of
 from imagekit.config.load import Project
 from imagekit.inventory.compare import compare
 from imagekit.plan.compare import changed_stages
@@ -66,22 +66,6 @@ def changes_since(project: Project, good: RunResult, plan: Plan, image: Build | 
         more = len(lines) - _MOST + 1
         lines = [*lines[: _MOST - 1], f"and {more} more: imagekit diff {good.run_id} {good.image}"]
     return tuple(one_line(line, _LONGEST) for line in lines)
-
-
-def since_last_build(project: Project, plan: Plan) -> tuple[str, ...]:
-    """Which stages of a plan differ from the last build of the image that is kept here, and why."""
-    builds = [build for build in kept_builds(project.work) if build.image == plan.image]
-    for build in builds:
-        if build.plan_id == plan.id:
-            return (f"built: {build.digest}",)
-    for build in builds:
-        before = plan_of(build)
-        if before is None:
-            return (f"the last build, {build.version}, does not say what it was made from",)
-        if before.arch == plan.arch:
-            reported = changed_stages(before, plan) or ("imagekit itself builds it in another way",)
-            return (f"since the last build, {build.version}:", *(f"  {line}" for line in reported))
-    return ()
 
 
 def _layers(good: RunResult, plan: Plan, image: Build | None) -> str:

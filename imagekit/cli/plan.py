@@ -38,7 +38,7 @@ def command(app: App, image: str | None, every: bool, arch: str | None, matrix: 
     elif as_json:
         _print_json(plans, every)
     else:
-        from imagekit.app.changes import since_last_build
+        from imagekit.app.lastbuild import since_last_build
         from imagekit.plan import show
 
         say("\n\n".join("\n".join((show.as_text(plan), *since_last_build(app.project, plan))) for plan in plans))

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from imagekit.app.changes import changes_since, last_good, since_last_build
+from imagekit.app.changes import changes_since, last_good
+from imagekit.app.lastbuild import since_last_build
 from imagekit.app.options import Options
 from imagekit.app.run import run_image
 from imagekit.app.runs import kept_runs
+from imagekit.base.process import run
 from imagekit.build.builder import Build
 from imagekit.build.kept import kept_builds
 from imagekit.config.load import Project, load_project
@@ -204,3 +207,9 @@ def test_of_the_same_plan_nothing_changed_though_nothing_was_built(project: Proj
     world.failing.add("needs")
     assert run_image(project, NAME, Options(publish=False), world).result.changes == ()
     assert world.calls["changes"] == 0
+
+
+def test_what_plan_asks_starts_without_what_builds_and_compares() -> None:
+    heavy = ("imagekit.app.diff", "imagekit.inventory", "imagekit.artifact", "docker", "sigstore")
+    code = f"import sys, imagekit.app.lastbuild\nprint([name for name in {heavy!r} if name in sys.modules])"
+    assert run([sys.executable, "-c", code], timeout=60).stdout.strip() == "[]"
