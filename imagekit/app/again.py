@@ -9,9 +9,10 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 from imagekit.app.keptmachine import KeptMachine, kept_machine
-from imagekit.app.target import Target, suites_of
+from imagekit.app.target import Target, suites_of, with_suite
 from imagekit.base.errors import ConfigError
 from imagekit.base.log import progress
+from imagekit.checks.named import named_suites
 from imagekit.checks.outcome import Outcome, SuiteResult
 from imagekit.checks.runner import host_session, run_session
 from imagekit.checks.selection import Selection
@@ -39,13 +40,15 @@ def check_kept(
         )
     folder = Path(machine.folder) / f"again-{secrets.token_hex(4)}"
     target = Target(project=project, name=machine.image, run_id=machine.run_id, folder=folder, selection=selection)
+    if machine.suite:
+        target = with_suite(target, named_suites(project.harness)[machine.suite])
     _say_if_older(project, machine)
     suites = suites_of(target, machine.boot_path)
     host = f"ssh://{machine.alias}?" + urlencode({"ssh_config": os.fspath(machine.ssh_config)})
     session = host_session(
-        host, target.spec.layers, suites, machine.boot_path, _CHECK_SECONDS * machine.pace, machine.peers
+        host, target.checked, suites, machine.boot_path, _CHECK_SECONDS * machine.pace, machine.peers
     )
-    session = replace(session, start=str(machine.start), cost=machine.cost)
+    session = replace(session, start=str(machine.start), cost=machine.cost, network=machine.network)
     # Of a cold boot nothing more is kept: somebody may have worked on the machine since.
     judged = Path(machine.judged) if machine.judged and machine.start is Start.FORK else None
     return machine, run_session(session, suites, deadline_seconds=_SECONDS * machine.pace, judged=judged)

@@ -20,6 +20,7 @@ from imagekit.base.files import write_whole
 from imagekit.base.waiting import Deadline, DeadlineError, wait_until
 from imagekit.checks.bootcost import BootCost
 from imagekit.checks.tlspeer import Peers
+from imagekit.fixtures.network import FixtureNetwork
 from imagekit.machine.interface import BootPath, Start
 
 _FOLDER = "kept"
@@ -42,6 +43,8 @@ class KeptMachine:
     pace: float
     peers: Peers
     start: Start = Start.COLD
+    suite: str = ""  # the suite that it was prepared for; empty: the checks of its layers
+    network: FixtureNetwork | None = None  # the fixtures of that suite
     judged: str = ""  # where it is kept what checks judged of its cold boot; empty: nowhere
     cost: BootCost | None = None
     pid: int = 0

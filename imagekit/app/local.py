@@ -82,6 +82,8 @@ class LocalMachine:
             pace=boot.scaled(1000.0) / 1000.0,
             peers=self.peers,
             start=boot.start,
+            suite=self.subject.suite.name if self.subject.suite is not None else "",
+            network=self.network,
             judged=str(self.machine.judged or ""),
             cost=boot_cost(self.subject, boot, collect_chart(self.machine)),
         )

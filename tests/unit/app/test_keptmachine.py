@@ -26,6 +26,7 @@ from imagekit.base import process
 from imagekit.base.errors import ConfigError
 from imagekit.checks.tlspeer import Peers, TlsPeer
 from imagekit.config.load import load_project
+from imagekit.fixtures.network import FixtureNetwork
 from imagekit.machine.interface import BootPath
 from tests.support.project import make_project
 from tests.unit.cli.test_exit_codes import imagekit
@@ -177,3 +178,11 @@ HEAVY = (
 def test_checks_on_a_kept_machine_start_without_heavy_imports() -> None:
     code = f"import sys, imagekit.app.again\nprint([name for name in {HEAVY!r} if name in sys.modules])"
     assert process.run([sys.executable, "-c", code], timeout=30).stdout == "[]\n"
+
+
+def test_a_machine_of_a_suite_is_found_with_its_fixtures(tmp_path: Path) -> None:
+    network = FixtureNetwork(folder="/run/x", port=4, pid=5, fixtures=("dns", "ad"), names={"dc1.x.test": "10.0.2.10"})
+    with held(tmp_path, machine(tmp_path, suite="ad", network=network)):
+        found = kept_machine(tmp_path)
+    assert found is not None
+    assert (found.suite, found.network) == ("ad", network)
