@@ -7,8 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from imagekit.app.local import LocalMachine
+from imagekit.app.target import suites_of
 from imagekit.base.process import Completed
 from imagekit.checks.outcome import CheckResult
+from imagekit.checks.runner import run_suites
 from imagekit.checks.selection import Selection
 from tests.support.adfaults import AGAIN, At, Fault
 
@@ -66,14 +68,16 @@ class AdNode:
 
     def checked(self, name: str = "") -> tuple[CheckResult, ...]:
         """The checks of the suite of this name, or all."""
+        node, network = self.machine.machine, self.machine.network
         subject = replace(self.machine.subject, selection=Selection(expression=name))
-        found = replace(self.machine, subject=subject).check().suites.checks
-        return tuple(check for check in found if not name or f"::{name}" in check.id)
+        found = run_suites(node, subject.checked, suites_of(subject, node.boot.boot_path), network=network)
+        return tuple(check for check in found.checks if not name or f"::{name}" in check.id)
 
     def transcript(self) -> str:
         """What people see who log in with a ticket, without what differs from day to day."""
         assert self.machine.network is not None
         lines: list[str] = []
+        self._done(At.NODE, "for i in $(seq 60); do id alice && exit 0; sleep 1; done; exit 1")  # SSSD has just started
         self._done(At.DIRECTORY, f"mkdir -p /root/.ssh; printf '{_SETTINGS}' >/root/.ssh/config".replace("\n", "\\n"))
         for typed in TYPED:
             stdin = b"Alice-1-imagekit\n" if typed.startswith("kinit") else None

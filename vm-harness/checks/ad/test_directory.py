@@ -88,7 +88,7 @@ def test_the_certificate_of_ldaps_is_trusted(host: Host, controller: str) -> Non
 @pytest.mark.runbook("ad-sssd")
 def test_sssd_runs(root: Host) -> None:
     """SSSD runs, with the configuration that the node has."""
-    waited = "for i in 1 2 3 4 5 6 7 8 9 10; do systemctl is-active -q sssd && break; sleep 1; done"
+    waited = "for i in $(seq 40); do systemctl is-active -q sssd && break; sleep 1; done"  # it may try more than once
     state = root.run(f"{waited}; systemctl is-active sssd").stdout.strip()
     why = root.run("sssctl config-check 2>&1; journalctl -b -u sssd -n 3 --no-pager -o cat").stdout.strip()
     assert state == "active", f"sssd is {state}: {why}"
