@@ -38,13 +38,17 @@ _TEMPLATE = Path("domains/node.xml.j2")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """How machines are to be made; `network` is one of libvirt's, else each gets one of QEMU's own."""
+    """How machines are to be made; `network` is one of libvirt's, else each gets one of QEMU's own.
+
+    `settling` objects are those of a cluster that is being changed: a machine that refers to what is not there waits.
+    """
 
     nodes: frozenset[str] = frozenset()
     prune: bool = False
     recreate: bool = False
     dry_run: bool = False
     network: str = ""
+    settling: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +116,8 @@ def apply(project: Project, objects: Iterable[Object], asked: Asked, *, connect:
     `ConfigError`, `HypervisorError`; what was done until then stays, and the same command goes on from there.
     """
     given = list(objects)
-    wanted, others = wanted_machines(given)
+    incomplete: dict[str, str] = {}
+    wanted, others = wanted_machines(given, incomplete if asked.settling else None)
     _require_known(asked.nodes, wanted)
     if asked.prune and not any(each.get("kind") in KINDS for each in given):
         raise ConfigError(
@@ -120,7 +125,7 @@ def apply(project: Project, objects: Iterable[Object], asked: Asked, *, connect:
             hint="Are these the right files, or the right cluster and --namespace? --destroy removes all, where meant.",
         )
     with _at_work(project, asked, connect) as work:
-        steps = work.steps(wanted)
+        steps = work.steps(wanted, incomplete)
         made = {each.name: each for each in wanted}
         work.require_digests([made[each.name] for each in steps if each.action is Action.MAKE])
         if asked.dry_run:
@@ -174,13 +179,15 @@ class Work:
     hypervisor: Hypervisor
     asked: Asked
 
-    def steps(self, wanted: Sequence[Wanted]) -> list[Step]:
+    def steps(self, wanted: Sequence[Wanted], incomplete: Mapping[str, str]) -> list[Step]:
         """What is to be done."""
         kept = self.store.machines()
         names = {*kept, *(each.name for each in wanted)}
         found = {name: self.hypervisor.find(name) for name in names}
-        asked = self.asked
-        return planned(wanted, kept, found, prune=asked.prune, recreate=asked.recreate, asked=asked.nodes)
+        how = self.asked
+        return planned(
+            wanted, kept, found, prune=how.prune, recreate=how.recreate, asked=how.nodes, incomplete=incomplete
+        )
 
     def require_digests(self, machines: Sequence[Wanted]) -> None:
         """Hold each digest that a machine is to be made from to its signature, and to what was withdrawn."""

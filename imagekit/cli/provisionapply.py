@@ -61,7 +61,14 @@ def apply(
     from imagekit.app.applying import apply as applied
 
     app: App = ctx.obj
-    asked = Asked(nodes=frozenset(nodes), prune=prune, recreate=recreate, dry_run=dry_run, network=network)
+    asked = Asked(
+        nodes=frozenset(nodes),
+        prune=prune,
+        recreate=recreate,
+        dry_run=dry_run,
+        network=network,
+        settling=kubeconfig is not None,
+    )
     if gone:
         if paths or kubeconfig or prune or recreate or wait:
             raise click.UsageError("--destroy goes with --node and --dry-run alone")

@@ -22,6 +22,7 @@ class Action(StrEnum):
     UNCHANGED = "unchanged"
     DIFFERS = "differs"  # it was made of something else, and stays so
     LEFT = "left"  # nothing asks for it any more
+    WAITING = "waiting"  # what it refers to is not applied yet, or is gone before it
 
 
 CHANGES = frozenset({Action.MAKE, Action.DEFINE, Action.START, Action.STOP, Action.REMOVE})
@@ -45,13 +46,16 @@ def planned(
     prune: bool = False,
     recreate: bool = False,
     asked: frozenset[str] = frozenset(),
+    incomplete: Mapping[str, str] | None = None,
 ) -> list[Step]:
     """The steps, removals first: what goes gives memory and addresses back.
 
-    `found` is what the hypervisor has under each name. `asked` are the nodes that it is about, empty for all. Raises
+    `found` is what the hypervisor has under each name. `asked` are the nodes that it is about, empty for all. Of
+    `incomplete` machines, with what they lack, nothing is made and nothing removed. Raises
     `ForeignMachineError` where a machine of a name that is wanted, or to be removed, is not proven ours.
     """
-    names = {each.name for each in wanted}
+    waiting = incomplete or {}
+    names = {each.name for each in wanted} | waiting.keys()
     steps = [
         _leftover(each, found.get(each.name), prune=prune)
         for name, each in sorted(kept.items())
@@ -60,6 +64,7 @@ def planned(
     for each in wanted:
         if not asked or each.node in asked:
             steps += _steps(each, kept.get(each.name), found.get(each.name), recreate=recreate)
+    steps += [Step(name=name, node="", action=Action.WAITING, why=why) for name, why in sorted(waiting.items())]
     return sorted(steps, key=lambda step: step.action is not Action.REMOVE)
 
 

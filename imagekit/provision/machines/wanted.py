@@ -64,11 +64,18 @@ class Wanted:
         return hashlib.sha256(json.dumps(said).encode()).hexdigest()
 
 
-def wanted_machines(objects: Iterable[Object]) -> tuple[list[Wanted], list[str]]:
+class MissingReferenceError(ConfigError):
+    """An object that a machine refers to is not there: for good in files, for a moment in a cluster."""
+
+
+def wanted_machines(
+    objects: Iterable[Object], incomplete: dict[str, str] | None = None
+) -> tuple[list[Wanted], list[str]]:
     """The machines whose image is for libvirt, by name, and the names of those of other hypervisors.
 
-    Raises `ConfigError` where an object that one refers to is not there or says what cannot be, `ProvisionError` where
-    machine and image name different digests.
+    Raises `MissingReferenceError` where an object that one refers to is not there (with `incomplete`, the machine and
+    what it lacks goes there instead), `ConfigError` where one says what cannot be, `ProvisionError` where machine and
+    image name different digests.
     """
     known: dict[tuple[str, str, str], Object] = {}
     for each in objects:
@@ -78,11 +85,16 @@ def wanted_machines(objects: Iterable[Object]) -> tuple[list[Wanted], list[str]]
     for (kind, _, name), each in sorted(known.items()):
         if kind != "VirtualMachine":
             continue
-        image = _referred(known, each, "VMImage", "imageRef")
-        if ProviderType.LIBVIRT.value in (_at(image, "spec", "source") or {}):
-            found.append(_wanted(known, each, image))
-        else:
-            others.append(name)
+        try:
+            image = _referred(known, each, "VMImage", "imageRef")
+            if ProviderType.LIBVIRT.value in (_at(image, "spec", "source") or {}):
+                found.append(_wanted(known, each, image))
+            else:
+                others.append(name)
+        except MissingReferenceError as error:
+            if incomplete is None:
+                raise
+            incomplete[name] = str(error)
     _require_apart(found)
     return found, others
 
@@ -209,7 +221,7 @@ def _referred(known: Mapping[tuple[str, str, str], Object], owner: Object, kind:
     found = known.get((kind, space, str(name)))
     if found is None:
         machine, what = _text(owner, "metadata", "name"), f"{kind} {name or '(none is named)'}"
-        raise ConfigError(f"machine {machine}: no {what} in {space or 'default'}", hint=_HINT)
+        raise MissingReferenceError(f"machine {machine}: no {what} in {space or 'default'}", hint=_HINT)
     return found
 
 

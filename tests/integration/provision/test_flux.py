@@ -12,11 +12,13 @@ from typing import Any
 import pytest
 import yaml
 
+from imagekit.app.applying import objects_in
 from imagekit.base.waiting import Deadline, wait_until
 from imagekit.kube.client import Api
 from imagekit.kube.local import Cluster
 from imagekit.provision.check.server import make_crds
 from imagekit.provision.check.store import Schemas
+from imagekit.provision.machines.wanted import wanted_machines
 from imagekit.provision.render import Tree, render
 from imagekit.registry.client import Registry
 from imagekit.trust.sign.keys import PASSWORD_VARIABLE, KeyStore
@@ -51,12 +53,18 @@ def loop(
         yield repo, address
 
 
-def test_a_commit_arrives_a_roll_and_its_rollback_too(loop: tuple[GitRepo, str], api: Api) -> None:
+def test_a_commit_arrives_a_roll_and_its_rollback_too(
+    loop: tuple[GitRepo, str], api: Api, cluster: Cluster, tmp_path: Path
+) -> None:
     repo, address = loop
     before, after = render(inputs_of(prod=OLD)), render(inputs_of(prod=NEW))
     for each in flux_objects(before["flux/flux.yaml"], address):
         api.apply(each, force=True)
     _arrived(api, before, None, 120)
+    texts = [data for path, data in before.items() if path.startswith(("images/", "machines/"))]
+    rendered = [each for text in texts for each in yaml.safe_load_all(text)]
+    applied = objects_in(cluster.kubeconfig(tmp_path / "kubeconfig"), namespace="fleet")
+    assert wanted_machines(applied) == wanted_machines(rendered), "`provision apply` makes of both the same machines"
     began = time.monotonic()
     repo.commit(after, "roll prod")
     _arrived(api, after, before, 60)

@@ -119,6 +119,16 @@ def test_a_machine_that_is_not_proven_ours_is_left_alone(lab: Lab, how: str) -> 
     assert lab.hypervisor.machines[name] == foreign
 
 
+def test_in_a_cluster_that_changes_an_incomplete_machine_waits(lab: Lab) -> None:
+    lab.apply()
+    objects = [each for each in objects_of([rendered_folder(lab.fleet.project)]) if each["kind"] != "VMImage"]
+    done = apply(lab.fleet.project, objects, Asked(prune=True, settling=True), connect=lab.hypervisor.opened)
+    assert actions(done) == [(name, Action.WAITING) for name in lab.names]
+    assert all(each.running for each in lab.hypervisor.machines.values()), "its image went first; it is not asked to go"
+    with pytest.raises(ConfigError, match="no VMImage"):
+        apply(lab.fleet.project, objects, Asked(prune=True), connect=lab.hypervisor.opened)
+
+
 def test_power_is_what_the_objects_say(lab: Lab) -> None:
     lab.apply()
     lab.edit('addresses: ["10.0.0.[1-2]"]', 'power: "Off", addresses: ["10.0.0.[1-2]"]')
