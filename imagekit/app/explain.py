@@ -8,8 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from imagekit.app.logfile import known_line, read_log
 from imagekit.app.runs import find_run, kept_runs
 from imagekit.base.errors import ConfigError
+from imagekit.checks.hardening.catalogue import control
 from imagekit.config.engine import HARNESS, located
 from imagekit.report.result import RunResult, read_result
 
@@ -34,18 +36,19 @@ def run_named(work: Path, word: str | None) -> RunResult | None:
 
 
 def explain(root: Path, word: str) -> Explained:
-    """What the runbook says of a page, check, scenario, or console pattern (by its id, or by a line that it matches).
+    """What the runbook says of a page, hardening control, check, scenario, or line of a console or log.
 
     Reads the project's files alone, so that it answers where the configuration is broken, too. Raises `ConfigError`
     for a word that is none of these, or that several checks with several pages have in their names.
     """
-    for find in (_page, _scenario, _check, _pattern):
+    for find in (_page, _control, _scenario, _check, _line, _pattern):
         if (found := find(root, word)) is not None:
             return found
     raise ConfigError(
         f"nothing is known of {word!r}",
-        hint="Name a run, a check (layer/test_file.py::test_name or a part of it), a scenario, a console line, or a "
-        f"page of the runbook: {', '.join(sorted(path.stem for path in located(root, PAGES).glob('*.md')))}.",
+        hint="Name a run, a check (layer/test_file.py::test_name or a part of it), a scenario, a hardening control, "
+        "a line or a file of a log, or a page of the runbook: "
+        f"{', '.join(sorted(path.stem for path in located(root, PAGES).glob('*.md')))}.",
     )
 
 
@@ -59,6 +62,14 @@ def _page(root: Path, word: str) -> Explained | None:
     name = word.removeprefix(f"{PAGES}/").removesuffix(".md")
     there = re.fullmatch(r"[\w-]+", name) and (located(root, PAGES) / f"{name}.md").is_file()
     return _reported(root, name, "") if there else None
+
+
+def _control(root: Path, word: str) -> Explained | None:
+    found = control(re.sub(r"^.*::test_control\[(.*)\]$", r"\1", word))
+    if found is None:
+        return None
+    references = f"; {', '.join(found.references)}" if found.references else ""
+    return _reported(root, "hardening", f"hardening {found.id}, level {found.level}: {found.title}{references}")
 
 
 def _scenario(root: Path, word: str) -> Explained | None:
@@ -123,6 +134,29 @@ def _runbook(node: ast.AST) -> str:
             case ast.Call(func=ast.Attribute(attr="runbook"), args=[ast.Constant(value=str(page)), *_]):
                 return page
     return ""
+
+
+def _line(root: Path, word: str) -> Explained | None:
+    found = known_line(root, word)
+    return _reported(root, found[0], f"{found[1]}: {word}") if found else None
+
+
+def explain_log(root: Path, path: Path) -> str:
+    """What the runbook knows of a file of lines, a row for each kind; raises `ConfigError` when that is nothing."""
+    found = read_log(root, path)
+    if not found:
+        raise ConfigError(
+            f"the runbook knows no line of {path}", hint="Pages by symptom: `imagekit explain index`, or docs/runbook/."
+        )
+    rows = [
+        f"{PAGES}/{each.page}.md: {each.meaning}\n  line {each.line}{_more(each.count)}: {each.text}" for each in found
+    ]
+    pages = " ".join(dict.fromkeys(each.page for each in found))
+    return "\n".join((*rows, f"\nThe first fault is most often the cause. Read on: imagekit explain PAGE ({pages})"))
+
+
+def _more(count: int) -> str:
+    return f" and {count - 1} more" if count > 1 else ""
 
 
 def _pattern(root: Path, word: str) -> Explained | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,7 +30,8 @@ def horizon(project: Project, image: str | None) -> tuple[Expiry, ...]:
     seen: set[str] = set()
     found = list(_of_image(project, image)) if image else []
     seen |= {each.what.rpartition("sha256:")[2].rstrip(")") for each in found}
-    return (*found, *_of_files(project.root, seen), *_of_keys(project), *_of_evidence(project))
+    files = _of_files(project.root, seen)
+    return (*found, *files, *_of_layers(project), *_of_keys(project), *_of_evidence(project))
 
 
 def thresholds(wanted: Certificates | None) -> Thresholds:
@@ -80,6 +82,18 @@ def _of_files(root: Path, seen: set[str]) -> Iterator[Expiry]:
             if path.suffix in (".yaml", ".yml"):
                 data = b"\n".join(line.strip() for line in data.splitlines())
             yield from expiries(data, place, where, seen)
+
+
+def _of_layers(project: Project) -> Iterator[Expiry]:
+    """Hardening controls that a layer waives: from its day on the control is required again."""
+    for name, layer in sorted(project.layers.items()):
+        for each in layer.hardening.waived:
+            yield Expiry(
+                place=Place.PROJECT,
+                what=f"waiver of hardening {each.control}",
+                where=f"images/{name}/layer.yaml",
+                until=datetime.combine(date.fromisoformat(each.until), time(), UTC),
+            )
 
 
 def _of_keys(project: Project) -> Iterator[Expiry]:

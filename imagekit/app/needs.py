@@ -23,7 +23,7 @@ def machine_needs(vm: VmSpec, boot_paths: Sequence[BootPath]) -> tuple[Need, ...
     from imagekit.doctor.check import DISKS
     from imagekit.doctor.model import Need
 
-    firmware = () if vm.firmware is Firmware.BIOS else (Need.UEFI,)
+    firmware = (Need.UEFI,) if vm.firmware in (Firmware.UEFI, Firmware.UEFI_SECURE) else ()
     tpm = (Need.TPM,) if vm.tpm else ()
     return (*firmware, *tpm, *(DISKS if BootPath.INSTALLED in boot_paths else ()))
 

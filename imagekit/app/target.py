@@ -48,7 +48,9 @@ class Target:
     def shape(self) -> VmShape:
         """The machine it gets."""
         vm = self.spec.vm
-        return VmShape(memory_mib=vm.memory_mib, cpus=vm.cpus, firmware=vm.firmware, tpm=vm.tpm)
+        return VmShape(
+            memory_mib=vm.memory_mib, cpus=vm.cpus, firmware=vm.firmware, tpm=vm.tpm, extra_nics=vm.extra_nics
+        )
 
     @property
     def cloud_config(self) -> dict[str, Any]:

@@ -21,6 +21,7 @@ KEPT = re.compile(
     r"|etc/ssl/certs/ca-certificates\.crt|etc/pki/ca-trust/extracted/pem/tls-ca-bundle\.pem"
     r"|system/oem/36_imagekit_state\.yaml"
     r"|(usr/)?lib/modules/[^/]+/modules\.(dep|builtin)"
+    r"|boot/initrd"
 )
 _KINDS = {b"0": "f", b"1": "f", b"2": "l", b"3": "c", b"4": "b", b"5": "d", b"6": "p"}
 _EMPTY = hashlib.sha256(b"").hexdigest()

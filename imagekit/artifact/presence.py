@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from imagekit.artifact.initrdcheck import drivers_in
 from imagekit.artifact.inventory import Inventory
 from imagekit.artifact.packages import installed_packages
 from imagekit.base.errors import ConfigError, RefusedError
@@ -154,6 +155,7 @@ def _expected(
     modules = _modules(inventory) if layer.present.modules else {}
     for module in layer.present.modules:
         yield from _module(module, modules, inventory)
+    yield from _drivers(layer.expected_drivers(family, arch), inventory)
     yield from _certificates(layer, folder, inventory.data(_BUNDLES[family]))
     kept = inventory.text(STATE_FILE).replace('"', " ").split()
     for path in layer.state:
@@ -171,6 +173,16 @@ def _module(module: str, known: dict[str, str], inventory: Inventory) -> Iterato
         yield "module file", f"{module} (/{file})", inventory.resolve(file) is not None
     else:
         yield "kernel module", module, file is not None
+
+
+def _drivers(wanted: tuple[str, ...], inventory: Inventory) -> Iterator[tuple[str, str, bool]]:
+    """Without them the node finds no disk where it is installed, which no machine of another kind would show."""
+    if not wanted:
+        return
+    builtin = {name for name, file in _modules(inventory).items() if not file}
+    initrd = inventory.data("/boot/initrd")
+    there = builtin | (drivers_in(initrd) if initrd else frozenset())
+    yield from (("driver in the initrd", name, name.replace("-", "_") in there) for name in wanted)
 
 
 def _enabled(inventory: Inventory, unit: str) -> bool:

@@ -9,16 +9,18 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from imagekit.base.errors import ConfigError
 from imagekit.checks.session import SESSION_VARIABLE, Session
 from imagekit.config.engine import located
 from imagekit.config.yamlfile import read_yaml
 
 if TYPE_CHECKING:
     from imagekit.checks.facts import Listener as Open
+    from imagekit.checks.hardening.model import Inventory
     from imagekit.checks.profile import Question
     from imagekit.config.authorities import Authority
     from imagekit.config.jointoken import Role
-    from imagekit.config.layerfile import LayerSpec
+    from imagekit.config.layerfile import LayerSpec, WaivedControl
     from imagekit.config.layerfile import Listener as Declared
 
 _LOOPBACK = ("127.", "[::1]", "::1", "[::ffff:127.")
@@ -48,6 +50,13 @@ def packages(name: str) -> tuple[str, ...]:
     from imagekit.config.model import Family
 
     return layer(name).expected_packages(Family(session().family))
+
+
+def drivers(name: str) -> tuple[str, ...]:
+    """The drivers of a layer that must be in the initrd on this family."""
+    from imagekit.config.model import Family
+
+    return layer(name).expected_drivers(Family(session().family))
 
 
 def authorities(name: str) -> tuple[Authority, ...]:
@@ -92,6 +101,34 @@ def listens() -> tuple[Declared, ...]:
     here = session()
     every = (each for name in here.layers for each in layer(name).listens)
     return tuple(each for each in every if not each.only_on or here.boot_path in each.only_on)
+
+
+def inventory(opened: Iterable[Open]) -> Inventory:
+    """What all layers of this image declare for the hardening suite; `opened` are the sockets of the node."""
+    from imagekit.checks.hardening.model import Inventory
+
+    each = [layer(name).hardening for name in session().layers]
+    return Inventory(
+        setuid=frozenset(path for one in each for path in one.setuid),
+        capabilities={path: names for one in each for path, names in one.capabilities.items()},
+        world_writable=frozenset(path for one in each for path in one.world_writable),
+        undeclared_listeners=tuple(undeclared(opened, listens())),
+    )
+
+
+def waived() -> Mapping[str, WaivedControl]:
+    """The hardening controls that some layer of this image waives, by id; of several waivers the last layer's.
+
+    Raises `imagekit.base.errors.ConfigError` for a control that does not exist: it would waive a typing mistake.
+    """
+    from imagekit.checks.hardening.catalogue import CONTROLS
+
+    known = {each.id for each in CONTROLS}
+    found = {each.control: each for name in session().layers for each in layer(name).hardening.waived}
+    for name in found:
+        if name not in known:
+            raise ConfigError(f"layer.yaml waives {name}, and there is no such control", hint="See docs/hardening.md.")
+    return found
 
 
 def undeclared(opened: Iterable[Open], declared: Iterable[Declared]) -> list[Open]:

@@ -42,6 +42,7 @@ _MARKS = (
     "road(name): earlier name of boot_path",
     "role(name): true of nodes to which their cloud-config gives this role of k0s only: worker, controller",
     "suite(*names): sets of checks that this one is in, beside its layer's: `imagekit test --suite NAME`",
+    "title(text): the sentence that reports show of one set of parameters, in place of the docstring",
     "cold_boot: judges a boot itself; on a fork its result from the cold boot counts",
     "needs(**resources): what the machine must have, see imagekit.checks.lint",
 )
@@ -143,11 +144,12 @@ def describe(item: pytest.Item, session: Session) -> CheckMeta:
     needs = {name: want for mark in item.iter_markers("needs") for name, want in mark.kwargs.items()}
     cold = item.get_closest_marker("cold_boot") is not None
     callspec = getattr(item, "callspec", None)
+    own = item.get_closest_marker("title")
     title = one_line(doc.splitlines()[0].rstrip(".")) + (f" [{callspec.id}]" if callspec is not None else "")
     return CheckMeta(
         id=name,
         layer=parts[0],
-        title=title,
+        title=title if own is None else one_line(str(own.args[0])),
         required=required,
         runbook=page,
         ticket=ticket,

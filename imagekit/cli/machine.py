@@ -11,12 +11,13 @@ from imagekit.base.earlier import boot_path_today
 
 # imagekit.machine.profile knows the same; it is not imported for a help text.
 FIRMWARES = ("bios", "bios+tpm", "uefi", "uefi+tpm", "uefi-secure", "uefi-secure+tpm")
+SHAPES = ("vsphere-like", "vsphere-like+tpm", "nvme", "nvme+tpm")
 
 firmware_option = click.option(
     "--firmware",
-    type=click.Choice(FIRMWARES),
+    type=click.Choice((*FIRMWARES, *SHAPES)),
     default=None,
-    help="Firmware of the machine, in place of the one that the image declares.",
+    help="Firmware or shape of the machine, in place of the one that the image declares.",
 )
 
 fresh_option = click.option(

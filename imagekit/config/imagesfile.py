@@ -87,6 +87,9 @@ class VmSpec(Frozen):
     cpus: int = Field(2, ge=1, le=64, description="virtual processors")
     firmware: Firmware = Firmware.BIOS
     tpm: bool = Field(False, description="whether it has a TPM 2.0 (swtpm)")
+    extra_nics: int = Field(
+        0, ge=0, le=4, description="further network cards, joined to one another and to nothing else"
+    )
     boot_budget: BootBudget = Field(BootBudget(), description="what a boot may cost; default: anything")
 
 

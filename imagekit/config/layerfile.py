@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
 
 from imagekit.base.earlier import boot_path_today
 from imagekit.config.model import (
@@ -44,6 +45,11 @@ class Present(Frozen):
     units: tuple[Unit, ...] = Field((), description="systemd units that must be installed")
     enabled: tuple[Unit, ...] = Field((), description="systemd units that must be switched on: another one wants them")
     modules: tuple[Module, ...] = Field((), description="kernel modules that must be there, built in or loadable")
+    initrd: dict[Family, tuple[Module | dict[Arch, Module], ...]] = Field(
+        default_factory=dict,
+        description="drivers that the initrd must have, or the kernel built in, by family; a name, or one for each "
+        "architecture",
+    )
     certificates: tuple[ProjectPath, ...] = Field(
         (),
         description="globs in the layer's folder; each certificate in these files must be in the system's trust store",
@@ -76,6 +82,34 @@ class Listener(Frozen):
     )
 
 
+def _day(text: str) -> str:
+    date.fromisoformat(text)
+    return text
+
+
+class WaivedControl(Frozen):
+    """A hardening control that an image does not meet, on purpose and for a time."""
+
+    control: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}-[0-9]{2}$")] = Field(
+        description="its id, as docs/hardening.md lists them"
+    )
+    until: Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"), AfterValidator(_day)] = Field(
+        description="the first day on which it is required again"
+    )
+    reason: Annotated[str, StringConstraints(min_length=10, max_length=300)] = Field(description="why, for people")
+
+
+class Hardening(Frozen):
+    """What a layer brings that the hardening suite asks about; what is not declared fails there."""
+
+    setuid: tuple[NodePath, ...] = Field((), description="programs with a set-user-ID or set-group-ID bit")
+    capabilities: dict[NodePath, Annotated[str, StringConstraints(pattern=r"^cap_[a-z_]+(,cap_[a-z_]+)*$")]] = Field(
+        default_factory=dict, description="capabilities of files, as getcap(8) names them, with commas between"
+    )
+    world_writable: tuple[NodePath, ...] = Field((), description="files and folders that everybody may write to")
+    waived: tuple[WaivedControl, ...] = Field((), description="controls that only warn until a day")
+
+
 class Download(Frozen):
     """A file that the framework fetches while it builds a layer; ``{NAME}`` stands for a build argument.
 
@@ -106,6 +140,7 @@ class LayerSpec(Frozen):
     listens: tuple[Listener, ...] = Field(
         (), description="what a node listens on from the network; with those of the other layers, this and nothing else"
     )
+    hardening: Hardening = Field(Hardening(), description="what it brings that the hardening suite asks about")
     present: Present = Present()
     replaces: Replaces = Field(Replaces(), description="what this layer takes back of the layers below it")
 
@@ -124,6 +159,10 @@ class LayerSpec(Frozen):
         """The packages that must be installed in the artifact."""
         declared = self.packages if self.present.packages is None else self.present.packages
         return _for_arch(declared.get(family, ()), arch)
+
+    def expected_drivers(self, family: Family, arch: Arch = Arch.AMD64) -> tuple[str, ...]:
+        """The drivers that must be in the initrd, or built into the kernel."""
+        return _for_arch(self.present.initrd.get(family, ()), arch)
 
 
 def _for_arch(entries: tuple[PackageEntry, ...], arch: Arch) -> tuple[str, ...]:

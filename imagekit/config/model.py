@@ -24,11 +24,13 @@ class Arch(StrEnum):
 
 
 class Firmware(StrEnum):
-    """Firmware a test machine starts with; vm-harness/profiles holds one file for each."""
+    """What a test machine starts with and hangs its disks on; vm-harness/profiles holds one file for each."""
 
     BIOS = "bios"
     UEFI = "uefi"
     UEFI_SECURE = "uefi-secure"
+    VSPHERE = "vsphere-like"
+    NVME = "nvme"
 
 
 def _absolute(path: str) -> str:

@@ -55,12 +55,16 @@ class Accelerator(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VmShape:
-    """The hardware a machine gets: memory in MiB, number of virtual CPUs, firmware, whether there is a TPM 2.0."""
+    """The hardware a machine gets: memory in MiB, number of virtual CPUs, firmware, whether there is a TPM 2.0.
+
+    `extra_nics` are network cards beside the one that SSH comes by, joined to one another and to nothing else.
+    """
 
     memory_mib: int = 1024
     cpus: int = 2
     firmware: Firmware = Firmware.BIOS
     tpm: bool = False
+    extra_nics: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

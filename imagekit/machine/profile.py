@@ -32,7 +32,7 @@ class TpmDevice(Frozen):
 
 
 class Profile(Frozen):
-    """One firmware: libvirt's name of it, the features its firmware selection must find, what it can start."""
+    """One kind of machine: firmware with the features that its selection must find, what it can start, its devices."""
 
     version: Literal[1]
     firmware: Literal["bios", "efi"]
@@ -40,9 +40,13 @@ class Profile(Frozen):
     smm: bool = Field(False, description="whether the machine needs system management mode")
     direct_kernel: DirectKernel
     tpm: TpmDevice
+    disks: Literal["virtio", "pvscsi", "nvme"] = Field("virtio", description="what the machine's disks hang on")
+    network: Literal["virtio-net-pci", "vmxnet3"] = Field("virtio-net-pci", description="QEMU's network card")
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
+        if self.disks != "virtio" and self.direct_kernel is not DirectKernel.NONE:
+            raise ValueError("the direct boot path finds virtio disks alone: direct_kernel must be none")
         if self.firmware == "bios" and self.features:
             raise ValueError("a BIOS has no features to choose by")
         if self.features.get("secure-boot") and not self.smm:

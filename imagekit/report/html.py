@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from imagekit.base.files import write_whole
+from imagekit.checks.hardening.score import scores
 from imagekit.checks.outcome import CheckResult, Outcome
 from imagekit.report.card import TO_COPY, card_of, card_rows, word_of
 from imagekit.report.chart import draw
@@ -63,6 +64,7 @@ def _words(result: RunResult) -> dict[str, Any]:
         "groups": group(checks),
         "counts": [(outcome, sum(check.outcome is outcome for check in checks)) for outcome in Outcome],
         "total": len(checks),
+        "hardening": scores((check.id, check.outcome) for check in checks),
         "stages": shares(result.stages),
         "drawing": draw(result.chart) if result.chart else None,
     }

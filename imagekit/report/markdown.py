@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from imagekit.base.text import one_line
+from imagekit.checks.hardening.score import scores
 from imagekit.checks.outcome import CheckResult, Outcome
 from imagekit.report.card import TO_COPY, card_of, card_rows, word_of
 from imagekit.report.cleaned import cleaned
@@ -81,7 +82,9 @@ def _checks(result: RunResult) -> list[str]:
     bad = [check for check in result.suites.checks if check.outcome is not Outcome.PASSED]
     more = f"\n\n… and {len(bad) - _CHECKS_SHOWN} more" if len(bad) > _CHECKS_SHOWN else ""
     rows = [_check(check) for check in bad[:_CHECKS_SHOWN]]
-    return [f"**Checks**: {counts or 'none'}", _table(("check", "", "why"), rows) + more]
+    hardened = scores((check.id, check.outcome) for check in result.suites.checks)
+    told = [f"**Hardening**: {'; '.join(f'{each.profile} {each.short}' for each in hardened)}"] if hardened else []
+    return [f"**Checks**: {counts or 'none'}", *told, _table(("check", "", "why"), rows) + more]
 
 
 def _check(check: CheckResult) -> tuple[str, str, str]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from imagekit.base.text import clean, one_line
+from imagekit.checks.hardening.score import scores
 from imagekit.checks.outcome import Outcome, SuiteResult
 from imagekit.checks.scenario import ScenarioResult
 from imagekit.machine.interface import Start
@@ -227,7 +228,8 @@ def _checks(suites: SuiteResult | None) -> list[Row]:
         passed = sum(check.outcome is Outcome.PASSED for check in members)
         style = "red" if any(check.blocks for check in members) else "green" if passed == len(members) else "yellow"
         lines.append(_row("checks", f"{layer:<12} ", (f"{passed} of {len(members)} passed", style)))
-    return lines
+    found = scores((check.id, check.outcome) for check in suites.checks)
+    return lines + [_row("hardened", f"{each.profile:<12} ", (each.short, "")) for each in found]
 
 
 def _scenarios(scenarios: tuple[ScenarioResult, ...], width: int) -> list[Row]:

@@ -33,6 +33,17 @@ drop apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer man-db.timer d
     e2scrub_all.timer e2scrub_reap.service fstrim.timer \
     NetworkManager-dispatcher.service rsync.service sshd-keygen.service
 
+# docs/hardening.md: SSH-16, ACC-09, PAM-06, PAM-01.
+chmod 0600 /etc/ssh/sshd_config /etc/ssh/sshd_config.d/*.conf
+sed -i 's/^PASS_MAX_DAYS\b.*/PASS_MAX_DAYS\t365/' /etc/login.defs
+grep -q '^PASS_MAX_DAYS.365$' /etc/login.defs || printf 'PASS_MAX_DAYS\t365\n' >>/etc/login.defs
+sed -i -E '0,/^#? *auth[[:space:]]+required[[:space:]]+pam_wheel\.so( use_uid)?[[:space:]]*$/s//auth required pam_wheel.so use_uid group=admin/' /etc/pam.d/su
+if [ "$family" = debian ]; then
+    # In the profile that PAM's files are made from, so that later layers keep to it.
+    sed -i 's/ nullok\b//' /usr/share/pam-configs/unix
+    DEBIAN_FRONTEND=noninteractive pam-auth-update --package
+fi
+
 # It looks for a VM socket on every boot and makes listening sockets that nobody asked for.
 mkdir -p /etc/systemd/system-generators
 ln -sf /dev/null /etc/systemd/system-generators/systemd-ssh-generator

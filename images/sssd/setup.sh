@@ -16,7 +16,8 @@ wire_debian() {
 }
 
 wire_rhel() {
-    authselect select sssd with-mkhomedir --force
+    # docs/hardening.md: PAM-01
+    authselect select sssd with-mkhomedir without-nullok --force
     systemctl -q enable oddjobd.service
 }
 

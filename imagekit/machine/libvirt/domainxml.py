@@ -25,6 +25,7 @@ def domain_xml(domain: Domain, template: Path) -> str:
             cpus=domain.shape.cpus,
             profile=domain.profile,
             tpm=domain.shape.tpm,
+            extra_nics=domain.shape.extra_nics,
             state=domain.state,
             machine=domain.machine,
             direct=domain.direct,

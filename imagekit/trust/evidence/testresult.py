@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from imagekit.checks.hardening.score import scores
 from imagekit.checks.outcome import CheckResult, Outcome, SuiteResult
 from imagekit.checks.scenario import ScenarioResult
 from imagekit.machine.interface import BootRecord
@@ -60,6 +61,7 @@ def result_statement(
             *(_test_name(scenario) for scenario in scenarios if not scenario.passed),
         ],
         "suites": sorted({name for check in suite.checks for name in check.suites}),
+        **_hardening(suite),
         "checks": [_check(check) for check in suite.checks],
         "scenarios": [_scenario(scenario) for scenario in scenarios],
         "waivers": list(waivers),
@@ -88,6 +90,22 @@ def _result(suite: SuiteResult, warned: list[CheckResult], scenarios: Sequence[S
     if not suite.passed or not all(scenario.passed for scenario in scenarios):
         return "FAILED"
     return "WARNED" if warned else "PASSED"
+
+
+def _hardening(suite: SuiteResult) -> dict[str, Any]:
+    """The score of each hardening profile, for readers; the gate counts the checks themselves."""
+    found = scores((check.id, check.outcome) for check in suite.checks)
+    rows = {
+        each.profile: {
+            "controls": each.total,
+            "passed": each.passed,
+            "score": round(each.value, 4),
+            "notPassed": list(each.failed),
+            "notLookedAt": list(each.unseen),
+        }
+        for each in found
+    }
+    return {"hardening": rows} if rows else {}
 
 
 def _configured(name: str, value: str, annotations: dict[str, str]) -> dict[str, Any]:

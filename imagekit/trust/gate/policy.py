@@ -64,6 +64,13 @@ class Signatures(Frozen):
         return self
 
 
+class HardeningScore(Frozen):
+    """How much of a hardening profile must hold."""
+
+    profile: Literal["server-1", "server-2"] = Field(description="server-1: controls of level 1; server-2: all")
+    minimum: float = Field(ge=0, le=1, description="the share of its controls that must have passed, such as 0.9")
+
+
 class Tests(Frozen):
     """Which test results count, and what they must say."""
 
@@ -79,6 +86,7 @@ class Tests(Frozen):
     required_suites: tuple[Name, ...] = Field(
         (), description="suites that must have been run, by name: a layer, or hardening, kernel, ..."
     )
+    hardening: HardeningScore | None = Field(None, description="the score of a hardening profile; null: none is asked")
     scenarios: tuple[Name, ...] = Field((), description="lifecycle scenarios that must have passed")
     start: Literal[Start.COLD] | None = Field(
         None, description="cold: results of forks of a booted machine do not count, see docs/forks.md"

@@ -10,6 +10,7 @@ from imagekit.trust.evidence.statement import TEST_RESULT_TYPE
 from imagekit.trust.evidence.testrun import SCENARIO_PREFIX as SCENARIO
 from imagekit.trust.evidence.testrun import CheckRow, TestRun, read_run
 from imagekit.trust.gate.documents import finding
+from imagekit.trust.gate.hardened import hardening
 from imagekit.trust.gate.model import Finding, Status
 from imagekit.trust.gate.mutes import mute_of
 from imagekit.trust.gate.policy import CURRENT, Tests, span
@@ -50,6 +51,7 @@ def tests(view: View, wanted: Tests) -> list[Finding]:
         *_muted(view, results, wanted),
         *_checks(counted, results, wanted.checks),
         *_suites(counted, wanted.required_suites),
+        *hardening((check for result in counted for check in result.run.checks), wanted.hardening),
         *_scenarios(counted, results, wanted.scenarios),
     ]
 

@@ -78,7 +78,7 @@ def test_a_word_of_several_pages_is_refused_with_their_names(project: Path) -> N
 def test_a_word_that_means_nothing_says_what_could_be_named(word: str) -> None:
     with pytest.raises(ConfigError, match="nothing is known") as caught:
         explain(ROOT, word)
-    assert "boot, build, ca-trust" in caught.value.hint
+    assert "build, ca-trust, certificates" in caught.value.hint
 
 
 def run_cli(folder: Path, *words: str) -> Result:
@@ -120,3 +120,17 @@ def test_without_a_screen_no_browser_is_asked(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setenv("WAYLAND_DISPLAY", "wayland-0")
     CliRunner().invoke(cli, ["--project", str(tmp_path), "report", "--open"])
     assert asked == [(tmp_path / ".imagekit/runs/r/report.html").as_uri()]
+
+
+@pytest.mark.parametrize("word", ["SSH-09", "ssh-09", "direct:base/test_hardening.py::test_control[SSH-09]"])
+def test_a_hardening_control_is_explained_by_its_id(word: str) -> None:
+    found = explain(ROOT, word)
+    assert found.page == "docs/runbook/hardening.md"
+    assert found.about.startswith("hardening SSH-09, level 1: no message authentication by SHA-1")
+
+
+def test_a_log_file_is_explained_line_by_line(tmp_path: Path) -> None:
+    log = tmp_path / "node.log"
+    log.write_text("fine\nkinit: Clock skew too great while getting initial credentials\n")
+    told = run_cli(ROOT, str(log)).stdout
+    assert "docs/runbook/time.md: clocks differ\n  line 2: kinit: Clock skew too great" in told

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from imagekit.app.horizon import dated_of
+from imagekit.app.horizon import dated_of, horizon
 from imagekit.cli import cli
 from imagekit.config.load import Project, load_project
 from imagekit.inventory.horizon import Expiry, Place
@@ -78,6 +78,16 @@ def test_a_channel_without_the_rule_is_said(project: Project) -> None:
     (project.root / "policy.yaml").write_text(text)
     assert ask(project, "--channel", "dev").return_value == 0
     assert ask(project, "--channel", "dev", days=2).return_value == 1
+
+
+def test_a_waived_hardening_control_is_required_again(project: Project) -> None:
+    path = project.root / "images/base/layer.yaml"
+    waived = '{control: SSH-18, until: 2027-11-30, reason: "brought by another layer"}'
+    path.write_text(path.read_text() + f"hardening: {{waived: [{waived}]}}\n")
+    rows = [each for each in horizon(load_project(project.root), None) if "hardening" in each.what]
+    assert [(each.what, each.where, f"{each.until:%Y-%m-%d}") for each in rows] == [
+        ("waiver of hardening SSH-18", "images/base/layer.yaml", "2027-11-30")
+    ]
 
 
 def test_a_key_that_ends(project: Project) -> None:

@@ -11,7 +11,7 @@ import zstandard
 
 from imagekit.artifact import cpio
 from imagekit.artifact.errors import NotBootableError
-from imagekit.artifact.initrdcheck import require_whole_initrd
+from imagekit.artifact.initrdcheck import drivers_in, require_whole_initrd
 
 ARCHIVE = cpio.archive(
     [cpio.folder("bin"), cpio.file("init", b"#!/bin/sh\n" * 999, 0o755), cpio.link("bin/sh", "busybox")]
@@ -32,6 +32,19 @@ WHOLE = [(packing, early) for packing in PACKED for early in (b"", EARLY) if pac
 @pytest.mark.parametrize(("packing", "early"), WHOLE)
 def test_a_whole_one_is_counted(packing: str, early: bytes) -> None:
     assert require_whole_initrd(early + PACKED[packing](ARCHIVE)) == 3
+
+
+DRIVERS = ("usr/lib/modules/6.1/kernel/a/vmw_pvscsi.ko.xz", "usr/lib/modules/6.1/kernel/b/sd-mod.ko", "etc/nvme.conf")
+
+
+@pytest.mark.parametrize(("packing", "early"), WHOLE)
+def test_its_drivers_are_named_as_the_kernel_does(packing: str, early: bytes) -> None:
+    archive = cpio.archive([cpio.file(name, b"x") for name in DRIVERS])
+    assert drivers_in(early + PACKED[packing](archive)) == {"vmw_pvscsi", "sd_mod"}
+
+
+def test_a_packing_that_is_not_known_here_holds_no_driver() -> None:
+    assert drivers_in(b"\x89LZO" + b"x" * 99) == frozenset()
 
 
 @pytest.mark.parametrize("packing", PACKED)

@@ -1,10 +1,13 @@
 """What is declared is looked up in the artifact; each kind of thing that is missing is named."""
 
+import gzip
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from imagekit.artifact import cpio
+from imagekit.artifact.errors import NotBootableError
 from imagekit.artifact.inventory import Inventory, take_inventory
 from imagekit.artifact.packages import installed_packages
 from imagekit.artifact.presence import Absence, AbsentError, require_present
@@ -29,10 +32,13 @@ present:
   certificates: ["files/*.pem"]
   kernel_args: [panic=5]
   masked: [rpcbind.socket, nowhere.service]
+  initrd: {debian: [{amd64: vmw_pvscsi, arm64: hv_storvsc}, overlay], rhel: [mpt3sas]}
 state: [/etc/there.d]
 """
 STATE = b'        CUSTOM_BIND_MOUNTS: "/etc/other /etc/there.d"\n'
+INITRD = "usr/lib/modules/6.1/kernel/drivers/scsi/vmw_pvscsi.ko.xz"
 ROOT = {
+    "boot/initrd": gzip.compress(cpio.archive([cpio.file(INITRD, b"")]), mtime=0),
     "etc/there": b"",
     "usr/bin/tool": b"",
     "usr/lib/systemd/system/tool.service": b"",
@@ -70,7 +76,7 @@ def project(tmp_path: Path) -> Project:
 
 def test_all_of_it_is_found(tmp_path: Path, project: Project) -> None:
     inventory = inventory_of(tmp_path / "oci", ROOT)
-    assert require_present(project, "small-node", inventory) == 2 + 2 + 1 + 2 + 1 + 1 + 1 + 1 + 2
+    assert require_present(project, "small-node", inventory) == 2 + 2 + 1 + 2 + 1 + 1 + 1 + 1 + 2 + 2
     packages = installed_packages(inventory, project.image("small-node").family)
     assert [(package.name, package.distro) for package in packages] == [
         ("less", "debian-13"),
@@ -166,6 +172,18 @@ def test_a_module_that_is_listed_and_has_no_file_is_told(tmp_path: Path, project
     files = {name: data for name, data in ROOT.items() if not name.endswith("ip_vs.ko.xz")}
     with pytest.raises(AbsentError, match=r"base: module file ip_vs \(/usr/lib/modules/6.1/kernel/net/ip_vs"):
         require_present(project, "small-node", inventory_of(tmp_path / "oci", files))
+
+
+@pytest.mark.parametrize("other", [b"", gzip.compress(cpio.archive([cpio.file("init", b"")]), mtime=0)])
+def test_a_driver_that_the_initrd_lacks_is_named(tmp_path: Path, project: Project, other: bytes) -> None:
+    """debian-node had no vmw_pvscsi and no hv_storvsc there: on vSphere and Hyper-V it would have found no disk."""
+    with pytest.raises(AbsentError, match=r"1 of 15 declared things .* base: driver in the initrd vmw_pvscsi"):
+        require_present(project, "small-node", inventory_of(tmp_path / "oci", {**ROOT, "boot/initrd": other}))
+
+
+def test_a_damaged_initrd_is_no_pass(tmp_path: Path, project: Project) -> None:
+    with pytest.raises(NotBootableError, match="is damaged"):
+        require_present(project, "small-node", inventory_of(tmp_path / "oci", {**ROOT, "boot/initrd": b"\x1f\x8bxx"}))
 
 
 def taking_back(project: Project, text: str) -> Project:

@@ -25,6 +25,7 @@ from imagekit.machine.libvirt.domainxml import domain_xml
 from imagekit.machine.profile import load_profile
 
 HARNESS = Path(__file__).parents[3] / "vm-harness"
+QEMU = "http://libvirt.org/schemas/domain/qemu/1.0"
 TEMPLATE = HARNESS / "domains" / "machine.xml.j2"
 GOLDEN = Path(__file__).parents[2] / "data" / "domains" / "fast-tcg.xml"
 DOMAIN = Domain(
@@ -67,6 +68,39 @@ def under(domain: Domain, firmware: Firmware, *, tpm: bool = False) -> Domain:
 def xml(domain: Domain) -> ElementTree.Element:
     """The domain's XML, parsed."""
     return ElementTree.fromstring(domain_xml(domain, TEMPLATE))
+
+
+def test_a_machine_like_those_of_vsphere_has_no_virtio_disk_or_card() -> None:
+    root = xml(under(INSTALLED, Firmware.VSPHERE))
+    assert [each.attrib["bus"] for each in root.findall("devices/disk/target")] == ["scsi", "scsi"]
+    assert [each.attrib.get("model") for each in root.findall("devices/controller[@type='scsi']")] == ["vmpvscsi"]
+    assert root.findall("devices/disk/address") == []
+    arguments = [each.attrib["value"] for each in root.iter(f"{{{QEMU}}}arg")]
+    assert any(each.startswith("vmxnet3,netdev=n0,") for each in arguments)
+    assert not any(each.startswith("virtio-net") for each in arguments)
+
+
+def test_an_nvme_disk_starts_first_and_media_stay_readable() -> None:
+    """A comma in its path would begin another option of QEMU."""
+    system = replace(INSTALLED.disks[0], path=Path("/w/a,b/system-1.qcow2"))
+    root = xml(under(replace(INSTALLED, disks=(system, INSTALLED.disks[1])), Firmware.NVME))
+    assert [each.attrib["file"] for each in root.findall("devices/disk/source")] == ["/w/seed.iso"]
+    assert [each.attrib["order"] for each in root.findall("devices/disk/boot")] == ["2"]
+    arguments = [each.attrib["value"] for each in root.iter(f"{{{QEMU}}}arg")]
+    drive = arguments[arguments.index("-drive") + 1]
+    assert drive.startswith("file=/w/a,,b/system-1.qcow2,if=none,id=nvme0,format=qcow2,")
+    assert "nvme,drive=nvme0,serial=system,bootindex=1" in arguments
+
+
+def test_further_cards_reach_one_another_alone() -> None:
+    root = xml(replace(INSTALLED, shape=VmShape(extra_nics=3)))
+    arguments = [each.attrib["value"] for each in root.iter(f"{{{QEMU}}}arg")]
+    hubs = [each for each in arguments if each.startswith("hubport,")]
+    assert hubs == [f"hubport,id=x{number},hubid=1" for number in range(3)]
+    cards = [each for each in arguments if ",netdev=x" in each]
+    assert len({each.partition("mac=")[2][:17] for each in cards}) == 3
+    assert [each.partition("addr=")[2][:4] for each in cards] == ["0x11", "0x12", "0x13"]
+    assert not [each for each in arguments if each.startswith("user,") and "id=x" in each]
 
 
 def test_the_reviewed_machine() -> None:

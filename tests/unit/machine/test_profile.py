@@ -16,7 +16,7 @@ HARNESS = Path(__file__).parents[3] / "vm-harness"
 
 @pytest.mark.parametrize("firmware", Firmware)
 def test_each_firmware_has_a_profile(firmware: Firmware) -> None:
-    assert load_profile(firmware, HARNESS).efi == (firmware is not Firmware.BIOS)
+    assert load_profile(firmware, HARNESS).efi == firmware.value.startswith("uefi")
 
 
 def test_no_kernel_is_started_past_secure_boot() -> None:
@@ -29,6 +29,14 @@ def test_secure_boot_without_system_management_mode_is_refused(tmp_path: Path) -
     path.write_text(path.read_text().replace("smm: true", "smm: false"))
     with pytest.raises(ConfigError, match=r"smm: true"):
         load_profile(Firmware.UEFI_SECURE, tmp_path)
+
+
+def test_disks_that_the_direct_boot_path_does_not_find_start_no_kernel_there(tmp_path: Path) -> None:
+    shutil.copytree(HARNESS / "profiles", tmp_path / "profiles")
+    path = tmp_path / "profiles" / "nvme.yaml"
+    path.write_text(path.read_text().replace("direct_kernel: none", "direct_kernel: elf"))
+    with pytest.raises(ConfigError, match="the direct boot path finds virtio disks alone"):
+        load_profile(Firmware.NVME, tmp_path)
 
 
 def test_a_missing_profile_is_said_so(tmp_path: Path) -> None:

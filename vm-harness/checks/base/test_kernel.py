@@ -10,13 +10,30 @@ from testinfra.host import Host
 from imagekit.checks import declared
 from imagekit.checks.facts import Facts
 
-pytestmark = pytest.mark.runbook("kernel")
+pytestmark = [pytest.mark.runbook("kernel"), pytest.mark.suite("kernel")]
 
 
 @pytest.mark.parametrize("module", declared.layer("base").present.modules)
 def test_module_is_there(facts: Facts, module: str) -> None:
     """The kernel module that the layer declares is loaded or built in."""
     assert module in facts.modules | facts.builtin
+
+
+@pytest.fixture(scope="session")
+def loadable(root: Host) -> frozenset[str]:
+    """Of the drivers that the layer declares for the initrd, those that the running kernel has or would load."""
+    # modprobe(8): with -n nothing is loaded, and a module that is built in is no error.
+    names = " ".join(declared.drivers("base"))
+    done = root.run(f"for m in {names}; do modprobe -n -q $m && echo $m; done; echo end")
+    assert done.stdout.split()[-1:] == ["end"], done.stderr
+    return frozenset(done.stdout.split()[:-1])
+
+
+@pytest.mark.runbook("initrd-drivers")
+@pytest.mark.parametrize("driver", declared.drivers("base"))
+def test_driver_of_a_place_where_nodes_run(loadable: frozenset[str], driver: str) -> None:
+    """The driver that the layer declares for the initrd can be loaded on the node too."""
+    assert driver in loadable
 
 
 KINDS = {"wireguard": "", "vxlan": "id 7 dstport 4789", "bridge": "", "veth": "", "dummy": ""}

@@ -45,6 +45,23 @@ def test_test_result_says_what_ran_where_and_how_it_ended() -> None:
     assert entries["machine"]["memoryMiB"] == "1024"
 
 
+def test_test_result_names_suites_and_the_hardening_score() -> None:
+    """For readers; the gate counts the rows themselves."""
+    passed = replace(check("a"), id="live:base/test_hardening.py::test_control[SSH-01]", suites=("base", "hardening"))
+    failed = replace(check("b", Outcome.FAILED, required=False), id="live:base/test_hardening.py::test_control[SSH-02]")
+    predicate = result(suite(passed, failed)).predicate
+    assert predicate["suites"] == ["base", "hardening"]
+    assert predicate["checks"][0]["suites"] == ["base", "hardening"]
+    score = predicate["hardening"]["server-1"]
+    assert (score["passed"], score["notPassed"]) == (1, ["SSH-02"])
+    assert score["score"] < 0.05
+    assert "SSH-03" in score["notLookedAt"]
+
+
+def test_without_controls_there_is_no_score() -> None:
+    assert "hardening" not in result(suite(check("a"))).predicate
+
+
 def script(outcome: Outcome) -> ScenarioResult:
     return ScenarioResult(name="upgrade", promise="It upgrades.", outcome=outcome, seconds=61.25, budget=180.0, boots=2)
 

@@ -12,13 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imagekit.base.errors import ConfigError
-from imagekit.checks.outcome import SuiteResult
+from imagekit.checks.hardening.catalogue import controls_of
+from imagekit.checks.outcome import Outcome, SuiteResult
 from imagekit.oci.reference import Digest
 from imagekit.trust.evidence.decisions import Mute, mute_statement
 from imagekit.trust.evidence.statement import TEST_RESULT_TYPE, Statement, parse_statement
 from imagekit.trust.gate.evaluate import evaluate
 from imagekit.trust.gate.model import Decision, Evidence, GateClosedError, Item, Status, Stay, Stays
-from imagekit.trust.gate.policy import Policy
+from imagekit.trust.gate.policy import HardeningScore, Policy
 from imagekit.trust.sign.trust import Problem, Reading
 from tests.support.images import check
 from tests.support.release import (
@@ -150,6 +151,32 @@ def test_checks_that_changed_since_the_test_are_told_as_such() -> None:
     seen = Evidence(digest=DIGEST, image=IMAGE, items=tuple(GOOD.values()), suites={IMAGE: "9" * 64})
     (bad, *_) = evaluate(policy(), "prod", seen, NOW).unsatisfied
     assert "the checks here (suite 999999999999) differ from those that ran: run again" in bad.reason
+
+
+@pytest.mark.parametrize(
+    ("left_out", "outcome", "minimum", "passed"),
+    [(0, "passed", 1.0, True), (1, "passed", 1.0, False), (8, "passed", 0.9, False), (0, "failed", 0.0, True)],
+)
+def test_a_hardening_score_is_counted_from_the_controls(
+    left_out: int, outcome: str, minimum: float, passed: bool
+) -> None:
+    tests = requirements().tests
+    assert tests is not None
+    score = HardeningScore(profile="server-1", minimum=minimum)
+    wanted = policy(tests=tests.model_copy(update={"hardening": score}))
+    controls = controls_of("server-1")[left_out:]
+    rows = [
+        replace(
+            check("root", Outcome(outcome), required=False), id=f"live:base/test_hardening.py::test_control[{each.id}]"
+        )
+        for each in controls
+    ]
+    ran = SuiteResult(suite_hash=SUITE, checks=(check("root"), *rows), seconds=1.0)
+    items = tuple((GOOD | {"tests": item("ours", result(suite=ran), at=dated("tests"))}).values())
+    decision = evaluate(wanted, "prod", Evidence(digest=DIGEST, image=IMAGE, items=items, suites={IMAGE: SUITE}), NOW)
+    found = next(each for each in decision.findings if each.name == "hardening")
+    assert (found.status is Status.SATISFIED) is passed, found.reason
+    assert found.reason.startswith("server-1: ")
 
 
 def test_a_demanded_suite_is_found_by_its_checks() -> None:
