@@ -26,10 +26,10 @@ _CAUSES = {
     "no suitable keys": "the keytab has no key for this computer account",
     "not found while": "the node has no keytab: it has not joined",
 }
+# From an address of its own: for a while OpenSSH 10 turns away whom many wrong passwords came from (PerSourcePenalties,
+# sshd_config(5)), and the checks' own connection comes from another one.
 _SSH = (
     "ssh -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR -o NumberOfPasswordPrompts=1 "
-    # From an address of its own: OpenSSH 10 turns away for a while from where many wrong passwords came, and the checks'
-    # own connection comes from another one (PerSourcePenalties, sshd_config(5)).
     f"-o ConnectTimeout=30 -o BindAddress={NAME_SERVER}"
 )
 _SECONDS = 120.0
