@@ -362,3 +362,26 @@ def test_an_approval_does_not_outlive_a_rollback(stay: Stay, says: str) -> None:
     [reason] = [each.reason for each in decision.findings if each.name == "approvals"]
     assert ("was given before the digest was taken back from prod: rolled back by" in reason) is bool(says)
     assert says in reason
+
+
+def test_a_decision_says_what_it_is_about() -> None:
+    """Mutants that dropped the digest or the reference survived until this test."""
+    decision = evaluate(policy(), "prod", evidence(), NOW)
+    assert (decision.digest, decision.reference, decision.channel) == (DIGEST, str(DIGEST), "prod")
+    assert evaluate(policy(), "prod", evidence(), NOW, reference="r.example/a:v1").reference == "r.example/a:v1"
+
+
+def test_where_no_test_result_is_asked_for_none_is_looked_at() -> None:
+    said = {name: each for name, each in statements().items() if each[1].predicate_type != TEST_RESULT_TYPE}
+    decision = evaluate(policy(tests=None), "prod", evidence(said), NOW)
+    assert [finding.name for finding in decision.unsatisfied] == []
+    assert decision.passed
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_an_image_on_the_stand_in_enters_where_the_channel_says_so(allowed: bool) -> None:
+    said = statements()
+    by, _ = said["provenance"]
+    said["provenance"] = (by, provenance(DIGEST, embedded=True))
+    decision = evaluate(policy(embedded=allowed), "prod", evidence(said), NOW)
+    assert decision.passed is allowed
