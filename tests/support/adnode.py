@@ -19,7 +19,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "kerberos-login.md"
 TYPED = (
     "kinit alice",
     "klist",
-    "ssh alice@node-ad.ad.imagekit.test 'id -un; pwd; id -Gn; sudo -n id -un'",
+    "ssh alice@node-ad.ad.imagekit.test 'id -un; pwd; id -Gn | grep -o linux-admins; sudo -n id -un'",
     "ssh bob@node-ad.ad.imagekit.test true",
 )
 _SETTINGS = (
