@@ -83,7 +83,7 @@ class AdNode:
             stdin = b"Alice-1-imagekit\n" if typed.startswith("kinit") else None
             done = self.machine.network.run(["sh", "-c", typed], timeout=120, stdin=stdin)
             lines += [f"$ {typed}", *(done.stdout + done.stderr).strip().splitlines(), ""]
-        text = "\n".join(lines).strip()
+        text = "\n".join(line.rstrip() for line in lines).strip()
         for pattern, word in _VARIES:
             text = pattern.sub(word, text)
         return text
