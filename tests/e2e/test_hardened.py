@@ -82,8 +82,7 @@ FAULTS = {
         "permitrootlogin is yes",
     ),
     "SRV-01": (
-        "sudo systemd-run -q --unit fault perl -MIO::Socket::INET -e "
-        "'IO::Socket::INET->new(Listen => 1, LocalPort => 4444) or die; sleep 600'; sleep 3",
+        "sudo systemd-run -q --unit fault systemd-socket-activate -l 0.0.0.0:4444 /bin/cat; sleep 5",
         "sudo systemctl stop fault",
         "4444",
     ),
