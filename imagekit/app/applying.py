@@ -193,7 +193,7 @@ class Work:
         """Hold each digest that a machine is to be made from to its signature, and to what was withdrawn."""
         from imagekit.app.disks import require_verified
         from imagekit.app.release import registry_client
-        from imagekit.app.trusted import trust_of
+        from imagekit.app.trusted import publish_verifier
 
         references = {str(each.reference): each.reference for each in machines}
         gone = withdrawn(self.project) if references else {}
@@ -204,7 +204,7 @@ class Work:
                 )
         for each in references.values():
             with registry_client(self.project, each.registry) as client:
-                require_verified(self.project, client, each, trust_of(self.project).verifier())
+                require_verified(self.project, client, each, publish_verifier(self.project))
 
     def do(self, what: Step, wanted: Wanted | None) -> None:
         """Carry out one step."""

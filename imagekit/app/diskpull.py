@@ -30,9 +30,9 @@ def pull_disk(
     stranger put beside the image is refused. Every byte is hashed on the way. Raises `VerificationError`,
     `YankedError`, `MissingObjectError` where no such disk was pushed, and `DigestMismatchError`.
     """
-    from imagekit.app.trusted import trust_of
+    from imagekit.app.trusted import publish_verifier
 
-    trusted = verifier or trust_of(project).verifier()
+    trusted = verifier or publish_verifier(project)
     with registry_client(project, reference.registry) as client:
         image = reference.at(require_verified(project, client, reference, trusted))
         manifest = find_disk(client, image, form.value, trusted)

@@ -28,13 +28,15 @@ def push_disk(project: Project, source: DiskSource, form: DiskFormat, path: Path
 
     Raises `NotPublishedError` when the image is not published, and what `push_disk_file` raises.
     """
-    from imagekit.app.trusted import signer_of, trust_of
+    from imagekit.app.trusted import publish_verifier, signer_of
     from imagekit.registry.errors import MissingObjectError
+    from imagekit.trust.gate.policy import PUBLISH
     from imagekit.trust.sign.checked import CheckedSigner
     from imagekit.trust.sign.trustfile import Purpose
 
-    verifier = trust_of(project).verifier(Purpose.BUILD)
-    signer = CheckedSigner(signer_of(project, Purpose.BUILD), verifier)
+    key = signer_of(project, Purpose.BUILD, channels=[PUBLISH])  # first: it makes the project's own
+    verifier = publish_verifier(project)
+    signer = CheckedSigner(key, verifier)
     digest = checksum_path(path).read_text().split()[0]
     with (
         tempfile.TemporaryDirectory(dir=path.parent, prefix=".imagekit-push-") as scratch,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from imagekit.app.image import built
 from imagekit.app.release import reference_of, registry_client
-from imagekit.app.trusted import require_not_listed, require_not_yanked, trust_of
+from imagekit.app.trusted import publish_verifier, require_not_listed, require_not_yanked
 from imagekit.artifact import formats
 from imagekit.artifact.flatroot import flat_root
 from imagekit.artifact.formats import DiskFormat, whole_file
@@ -120,7 +120,7 @@ def _pulled(project: Project, reference: Reference, verifier: Verifier | None) -
     from imagekit.registry.pull import pull_image
 
     with registry_client(project, reference.registry) as client:
-        digest = require_verified(project, client, reference, verifier or trust_of(project).verifier())
+        digest = require_verified(project, client, reference, verifier or publish_verifier(project))
         layout = project.work / "pulled" / digest.hex
         pull_image(client, reference.repository, digest, layout)
     return DiskSource(

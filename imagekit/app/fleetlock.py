@@ -26,6 +26,7 @@ from imagekit.registry.errors import MissingObjectError
 from imagekit.release.diskartifact import SHA256, find_disk
 
 if TYPE_CHECKING:
+    from imagekit.release.channel.model import ChannelFile
     from imagekit.trust.sign.interface import Verifier
 
 Form = Literal["qcow2", "ova", "raw"]
@@ -42,14 +43,13 @@ def locked(project: Project, more: Iterable[Digest] = (), *, refresh: bool = Fal
     roll may go back to them. Raises `ProvisionError` where the ledger does not know a digest or it says that it is
     something else, `VerificationError` where it does not verify.
     """
-    from imagekit.app.trusted import trust_of
+    from imagekit.app.trusted import publish_verifier
 
     root = fleet_root(project)
     decided = decided_of(project)
     wanted = {digest for digest in digests_of(read_fleet_files(root), decided.channels).values() if digest is not None}
     wanted |= {Digest(pointer.digest) for file in decided.channels for pointer in file.images.values()} | set(more)
     known = dict(read_lock(root).releases)
-    verifier = trust_of(project).verifier()
     for digest in sorted(wanted - set(decided.yanked)):
         if str(digest) in known and not refresh:
             continue
@@ -58,8 +58,13 @@ def locked(project: Project, more: Iterable[Digest] = (), *, refresh: bool = Fal
             raise ProvisionError(
                 f"no record of the ledger let {digest} into a channel", hint="`imagekit promote` does."
             )
-        known[str(digest)] = _looked_up(project, digest, vouched, verifier)
+        channels = [file.channel for file in decided.channels if _names(file, digest)]
+        known[str(digest)] = _looked_up(project, digest, vouched, publish_verifier(project, channels))
     return FleetLock(releases=dict(sorted(known.items())))
+
+
+def _names(file: ChannelFile, digest: Digest) -> bool:
+    return any(pointer.digest == str(digest) for pointer in file.images.values())
 
 
 def _looked_up(project: Project, digest: Digest, vouched: Vouched, verifier: Verifier) -> LockedRelease:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from imagekit.app.interface import Subject
 from imagekit.app.needs import libvirt_uri
 from imagekit.app.release import registry_client
-from imagekit.app.trusted import require_not_yanked, trust_of
+from imagekit.app.trusted import publish_verifier, require_not_yanked
 from imagekit.artifact.installed import installed_disk
 from imagekit.artifact.live import live_artifacts
 from imagekit.artifact.programs import find
@@ -137,7 +137,7 @@ def _pointers(subject: Subject) -> Iterator[Pointer]:
 
 def _pulled(subject: Subject, reference: Reference, said: str) -> Start:
     project = subject.project
-    verifier = trust_of(project).verifier()
+    verifier = publish_verifier(project)
     with registry_client(project, reference.registry) as client:
         digest = require_not_yanked(project, client, reference)
         return pulled(reference.at(digest), client, verifier, project.work / "pulled", said=said)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from imagekit.registry.client import Registry
     from imagekit.release.publish import Gate
     from imagekit.trust.gate.model import Decision, Evidence, Item, Stays
-    from imagekit.trust.sign.interface import Signer
+    from imagekit.trust.sign.interface import Signer, Verifier
     from imagekit.trust.sign.keys import KeyStore
     from imagekit.trust.sign.trust import TrustStore
     from imagekit.trust.sign.trustfile import Purpose, TrustedKey
@@ -124,6 +124,17 @@ def waivers_for(project: Project, digest: Digest) -> tuple[str, ...]:
         if waiver is not None and waiver.digest == digest and waiver.expires > now:
             found.append(str(Digest.of_file(project.root / item.source)))
     return tuple(found)
+
+
+def publish_verifier(project: Project, channels: Iterable[str] = ()) -> Verifier:
+    """What a published image or disk has to be signed by outside of any gate: keys that count for version tags.
+
+    With `channels` they have to count for each of these, too: a key for dev vouches for no disk of prod.
+    """
+    from imagekit.trust.gate.policy import PUBLISH
+    from imagekit.trust.sign.trustfile import Purpose
+
+    return trust_of(project).verifier(Purpose.BUILD, PUBLISH, *channels)
 
 
 def files_of(project: Project, trust: TrustStore) -> tuple[Item, ...]:

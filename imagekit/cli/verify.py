@@ -46,13 +46,14 @@ def command(ctx: click.Context, reference: str, key: Path | None, evidence_only:
     from imagekit.trust.gate.model import Evidence
     from imagekit.trust.gate.people import denial_of
     from imagekit.trust.gate.policy import PUBLISH
+    from imagekit.trust.sign.trustfile import Purpose
     from imagekit.trust.verify import verify_image
 
     app: App = ctx.obj
     target = named(app.project, reference)
     trust = _trust_in(key) if key else trust_of(app.project)
     with registry_client(app.project, target.registry) as client:
-        verifier = trust.verifier(channel=PUBLISH)
+        verifier = trust.verifier(Purpose.BUILD, PUBLISH)
         found = verify_image(target, client, verifier, content=not evidence_only)
         stores = (trust, trust_if_any(app.project)) if key else (trust,)
         asked = [_collected(found, partial(_items, client, target.repository, app.project, store)) for store in stores]

@@ -103,12 +103,12 @@ class TrustStore:
         problem, reason = standing(key, signed)
         return Reading(statement=statement, key=key, signed_at=signed, problem=problem, reason=reason, denial=denial)
 
-    def verifier(self, purpose: Purpose = Purpose.BUILD, channel: str | None = None) -> Verifier:
-        """What accepts the keys of one purpose, inside their windows, for `channel`.
+    def verifier(self, purpose: Purpose = Purpose.BUILD, *channels: str) -> Verifier:
+        """What accepts the keys of one purpose, inside their windows, that serve all of `channels`.
 
-        Without one the channels are those that a decision is about itself, which its key has to serve.
+        Without any they are those that a decision is about itself, which its key has to serve.
         """
-        return _PurposeVerifier(self, purpose, channel)
+        return _PurposeVerifier(self, purpose, channels)
 
     @property
     def keys(self) -> tuple[TrustedKey, ...]:
@@ -137,15 +137,14 @@ class TrustStore:
 class _PurposeVerifier:
     store: TrustStore
     purpose: Purpose
-    channel: str | None
+    channels: tuple[str, ...]
 
     def verify(self, bundle: bytes) -> Statement:
         """The statement in a bundle, when a key of the purpose signed it inside its window."""
         reading = self.store.read(bundle)
         problem, reason = reading.problem, reading.reason
         if problem is None and reading.key is not None and reading.statement is not None:
-            channels = (self.channel,) if self.channel is not None else channels_of(reading.statement)
-            for channel in channels or (None,):
+            for channel in self.channels or channels_of(reading.statement) or (None,):
                 problem, reason = (problem, reason) if problem else misused(reading.key, self.purpose, channel)
             problem, reason = (problem, reason) if problem else _premature(reading)
         if problem is not None or reading.statement is None:

@@ -22,7 +22,10 @@ from imagekit.registry.errors import DigestMismatchError, MissingObjectError, Ve
 from imagekit.registry.referrers import attach_bundle
 from imagekit.release.diskartifact import DiskFile, push_disk_file
 from imagekit.trust.evidence.decisions import YANK_TYPE, yank_statement
-from tests.support.images import signer, verifier, write_image
+from imagekit.trust.sign.native import public_key_pem
+from imagekit.trust.sign.trustedit import write_trust
+from imagekit.trust.sign.trustfile import Purpose, TrustedKey, TrustFile
+from tests.support.images import key, signer, verifier, write_image
 from tests.support.project import make_project
 from tests.support.registry import RegistrySimulator, simulated_registry
 from tests.support.released import release
@@ -116,6 +119,27 @@ def test_a_disk_of_a_withdrawn_image_is_not_taken(store: Store, tmp_path: Path) 
         attach_bundle(client, store.image.repository, subject, denial, predicate_type=YANK_TYPE)
     with pytest.raises(RefusedError, match="yanked by Bob"):
         pull_disk(store.project, store.image, DiskFormat.QCOW2, tmp_path / "node.qcow2")
+
+
+@pytest.mark.parametrize(
+    ("channels", "good"), [(("dev",), False), (("dev", "prod"), False), (("dev", "publish"), True), ((), True)]
+)
+def test_a_disk_by_a_key_that_does_not_serve_version_tags_is_not_taken(
+    store: Store, tmp_path: Path, channels: tuple[str, ...], good: bool
+) -> None:
+    """D40 with D4, own variant: a builder of dev alone put a disk beside the image of everybody."""
+    pem = public_key_pem(key("dev-builder").public_key()).decode()
+    own = TrustedKey(id="own", pem=keys_of(store.project).public_path.read_text(), purposes=(Purpose.BUILD,))
+    other = TrustedKey(id="dev-builder", pem=pem, purposes=(Purpose.BUILD,), channels=channels)
+    write_trust(store.project.root, TrustFile(version=1, keys=(own, other)))
+    store.push(tmp_path, DiskFormat.QCOW2, DISK, by="dev-builder")
+    target = tmp_path / "out" / "node.qcow2"
+    if good:
+        assert pull_disk(store.project, store.image, DiskFormat.QCOW2, target).read_bytes() == DISK
+        return
+    with pytest.raises(VerificationError, match="no trusted key signed one of them"):
+        pull_disk(store.project, store.image, DiskFormat.QCOW2, target)
+    assert not target.exists()
 
 
 def test_a_format_that_was_not_pushed_is_said_so(store: Store, tmp_path: Path) -> None:

@@ -11,8 +11,12 @@ from imagekit.app.fleetlock import locked
 from imagekit.base.errors import ImagekitError
 from imagekit.oci.reference import Digest
 from imagekit.provision.lockfile import lock_text, parse_lock
+from imagekit.trust.sign.native import public_key_pem
+from imagekit.trust.sign.trustedit import read_trust, write_trust
+from imagekit.trust.sign.trustfile import Purpose, TrustedKey, TrustFile
 from tests.support.fleetpublished import published, push_disk_of
 from tests.support.fleetsite import FleetSite, open_fleet_site
+from tests.support.images import key
 from tests.support.registry import simulated_registry
 
 SAID = {
@@ -84,6 +88,26 @@ def test_an_image_that_a_stranger_signed_is_refused(fleet: FleetSite) -> None:
 def test_a_disk_that_a_stranger_signed_is_refused(fleet: FleetSite) -> None:
     digest = published(fleet, SAID)
     disk(fleet, digest, b"another disk", signer="stranger")
+    with pytest.raises(ImagekitError, match="no trusted key signed"):
+        locked(fleet.project)
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize(("channels", "good"), [(("dev", "publish"), False), (("prod", "publish"), True)])
+def test_a_disk_for_prod_is_signed_by_a_key_that_serves_prod(
+    fleet: FleetSite, channels: tuple[str, ...], good: bool
+) -> None:
+    """D4, own variant: whoever builds for dev put a disk beside the image that prod runs, and it came into the lock."""
+    file = read_trust(fleet.project.root)
+    assert file is not None
+    pem = public_key_pem(key("dev-builder").public_key()).decode()
+    other = TrustedKey(id="dev-builder", pem=pem, purposes=(Purpose.BUILD,), channels=channels)
+    write_trust(fleet.project.root, TrustFile(version=1, keys=(*file.keys, other)))
+    digest = published(fleet, SAID)
+    checksum = disk(fleet, digest, b"a disk of dev's", signer="dev-builder")
+    if good:
+        assert locked(fleet.project).releases[str(digest)].disks["qcow2"].sha256 == checksum
+        return
     with pytest.raises(ImagekitError, match="no trusted key signed"):
         locked(fleet.project)
 
