@@ -52,7 +52,7 @@ def prune(project: Project, *, own_run: str = "", clock: Callable[[], float] = t
     return removed
 
 
-def told(removed: Sequence[Kept]) -> str:
+def removal_note(removed: Sequence[Kept]) -> str:
     """What was removed, in words; empty for nothing."""
     size = sum(each.size for each in removed)
     return f"{len(removed)} unused builds and disks removed, {size / (1 << 30):.1f} GiB" if removed else ""

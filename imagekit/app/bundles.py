@@ -89,12 +89,12 @@ def push_bundle(project: Project, bundle: Bundle) -> Reference:
     if lost := [str(path) for path in paths.values() if not path.is_file()]:
         raise MissingObjectError(f"{lost[0]} is not here", hint="`imagekit lock` without --check fetches it.")
     manifest = bundle_manifest(bundle, {checksum: paths[checksum].stat().st_size for checksum, _ in bundle.downloads})
-    with step(f"Bundle of {bundle.image} to {where.name}") as told, _client(project, where) as client:
+    with step(f"Bundle of {bundle.image} to {where.name}") as reported, _client(project, where) as client:
         sent = client.put_blob(where.repository, BlobSource.of_bytes(EMPTY))
         for checksum, path in sorted(paths.items()):
             sent += client.put_blob(where.repository, BlobSource.of_file(path, Digest(f"sha256:{checksum}")))
         client.put_manifest(where.repository, manifest, bundle.tag)
-        told.note = f"{sent / 1e6:.1f} MB sent"
+        reported.note = f"{sent / 1e6:.1f} MB sent"
     return where.at(manifest.digest)
 
 

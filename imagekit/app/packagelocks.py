@@ -80,9 +80,9 @@ def relock(project: Project, name: str, arch: Arch, moves: Moves, *, manager: Ma
     """
     old = load(project.root, name, arch.value)
     manager = manager or resolver(project, name, arch)
-    with step(f"Packages of {name} for {arch}") as told:
+    with step(f"Packages of {name} for {arch}") as reported:
         packages = _resolved(project, name, arch, moves, old, manager)
-        told.note = f"{len(packages)}"
+        reported.note = f"{len(packages)}"
     asks = asks_of(project, name, arch)
     new = PackageLock(
         image=name,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from dataclasses import replace
 
-from imagekit.app.budget import prune, told
+from imagekit.app.budget import prune, removal_note
 from imagekit.app.declaring import declared_at
 from imagekit.app.interface import Backend
 from imagekit.app.options import Finished, Options
@@ -34,7 +34,7 @@ def run_image(project: Project, name: str, options: Options, backend: Backend | 
     if options.lifecycle is not None:
         options = replace(options, lifecycle=options.lifecycle.seeded())
     run = Run(project, name, options, backend, *new_run(project.work))
-    if words := told(prune(project, own_run=run.run_id)):
+    if words := removal_note(prune(project, own_run=run.run_id)):
         progress(words)
     error: BaseException | None = None
     tell_expected(project, name, options.stages)

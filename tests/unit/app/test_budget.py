@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from imagekit.app.budget import prune, told
+from imagekit.app.budget import prune, removal_note
 from imagekit.app.cleaning import clean
 from imagekit.app.runs import new_run
 from imagekit.base import process
@@ -64,14 +64,14 @@ def test_what_was_unused_for_longest_goes_until_the_rest_fits(project: Project) 
     removed = prune(project, clock=lambda: NOW)
     assert [each.path.name for each in removed] == ["a", "c"]
     assert names(project) == {"b"}
-    assert told(removed) == "2 unused builds and disks removed, 1.2 GiB"
+    assert removal_note(removed) == "2 unused builds and disks removed, 1.2 GiB"
     assert prune(project, clock=lambda: NOW) == []
 
 
 def test_within_the_budget_nothing_goes(project: Project) -> None:
     disk(project, "a", 99.0)
     assert prune(project, clock=lambda: NOW) == []
-    assert told([]) == ""
+    assert removal_note([]) == ""
 
 
 def test_what_was_used_within_the_hour_stays(project: Project) -> None:
