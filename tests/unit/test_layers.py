@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Mapping
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -94,3 +96,36 @@ def foreign(path: Path) -> set[str]:
         if isinstance(node, ast.ImportFrom) and node.module and not node.level:
             found.add(node.module.split(".")[0])
     return found
+
+
+def modules() -> dict[str, Path]:
+    """Every module of imagekit by its dotted name."""
+    found = {".".join(path.relative_to(ROOT.parent).with_suffix("").parts): path for path in ROOT.rglob("*.py")}
+    return {name.removesuffix(".__init__"): path for name, path in found.items()}
+
+
+def needed_at_once(name: str, known: Mapping[str, Path]) -> set[str]:
+    """Modules of imagekit that one imports at its top: not for types alone, and not inside functions."""
+    found: set[str] = set()
+    for node in ast.parse(known[name].read_text()).body:
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            whole = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= (whole & known.keys()) or {node.module}
+    return found & known.keys() - {name}
+
+
+def test_no_modules_import_one_another_in_a_circle() -> None:
+    known = modules()
+    order = list(TopologicalSorter({name: needed_at_once(name, known) for name in known}).static_order())
+    assert len(order) == len(known) > 500
+
+
+def test_a_circle_is_seen(tmp_path: Path) -> None:
+    known = {}
+    for name, other in (("imagekit.a", "imagekit.b"), ("imagekit.b", "imagekit.a")):
+        known[name] = tmp_path / name
+        known[name].write_text(f"from {other} import thing\n")
+    with pytest.raises(CycleError):
+        list(TopologicalSorter({name: needed_at_once(name, known) for name in known}).static_order())
