@@ -64,6 +64,11 @@ class Kept(Frozen):
         return f"{host if port == 22 else f'[{host}]:{port}'} {self.host_key}\n"
 
 
+def _holds(folder: Path) -> bool:
+    """Whether anything is in a machine's folder; whoever was killed before its record was written left nothing."""
+    return any(not path.name.startswith(f".{_RECORD}.") for path in folder.iterdir())
+
+
 @dataclass(frozen=True, slots=True)
 class Store:
     """The machines of a work folder."""
@@ -98,7 +103,7 @@ class Store:
     def machines(self) -> dict[str, Kept]:
         """Every machine by its name. Raises `KeptMachineError`: what cannot be read is neither kept nor removed."""
         folders = sorted((self.root / "machines").glob("*"))
-        return {path.name: self._read(path) for path in folders if not path.name.startswith(".")}
+        return {path.name: self._read(path) for path in folders if not path.name.startswith(".") and _holds(path)}
 
     def _read(self, folder: Path) -> Kept:
         path = folder / _RECORD

@@ -262,6 +262,14 @@ def test_a_record_that_cannot_be_read_stops_everything(lab: Lab, text: str) -> N
     assert lab.hypervisor.did == []
 
 
+def test_a_kill_before_the_record_is_mended_too(lab: Lab) -> None:
+    folder = lab.folder / lab.names[0]
+    folder.mkdir(parents=True)
+    (folder / ".machine.json.77.part").write_text('{"ver')
+    assert lab.apply().changes == 2
+    assert lab.apply().changes == 0
+
+
 @pytest.mark.attack
 def test_a_record_under_another_name_is_nobodys(lab: Lab) -> None:
     lab.apply()
