@@ -86,4 +86,4 @@ def _runbook(result: RunResult, root: Path) -> str:
     card = card_of(result)
     name = card.first.page.removeprefix("docs/runbook/") if card else ""
     path = located(root, "docs/runbook") / name
-    return path.read_text() if name and path.is_file() else ""
+    return path.read_text(errors="replace") if name and path.is_file() else ""

@@ -151,7 +151,9 @@ def _card(result: RunResult) -> list[Row]:
     card = card_of(result)
     if card is None:
         return [_row("note", (note, "yellow")) for note in result.notes]
-    rows = _limited(_limited(card_rows(card, others=_OTHERS), "hint", _HINT), "changed", _CHANGED)
+    rows = _limited(card_rows(card, others=_OTHERS), "changed", _CHANGED)
+    if card.stage != "needs":  # there the hint is the commands that get what is lacking, and all of them are needed
+        rows = _limited(rows, "hint", _HINT)
     skipped = max(0, sum(label == "journal" for label, _ in rows) - _JOURNAL)
     kept: list[Row] = []
     for before, (label, text) in zip(("", *(label for label, _ in rows)), rows, strict=False):

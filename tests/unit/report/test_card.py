@@ -356,3 +356,9 @@ def test_a_card_with_much_to_say_stands_on_one_screen() -> None:
     assert len(text.splitlines()) <= 23
     assert "more lines, which the report has" in text
     assert text.count("\nchanged ") == 3
+
+
+def test_every_remedy_of_a_machine_that_lacks_much_is_shown() -> None:
+    remedies = [f"apt-get install tool-{number}" for number in range(8)]
+    text = render_terminal(broken("needs", LACKS, hint="\n".join(remedies)))
+    assert all(remedy in text for remedy in remedies)
