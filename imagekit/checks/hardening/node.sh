@@ -9,14 +9,20 @@ s privileged
 # Each local file system once: what is mounted over the root, and no copy of the root elsewhere (live medium).
 where=/
 for d in $(findmnt -rn -t overlay,ext4,ext3,xfs,btrfs,tmpfs -o TARGET); do
-    case $d in / | /dev | /sys/* | /run/initramfs* | /run/rootfsbase* | /run/credentials* | /run/containerd*) ;; *) where="$where $d" ;; esac
+    case $d in / | /dev | /sys/* | /run/initramfs* | /run/rootfsbase* | /run/credentials* | /run/containerd* | /run/k0s* | /var/lib/*/*) ;; *) where="$where $d" ;; esac
 done
 # shellcheck disable=SC2086
-find $where -xdev \( -type f -perm /6000 -printf 'set %m %u %p\n' \) , \
-    \( \( -type f -o -type d ! -perm -1000 \) -perm -0002 -printf 'open %m %u %p\n' \) 2>/dev/null
+find $where -xdev \( -path '/var/lib/*containerd' -o -path /run/imagekit/upper \) -prune -o \
+    \( \( -type f -perm /6000 -printf 'set %m %u %p\n' \) , \
+    \( \( -type f -o -type d ! -perm -1000 \) -perm -0002 -printf 'open %m %u %p\n' \) \) 2>/dev/null
 if [ -x "$(command -v find)" ]; then ok; fi
 
-s capabilities; c=$(PATH=$PATH:/usr/sbin:/sbin command -v getcap) && { "$c" -r / 2>/dev/null; ok; }
+s capabilities
+# Not from the root: getcap goes into other file systems, and a live system has a second copy of itself below /run.
+c=$(PATH=$PATH:/usr/sbin:/sbin command -v getcap) && {
+    "$c" -r /usr /etc /opt /home /root /srv /boot /var /tmp 2>/dev/null | grep -Ev '^/var/lib/([^ ]*/)?containerd/'
+    ok
+}
 
 s modprobe
 # What the kernel would be asked to do for a module: "install /bin/false" of a blocked one, nothing where there is none.
