@@ -10,12 +10,12 @@ import pytest
 from click.testing import CliRunner
 
 from imagekit.cli import cli
-from imagekit.cli.machine import FIRMWARES
+from imagekit.cli.machine import FIRMWARES, SHAPES
 from imagekit.machine.profile import profile_names
 
 
 def test_every_profile_can_be_asked_for() -> None:
-    assert set(FIRMWARES) == set(profile_names())
+    assert {*FIRMWARES, *SHAPES} == set(profile_names())
 
 
 @pytest.mark.parametrize("name", ["test", "shell", "console", "conformance"])
