@@ -32,6 +32,7 @@ HERE: dict[str, tuple[tuple[str, int], ...]] = {
         ("machines list", 0),
         ("machines stop", 0),
         ("test --list-scenarios", 0),
+        ("explain SSH-09", 0),
     ),
     "history of runs": (("trends", 0), ("trends debian-node --html trends.html", 0), ("alarms", 0)),
     "keys": (
