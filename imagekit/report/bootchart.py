@@ -11,6 +11,7 @@ from imagekit.report.result import BootChart, BootUnit
 
 _UNITS = 40
 _UNKNOWN = 1 << 63  # systemd writes 2^64 - 1 for what it does not know
+_GROUPS = (".slice", ".scope")  # theirs is the sum of other units, or of PID 1
 _NOTHING = 0.02  # seconds; targets, slices and sockets come up in no time and say nothing
 # The properties of https://www.freedesktop.org/software/systemd/man/latest/org.freedesktop.systemd1.html
 _COMMAND = (
@@ -57,7 +58,8 @@ def _unit(block: Mapping[str, str], finished: float) -> BootUnit | None:
     if not name or started <= 0 or (finished and started > finished):
         return None
     used = block.get("CPUUsageNSec", "")  # "[not set]" for what has no processes
-    cpu = round(int(used) / 1e9, 3) if used.isdigit() and int(used) < _UNKNOWN else 0.0
+    own = used.isdigit() and int(used) < _UNKNOWN and not name.endswith(_GROUPS)
+    cpu = round(int(used) / 1e9, 3) if own else 0.0
     return BootUnit(name=name, started=started, active=active, failed=block.get("ActiveState") == "failed", cpu=cpu)
 
 
