@@ -163,7 +163,7 @@ def told(machine: InstalledNode) -> Cause:
     return found[0]
 
 
-@pytest.mark.nightly(minutes=6)
+@pytest.mark.nightly(minutes=10)
 def test_a_node_joins_and_an_upgrade_keeps_it_and_a_reset_does_not(site: Site, tmp_path: Path) -> None:
     files = profile(site, tmp_path, create_token(site.cluster, site.api, server=SERVER))
     with approving(site.cluster), started(site, tmp_path, files) as machine:
