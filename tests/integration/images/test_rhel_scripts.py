@@ -67,7 +67,7 @@ def test_the_units_of_the_family_are_enabled(out: Path) -> None:
 
 def test_sssd_is_wired_by_authselect(out: Path) -> None:
     calls = (out / "calls").read_text().splitlines()
-    assert calls[0] == "authselect select sssd with-mkhomedir --force"
+    assert calls[0] == "authselect select sssd with-mkhomedir without-nullok --force"
     assert "passwd: files sss" in (out / "nsswitch.conf").read_text()
 
 
