@@ -74,7 +74,12 @@ def test_a_machine_like_those_of_vsphere_has_no_virtio_disk_or_card() -> None:
     root = xml(under(INSTALLED, Firmware.VSPHERE))
     assert [each.attrib["bus"] for each in root.findall("devices/disk/target")] == ["scsi", "scsi"]
     assert [each.attrib.get("model") for each in root.findall("devices/controller[@type='scsi']")] == ["vmpvscsi"]
-    assert root.findall("devices/disk/address") == []
+    # QEMU's pvscsi knows one unit a target: with two it ends with "bad scsi device lun: 1".
+    places = [each.attrib for each in root.findall("devices/disk/address")]
+    assert [(each["type"], each["target"], each["unit"]) for each in places] == [
+        ("drive", "0", "0"),
+        ("drive", "1", "0"),
+    ]
     arguments = [each.attrib["value"] for each in root.iter(f"{{{QEMU}}}arg")]
     assert any(each.startswith("vmxnet3,netdev=n0,") for each in arguments)
     assert not any(each.startswith("virtio-net") for each in arguments)
