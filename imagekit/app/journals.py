@@ -45,7 +45,8 @@ def keep_journal(machine: _Node, file: Path, suites: SuiteResult) -> Kept:
     except ImagekitError as error:
         if suites.passed:
             raise
-        return Kept(journals, (f"the journal could not be kept: {one_line(str(error), _LONGEST)}",))
+        why = f"{error} ({error.hint})" if error.hint else str(error)
+        return Kept(journals, (f"the journal could not be kept: {one_line(why, _LONGEST)}",))
     empty = not file.exists() or not file.stat().st_size
     return Kept(journals, (f"the journal that the node handed out is empty ({file.name})",) if empty else ())
 
