@@ -20,7 +20,6 @@ from typing import Protocol
 from imagekit.app.interface import Subject
 from imagekit.base.errors import ImagekitError
 from imagekit.base.log import step
-from imagekit.base.space import require_space
 from imagekit.base.tree import folder_hash
 from imagekit.config.load import Project
 from imagekit.config.merge import cloud_config_text
@@ -29,11 +28,11 @@ from imagekit.machine.interface import Accelerator, BootPath
 from imagekit.machine.node import InstalledNode
 from imagekit.machine.provider import Provider
 from imagekit.machine.saved import JUDGED, Budget, SavedNode, SavedNodes, UnusableStateError
+from imagekit.machine.savenode import save_node
 from imagekit.plan.model import inputs_id
 
 _OWN = ("machine", "artifact")  # the packages that make a machine and what it boots from
 _DATA = ("domains", "profiles", "fast-init")  # the same of the harness; checks are not of it
-_UP_SECONDS = 60.0
 
 
 def saved_nodes(project: Project) -> SavedNodes | None:
@@ -128,10 +127,7 @@ def _save(machine: InstalledNode, store: SavedNodes, name: str, inputs: Mapping[
     """Save a node that is up; one that cannot be saved is as good for its session, and says so."""
     with step("Saving the running node, for forks") as reported:
         try:
-            machine.run("systemctl is-system-running --wait", timeout=_UP_SECONDS)  # not in the middle of its boot
-            with store.saving(name, inputs, machine.boot) as folder:
-                require_space("a saved node", folder, machine.boot.shape.memory_mib << 20)
-                machine.save(folder)
+            save_node(machine, store, name, inputs)
         except (ImagekitError, OSError) as error:
             if not machine.running:
                 raise

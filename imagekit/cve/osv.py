@@ -69,7 +69,7 @@ def _records(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
             for info in infos:
                 with packed.open(info) as stream:
                     yield f"{path}: {info.filename}", _record(f"{path}: {info.filename}", stream.read(_MOST + 1))
-    except (zipfile.BadZipFile, EOFError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, EOFError, NotImplementedError) as error:  # the last: a compression it does not know
         raise AdvisoryError(f"{path}: neither a folder nor a zip of OSV records ({error})") from None
 
 

@@ -14,13 +14,12 @@ from threading import Lock
 
 from imagekit.base.errors import ImagekitError
 from imagekit.base.log import step
-from imagekit.base.space import require_space
 from imagekit.machine.node import InstalledNode
 from imagekit.machine.saved import Budget, SavedNode, SavedNodes, UnusableStateError
+from imagekit.machine.savenode import save_node
 
 _NAME = "installed"
 _KEPT = Budget(size=1 << 50, age=timedelta(days=1))  # it goes with the run's own folder
-_UP, _UP_SECONDS = "systemctl is-system-running --wait", 60.0
 
 
 class FirstBoot:
@@ -28,7 +27,6 @@ class FirstBoot:
 
     def __init__(self, folder: Path, booted: Callable[[], AbstractContextManager[InstalledNode]]) -> None:
         self._store = SavedNodes(folder, _KEPT)
-        self._folder = folder
         self._booted = booted
         self._lock = Lock()
         self._why_not = ""
@@ -52,10 +50,7 @@ class FirstBoot:
         with step("Saving an installed node, for the scenarios") as reported:
             try:
                 with self._booted() as machine:
-                    machine.run(_UP, timeout=_UP_SECONDS)  # not in the middle of its boot
-                    with self._store.saving(_NAME, {}, machine.boot) as folder:
-                        require_space("a saved node", folder, machine.boot.shape.memory_mib << 20)
-                        machine.save(folder)
+                    save_node(machine, self._store, _NAME, {})
             except (ImagekitError, OSError) as error:
                 reported.note = f"not saved: {str(error).splitlines()[0]}"
                 return reported.note

@@ -161,6 +161,7 @@ FAULTS = (
     Fault(
         "sssd.conf has a typing mistake",
         At.NODE,
+        # The restart has to fail: that is the fault.
         f"cp -p {CONF} /run/sssd.conf; echo '[domain/' >>{CONF}; systemctl restart sssd || true",
         f"cp -p /run/sssd.conf {CONF}; systemctl reset-failed sssd; systemctl restart sssd; sleep 3",
         "test_sssd_runs",

@@ -11,6 +11,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from imagekit.artifact.packagelist import packages_of_dpkg
+from imagekit.build.builder import Build
 from imagekit.checks.outcome import CheckResult, Outcome, SuiteResult
 from imagekit.machine.interface import Accelerator, BootPath, BootRecord, VmShape
 from imagekit.oci.manifest import Descriptor
@@ -145,3 +146,17 @@ def signer(name: str = "ours") -> NativeSigner:
 def verifier(name: str = "ours") -> NativeVerifier:
     """Accepts the key of that name."""
     return NativeVerifier(key(name).public_key())
+
+
+def a_build(layout: Path) -> Build:
+    """A built image of nothing, for what asks no more than its name, version and digest."""
+    return Build(
+        image="small-node",
+        plan_id="p",
+        version="v1",
+        digest=Digest.of(b"image"),
+        layout=layout,
+        layers=(),
+        seconds=1.0,
+        reused=False,
+    )

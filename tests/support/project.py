@@ -52,6 +52,16 @@ def make_project(root: Path) -> Path:
     return root
 
 
+def checked_project(root: Path) -> Path:
+    """A project whose one layer has a check of its own."""
+    make_project(root)
+    checks = root / "vm-harness/checks/base"
+    checks.mkdir(parents=True)
+    (checks / "test_x.py").write_text('def test_x(host) -> None:\n    """x holds"""\n')
+    commit(root, "checks", "2026-11-23T12:00:00+00:00")
+    return root
+
+
 def commit(root: Path, message: str, date: str) -> None:
     """Commit everything with fixed author, committer and date."""
     git(root, "add", "-A")

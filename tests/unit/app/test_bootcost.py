@@ -11,14 +11,12 @@ import pytest
 from imagekit.app import bootcost
 from imagekit.app.bootcost import boot_cost, units_of
 from imagekit.app.interface import Subject
-from imagekit.build.builder import Build
 from imagekit.config.imagesfile import BootBudget
 from imagekit.config.load import load_project
 from imagekit.machine.interface import Accelerator, BootPath
-from imagekit.oci.reference import Digest
 from imagekit.report.result import BootChart, BootUnit
 from tests.support.histories import result
-from tests.support.images import BOOT
+from tests.support.images import BOOT, a_build
 from tests.support.project import make_project
 
 CHART = BootChart(
@@ -37,17 +35,7 @@ CHART = BootChart(
 @pytest.fixture
 def subject(tmp_path: Path) -> Subject:
     project = load_project(make_project(tmp_path / "project"))
-    image = Build(
-        image="small-node",
-        plan_id="p",
-        version="v1",
-        digest=Digest.of(b"image"),
-        layout=tmp_path,
-        layers=(),
-        seconds=1.0,
-        reused=False,
-    )
-    return Subject(project=project, name="small-node", image=image, run_id="t", folder=tmp_path)
+    return Subject(project=project, name="small-node", image=a_build(tmp_path), run_id="t", folder=tmp_path)
 
 
 def with_budget(subject: Subject, budget: BootBudget) -> Subject:

@@ -20,7 +20,7 @@ from imagekit.config.load import Project, load_project
 from imagekit.plan.resolve import make_plan
 from imagekit.report.result import LayerRow, RunResult, Verdict, read_result, write_result
 from tests.support.inventories import Members, keep_build, put
-from tests.support.project import commit, make_project
+from tests.support.project import checked_project, commit
 from tests.support.simbackend import SimBackend
 from tests.unit.cli.test_exit_codes import imagekit
 
@@ -29,12 +29,7 @@ NAME = "small-node"
 
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
-    root = make_project(tmp_path / "project")
-    checks = root / "vm-harness/checks/base"
-    checks.mkdir(parents=True)
-    (checks / "test_x.py").write_text('def test_x(host) -> None:\n    """x holds"""\n')
-    commit(root, "checks", "2026-11-23T12:00:00+00:00")
-    return load_project(root)
+    return load_project(checked_project(tmp_path / "project"))
 
 
 def edit(project: Project, text: str = "# more\n") -> Project:

@@ -15,7 +15,6 @@ from imagekit.app import forks
 from imagekit.app.forks import clean_forks, saved_nodes, session_machine, state_inputs
 from imagekit.app.interface import Subject
 from imagekit.base.process import Completed, ProcessTimeoutError
-from imagekit.build.builder import Build
 from imagekit.config.load import load_project
 from imagekit.config.model import Firmware
 from imagekit.config.settings import ForkSettings
@@ -25,6 +24,7 @@ from imagekit.machine.node import InstalledNode
 from imagekit.machine.provider import Provider
 from imagekit.machine.saved import STATE, SavedNode
 from imagekit.oci.reference import Digest
+from tests.support.images import a_build
 from tests.support.project import make_project
 from tests.support.simprovider import Saves, SimProvider, logged_in
 from tests.support.tinykernel import artifacts
@@ -63,18 +63,8 @@ class Machines:
 def subject(tmp_path: Path) -> Subject:
     """A built image."""
     project = load_project(make_project(tmp_path / "project"))
-    image = Build(
-        image="small-node",
-        plan_id="p",
-        version="v1",
-        digest=Digest.of(b"image"),
-        layout=tmp_path,
-        layers=(),
-        seconds=1.0,
-        reused=False,
-    )
     (tmp_path / "left").mkdir()
-    return Subject(project=project, name="small-node", image=image, run_id="t", folder=tmp_path / "left")
+    return Subject(project=project, name="small-node", image=a_build(tmp_path), run_id="t", folder=tmp_path / "left")
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from imagekit.history.model import Night, NightOutcome
 from imagekit.history.starvation import AlarmKind
 from imagekit.machine.interface import BootPath
 from imagekit.report.result import Verdict
-from tests.support.project import commit, make_project
+from tests.support.project import checked_project
 from tests.support.simbackend import SimBackend
 
 NAME = "small-node"
@@ -30,12 +30,7 @@ DAY = timedelta(days=1)
 
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
-    root = make_project(tmp_path / "project")
-    checks = root / "vm-harness/checks/base"
-    checks.mkdir(parents=True)
-    (checks / "test_x.py").write_text('def test_x(host) -> None:\n    """x holds"""\n')
-    commit(root, "checks", "2026-11-23T12:00:00+00:00")
-    return load_project(root)
+    return load_project(checked_project(tmp_path / "project"))
 
 
 def test_every_run_is_in_the_history_good_or_bad(project: Project) -> None:

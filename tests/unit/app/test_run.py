@@ -26,7 +26,7 @@ from imagekit.registry.errors import NotPassedError
 from imagekit.report.result import StageStatus, Verdict, read_result
 from imagekit.scenarios.options import ScenarioOptions
 from imagekit.scenarios.table import SCENARIOS
-from tests.support.project import commit, make_project
+from tests.support.project import checked_project
 from tests.support.simbackend import SimBackend, SimulatedError
 
 NAME = "small-node"
@@ -36,12 +36,7 @@ TWO = Options(publish=False, boot_paths=(), lifecycle=ScenarioOptions(names=("re
 
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
-    root = make_project(tmp_path / "project")
-    checks = root / "vm-harness/checks/base"
-    checks.mkdir(parents=True)
-    (checks / "test_x.py").write_text('def test_x(host) -> None:\n    """x holds"""\n')
-    commit(root, "checks", "2026-11-23T12:00:00+00:00")
-    return load_project(root)
+    return load_project(checked_project(tmp_path / "project"))
 
 
 def statuses(finished: Finished) -> dict[str, StageStatus]:

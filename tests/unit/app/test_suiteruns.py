@@ -13,7 +13,7 @@ from imagekit.checks.named import NamedSuite
 from imagekit.checks.outcome import Outcome
 from imagekit.config.load import Project, load_project
 from imagekit.report.result import Verdict, read_result
-from tests.support.project import commit, make_project
+from tests.support.project import checked_project
 from tests.support.simbackend import SimBackend
 
 NAME = "small-node"
@@ -24,12 +24,7 @@ ALONE = Options(publish=False, boot_paths=(), suites=(AD, CA))
 
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
-    root = make_project(tmp_path / "project")
-    checks = root / "vm-harness/checks/base"
-    checks.mkdir(parents=True)
-    (checks / "test_x.py").write_text('def test_x(host) -> None:\n    """x holds"""\n')
-    commit(root, "checks", "2026-11-23T12:00:00+00:00")
-    return load_project(root)
+    return load_project(checked_project(tmp_path / "project"))
 
 
 def test_suites_follow_the_boot_paths_and_are_in_what_is_published(project: Project) -> None:
