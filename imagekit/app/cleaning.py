@@ -19,7 +19,7 @@ from imagekit.machine.libvirt.daemon import answers, libvirt
 from imagekit.machine.sweep import sweep, sweep_folders
 
 # Not the packages of locks: a mirror may have dropped what only lies here.
-_CACHES = ("builds", "disks", "pulled", "distro", "verdicts", "engine", "bench", "packages/repositories")
+_CACHES = ("bases", "builds", "disks", "pulled", "distro", "verdicts", "engine", "bench", "packages/repositories")
 
 
 def clean(project: Project, *, cache: bool, runs: bool) -> list[str]:
@@ -51,6 +51,7 @@ def _machines(project: Project) -> list[str]:
 def _half_made(work: Path) -> list[str]:
     """What dead processes were in the middle of: partial builds (their names hold the process id), unfinished runs."""
     partial = [
+        *(work / "bases").glob(".*.*"),
         *(work / "builds").glob(".*.*"),
         *(work / "disks").rglob(".*.going"),
         *(work / "distro").glob("*/.rootfs.*"),

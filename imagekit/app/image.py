@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from functools import cache, partial
 
+from imagekit.app.bases import require_bases
 from imagekit.artifact.inventory import Inventory
 from imagekit.artifact.packagelist import Package
 from imagekit.artifact.packages import installed_packages
@@ -48,6 +49,7 @@ def built_all(project: Project, plans: Sequence[Plan]) -> tuple[Build, ...]:
     for plan in missing:
         require_buildable(plan)  # before anything is started for it
         replaced(project, project.image(plan.image))
+    require_bases(project, missing)
     if any(plan.locked for plan in missing):
         from imagekit.app.bundles import ensure_packages
 

@@ -18,14 +18,13 @@ from imagekit.config.imagesfile import ImageBase, ImageInit, ImageSpec, LockFile
 from imagekit.config.load import LOCK_FILE, Project
 from imagekit.oci.reference import Reference
 from imagekit.plan.lock import address, download_address
+from imagekit.registry.address import api_host
 from imagekit.registry.client import Registry
 
 _HEADER = """\
 # Written by `imagekit lock`; look at every change of it as you would at code.
 # images: the digest of each tag that images.yaml names. files: SHA-256 of what the framework downloads.
 """
-# What people call docker.io answers under another name; https://docs.docker.com/reference/api/registry/latest/
-_HUB = {"docker.io": "registry-1.docker.io"}
 _LISTING_LIMIT = 1 << 20
 _SUM = re.compile(r"([0-9a-f]{64})[ \t]+\*?(\S+)")
 
@@ -124,7 +123,7 @@ def _files(project: Project, image: ImageSpec) -> dict[str, str]:
 
 def _digest(name: str, registry: Callable[[str], Registry]) -> str:
     reference = Reference.parse(name)
-    with step(f"Digest of {name}") as current, registry(_HUB.get(reference.registry, reference.registry)) as client:
+    with step(f"Digest of {name}") as current, registry(api_host(reference.registry)) as client:
         digest = client.resolve(reference)
         if digest is None:
             raise LockError(f"{name}: the registry has no such tag", hint="Correct the tag in images/images.yaml.")

@@ -34,6 +34,16 @@ _SIGNATURE = 12  # characters: what is shorter keeps no secret
 _CHARACTERS = re.compile(r"[!-\[\]-~]+")
 
 
+# What people call docker.io answers under another name; https://docs.docker.com/reference/api/registry/latest/
+_HUB_NAMES = frozenset({"docker.io", "index.docker.io"})
+_HUB_HOST = "registry-1.docker.io"
+
+
+def api_host(registry: str) -> str:
+    """The host that answers for a registry as people write it in references."""
+    return _HUB_HOST if registry in _HUB_NAMES else registry
+
+
 class Lead(Enum):
     """What a peer sends an address for."""
 
