@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import yaml
+
 from imagekit.config.load import SETTINGS_FILE
 from imagekit.report.card import Fault, card_of
 from imagekit.report.result import RunResult
@@ -22,26 +24,28 @@ _MOST, _LARGE = 500, 256 << 10  # files of a layer, bytes of one
 _REGISTRY = re.compile(r"registry ([\w.:-]+?):? ")  # how errors of `imagekit.registry` begin
 
 
-def declared_at(root: Path, result: RunResult) -> str:
+def declared_at(root: Path, result: RunResult, family: str = "") -> str:
     """``images/LAYER/layer.yaml:LINE`` of what the first fault is about, of a registry its line in imagekit.yaml.
 
-    Empty when it is not known for sure.
+    Of a package that several families list, the line in the list of `family`. Empty when it is not known for sure.
     """
     card = card_of(result)
     if card is None:
         return ""
     if (registry := _REGISTRY.match(card.first.what)) is not None:
         return _line_with(root, str(SETTINGS_FILE), registry[1])
-    return next(filter(None, _places(root, card.first)), "") if card.first.layer else ""
+    return next(filter(None, _places(root, card.first, family)), "") if card.first.layer else ""
 
 
-def _places(root: Path, fault: Fault) -> Iterator[str]:
+def _places(root: Path, fault: Fault, family: str) -> Iterator[str]:
     """Where it may stand, the surest first: what a tool says of a file, the declaration, a word that it quotes."""
     folder = f"images/{fault.layer}"
     for path, line in _ON_NODE.findall(fault.said):
         if (root / f"{folder}/files{path}").is_file():
             yield f"{folder}/files{path}:{line}"
-    yield from (_line_with(root, f"{folder}/layer.yaml", thing) for thing in _things(fault))
+    for thing in _things(fault):
+        yield _line_with(root, f"{folder}/layer.yaml", thing)
+        yield _line_of_package(root, f"{folder}/layer.yaml", family, thing)
     for word in _QUOTED.findall(fault.said):
         found = [_line_with(root, name, word) for name in _files(root, folder)]
         yield from list(filter(None, found)) if sum(map(bool, found)) == 1 else []
@@ -62,6 +66,30 @@ def _line_with(root: Path, name: str, thing: str) -> str:
     whole = re.compile(rf"(?<![\w.@+-]){re.escape(thing)}(?![\w@+-]|\.\w)")
     found = [number for number, line in enumerate(lines, start=1) if whole.search(line.partition("#")[0])]
     return f"{name}:{found[0]}" if len(found) == 1 else ""
+
+
+def _line_of_package(root: Path, name: str, family: str, package: str) -> str:
+    """``FILE:LINE`` of a package in the list of a family; empty when it is not in it, or the file cannot be read."""
+    try:
+        node = yaml.compose((root / name).read_text(), Loader=yaml.SafeLoader)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        return ""
+    for key in ("packages", family):
+        node = next((value for word, value in _pairs(node) if word.value == key), None)
+    found = [each for each in _scalars(node) if each.value == package]
+    return f"{name}:{found[0].start_mark.line + 1}" if found else ""
+
+
+def _pairs(node: yaml.Node | None) -> list[tuple[yaml.Node, yaml.Node]]:
+    return list(node.value) if isinstance(node, yaml.MappingNode) else []
+
+
+def _scalars(node: yaml.Node | None) -> Iterator[yaml.ScalarNode]:
+    """The words of a list, and those by architecture in it."""
+    for each in node.value if isinstance(node, yaml.SequenceNode) else []:
+        yield from (
+            value for value in (each, *(value for _, value in _pairs(each))) if isinstance(value, yaml.ScalarNode)
+        )
 
 
 def _things(fault: Fault) -> Iterator[str]:

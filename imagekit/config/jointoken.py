@@ -15,14 +15,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import yaml
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
 
 from imagekit.base.errors import RefusedError
+
+if TYPE_CHECKING:
+    from cryptography import x509
 
 _LIMIT = 1 << 20  # bytes; a kubeconfig with a chain of authorities has a few thousand
 _GZIP = zlib.MAX_WBITS | 16
@@ -198,7 +199,7 @@ def _authority(cluster: Mapping[str, Any]) -> bytes:
         raise _error(Fault.NO_AUTHORITY, "the token names its authority by a path, which no node has")
     try:
         data = base64.b64decode(str(cluster.get("certificate-authority-data") or ""), validate=True)
-        x509.load_pem_x509_certificates(data)
+        _read(data)
     except ValueError:
         raise _error(Fault.NO_AUTHORITY, "the token holds no certificate of an authority") from None
     return data
@@ -239,7 +240,7 @@ def _server(token: JoinToken) -> Iterator[Wrong]:
 
 
 def _certificates(token: JoinToken, now: datetime, authority: bytes) -> Iterator[Wrong]:
-    known = x509.load_pem_x509_certificates(token.authority)
+    known = _read(token.authority)
     for each in known:
         if not each.not_valid_before_utc <= now <= each.not_valid_after_utc:
             yield Wrong(
@@ -248,7 +249,7 @@ def _certificates(token: JoinToken, now: datetime, authority: bytes) -> Iterator
                 f"{each.not_valid_after_utc:%Y-%m-%d %H:%M} UTC, and it is {now:%Y-%m-%d %H:%M}",
                 hint="Look at the clock first; then the cluster needs a new authority.",
             )
-    wanted = x509.load_pem_x509_certificates(authority) if authority else []
+    wanted = _read(authority) if authority else []
     if wanted and not {_print(each) for each in wanted} & {_print(each) for each in known}:
         yield Wrong(
             fault=Fault.WRONG_AUTHORITY,
@@ -258,9 +259,19 @@ def _certificates(token: JoinToken, now: datetime, authority: bytes) -> Iterator
         )
 
 
+def _read(data: bytes) -> list[x509.Certificate]:
+    """Certificates out of PEM. Their reader is a tenth of a second's import, which those that ask for a role only
+    (each run of checks) do not wait for."""
+    from cryptography.x509 import load_pem_x509_certificates
+
+    return load_pem_x509_certificates(data)
+
+
 def _shown(certificate: x509.Certificate) -> str:
     return f"{certificate.subject.rfc4514_string() or 'without a name'!r} (SHA-256 {_print(certificate)[:16]})"
 
 
 def _print(certificate: x509.Certificate) -> str:
-    return certificate.fingerprint(hashes.SHA256()).hex()
+    from cryptography.hazmat.primitives.hashes import SHA256
+
+    return certificate.fingerprint(SHA256()).hex()

@@ -96,3 +96,33 @@ def test_the_line_of_a_layers_own_file_is_named(tmp_path: Path, said: str, place
         (tmp_path / "images/sssd/files" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "images/sssd/files" / name).write_text(text)
     assert declared_at(tmp_path, broken("build", BUILD, hint=said)) == place
+
+
+PACKAGES = """\
+packages:
+  debian:
+    - {amd64: grub-pc-bin}
+    - jqq
+  rhel: [jqq, grub-pc-bin]
+"""
+
+
+@pytest.mark.parametrize(
+    ("family", "package", "line"),
+    [("debian", "jqq", 4), ("rhel", "jqq", 5), ("debian", "grub-pc-bin", 3), ("debian", "jq", 0), ("", "jqq", 0)],
+)
+def test_a_package_in_the_lists_of_two_families_has_the_line_of_its_own(
+    tmp_path: Path, family: str, package: str, line: int
+) -> None:
+    (tmp_path / "images/sssd").mkdir(parents=True)
+    (tmp_path / "images/sssd/layer.yaml").write_text(PACKAGES)
+    result = broken("build", BUILD, hint=f"E: Unable to locate package {package}")
+    assert declared_at(tmp_path, result, family) == (f"images/sssd/layer.yaml:{line}" if line else "")
+
+
+@pytest.mark.parametrize("text", ["packages: [", "packages: 3", "- packages", ""])
+def test_a_layer_file_that_is_none_has_no_line(tmp_path: Path, text: str) -> None:
+    (tmp_path / "images/sssd").mkdir(parents=True)
+    (tmp_path / "images/sssd/layer.yaml").write_text(text)
+    result = broken("build", BUILD, hint="E: Unable to locate package jqq")
+    assert declared_at(tmp_path, result, "debian") == ""
