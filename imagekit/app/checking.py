@@ -33,7 +33,7 @@ def lint_checks(subject: Target, boot_paths: Sequence[BootPath]) -> int:
     for boot_path in boot_paths:
         checks = collect_checks(subject.checked, suites_of(subject, boot_path), boot_path=boot_path)
         require_no_contradictions(lint(checks, Offer(shape=subject.shape, boot_path=boot_path)))
-        require_pages(checks, subject.project.located("docs/runbook"))
+        require_pages(checks, subject.project.located("docs/runbook"), subject.harness / "checks")
         number += len(checks)
     return number
 

@@ -45,7 +45,9 @@ def run_pytest(session: Session, suites: Suites, extra: Sequence[str], seconds: 
         why = next(iter(reasons(output)), "")
         kind = BrokenCheckError if why and done.returncode == _PYTEST_USAGE else SuiteError
         raise kind(
-            f"the checks did not run: {one_line(why, 400)}" if why else f"pytest broke (exit status {done.returncode})",
+            f"the checks did not run: {one_line(why.removeprefix('ERROR: '), 400)}"
+            if why
+            else f"pytest broke (exit status {done.returncode})",
             hint=f"{'' if why else summary(output)}\nAll that pytest wrote: {out / 'pytest.log'}".strip(),
         )
 
@@ -57,7 +59,7 @@ def spread(workers: int) -> tuple[str, ...]:
 
 def _options() -> tuple[str, ...]:
     return (
-        *("-p", "imagekit.checks.plugin", "-p", "no:cacheprovider"),
+        *("-p", "imagekit.checks.wellformed", "-p", "imagekit.checks.plugin", "-p", "no:cacheprovider"),
         *("-c", os.devnull, "--rootdir", ".", "--import-mode=importlib", "--continue-on-collection-errors"),
         # Else every folder above the checks is collected as a parent of theirs, and -k matches its name.
         *("--confcutdir", "."),

@@ -10,6 +10,7 @@ from typing import Any
 
 from imagekit.base.errors import ConfigError
 from imagekit.checks.session import CheckMeta
+from imagekit.checks.wellformed import FOLDER
 from imagekit.machine.interface import BootPath, VmShape
 
 
@@ -63,16 +64,27 @@ def require_no_contradictions(found: Sequence[Contradiction]) -> None:
         )
 
 
-def require_pages(checks: Iterable[CheckMeta], folder: Path) -> None:
+def require_pages(checks: Iterable[CheckMeta], folder: Path, checks_root: Path) -> None:
     """Raise `ConfigError` for a check whose runbook page is not in this folder: whoever is called at night needs it."""
     for check in checks:
         if not (folder / f"{check.runbook}.md").is_file():
             known = sorted(path.stem for path in folder.glob("*.md"))
             close = get_close_matches(check.runbook, known, n=1)
             raise ConfigError(
-                f"{check.id}: there is no page docs/runbook/{check.runbook}.md",
+                f"{_marked(checks_root, check)}: there is no page docs/runbook/{check.runbook}.md",
                 hint=f"Did you mean {close[0]!r}?" if close else "Write the page, or name one of: " + ", ".join(known),
             )
+
+
+def _marked(checks_root: Path, check: CheckMeta) -> str:
+    """``FILE:LINE`` of the mark that names the page, then the check; without a line where it is not written so."""
+    file, _, name = check.id.partition("::")
+    try:
+        lines = (checks_root / file).read_text().splitlines()
+    except (OSError, UnicodeDecodeError):
+        lines = []
+    found = next((number for number, line in enumerate(lines, start=1) if f'"{check.runbook}"' in line), None)
+    return f"{FOLDER}/{file}{f':{found}' if found else ''}: {name}"
 
 
 def _short_of(need: str, wanted: Any, offer: Offer) -> str | None:

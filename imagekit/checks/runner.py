@@ -6,6 +6,7 @@ pytest runs in a process of its own: a hang can be killed, and what happened unt
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import replace
@@ -25,10 +26,12 @@ from imagekit.checks.request import BrokenCheckError, SuiteError, Suites
 from imagekit.checks.session import CheckMeta, Session
 from imagekit.checks.suitehash import suite_hash
 from imagekit.checks.tlspeer import Peers
+from imagekit.checks.wellformed import FOLDER
 from imagekit.fixtures.network import FixtureNetwork
 from imagekit.machine.interface import BootPath, Machine, Start
 
 _COLLECT_SECONDS = 120.0
+_NO_MARK = re.compile(r"'(\w+)' not found in `markers`")
 _STOPPED = "not run: an earlier check did not pass (--fail-fast)"
 
 
@@ -44,14 +47,30 @@ def collect_checks(
     account = read_account(session)
     if account.broken:
         first = account.broken[0]
-        told = broken_file(str(first["message"]))
-        raise BrokenCheckError(f"check file {first['id']} cannot be loaded ({told[-1]})", hint="\n".join(told[:-1]))
+        # Where the files lie that were read is nobody's business: a project's own beside imagekit's, in one folder.
+        message = str(first["message"]).replace(os.fspath(suites.checks_root), FOLDER)
+        told = broken_file(message)
+        raise BrokenCheckError(
+            f"check file {_place(suites.checks_root, str(first['id']), message)} cannot be loaded ({told[-1]})",
+            hint="\n".join(told[:-1]),
+        )
     require_checks(layers, suites, account)
     return tuple(account.expected.values())
 
 
+def _place(folder: Path, file: str, message: str) -> str:
+    """A check file with the last of its lines that Python or pytest names; of an unknown mark, where that stands."""
+    lines = re.findall(rf'{re.escape(file)}(?:", line |:)(\d+)', message)
+    if mark := _NO_MARK.search(message):
+        code = (folder / file).read_text().splitlines()
+        lines = [str(number) for number, line in enumerate(code, start=1) if f"mark.{mark[1]}" in line][:1]
+    return f"{FOLDER}/{file}" + (f":{lines[-1]}" if lines else "")
+
+
 def broken_file(message: str) -> list[str]:
     """What pytest says of a file that it cannot load, without its own calls: Python's words, the error itself last."""
+    if mark := _NO_MARK.search(message):
+        return [f"no mark is called {mark[1]!r}; docs/checks.md has those there are"]
     told = [line[1:].strip() for line in message.splitlines() if line.startswith("E ")]
     return [line for line in told if line] or [one_line(message, 300)]
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -63,10 +64,18 @@ def test_no_network() -> None:
     require_no_contradictions([])
 
 
-@pytest.mark.parametrize(("page", "said"), [("sshh", "Did you mean 'ssh'?"), ("zzz", "Write the page"), ("", "Write")])
-def test_a_check_names_a_page_that_is_there(tmp_path: Path, page: str, said: str) -> None:
+@pytest.mark.parametrize(
+    ("page", "at", "said"),
+    [("sshh", ":2", "Did you mean 'ssh'?"), ("zzz", ":3", "Write the page"), ("made-up-by-code", "", "Write")],
+)
+def test_a_check_names_a_page_that_is_there(tmp_path: Path, page: str, at: str, said: str) -> None:
     (tmp_path / "ssh.md").write_text("# ssh")
-    require_pages([CheckMeta(id="a", layer="base", title="x", runbook="ssh")], tmp_path)
-    with pytest.raises(ConfigError, match="there is no page docs/runbook/") as caught:
-        require_pages([CheckMeta(id="a", layer="base", title="x", runbook=page)], tmp_path)
+    (tmp_path / "base").mkdir()
+    (tmp_path / "base/test_a.py").write_text('import pytest\nmark = runbook("sshh")\nother = runbook("zzz")\n')
+    meta = CheckMeta(id="base/test_a.py::test_a", layer="base", title="x", runbook="ssh")
+    require_pages([meta], tmp_path, tmp_path)
+    with pytest.raises(
+        ConfigError, match=rf"^vm-harness/checks/base/test_a.py{at}: test_a: there is no page docs/runbook/{page}.md$"
+    ) as caught:
+        require_pages([replace(meta, runbook=page)], tmp_path, tmp_path)
     assert said in caught.value.hint

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
@@ -16,6 +17,7 @@ from imagekit.checks.runner import _session, collect_checks, run_session
 from imagekit.checks.selection import Selection
 from imagekit.checks.session import Muted
 from imagekit.checks.suites import UnknownSuiteError
+from imagekit.checks.wellformed import FIXTURES
 from imagekit.machine.interface import BootPath, Start
 from tests.support.evil import EVIL
 
@@ -32,10 +34,11 @@ def suites(tmp_path: Path) -> Suites:
     return Suites(checks_root=tmp_path / "checks", images_root=tmp_path / "images", out=tmp_path / "out")
 
 
-def write(suites: Suites, layer: str, body: str, name: str = "test_it.py") -> None:
+def write(suites: Suites, layer: str, body: str, name: str = "test_it.py") -> Path:
     folder = suites.checks_root / layer
     folder.mkdir(exist_ok=True)
     (folder / name).write_text(HEAD + body)
+    return folder / name
 
 
 def go(
@@ -215,20 +218,55 @@ def test_the_check_without_its_mark_is_named_first(suites: Suites) -> None:
     many = "".join(f'def test_{number}():\n    """Number {number}."""\n' for number in range(60))
     write(suites, "base", f'pytestmark = []\ndef test_it():\n    """No page."""\n{many}')
     with pytest.raises(
-        BrokenCheckError, match=r"test_it\.py::test_it: a check needs a docstring .* and a runbook mark"
+        BrokenCheckError,
+        match=r"run: vm-harness/checks/base/test_it\.py:5: test_it: a check needs a docstring .* and a runbook mark",
     ) as caught:
         collect_checks(["base"], suites, boot_path=BootPath.DIRECT)
     assert "pytest.log" in caught.value.hint
     assert caught.value.exit_code == 2, "operator.md: exit 3 and a hint about CA keys for a mark that is not there"
 
 
-@pytest.mark.parametrize("body", ["def test_(:\n", "import no_such_module\n", "raise RuntimeError('x')\n"])
-def test_a_check_file_that_is_wrong_is_its_authors_to_mend(suites: Suites, body: str) -> None:
-    """operator.md, row "check file broken": exit 3, which is for tools and hosts."""
-    write(suites, "base", body)
-    with pytest.raises(BrokenCheckError, match=r"check file base/test_it\.py cannot be loaded") as caught:
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        ("def test_(:\n", "SyntaxError: .*"),
+        ("import no_such_module\n", "ModuleNotFoundError: .*"),
+        ("raise RuntimeError('x')\n", "RuntimeError: x"),
+        ("@pytest.mark.slowly\ndef test_it():\n    pass\n", "no mark is called 'slowly'; .*"),
+    ],
+)
+def test_a_check_file_that_is_wrong_is_its_authors_to_mend(suites: Suites, body: str, why: str) -> None:
+    """operator.md, row "check file broken": exit 3, which is for tools and hosts; and no line of the file."""
+    line = write(suites, "base", body).read_text().splitlines().index(body.splitlines()[0]) + 1
+    with pytest.raises(
+        BrokenCheckError, match=rf"^check file vm-harness/checks/base/test_it\.py:{line} cannot be loaded \({why}\)$"
+    ) as caught:
         collect_checks(["base"], suites, boot_path=BootPath.DIRECT)
     assert caught.value.exit_code == 2
+    assert str(suites.checks_root) not in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [("hots", "did you mean 'host'?"), ("database", f"there are {', '.join(FIXTURES)}")],
+)
+def test_a_name_that_is_no_fixture_is_told_before_the_boot(suites: Suites, name: str, hint: str) -> None:
+    """pytest itself tells of it when the check is set up: after the build and the boot."""
+    path = write(
+        suites, "base", f'def test_it({name}):\n    """Asks."""\ndef test_two({name}):\n    """Asks, too."""\n'
+    )
+    line = path.read_text().splitlines().index(f"def test_it({name}):") + 1
+    said = f"vm-harness/checks/base/test_it.py:{line}: test_it takes {name!r}, which no fixture is called; {hint}"
+    with pytest.raises(BrokenCheckError, match=re.escape(f"{said} (and 1 more like it)")):
+        collect_checks(["base"], suites, boot_path=BootPath.DIRECT)
+
+
+def test_all_that_a_check_may_take_is_known(suites: Suites) -> None:
+    own = "@pytest.fixture\ndef mine(host):\n    return host\n"
+    every = ", ".join((*FIXTURES, "mine", "number", "request", "tmp_path"))
+    body = f'{own}@pytest.mark.parametrize("number", [1])\ndef test_it({every}):\n    """Takes all."""\n'
+    write(suites, "base", body)
+    assert len(collect_checks(["base"], suites, boot_path=BootPath.DIRECT)) == 1
 
 
 def test_collecting_tells_needs(suites: Suites) -> None:
