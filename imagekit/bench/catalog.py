@@ -28,6 +28,7 @@ BENCHMARKS = {
     "races": "200 races of two publishers on each registry, with the lock and without",
     "change": "a certificate added to the top layer, to the verdict",
     "provision": "rendering and checking the manifests of 500 and of 5,000 nodes",
+    "gitops": "an API server from start to verdict, and a commit to the objects that Flux applies",
     "audit": "the index of 500 nodes over 400 days, and a question to it",
     "upgrade": "bytes, memory and time of an upgrade on the node, against dd",
     "lifecycle": "every lifecycle scenario, against its boots and image writes",

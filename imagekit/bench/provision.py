@@ -103,17 +103,17 @@ def fleet_text(count: int) -> str:
     return _SITE.replace("{CLUSTERS}", f"{{{clusters}}}") + "\n".join(lines) + "\n"
 
 
-def inputs_of(text: str) -> Inputs:
+def inputs_of(text: str, digest: Digest = _DIGEST) -> Inputs:
     """What rendering needs, with one release for all nodes."""
     fleet = read_fleet_texts({"fleet/all.yaml": text})
-    reference = Reference.parse(f"registry.bank.example/kairos/prod/node@{_DIGEST}")
+    reference = Reference.parse(f"registry.bank.example/kairos/prod/node@{digest}")
     vouched = Vouched(image="node", version="v2030.101.0-g1f1f1f1", reference=reference, channels=frozenset({"prod"}))
     release = Release(image="node", version=vouched.version, k0s="v1.36.3+k0s.2", disks={"qcow2": "a" * 64})
     config = {"users": [{"name": "kairos", "ssh_authorized_keys": ["ssh-ed25519 AAAA ops@bank.example"]}]}
     return Inputs(
         fleet=fleet,
-        digests=dict.fromkeys(fleet.nodes, _DIGEST),
-        vouched={_DIGEST: vouched},
-        releases={_DIGEST: release},
+        digests=dict.fromkeys(fleet.nodes, digest),
+        vouched={digest: vouched},
+        releases={digest: release},
         cloud_configs={(name, "node"): config for name in fleet.clusters},
     )

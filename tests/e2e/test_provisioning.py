@@ -22,12 +22,13 @@ import pytest
 from imagekit.app.manifests import VARIABLE
 from imagekit.base.process import Completed, run
 from imagekit.base.waiting import Deadline, wait_until
+from imagekit.bench.fluxlab import SPACE
 from imagekit.kube.client import ApiError
 from imagekit.machine.keys import fresh_pair
 from imagekit.provision.machines.wanted import API
 from tests.e2e.conftest import ROOT, Clone, environment
 from tests.support.bind import SECRET, ZONE
-from tests.support.lab import FLUX_SPACE, Lab, lab
+from tests.support.lab import Lab, lab
 from tests.support.manifests import schemas_folder
 
 pytestmark = [pytest.mark.vm, pytest.mark.registry, pytest.mark.online]
@@ -117,7 +118,7 @@ class Story:
         def there() -> bool:
             return self.machines() == wanted
 
-        path = self.lab.api.path_of("kustomize.toolkit.fluxcd.io/v1", "Kustomization", FLUX_SPACE)
+        path = self.lab.api.path_of("kustomize.toolkit.fluxcd.io/v1", "Kustomization", SPACE)
         try:
             wait_until(there, Deadline.after(_FLUX_SECONDS), what=f"{wanted} in the cluster", every=0.5)
         except Exception as error:

@@ -19,7 +19,7 @@ from click.testing import CliRunner
 from imagekit.base.process import alive, run
 from imagekit.base.waiting import Deadline, wait_until
 from imagekit.cli import cli
-from imagekit.kube.client import Api, ApiError
+from imagekit.kube.client import Api, ApiError, ApiUnreachableError, session
 from imagekit.kube.local import Cluster, api_server
 from imagekit.oci.reference import Digest
 from imagekit.provision.check.check import check_tree
@@ -266,6 +266,40 @@ def test_the_server_ends_with_its_owner(cluster: Cluster, tmp_path: Path, number
 def _up(home: Path) -> bool:
     logs = list(home.glob("*/kube-apiserver.log"))
     return bool(logs) and "Serving securely" in logs[0].read_text()
+
+
+@pytest.mark.attack
+def test_a_server_that_dies_half_way_gives_no_verdict(
+    cluster: Cluster, rendered: Tree, schemas: Schemas, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is killed within the dry run, when half of the objects were taken: what was not asked is not right."""
+    asked: list[str] = []
+    with api_server(tmp_path) as doomed, session(doomed.access) as api:
+        apply = Api.apply
+
+        def dying(self: Api, item: dict[str, Any], **how: Any) -> Any:
+            if how.get("dry_run"):
+                asked.append(item["kind"])
+                if len(asked) == len(rendered.manifests) // 2:
+                    os.kill(_serving(doomed), signal.SIGKILL)
+            return apply(self, item, **how)
+
+        monkeypatch.setattr(Api, "apply", dying)
+        with pytest.raises(ApiUnreachableError, match="does not answer"):
+            check_with(api, rendered, schemas)
+        options: list[str | Path] = ["--kubeconfig", doomed.kubeconfig(tmp_path / "config"), "--without-ledger"]
+        own: list[str | Path] = [sys.executable, "-c", "from imagekit.cli import main; main()", "provision", "check"]
+        words = [*own, Path(rendered.files[0]).parents[1], *options, "--schemas", schemas.folder]
+        done = run(words, timeout=120, cwd=tmp_path, ok=range(256), env=dict(os.environ))
+        assert (done.returncode, "does not answer" in done.stderr) == (3, True), done.stderr
+    assert len(asked) > 10
+
+
+def _serving(cluster: Cluster) -> int:
+    """The process of a cluster's API server."""
+    port = cluster.access.server.rpartition(":")[2].encode()
+    commands = ((path.parent.name, path.read_bytes()) for path in Path("/proc").glob("[0-9]*/cmdline"))
+    return next(int(pid) for pid, words in commands if b"--secure-port=" + port in words.split(b"\0"))
 
 
 def test_from_start_to_verdict(cluster: Cluster, rendered: Tree, schemas: Schemas, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import yaml
 
 from imagekit.app.applying import objects_in
 from imagekit.base.waiting import Deadline, wait_until
+from imagekit.bench.fluxlab import SPACE, GitRepo, flux, flux_objects, git_server
 from imagekit.kube.client import Api
 from imagekit.kube.local import Cluster
 from imagekit.provision.check.server import make_crds
@@ -25,11 +26,9 @@ from imagekit.trust.sign.keys import PASSWORD_VARIABLE, KeyStore
 from tests.integration.conftest import PASSWORD
 from tests.support.dockerregistry import DockerRegistry
 from tests.support.fleets import NEW, OLD, inputs_of
-from tests.support.gitops import GitRepo, artifact, controllers, crd_folder, flux, git_server, signed
-from tests.support.lab import flux_objects
+from tests.support.gitops import artifact, flux_crds, require_controllers, signed
 
 pytestmark = pytest.mark.nightly(minutes=1)
-SPACE = "flux-system"
 _KUSTOMIZATION = "kustomize.toolkit.fluxcd.io/v1"
 _SOURCE = "source.toolkit.fluxcd.io/v1"
 
@@ -39,10 +38,9 @@ def loop(
     cluster: Cluster, api: Api, schemas: Schemas, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[GitRepo, str]]:
     """Flux at work on the API server; a Git repository with the fleet of before, and its address."""
-    controllers()
+    require_controllers()
     folder = tmp_path_factory.mktemp("flux")
-    extra = [each for path in sorted(crd_folder().glob("*.yaml")) for each in yaml.safe_load_all(path.read_text())]
-    make_crds(api, [*schemas.crds, *extra])
+    make_crds(api, [*schemas.crds, *flux_crds()])
     for name in (SPACE, "fleet"):
         api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}, force=True)
     repo = GitRepo(folder)

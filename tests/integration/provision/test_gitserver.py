@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from imagekit.base.process import run
-from tests.support.gitops import GitRepo, git_server
+from imagekit.bench.fluxlab import GitRepo, git_server
 
 
 def test_git_reads_what_was_pushed(tmp_path: Path) -> None:

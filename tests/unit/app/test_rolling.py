@@ -21,6 +21,7 @@ from imagekit.app.rolling import (
     under_way,
 )
 from imagekit.base.errors import ConfigError, ImagekitError
+from imagekit.base.process import run
 from imagekit.fleet.resolve import nodes_of
 from imagekit.oci.reference import Digest
 from imagekit.provision.plan import Kind, as_json, changes, machines_in
@@ -45,6 +46,11 @@ def standing(fleet: FleetSite) -> set[str]:
     """What the nodes are meant to run by the tree of HEAD."""
     site = fleet.site
     return set(machines_in(committed_tree(site, inputs_of(fleet.project).fleet)).values())
+
+
+def head(root: Path) -> str:
+    """The commit that a repository is at."""
+    return run(["git", "rev-parse", "HEAD"], timeout=20, cwd=root).stdout
 
 
 def roll(fleet: FleetSite, record: RollRecord, *, new: bool = True) -> RollRecord:
@@ -199,6 +205,39 @@ def test_a_branch_that_moved_meanwhile_takes_no_wave(fleet: FleetSite, monkeypat
     with pytest.raises(LedgerBusyError, match="did not take the commit"):
         roll(fleet, record)
     assert standing(fleet) == {str(old)}
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize(("hook", "taken"), [("pre-receive", False), ("post-receive", True)])
+def test_a_git_server_that_dies_half_way_leaves_a_roll_that_goes_on(fleet: FleetSite, hook: str, taken: bool) -> None:
+    """It dies within the push of the second wave, before or after it took the commit, and nobody gets its answer."""
+    old = fleet.publish("v1", "prod")
+    fleet.render()
+    new = fleet.publish("v2", "prod")
+    git(fleet.root, "clone", "-q", "--bare", ".", "../hub.git")
+    git(fleet.root, "remote", "add", "origin", "../hub.git")
+    (fleet.root / "imagekit.yaml").write_text("version: 1\nledger_remote: origin\n")
+    fleet.commit("a remote")
+    git(fleet.root, "push", "-q", "-u", "origin", "main")
+    dying = fleet.root.parent / "hub.git" / "hooks" / hook
+    dying.write_text(
+        "#!/bin/sh\nread old new name\ngit log -1 --format=%s $new | grep -q 'wave 2' && kill -9 $PPID\nexit 0\n"
+    )
+    dying.chmod(0o755)
+    with pytest.raises(LedgerBusyError, match="did not take the commit"):
+        roll(fleet, planned(fleet.site, old, new))
+    assert under_way(fleet.site).done == 1
+    dying.unlink()
+    if taken:
+        with pytest.raises(LedgerBusyError, match="did not take the commit"):
+            roll(fleet, under_way(fleet.site), new=False)
+        git(fleet.root, "pull", "-q", "--ff-only")  # what the message says
+        assert under_way(fleet.site).done == 2
+    assert roll(fleet, under_way(fleet.site), new=False).phase is Phase.DONE
+    assert standing(fleet) == {str(new)}
+    waves = [each for each in fleet.log() if "wave" in each]
+    assert len(waves) == len(set(waves)) == 6
+    assert head(dying.parents[1]) == head(fleet.root)
 
 
 @pytest.mark.attack
