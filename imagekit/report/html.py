@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from imagekit.base.files import write_whole
 from imagekit.checks.hardening.score import scores
@@ -14,7 +14,11 @@ from imagekit.checks.outcome import CheckResult, Outcome
 from imagekit.report.card import TO_COPY, card_of, card_rows, word_of
 from imagekit.report.chart import draw
 from imagekit.report.cleaned import cleaned
+from imagekit.report.prose import as_html
 from imagekit.report.result import RunResult, StageRow
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
 
 _TEMPLATE = "page.html.j2"
 
@@ -43,8 +47,14 @@ def render_html(result: RunResult, runbook: str = "") -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(duration=duration, size=size, short=short, moment=moment)
+    environment.filters.update(duration=duration, size=size, short=short, moment=moment, prose=_prose)
     return environment.get_template(_TEMPLATE).render(**_words(cleaned(result)), runbook=runbook.strip())
+
+
+def _prose(text: str) -> Markup:
+    from markupsafe import Markup
+
+    return Markup(as_html(text))  # Markdown alone is markup in it
 
 
 def write_html(result: RunResult, path: Path, runbook: str = "") -> Path:
