@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import yaml
@@ -34,15 +34,46 @@ def declared_at(root: Path, result: RunResult, family: str = "") -> str:
         return ""
     if (registry := _REGISTRY.match(card.first.what)) is not None:
         return _line_with(root, str(SETTINGS_FILE), registry[1])
-    return next(filter(None, _places(root, card.first, family)), "") if card.first.layer else ""
+    if not card.first.layer:
+        return ""
+    layers = dict.fromkeys((card.first.layer, *(row.name for row in result.layers)))
+    found = (
+        *_on_node(root, card.first, layers),
+        *_places(root, card.first, family),
+        *_brought(root, card.first, layers),
+    )
+    return next(filter(None, found), "")
+
+
+def _on_node(root: Path, fault: Fault, layers: Iterable[str]) -> Iterator[str]:
+    """A file of the node that a tool names with its line, in whichever layer brings it."""
+    for path, line in _ON_NODE.findall("\n".join((fault.said, *fault.journal))):
+        for layer in layers:
+            if (root / f"images/{layer}/files{path}").is_file():
+                yield f"images/{layer}/files{path}:{line}"
+
+
+def _brought(root: Path, fault: Fault, layers: Iterable[str]) -> Iterator[str]:
+    """What a layer brings that the check of another one tells of: a word that its journal quotes, then its unit."""
+    every = [name for layer in layers for name in _files(root, f"images/{layer}")]
+    for word in dict.fromkeys(_QUOTED.findall("\n".join((fault.said, *fault.journal)))):
+        found = list(filter(None, (_line_with(root, name, word) for name in every)))
+        yield from found if len(found) == 1 else []
+    for name in every:
+        if fault.unit and Path(name).name == fault.unit:
+            yield _line_of_start(root, name)
+
+
+def _line_of_start(root: Path, name: str) -> str:
+    """Where a unit's file says what it starts, else its first line."""
+    text = (root / name).read_text(errors="replace")
+    line = next((number for number, line in enumerate(text.splitlines(), start=1) if line.startswith("ExecStart=")), 1)
+    return f"{name}:{line}"
 
 
 def _places(root: Path, fault: Fault, family: str) -> Iterator[str]:
-    """Where it may stand, the surest first: what a tool says of a file, the declaration, a word that it quotes."""
+    """Where it may stand in its layer, the surest first: the declaration, a word that a tool quotes."""
     folder = f"images/{fault.layer}"
-    for path, line in _ON_NODE.findall(fault.said):
-        if (root / f"{folder}/files{path}").is_file():
-            yield f"{folder}/files{path}:{line}"
     for thing in _things(fault):
         yield _line_with(root, f"{folder}/layer.yaml", thing)
         yield _line_of_package(root, f"{folder}/layer.yaml", family, thing)
@@ -54,7 +85,8 @@ def _places(root: Path, fault: Fault, family: str) -> Iterator[str]:
 def _files(root: Path, folder: str) -> list[str]:
     """The files that a layer hands out, by their paths in the project; large ones are no configuration."""
     files = sorted((root / folder / "files").rglob("*"))[:_MOST]
-    return [str(each.relative_to(root)) for each in files if each.is_file() and each.stat().st_size < _LARGE]
+    own = (each for each in files if each.is_file() and not each.is_symlink())
+    return [str(each.relative_to(root)) for each in own if each.stat().st_size < _LARGE]
 
 
 def _line_with(root: Path, name: str, thing: str) -> str:

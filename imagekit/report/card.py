@@ -10,32 +10,13 @@ from imagekit.checks.outcome import CheckResult, Outcome
 from imagekit.checks.scenario import ScenarioResult
 from imagekit.report.named import places_in, telling, unit_in
 from imagekit.report.result import Failure, RunResult, Verdict
+from imagekit.report.stagepage import page_of_stage
 
 INTERRUPTED = "interrupted"
 CHECKS_FOLDER = "vm-harness/checks"
 _CONSOLE = 5  # lines of a machine that did not come up
 _STEP = re.compile(r'process "/bin/sh -c .* did not complete successfully')  # BuildKit's end of a step
 _FOLLOWS = " below it changed"  # of a layer that changed for another's sake, which is in the list of layers already
-# The page for a stage that fails without a check; a check names its own.
-_SPOKEN_OF = (
-    (("No space left on device", "Disk quota exceeded", "not enough to begin", " GiB free at "), "disk-full"),
-    (("may not enter ",), "gate"),
-    (("declared authorities",), "ca-trust"),
-    (("registry ",), "registry"),
-    (("the build engine",), "engine"),
-    (("libvirt", "QEMU", "qemu-system"), "libvirt"),
-)
-_PAGES = {
-    "needs": "host",
-    "lint": "harness",
-    "build": "build",
-    "proof": "build",
-    "disks": "host",
-    "boot": "boot",
-    "checks": "harness",
-    "lifecycle": "lifecycle",
-    "publish": "registry",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +92,7 @@ def card_of(result: RunResult) -> Card | None:
     if not faults or broke_off or failure.error == INTERRUPTED:
         faults.insert(0, _of_stage(failure, result))
     if result.declared:
-        faults[0] = replace(faults[0], places=tuple(dict.fromkeys((*faults[0].places, result.declared))))
+        faults[0] = _declared(faults[0], result)
     repeats = any(each.title in failure.hint for each in blocking[:1]) or any(
         failure.hint.startswith(f"{each.name}:") for each in broken[:1]
     )
@@ -123,6 +104,14 @@ def card_of(result: RunResult) -> Card | None:
         changes=tuple(change for change in result.changes if not change.endswith(_FOLLOWS)),
         notes=result.notes,
     )
+
+
+def _declared(fault: Fault, result: RunResult) -> Fault:
+    """A fault with the place of what it is about: the layer that has it brought it, whose check it was or not."""
+    places = tuple(dict.fromkeys((*fault.places, result.declared)))
+    layer = re.match(r"images/([^/]+)/", result.declared)
+    brought = _brought(layer[1], result) if layer and layer[1] != fault.layer else fault.brought
+    return replace(fault, places=places, brought=brought)
 
 
 def _hint(hint: str, first: Fault) -> str:
@@ -149,7 +138,7 @@ def _of_stage(failure: Failure, result: RunResult) -> Fault:
         brought=_brought(layer, result),
         unit=unit_in(text),
         places=places_in(text),
-        page=_page_of_stage(failure.stage, what if boots else f"{what}\n{found}\n{failure.hint}"),
+        page=page_of_stage(failure.stage, what if boots else f"{what}\n{found}\n{failure.hint}"),
         again=_again(failure, result),
         log=_console(failure.stage, result),
         # A machine's last lines are no reasons: whichever of them sounds like one may be harmless.
@@ -252,15 +241,6 @@ def _brought(layer: str, result: RunResult) -> str:
     if row is None:
         return f"layer {layer}, images/{layer}" if layer else ""
     return f"layer {layer}, images/{layer}, {'as built before' if row.cached else 'built in this run'}"
-
-
-def _page_of_stage(stage: str, text: str) -> str:
-    """The page of what the error speaks of, else of the stage."""
-    for words, name in _SPOKEN_OF:
-        if any(word in text for word in words):
-            return f"docs/runbook/{name}.md"
-    page = _PAGES.get(stage.split()[0] if stage.split() else "")
-    return f"docs/runbook/{page}.md" if page else ""
 
 
 # Rows that are there to be copied: paths and commands. No view folds or cuts them.

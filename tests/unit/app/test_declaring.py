@@ -10,7 +10,7 @@ import pytest
 from imagekit.app.declaring import declared_at
 from imagekit.checks.outcome import Outcome
 from imagekit.report.card import card_of
-from imagekit.report.result import RunResult
+from imagekit.report.result import RunResult, UnitJournal
 from tests.unit.report.sample import check, good
 from tests.unit.report.test_card import UNIT, broken, failed
 
@@ -126,3 +126,53 @@ def test_a_layer_file_that_is_none_has_no_line(tmp_path: Path, text: str) -> Non
     (tmp_path / "images/sssd/layer.yaml").write_text(text)
     result = broken("build", BUILD, hint="E: Unable to locate package jqq")
     assert declared_at(tmp_path, result, "debian") == ""
+
+
+def unit_file(root: Path, layer: str, name: str, text: str) -> str:
+    path = root / f"images/{layer}/files/etc/systemd/system/{name}"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return str(path.relative_to(root))
+
+
+NO_UNIT_FAILED = replace(
+    check(1, "base", Outcome.FAILED, "expected nothing, found: ours.service"), title="No unit is in state failed"
+)
+
+
+def test_a_unit_of_another_layer_than_the_checks_is_found_and_that_layer_brought_it(tmp_path: Path) -> None:
+    """The check is of `base`; whoever is called at night has to look at the layer that brought the unit."""
+    file = unit_file(tmp_path, "sssd", "ours.service", "[Unit]\n[Service]\nType=oneshot\nExecStart=/bin/false\n")
+    wants = tmp_path / "images/sssd/files/etc/systemd/system/multi-user.target.wants/ours.service"
+    wants.parent.mkdir()
+    wants.symlink_to("../ours.service")
+    result = failed(NO_UNIT_FAILED)
+    found = declared_at(tmp_path, result)
+    assert found == f"{file}:4"
+    card = card_of(replace(result, declared=found))
+    assert card is not None
+    assert card.first.brought.startswith("layer sssd, images/sssd, ")
+    assert f"{file}:4" in card.first.places
+
+
+def test_a_layer_that_the_image_has_not_brought_nothing(tmp_path: Path) -> None:
+    unit_file(tmp_path, "other", "ours.service", "[Service]\nExecStart=/bin/false\n")
+    assert declared_at(tmp_path, failed(NO_UNIT_FAILED)) == ""
+
+
+@pytest.mark.parametrize(
+    ("said", "line"),
+    [
+        ("systemd-sysctl[120]: Couldn't write 'bbr3' to 'net/ipv4/tcp_congestion_control': No such file", ":3"),
+        ("systemd-sysctl[120]: /etc/sysctl.d/60-ours.conf:2: not an assignment", ":2"),
+        ("systemd-sysctl[120]: Couldn't write 'reno' to 'net/ipv4/tcp_congestion_control': No such file", ""),
+    ],
+)
+def test_a_word_of_the_units_journal_leads_to_the_line(tmp_path: Path, said: str, line: str) -> None:
+    path = tmp_path / "images/sssd/files/etc/sysctl.d/60-ours.conf"
+    path.parent.mkdir(parents=True)
+    path.write_text("# ours\nnet.ipv4.ip_forward = 1\nnet.ipv4.tcp_congestion_control = bbr3\n")
+    bad = replace(NO_UNIT_FAILED, message="expected nothing, found: systemd-sysctl.service")
+    journal = UnitJournal(unit="systemd-sysctl.service", lines=("systemd[1]: Starting", said))
+    found = declared_at(tmp_path, failed(bad, journals=(journal,)))
+    assert found == (f"images/sssd/files/etc/sysctl.d/60-ours.conf{line}" if line else "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -35,13 +36,18 @@ class Node:
         return SimpleNamespace(stdout=next(said for word, said in self._answers.items() if word in command))
 
 
-def judge(node: Node, state: str) -> None:
+def module() -> Any:
+    """The check file, as a module."""
     spec = importlib.util.spec_from_file_location("boot_check", FILE)
     assert spec is not None
     assert spec.loader is not None
-    module: Any = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    module.test_the_system_is_up(node, SimpleNamespace(state=state), SimpleNamespace(check_seconds=120.0))
+    loaded: Any = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(loaded)
+    return loaded
+
+
+def judge(node: Node, state: str) -> None:
+    module().test_the_system_is_up(node, SimpleNamespace(state=state), SimpleNamespace(check_seconds=120.0))
 
 
 def test_a_node_that_runs_is_asked_nothing_more() -> None:
@@ -67,3 +73,28 @@ def test_the_unit_that_hangs_is_named_and_not_what_waits_for_it() -> None:
     assert "systemd calls the node starting; still starting: slow-agent.service" in str(caught.value)
     assert unit_in(str(caught.value)) == "slow-agent.service"
     assert node.asked[0] == "timeout 60 systemctl is-system-running --wait"
+
+
+class Answers:
+    """One answer to whatever is asked."""
+
+    def __init__(self, stdout: str) -> None:
+        self.stdout = stdout
+
+    def run(self, _command: str) -> SimpleNamespace:
+        return SimpleNamespace(stdout=self.stdout)
+
+
+def test_a_clock_that_is_wrong_is_told_with_both_times() -> None:
+    module().test_the_clock_is_right(Answers(f"{time.time():.0f}"))
+    with pytest.raises(AssertionError, match=r"the node's clock says 2019-05-01 00:00:00 UTC, this host's 20\d\d-"):
+        module().test_the_clock_is_right(Answers("1556668800"))
+
+
+def test_a_cycle_is_told_with_the_job_that_was_deleted_first() -> None:
+    module().test_no_ordering_cycle(Answers(""))
+    said = (
+        "a.service: Found ordering cycle on b.service\na.service: Job b.service/start deleted to break ordering cycle\n"
+    )
+    with pytest.raises(AssertionError, match=r"^a\.service: Job b\.service/start deleted .*; a\.service: Found"):
+        module().test_no_ordering_cycle(Answers(said))

@@ -31,6 +31,7 @@ def test_no_second_manager(facts: Facts) -> None:
     assert [name for name in others if name in facts.units and facts.units[name].active == "active"] == []
 
 
+@pytest.mark.runbook("dns")
 def test_the_resolver_is_looked_after(host: Host) -> None:
     """NetworkManager or systemd-resolved owns resolv.conf: it follows the network that the node is in."""
     # What the file says proves nothing where the network names no server, so NetworkManager itself is asked.
@@ -39,7 +40,11 @@ def test_the_resolver_is_looked_after(host: Host) -> None:
         f"busctl get-property {manager} /{manager.replace('.', '/')}/DnsManager {manager}.DnsManager RcManager"
     )
     resolved = host.run("readlink -f /etc/resolv.conf").stdout.startswith("/run/systemd/resolve/")
-    assert resolved or asked.stdout.split()[-1:] not in ([], ['"unmanaged"'], ['""']), asked.stdout + asked.stderr
+    told = " ".join((asked.stdout + asked.stderr).split()).removeprefix("s ") or "not told"
+    servers = ", ".join(host.run("grep -h ^nameserver /etc/resolv.conf").stdout.split()[1::2]) or "no server"
+    assert resolved or asked.stdout.split()[-1:] not in ([], ['"unmanaged"'], ['""']), (
+        f"nobody does: NetworkManager's rc-manager is {told}, and the file names {servers}"
+    )
 
 
 def test_the_node_finds_itself(host: Host) -> None:
