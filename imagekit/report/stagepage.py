@@ -5,6 +5,7 @@ from __future__ import annotations
 _SPOKEN_OF = (
     (("No space left on device", "Disk quota exceeded", "not enough to begin", " GiB free at "), "disk-full"),
     (("may not enter ",), "gate"),
+    (("cosign key file", "no password for ", ": the password is wrong", "cannot read the public key"), "signature"),
     (("declared authorities",), "ca-trust"),
     (("registry ",), "registry"),
     (("the build engine",), "engine"),

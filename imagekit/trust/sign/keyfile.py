@@ -85,8 +85,10 @@ def _opened(body: bytes, password: bytes, where: str) -> bytes:
     except (ValueError, KeyError, TypeError, MemoryError):
         raise KeyFileError(
             f"{where} is damaged: it does not read as a cosign key file",
-            hint="Take it back from its backup. Without one `imagekit keys create` makes another, which whoever "
-            "verifies has to learn: trust.yaml, `imagekit keys list`.",
+            hint="Take it back from its backup. Without one make another:\n"
+            "  a key of trust.yaml by `imagekit keys rotate OLD --new NEW`;\n"
+            "  the project's own by `rm .imagekit/keys/cosign.*` and the next run, and then\n"
+            "  what the old one signed counts no more until it is published again.",
         ) from None
 
 

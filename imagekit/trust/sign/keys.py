@@ -115,7 +115,7 @@ def read_public(public_key: Path) -> bytes:
     except OSError as error:
         raise KeyFileError(
             f"cannot read the public key {public_key}: {error.strerror}",
-            hint="Name the cosign.pub that belongs to the signer.",
+            hint="Name the cosign.pub that belongs to the signer; the first `imagekit run` makes the project's own.",
         ) from None
 
 

@@ -288,6 +288,8 @@ def test_the_layer_is_the_one_that_an_error_names(error: str, layer: str) -> Non
         ("build", "the build engine failed", "engine"),
         ("publish", "sha256:1 may not enter publish: tests: there is no test result", "gate"),
         ("needs", "libvirt does not answer at qemu:///system", "libvirt"),
+        ("needs", "/x/cosign.key is damaged: it does not read as a cosign key file", "signature"),
+        ("needs", "cannot open /x/cosign.key: the password is wrong", "signature"),
         ("boot live", "debian-node did not come up; the console's last lines:\nDMI: QEMU Standard PC", "boot"),
         ("build", "layer 'base' did not build (images/base/Dockerfile)", "build"),
     ],
