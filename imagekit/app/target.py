@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from imagekit.checks.named import FOLDER as SUITES
 from imagekit.checks.named import NamedSuite
 from imagekit.checks.request import Suites
 from imagekit.checks.selection import ALL, Selection
@@ -48,21 +49,26 @@ class Target:
     def shape(self) -> VmShape:
         """The machine it gets."""
         vm = self.spec.vm
-        return VmShape(
-            memory_mib=vm.memory_mib, cpus=vm.cpus, firmware=vm.firmware, tpm=vm.tpm, extra_nics=vm.extra_nics
-        )
+        nics = max(vm.extra_nics, self.suite.extra_nics if self.suite is not None else 0)
+        return VmShape(memory_mib=vm.memory_mib, cpus=vm.cpus, firmware=vm.firmware, tpm=vm.tpm, extra_nics=nics)
 
     @property
     def cloud_config(self) -> dict[str, Any]:
-        """The image's own cloud-config, merged."""
-        from imagekit.config.merge import merged_cloud_config
+        """The image's own cloud-config, with what a suite's seed brings, merged."""
+        from imagekit.config.merge import merge, merged_cloud_config
 
-        return merged_cloud_config(self.profile)
+        merged = merged_cloud_config(self.profile)
+        if self.suite is not None and self.suite.seed and self.suite.secrets:
+            merged = merge(merged, {"stages": {"initramfs": [self.suite.secret_step]}})
+        return merged
 
     @property
     def profile(self) -> tuple[Path, ...]:
-        """The files of the image's own cloud-config."""
-        return tuple(self.project.root / path for path in self.spec.cloud_config)
+        """The files of the image's own cloud-config, and of a suite whose node gets its own by the seed."""
+        own = tuple(self.project.root / path for path in self.spec.cloud_config)
+        if self.suite is None or not self.suite.seed or self.suite.cloud_config is None:
+            return own
+        return (*own, self.harness / SUITES / self.suite.cloud_config)
 
 
 _Tested = TypeVar("_Tested", bound=Target)

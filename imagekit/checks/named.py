@@ -1,7 +1,8 @@
 """Suites with a name: checks against real servers, run when they are asked for. `vm-harness/suites/NAME.yaml`.
 
 A suite has its checks in ``vm-harness/checks/NAME`` and says which fixtures they want. Its node is prepared with the
-suite's cloud-config by the node's own agent, as at a boot, so that a fork of a saved node will do.
+suite's cloud-config by the node's own agent, as at a boot, so that a fork of a saved node will do; with ``seed``, by
+its own seed at its first boot, as machines get theirs, and keeps it over reboots.
 """
 
 from __future__ import annotations
@@ -10,9 +11,9 @@ import base64
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
 from imagekit.base.errors import ConfigError, RefusedError
 from imagekit.base.reason import summary
@@ -39,6 +40,8 @@ class NamedSuite(Frozen):
     layers: tuple[Name, ...] = Field((), description="layers that an image must have for this suite to mean anything")
     fixtures: tuple[Name, ...] = Field(min_length=1, description="fixtures that run beside the machine")
     boot_path: BootPath = Field(BootPath.DIRECT, strict=False, description="how its node starts")
+    seed: bool = Field(False, description="the cloud-config comes by the machine's seed, on top of the image's own")
+    extra_nics: int = Field(0, ge=0, le=4, description="further network cards of its machine, joined to one another")
     cloud_config: FileName | None = Field(None, description="a file beside this one, applied by the node's own agent")
     stages: tuple[Literal["initramfs", "boot", "network"], ...] = Field(
         ("initramfs", "network"), description="the cloud-config's stages that are run, in order"
@@ -47,6 +50,21 @@ class NamedSuite(Frozen):
         default_factory=dict, description="files that a machine's seed brings, mode 0600; known to everybody here"
     )
     reload: tuple[Unit, ...] = Field((), description="units that read their configuration again afterwards")
+
+    @model_validator(mode="after")
+    def _seeds(self) -> Self:
+        if self.seed and self.boot_path is BootPath.DIRECT:
+            raise ValueError("the direct boot path reads no seed: boot_path must be live or installed")
+        return self
+
+    @property
+    def secret_step(self) -> dict[str, Any]:
+        """The step of a cloud-config that brings the secrets."""
+        files = [
+            {"path": path, "permissions": 0o600, "owner": 0, "group": 0, "content": text}
+            for path, text in self.secrets.items()
+        ]
+        return {"name": f"Secrets of the suite {self.name}", "files": files}
 
 
 def named_suites(harness: Path) -> dict[str, NamedSuite]:
@@ -71,6 +89,8 @@ def suites_for(harness: Path, layers: Sequence[str]) -> dict[str, NamedSuite]:
 
 def prepare(machine: Machine, suite: NamedSuite, harness: Path) -> None:
     """Bring the node into the state that the suite is about. Raises `PreparationError` with the agent's words."""
+    if suite.seed:
+        return
     for path, text in suite.secrets.items():
         _write(machine, path, text)
     if suite.cloud_config is not None:

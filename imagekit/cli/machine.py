@@ -11,7 +11,7 @@ from imagekit.base.earlier import boot_path_today
 
 # imagekit.machine.profile knows the same; it is not imported for a help text.
 FIRMWARES = ("bios", "bios+tpm", "uefi", "uefi+tpm", "uefi-secure", "uefi-secure+tpm")
-SHAPES = ("vsphere-like", "vsphere-like+tpm", "nvme", "nvme+tpm")
+SHAPES = ("vsphere-like", "vsphere-like+tpm", "nvme", "nvme+tpm", "sata-e1000e", "sata-e1000e+tpm")
 
 firmware_option = click.option(
     "--firmware",

@@ -22,7 +22,7 @@ from imagekit.cli.selecting import suites_beside
     "suites",
     multiple=True,
     metavar="NAME[,NAME]",
-    help="Run these suites besides, in a network of their servers: ad, ca. Needs root.",
+    help="Run these suites besides, in a network of their servers: ad, ca, network. Needs root.",
 )
 @click.option("--lifecycle", is_flag=True, help="Run all lifecycle scenarios after the checks.")
 @click.pass_context

@@ -71,11 +71,17 @@ def selected(
 
 
 def suites_beside(app: App, image: str, values: Sequence[str]) -> tuple[NamedSuite, ...]:
-    """The suites with fixtures of these names; raises `UnknownSuiteError`, also for a suite of layers' checks."""
+    """The suites with fixtures among these names; the others are of the layers' checks, all of which every run has.
+
+    Raises `UnknownSuiteError` for a name that no suite of the image has.
+    """
+    from imagekit.app.muting import suites_of_image
     from imagekit.checks.named import suites_for
     from imagekit.checks.suites import require_suites, split_names
 
-    known = suites_for(app.project.harness, app.project.image(image).layers)
     names = split_names(values)
-    require_suites(names, tuple(known))
-    return tuple(known[name] for name in names)
+    if not names:
+        return ()
+    known = suites_for(app.project.harness, app.project.image(image).layers)
+    require_suites(names, suites_of_image(app.project, image))
+    return tuple(known[name] for name in names if name in known)

@@ -74,9 +74,9 @@ def command(
     """Boot IMAGE and run the checks of its layers.
 
     Builds it first when its inputs changed; publishes nothing. With --lifecycle every lifecycle scenario follows; with
-    --scenario the named ones are all that is run. Suites that want servers beside the node (ad, ca) run in a network of
-    these, as root; with none but such suites they are all that is run. A run of some checks (--suite, -k, --failed)
-    never counts as the whole: it is neither reused nor published.
+    --scenario the named ones are all that is run. Suites that want servers beside the node (ad, ca, network) run in a
+    network of these, as root; with none but such suites they are all that is run. A run of some checks (--suite, -k,
+    --failed) never counts as the whole: it is neither reused nor published.
     """
     if words["list_scenarios"]:
         from imagekit.scenarios.table import listing

@@ -31,6 +31,7 @@ class Firmware(StrEnum):
     UEFI_SECURE = "uefi-secure"
     VSPHERE = "vsphere-like"
     NVME = "nvme"
+    SATA = "sata-e1000e"
 
 
 def _absolute(path: str) -> str:

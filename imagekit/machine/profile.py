@@ -40,8 +40,8 @@ class Profile(Frozen):
     smm: bool = Field(False, description="whether the machine needs system management mode")
     direct_kernel: DirectKernel
     tpm: TpmDevice
-    disks: Literal["virtio", "pvscsi", "nvme"] = Field("virtio", description="what the machine's disks hang on")
-    network: Literal["virtio-net-pci", "vmxnet3"] = Field("virtio-net-pci", description="QEMU's network card")
+    disks: Literal["virtio", "pvscsi", "nvme", "sata"] = Field("virtio", description="what the machine's disks hang on")
+    network: Literal["virtio-net-pci", "vmxnet3", "e1000e"] = Field("virtio-net-pci", description="QEMU's network card")
 
     @model_validator(mode="after")
     def _fits(self) -> Self:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -90,15 +91,18 @@ def test_the_page_shows_the_login_that_was_seen(joined: AdNode) -> None:
 def test_a_joined_node_keeps_its_domain_over_a_reboot(
     clone: Clone, first: First, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """W30: configuration, keytab and cache lie where they last; the cloud-config is on the partition for it."""
+    """W30: what is kept lies where it lasts; the profile comes by the machine's seed, as at a site."""
     asked = subject_of(clone, tmp_path_factory.mktemp("reboot"))
+    assert asked.suite is not None
+    asked = replace(asked, suite=asked.suite.model_copy(update={"seed": True, "boot_path": BootPath.INSTALLED}))
     backend = LocalBackend()
     with backend.boot(asked, backend.disks(asked, (BootPath.INSTALLED,)), BootPath.INSTALLED) as machine:
         assert isinstance(machine, LocalMachine)
         node = AdNode(machine)
         keys = node.at(At.NODE, f"klist -k {KEYTAB}").stdout
-        assert node.at(At.NODE, "install -m 600 /run/imagekit-suite/ad.yaml /oem/95_ad.yaml && sync").returncode == 0
+        assert "node-ad.ad.imagekit.test" in keys, "it did not join at its first boot"
         machine.machine.reboot()
+        assert node.at(At.NODE, "hostname -s").stdout.strip() == "node-ad"
         assert node.at(At.NODE, f"klist -k {KEYTAB}").stdout == keys
         found = node.checked()
     assert [(check.id, check.message) for check in found if check.outcome is not Outcome.PASSED] == []

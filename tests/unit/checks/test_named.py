@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from imagekit.app.target import Target, with_suite
 from imagekit.base.errors import ConfigError
 from imagekit.base.process import Completed
 from imagekit.checks.directory import cause, domain_of
 from imagekit.checks.named import PreparationError, named_suites, prepare, suites_for
+from imagekit.config.load import load_project
 from imagekit.fixtures.catalog import catalog, chosen
 from imagekit.machine.interface import BootPath
 
@@ -27,7 +29,7 @@ def harness_with(tmp_path: Path, text: str) -> Path:
 
 def test_the_suites_of_the_house_are_sound() -> None:
     suites = named_suites(HARNESS)
-    assert {"ad", "ca"} <= set(suites)
+    assert {"ad", "ca", "network"} <= set(suites)
     for suite in suites.values():
         assert chosen(catalog(HARNESS), suite.fixtures)
         assert list((HARNESS / "checks" / suite.name).glob("test_*.py")), "a suite without checks"
@@ -56,6 +58,8 @@ def test_a_suite_is_read(tmp_path: Path) -> None:
         (GOOD + "boot_path: pxe\n", "boot_path"),
         (GOOD + "secrets: {join: x}\n", "absolute path"),
         (GOOD + "reload: [sshd]\n", "reload"),
+        (GOOD + "seed: true\n", "reads no seed"),
+        (GOOD + "extra_nics: 5\n", "extra_nics"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path: Path, text: str, says: str) -> None:
@@ -92,6 +96,34 @@ def test_a_node_that_does_not_take_it_is_an_error_with_its_words() -> None:
         prepare(Node("kairos-agent"), named_suites(HARNESS)["ad"], HARNESS)  # type: ignore[arg-type]
     assert "no such account" in caught.value.hint
     assert "ad.cloud-config.yaml" in caught.value.hint
+
+
+def test_a_node_that_has_it_by_its_seed_is_not_prepared() -> None:
+    node = Node()
+    prepare(node, named_suites(HARNESS)["network"], HARNESS)  # type: ignore[arg-type]
+    assert node.ran == []
+
+
+def test_a_seed_brings_the_suites_cloud_config_on_top_of_the_images(tmp_path: Path) -> None:
+    """Where two files name the node, the later one holds, as in what a machine gets of several files."""
+    suite = named_suites(HARNESS)["ad"].model_copy(update={"seed": True, "boot_path": BootPath.INSTALLED})
+    target = Target(project=load_project(ROOT), name="debian-node", run_id="x", folder=tmp_path)
+    plain, seeded = target.cloud_config, with_suite(target, suite)
+    assert with_suite(target, named_suites(HARNESS)["ad"]).cloud_config == plain
+    steps = seeded.cloud_config["stages"]["initramfs"]
+    assert [str(step["hostname"]) for step in steps if "hostname" in step] == [
+        "node-{{ trunc 4 .MachineID }}",
+        "node-ad",
+    ]
+    assert steps[-1]["files"][0]["path"] == "/etc/krb5/join-password"
+    assert steps[-1]["files"][0]["permissions"] == 0o600
+    assert seeded.profile[-1].name == "ad.cloud-config.yaml"
+
+
+def test_a_suite_has_the_cards_that_it_asks_for(tmp_path: Path) -> None:
+    target = Target(project=load_project(ROOT), name="debian-node", run_id="x", folder=tmp_path)
+    assert target.shape.extra_nics == 0
+    assert with_suite(target, named_suites(HARNESS)["network"]).shape.extra_nics == 4
 
 
 def test_the_profile_for_people_is_the_text_that_is_tested() -> None:

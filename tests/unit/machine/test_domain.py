@@ -97,6 +97,18 @@ def test_an_nvme_disk_starts_first_and_media_stay_readable() -> None:
     assert "nvme,drive=nvme0,serial=system,bootindex=1" in arguments
 
 
+def test_a_machine_with_sata_and_an_intel_card_has_its_media_as_discs() -> None:
+    """QEMU has no SATA disk that is only read."""
+    root = xml(under(INSTALLED, Firmware.SATA))
+    assert [each.attrib["device"] for each in root.findall("devices/disk")] == ["disk", "cdrom"]
+    assert {each.attrib["bus"] for each in root.findall("devices/disk/target")} == {"sata"}
+    assert [each.attrib["unit"] for each in root.findall("devices/disk/address")] == ["0", "1"]
+    arguments = [each.attrib["value"] for each in root.iter(f"{{{QEMU}}}arg")]
+    assert "sata=off" not in arguments
+    assert "sata=off" in [each.attrib["value"] for each in xml(INSTALLED).iter(f"{{{QEMU}}}arg")]
+    assert any(each.startswith("e1000e,netdev=n0,") for each in arguments)
+
+
 def test_further_cards_reach_one_another_alone() -> None:
     root = xml(replace(INSTALLED, shape=VmShape(extra_nics=3)))
     arguments = [each.attrib["value"] for each in root.iter(f"{{{QEMU}}}arg")]

@@ -52,6 +52,12 @@ def test_the_check_can_say_no(root: Host) -> None:
     assert "no_such_option" in done.stdout
 
 
+@pytest.mark.runbook("ad-sssd")
+def test_it_is_started_again(host: Host) -> None:
+    """SSSD is started again when it ends with an error, as when its provider is slow in a busy boot."""
+    assert host.run("systemctl show -P Restart sssd.service").stdout.strip() == "on-failure"
+
+
 def test_template_is_for_active_directory(template: str) -> None:
     """The template asks Active Directory for accounts and for access."""
     assert re.search(r"^id_provider\s*=\s*ad$", template, re.MULTILINE)

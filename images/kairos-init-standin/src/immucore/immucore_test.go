@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"strings"
 	"testing"
 
 	"standin/bootmode"
@@ -44,6 +45,40 @@ func TestModulesAreLoadedAfterTheirNeeds(t *testing.T) {
 	}
 	if err := modules.load("isofs"); err == nil {
 		t.Error("a module whose file is missing was loaded")
+	}
+}
+
+func TestDevicesGetTheirModulesAsUdevLoadsThem(t *testing.T) {
+	dir, bus := t.TempDir(), t.TempDir()
+	table := "# Aliases\nalias pci:v000015ADd000007C0sv*sd*bc*sc*i* vmw_pvscsi\nalias pci:v*d*sv*sd*bc01sc08i02* nvme\n" +
+		"alias scsi:t-0x00* sd_mod\nalias symbol:x y\nalias pci:v000015ADd000007B0sv*sd*bc*sc*i* vmxnet3\nalias acpi*:PNP0501:* 8250-pnp\n"
+	if err := os.WriteFile(filepath.Join(dir, "modules.alias"), []byte(table), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	modules := parseModules(dir, "kernel/vmw_pvscsi.ko.xz:\nkernel/sd_mod.ko:\nkernel/8250-pnp.ko:\n")
+	plug := func(path, name string) {
+		device := filepath.Join(bus, "bus", path)
+		if err := os.MkdirAll(device, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(device, "modalias"), []byte(name+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	plug("pci/devices/0000:03:00.0", "pci:v000015ADd000007C0sv000015ADsd000007C0bc01sc07i00")
+	plug("pci/devices/0000:04:00.0", "pci:v000015ADd000007B0sv000015ADsd000007B0bc02sc00i00")
+	plug("acpi/devices/PNP0501:00", "acpi:PNP0501:")
+	// No file of a module is there, so each that was tried is named in the error; vmxnet3 is in no modules.dep: built in.
+	err := modules.coldplug(bus)
+	if err == nil || !strings.Contains(err.Error(), "vmw_pvscsi") || !strings.Contains(err.Error(), "8250_pnp") || strings.Contains(err.Error(), "sd_mod") {
+		t.Errorf("got %v", err)
+	}
+	plug("scsi/devices/0:0:0:0", "scsi:t-0x00")
+	if err := modules.coldplug(bus); err == nil || !strings.Contains(err.Error(), "sd_mod") || strings.Contains(err.Error(), "pvscsi") {
+		t.Errorf("a disk behind the controller: got %v", err)
+	}
+	if err := modules.coldplug(bus); err != nil {
+		t.Errorf("what was asked once is asked again: %v", err)
 	}
 }
 

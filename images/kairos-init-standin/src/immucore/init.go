@@ -121,7 +121,7 @@ func liveBoot(wanted medium, args []string) error {
 	return switchRoot(initArgs(args))
 }
 
-// findMedium tries virtio disks first: probing SATA ports costs seconds.
+// findMedium tries virtio disks first: probing SATA ports costs seconds. All other drivers are loaded as udev does it.
 func findMedium(modules *modules, label string) (sys.Volume, error) {
 	if err := modules.load("virtio_blk"); err != nil {
 		return sys.Volume{}, err
@@ -129,13 +129,23 @@ func findMedium(modules *modules, label string) (sys.Volume, error) {
 	if volume, found := sys.FindVolume(label); found {
 		return volume, nil
 	}
-	_ = modules.load("virtio_scsi", "ahci", "ata_piix", "sd_mod", "sr_mod")
-	for deadline := time.Now().Add(labelWait); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
-		if volume, found := sys.FindVolume(label); found {
-			return volume, nil
+	volume, failures := modules.plugged(label, labelWait)
+	if volume.Device == "" {
+		return volume, errors.Join(fmt.Errorf("no volume labelled %s after %s", label, labelWait), failures)
+	}
+	return volume, nil
+}
+
+// plugged loads drivers until a volume of this label is there, which has no device when the time is over; besides, what
+// could not be loaded.
+func (m *modules) plugged(label string, wait time.Duration) (sys.Volume, error) {
+	var failures error
+	for deadline := time.Now().Add(wait); ; time.Sleep(100 * time.Millisecond) {
+		failures = errors.Join(failures, m.coldplug(sysfs))
+		if volume, found := sys.FindVolume(label); found || time.Now().After(deadline) {
+			return volume, failures
 		}
 	}
-	return sys.Volume{}, fmt.Errorf("no volume labelled %s after %s", label, labelWait)
 }
 
 // mountLive leaves the mounts that dracut's dmsquash-live would.

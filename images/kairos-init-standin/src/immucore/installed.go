@@ -225,20 +225,19 @@ func (b *booter) mountState() error {
 	return nil
 }
 
-// find loads the slower buses' drivers only when the label is not on a virtio disk.
+// find loads other drivers, as udev does, only when the label is not on a virtio disk.
 func (b *booter) find(label string, wait time.Duration) (sys.Volume, error) {
 	if volume, found := sys.FindVolume(label); found {
 		return volume, nil
 	}
-	if err := b.modules.load("virtio_scsi", "ahci", "ata_piix", "nvme", "sd_mod"); err != nil {
-		b.say("drivers: %v", err)
+	volume, failures := b.modules.plugged(label, wait)
+	if failures != nil {
+		b.say("drivers: %v", failures)
 	}
-	for deadline := time.Now().Add(wait); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
-		if volume, found := sys.FindVolume(label); found {
-			return volume, nil
-		}
+	if volume.Device == "" {
+		return volume, fmt.Errorf("no volume labelled %s after %s", label, wait)
 	}
-	return sys.Volume{}, fmt.Errorf("no volume labelled %s after %s", label, wait)
+	return volume, nil
 }
 
 // mountImage loop-mounts the image; its own label must be the one that the command line names.

@@ -10,12 +10,14 @@ import (
 	"unsafe"
 )
 
-// modules loads kernel modules without kmod, by the table that depmod wrote.
+// modules loads kernel modules without kmod, by the tables that depmod wrote.
 type modules struct {
-	dir    string
-	paths  map[string]string
-	needs  map[string][]string
-	loaded map[string]bool
+	dir     string
+	paths   map[string]string
+	needs   map[string][]string
+	loaded  map[string]bool
+	aliases []alias         // read when the first device is asked about
+	asked   map[string]bool // names of devices whose modules were loaded
 }
 
 func openModules() (*modules, error) {
