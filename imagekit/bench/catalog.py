@@ -23,6 +23,7 @@ BENCHMARKS = {
     "fork": "a fork of a saved node to SSH, against the cold boot it came from",
     "installed": "an installed node to SSH, through firmware and GRUB, against the live boot path",
     "checks": "the checks, against testinfra with a connection a fact",
+    "fixtures": "servers beside the node: each alone, all at once, a domain restored",
     "push": "bytes of a second push, memory of a push of 1 GiB",
     "clients": "push, copy, pull and verify of 1 GiB, against oras, crane and sha256sum",
     "races": "200 races of two publishers on each registry, with the lock and without",
@@ -35,7 +36,7 @@ BENCHMARKS = {
     "cold": "a fresh clone with nothing cached, stage by stage",
 }
 EARLIER = {"ladder": "lifecycle"}  # what a benchmark was called before
-SLOW = ("races", "lifecycle", "cold")  # only when named
+SLOW = ("fixtures", "races", "lifecycle", "cold")  # only when named; fixtures want root
 
 
 def chosen(names: Sequence[str]) -> tuple[str, ...]:

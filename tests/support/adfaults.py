@@ -21,6 +21,16 @@ RESET = "samba-tool user setpassword node-ad$ --newpassword=One-time-1-imagekit"
 AGAIN = "systemctl stop sssd; rm -f /var/lib/sss/db/* /var/lib/sss/mc/*; systemctl start sssd; sleep 3"
 
 
+# The time server's own clock; the host's, by which the controller's tickets go, stays right.
+SET_TIME = "chronyc manual reset && chronyc settime \"$(date -d '{}' '+%b %d, %Y %H:%M:%S')\""
+
+
+def asks_the_time(apart: str) -> str:
+    """The node asks for the time again, and has it when its clock has moved by some minutes."""
+    moved = f"[ $(( ($(date +%s) - a) {apart} )) = 1 ] && exit 0"
+    return f"a=$(date +%s); systemctl restart systemd-timesyncd; for i in $(seq 60); do {moved}; sleep 1; done; exit 1"
+
+
 class At(StrEnum):
     """Where a command runs."""
 
@@ -33,7 +43,7 @@ class Fault:
     """`plant` and `heal` run at `at`; then `check` fails, `says` is in its message, and `page` is its runbook page.
 
     `back` runs on the node after the healing, where the directory's healing is not all. With `forget` the node's cache
-    is emptied after both, so that it asks the directory.
+    is emptied after both, so that it asks the directory. `then` runs on the node once it is planted.
     """
 
     name: str
@@ -44,6 +54,7 @@ class Fault:
     says: str
     page: str
     back: str = ""
+    then: str = ""
     forget: bool = False
 
 
@@ -64,6 +75,26 @@ FAULTS = (
         "date -s '+3600 seconds'",
         "test_the_clock_agrees_with_the_domain",
         "s behind the controller's",
+        "ad-clock",
+    ),
+    Fault(
+        "the domain's clock is ten minutes ahead, and the node follows it",
+        At.DIRECTORY,
+        SET_TIME.format("+10 minutes"),
+        SET_TIME.format("now"),
+        "test_the_clock_agrees_with_the_domain",
+        "s ahead of the controller's; Kerberos allows 300 s",
+        "ad-clock",
+        back=asks_the_time("< -300"),
+        then=asks_the_time("> 300"),
+    ),
+    Fault(
+        "nobody said where the time comes from",
+        At.NODE,
+        "mv /etc/systemd/timesyncd.conf.d/20-domain.conf /run/20-time.conf; systemctl restart systemd-timesyncd",
+        "mv /run/20-time.conf /etc/systemd/timesyncd.conf.d/20-domain.conf; systemctl restart systemd-timesyncd",
+        "test_the_clock_is_the_domains",
+        "not from ad.imagekit.test",
         "ad-clock",
     ),
     Fault(

@@ -49,6 +49,8 @@ class AdNode:
     def plant(self, fault: Fault) -> None:
         """Break it. Raises `AssertionError` when that did not work."""
         self._done(fault.at, fault.plant)
+        if fault.then:
+            self._done(At.NODE, fault.then)
         self._forget(fault)
 
     def heal(self, fault: Fault) -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from imagekit.base.log import step
-from imagekit.bench import boot, change, installed, lifecycle, push, upgrade
+from imagekit.bench import boot, change, fixtures, installed, lifecycle, push, upgrade
 from imagekit.bench.cost import cost
 from imagekit.bench.madelayout import MadeImage
 from imagekit.bench.model import Met
@@ -121,3 +121,11 @@ def test_an_upgrade_is_held_against_the_image(written: int, met: Met) -> None:
     assert bytes_row.met is met
     assert memory.met is Met.YES
     assert time.ratio == 3.0
+
+
+def test_fixtures_at_once_are_held_against_the_slowest_and_the_domain_against_its_goal() -> None:
+    found = fixtures.rows({"ad": 9.0, "ca": 1.0, "dns": 0.5}, 11.0)
+    assert [row.met for row in found] == [Met.YES, Met.NONE, Met.NONE, Met.YES]
+    assert found[-1].against == "ad alone"
+    slow = fixtures.rows({"ad": 10.5, "ca": 1.0}, 14.0)
+    assert [row.met for row in slow] == [Met.NO, Met.NONE, Met.NO]

@@ -40,6 +40,15 @@ def test_the_clock_agrees_with_the_domain(host: Host, network: FixtureNetwork) -
     assert abs(apart) < SKEW, f"the node's clock is {abs(apart):.0f} s {way} the controller's; Kerberos allows {SKEW} s"
 
 
+@pytest.mark.runbook("ad-clock")
+def test_the_clock_is_the_domains(host: Host, domain: Domain) -> None:
+    """The node takes its time from the domain's controllers."""
+    asked = "timedatectl show-timesync -P ServerName -P ServerAddress | tr '\\n' ' '"
+    waited = f"for i in $(seq 60); do {asked} | grep -q {domain.name} && break; sleep 1; done; {asked}"
+    said = host.run(waited).stdout.split()
+    assert domain.name in said, f"the time comes from {' '.join(said) or 'nowhere'}, not from {domain.name}"
+
+
 @pytest.mark.runbook("ad-keytab")
 def test_the_keytab_names_this_node(root: Host, node_name: str) -> None:
     """The keytab has a key for the node under the name that it has now."""
