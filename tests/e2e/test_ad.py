@@ -82,6 +82,33 @@ def test_a_healed_node_passes_the_whole_suite(joined: AdNode) -> None:
     assert [(check.id, check.message) for check in found if check.outcome is not Outcome.PASSED] == []
 
 
+@pytest.mark.nightly(minutes=1.5)
+def test_a_node_joins_by_a_keytab_that_its_seed_brings(joined: AdNode) -> None:
+    """The other way of cloud-config/profiles/ad-joined.yaml: the account's keytab was made before."""
+    names = ("NODE-AD$", "host/node-ad.ad.imagekit.test")
+    for name in names:
+        assert (
+            joined.at(At.DIRECTORY, f"samba-tool domain exportkeytab /tmp/node.keytab --principal='{name}'").returncode
+            == 0
+        )
+    keytab = joined.at(At.DIRECTORY, "base64 -w 0 /tmp/node.keytab").stdout
+    before = joined.at(At.NODE, f"mv {KEYTAB} /run/keytab.before && systemctl stop sssd && rm -f /var/lib/sss/db/*")
+    assert before.returncode == 0
+    placed = joined.at(At.NODE, f"umask 077; echo {keytab} | base64 -d >{KEYTAB}")
+    assert placed.returncode == 0
+    stage = "kairos-agent run-stage --strict --override-cloud-init-paths /run/imagekit-suite network"
+    try:
+        assert joined.at(At.NODE, stage).returncode == 0
+        assert (
+            joined.at(At.NODE, f"sha256sum <{KEYTAB}").stdout
+            == joined.at(At.DIRECTORY, "sha256sum </tmp/node.keytab").stdout
+        )
+        found = joined.checked()
+    finally:
+        joined.at(At.NODE, f"mv /run/keytab.before {KEYTAB}; systemctl restart sssd")
+    assert [(check.id, check.message) for check in found if check.outcome is not Outcome.PASSED] == []
+
+
 @pytest.mark.nightly(minutes=0.5)
 def test_the_page_shows_the_login_that_was_seen(joined: AdNode) -> None:
     assert PAGE.read_text() == page(joined.transcript())

@@ -29,7 +29,7 @@ def harness_with(tmp_path: Path, text: str) -> Path:
 
 def test_the_suites_of_the_house_are_sound() -> None:
     suites = named_suites(HARNESS)
-    assert {"ad", "ca", "network"} <= set(suites)
+    assert {"ad", "ca", "network", "proxy"} <= set(suites)
     for suite in suites.values():
         assert chosen(catalog(HARNESS), suite.fixtures)
         assert list((HARNESS / "checks" / suite.name).glob("test_*.py")), "a suite without checks"
@@ -127,7 +127,7 @@ def test_a_suite_has_the_cards_that_it_asks_for(tmp_path: Path) -> None:
 
 
 def test_the_profile_for_people_is_the_text_that_is_tested() -> None:
-    """cloud-config/profiles/ad-joined.yaml with the fixture's domain is what the suite joins with."""
+    """cloud-config/profiles/ad-joined.yaml with the fixture's domain is what the suite joins with; so is proxy.yaml."""
 
     def steps(path: Path) -> list[str]:
         lines = path.read_text().splitlines()
@@ -136,6 +136,10 @@ def test_the_profile_for_people_is_the_text_that_is_tested() -> None:
     told = "\n".join(steps(ROOT / "cloud-config/profiles/ad-joined.yaml"))
     told = told.replace("ad.example.com", "ad.imagekit.test").replace("AD.EXAMPLE.COM", "AD.IMAGEKIT.TEST")
     assert told.splitlines() == steps(HARNESS / "suites/ad.cloud-config.yaml")
+    told = "\n".join(steps(ROOT / "cloud-config/profiles/proxy.yaml")).replace(
+        "proxy.example.com", "proxy.imagekit.test"
+    )
+    assert told.splitlines() == steps(HARNESS / "suites/proxy.cloud-config.yaml")
 
 
 def test_the_domain_is_read_out_of_sssd_conf() -> None:
