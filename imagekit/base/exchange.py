@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import selectors
 import subprocess  # noqa: TID251 - the type of a child; base/process.py starts it
+import threading
 import time
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack, suppress
@@ -140,3 +141,22 @@ def _end_of(child: subprocess.Popen[bytes], stack: ExitStack) -> int | None:
         return None
     stack.callback(os.close, found)
     return found
+
+
+class Drain:
+    """Reads one stream to its end in a thread, so that a full pipe never blocks the child."""
+
+    def __init__(self, stream: IO[bytes] | None) -> None:
+        self._sink = Sink(stream)
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def _read(self) -> None:
+        for chunk in self._sink.stream or ():
+            self._sink.take(chunk)
+
+    def text(self) -> str:
+        """What was read; a moment is given to what is still under way."""
+        # A grandchild may hold the pipe open after the child ended; its later words are not ours.
+        self._thread.join(timeout=2.0)
+        return self._sink.text

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import shlex
+import shutil
 import signal
 import subprocess  # noqa: TID251 - this module is the door
 import threading
@@ -15,14 +16,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+from imagekit.base.environment import environment
 from imagekit.base.errors import ToolError
-from imagekit.base.exchange import FloodError, Sink, exchange
+from imagekit.base.exchange import Drain, FloodError, Sink, exchange
 from imagekit.base.reason import summary
 
 logger = logging.getLogger(__name__)
-_KEPT = ("PATH", "HOME", "TMPDIR", "USER", "XDG_RUNTIME_DIR", "SSL_CERT_FILE", "DOCKER_HOST", "DOCKER_CONFIG")
-_SUDO = ("SUDO_UID",)  # git run by sudo asks it who owns the clone
-_PROXIES = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 _GRACE = 5.0
 
 
@@ -38,6 +37,10 @@ class ProcessError(ToolError):
 
 class ProgramMissingError(ToolError):
     """A program is not installed."""
+
+
+class CannotRunError(ToolError):
+    """A program is there and cannot be run."""
 
 
 class ProcessTimeoutError(ToolError):
@@ -57,13 +60,6 @@ class Completed:
     stdout: str
     stderr: str
     raw: bytes = field(default=b"", repr=False)  # stdout as it came, for what must not be decoded
-
-
-def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The environment children get: a short list of inherited names, ``LANG=C.UTF-8`` and `extra`."""
-    kept = {name: os.environ[name] for name in (*_KEPT, *_SUDO, *_PROXIES) if name in os.environ}
-    fallback = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
-    return {**fallback, **kept, "LANG": "C.UTF-8", **(extra or {})}
 
 
 def run(
@@ -113,8 +109,8 @@ def interactive(argv: Sequence[str | Path]) -> int:
     command = [os.fspath(part) for part in argv]
     try:
         return subprocess.run(command, env={**os.environ, "LANG": "C.UTF-8"}, check=False).returncode
-    except FileNotFoundError:
-        raise ProgramMissingError(f"program not found: {command[0]}", hint="Run `imagekit doctor`.") from None
+    except OSError as error:
+        raise _not_started(command[0], None, None, error) from None
 
 
 @contextmanager
@@ -156,7 +152,7 @@ def pipe(
     command = tuple(os.fspath(part) for part in argv)
     with _started(command, env=env, feed=True) as child:
         assert child.stdin is not None
-        out, err = _Drain(child.stdout), _Drain(child.stderr)
+        out, err = Drain(child.stdout), Drain(child.stderr)
         watchdog = threading.Timer(timeout, _kill_group, [child])
         watchdog.start()
         try:
@@ -200,14 +196,31 @@ def _started(
             cwd=cwd,
             start_new_session=True,
         )
-    except FileNotFoundError:
-        raise ProgramMissingError(
-            f"program not found: {command[0]}", hint="`imagekit doctor` lists what is needed and how to get it."
-        ) from None
+    except OSError as error:
+        raise _not_started(command[0], cwd, env, error) from None
     try:
         yield child
     finally:
         _stop(child)
+
+
+def _not_started(program: str, cwd: Path | None, env: Mapping[str, str] | None, error: OSError) -> ToolError:
+    """Why a program did not even begin: it, its interpreter or the folder is not there, or it may not be run."""
+    if cwd is not None and not cwd.is_dir():
+        return ToolError(f"{cwd}: no such folder, so {program} cannot run in it")
+    found = (
+        program
+        if "/" in program and Path(program).exists()
+        else shutil.which(program, os.F_OK, environment(env)["PATH"])
+    )
+    if found is None:
+        return ProgramMissingError(
+            f"program not found: {program}", hint="`imagekit doctor` lists what is needed and how to get it."
+        )
+    hint = f"Is it for this machine, with an interpreter that is there? `file {found}` tells."
+    if isinstance(error, PermissionError):
+        hint = f"May this user run it, and is its file system mounted without noexec? `ls -l {found}` tells."
+    return CannotRunError(f"{found} cannot be run: {error.strerror}", hint=hint)
 
 
 def _stop(child: subprocess.Popen[bytes]) -> None:
@@ -235,24 +248,6 @@ def _signal_group(child: subprocess.Popen[bytes], number: signal.Signals) -> Non
 def _kill_group(child: subprocess.Popen[bytes]) -> None:
     _signal_group(child, signal.SIGKILL)
     child.wait()
-
-
-class _Drain:
-    """Reads one stream to its end in a thread, so that a full pipe never blocks the child."""
-
-    def __init__(self, stream: IO[bytes] | None) -> None:
-        self._sink = Sink(stream)
-        self._thread = threading.Thread(target=self._read, daemon=True)
-        self._thread.start()
-
-    def _read(self) -> None:
-        for chunk in self._sink.stream or ():
-            self._sink.take(chunk)
-
-    def text(self) -> str:
-        # A grandchild may hold the pipe open after the child ended; its later words are not ours.
-        self._thread.join(timeout=2.0)
-        return self._sink.text
 
 
 def alive(pid: int, *, started: float | None = None) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ssl
 import time
 from collections.abc import Iterable
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from urllib.parse import quote
 
 import urllib3
@@ -62,6 +64,17 @@ class Answer:
             text = ""
         return f"status {self.status} {one_line(without(text, self._secrets), 300)}".strip()
 
+    def wish(self) -> float:
+        """How many seconds the next try shall wait: Retry-After, as a number or as a date (RFC 9110, 10.2.3)."""
+        said = self.headers.get("Retry-After", "").strip()
+        if said.isascii() and said.isdigit():
+            return float(said[:9])
+        dates = [found for header in (said, self.headers.get("Date", "")) for found in moment(header)]
+        if not said or not dates:
+            return 0.0
+        asked, now = dates[0], dates[1] if len(dates) > 1 else datetime.now(UTC)
+        return max(0.0, (asked - now).total_seconds())
+
     def end(self) -> None:
         """Keep the connection when the body was read, close it otherwise."""
         if self.length == 0:
@@ -69,6 +82,15 @@ class Answer:
         else:
             self._response.close()
         self._response.release_conn()
+
+
+def moment(header: str) -> list[datetime]:
+    """The moment in a Date header (RFC 9110, in GMT); none when there is no such moment."""
+    try:
+        found = parsedate_to_datetime(header)
+        return [found.replace(tzinfo=found.tzinfo or UTC).astimezone(UTC)]
+    except (ValueError, TypeError, OverflowError):
+        return []
 
 
 def _require_small(size: int, limit: int, what: str) -> None:

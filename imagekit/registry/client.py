@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from typing import Self
-from urllib.parse import urlencode
+from typing import Self, TypeVar
 
 from imagekit.base.strictjson import CONFIG_FIELDS, ForeignJsonError, read_object
 from imagekit.oci.errors import MalformedError
@@ -19,11 +18,19 @@ from imagekit.registry.answer import Answer
 from imagekit.registry.blobs import BlobSource
 from imagekit.registry.credentials import Credentials, find_credentials
 from imagekit.registry.download import fetched
-from imagekit.registry.errors import DigestMismatchError, MissingObjectError, RegistryError, TooLargeError
+from imagekit.registry.errors import (
+    DigestMismatchError,
+    MissingObjectError,
+    RegistryError,
+    TooLargeError,
+    TransientError,
+)
 from imagekit.registry.listing import ReferrerList, referrers_of, tags_of
 from imagekit.registry.timeouts import Timeouts
 from imagekit.registry.transport import REDIRECT_STATUSES, Body, Transport
-from imagekit.registry.upload import uploaded
+from imagekit.registry.upload import mounted, uploaded
+
+T = TypeVar("T")
 
 
 class Registry:
@@ -43,9 +50,10 @@ class Registry:
     ) -> None:
         self.address = address
         self._without_referrers: dict[tuple[str, Digest], ReferrerList] = {}
+        self._written: dict[tuple[str, str], str] = {}  # names in repositories, with the digest written under them
         self.transport = Transport(
             address,
-            credentials=credentials or find_credentials(address),
+            credentials=lambda repository: credentials or find_credentials(address, repository=repository),
             tls=tls,
             timeouts=timeouts,
             observe=observe,
@@ -90,7 +98,10 @@ class Registry:
         """The bytes of a manifest, hashed where they are named by a digest, and not parsed."""
         where = f"manifest {name} of {self.address}/{repository}"
         path = f"/v2/{repository}/manifests/{name}"
-        raw = self._read(path, repository, where, limit=limit, accept=", ".join(MANIFEST_TYPES))
+        raw = self._in_time(
+            (repository, str(name)),
+            lambda: self._read(path, repository, where, limit=limit, accept=", ".join(MANIFEST_TYPES)),
+        )
         if raw is None:
             return None
         wanted = name if isinstance(name, Digest) else Digest(name) if ":" in name else None
@@ -134,7 +145,10 @@ class Registry:
                 body=Body.of(manifest.raw),
             ) as answer:
                 if answer.status not in (200, 201, 202):
-                    raise RegistryError(f"registry {self.address}: PUT {target.shown}: {answer.said()}")
+                    said = answer.said()
+                    if "BLOB_UNKNOWN" in said and self._sent(repository, manifest):
+                        raise TransientError(f"{said}, of what was sent just now")
+                    raise RegistryError(f"registry {self.address}: PUT {target.shown}: {said}")
                 answer.small()
                 stored = answer.headers.get("Docker-Content-Digest", str(manifest.digest))
                 if stored != str(manifest.digest):
@@ -143,6 +157,7 @@ class Registry:
                     )
 
         self.transport.retrying(f"writing manifest {name} of {repository}", work)
+        self._written |= {(repository, each): str(manifest.digest) for each in (name, str(manifest.digest))}
 
     def delete_manifest(self, repository: str, digest: Digest) -> bool:
         """Delete a manifest and its tags; False when the registry does not offer that (405 or 400)."""
@@ -153,6 +168,7 @@ class Registry:
                 answer.small()
                 return answer.status in (200, 202, 404)
 
+        self._written = {key: value for key, value in self._written.items() if value != str(digest)}
         return self.transport.retrying(f"deleting manifest {digest.short} of {repository}", work)
 
     def tags(self, repository: str) -> tuple[str, ...]:
@@ -196,7 +212,8 @@ class Registry:
                     raise RegistryError(f"registry {self.address}: HEAD {target.shown}: status {answer.status}")
                 return answer.status == 200
 
-        return self.transport.retrying(f"looking for blob {digest.short} of {repository}", work)
+        what = f"looking for blob {digest.short} of {repository}"
+        return bool(self._in_time((repository, str(digest)), lambda: self.transport.retrying(what, work) or None))
 
     def blob(self, repository: str, descriptor: Descriptor) -> Iterator[bytes]:
         """Stream a blob in chunks of at most 1 MiB; hash and size are checked at its end.
@@ -220,25 +237,35 @@ class Registry:
         """
         if self.has_blob(repository, source.digest):
             return 0
-        if mount_from is not None and self.mount(repository, source.digest, mount_from):
-            return 0
-        return uploaded(self.transport, repository, source)
+        mounted_there = mount_from is not None and self.mount(repository, source.digest, mount_from)
+        sent = 0 if mounted_there else uploaded(self.transport, repository, source)
+        self._written[repository, str(source.digest)] = str(source.digest)
+        return sent
 
     def mount(self, repository: str, digest: Digest, mount_from: str) -> bool:
         """Share a blob with another repository of this registry; False when the registry declined."""
-        query = urlencode({"mount": str(digest), "from": mount_from})
-        target = self.transport.target(f"/v2/{repository}/blobs/uploads/?{query}")
-
-        def work() -> bool:
-            with self.transport.exchange("POST", target, scope=repository) as answer:
-                answer.small()
-                return answer.status == 201
-
-        return self.transport.retrying(f"mounting blob {digest.short} from {mount_from} to {repository}", work)
+        return mounted(self.transport, repository, str(digest), mount_from)
 
     def close(self) -> None:
         """Close the connections."""
         self.transport.close()
+
+    def _sent(self, repository: str, manifest: Manifest) -> bool:
+        named = (*manifest.blobs, *manifest.children)
+        return any((repository, str(each.digest)) in self._written for each in named)
+
+    def _in_time(self, name: tuple[str, str], ask: Callable[[], T | None]) -> T | None:
+        """What is under a name; what we wrote there is waited for, as replicas lag behind the registry's answer.
+
+        Seen of Docker Hub and GHCR: https://github.com/int128/docker-manifest-create-action/issues/857
+        """
+        found = ask()
+        for failures in range(self.transport.timeouts.attempts - 1):
+            if found is not None or name not in self._written:
+                break
+            self.transport.pause(failures)
+            found = ask()
+        return found
 
     def _read(self, path: str, repository: str, what: str, *, limit: int, accept: str) -> bytes | None:
         target = self.transport.target(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import socket
 import threading
 from collections.abc import Iterator, Mapping
@@ -12,7 +13,6 @@ from typing import Any
 
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.util import make_headers
 
 from imagekit.registry.address import Place
 from imagekit.registry.certificates import context_for
@@ -32,7 +32,8 @@ def pool_for(place: Place, timeouts: Timeouts, environ: Mapping[str, str]) -> ur
     proxy = proxy_for(place, environ)
     if proxy is None:
         return _timed(urllib3.HTTPSConnectionPool(place.host, place.port, **options), _Tls, timeouts)
-    headers = make_headers(proxy_basic_auth=proxy.login) if proxy.login else {}
+    login = base64.b64encode(proxy.login.encode()).decode()  # UTF-8 (RFC 7617), where urllib3 knows Latin-1 alone
+    headers = {"proxy-authorization": f"Basic {login}"} if proxy.login else {}
     manager = urllib3.ProxyManager(str(proxy.place), proxy_headers=headers, **options)
     return _timed(manager.connection_from_host(place.host, place.port, scheme="https"), _Tls, timeouts)
 

@@ -1,8 +1,9 @@
-"""Whose name and password a registry gets: from the environment or docker's config.json, per host.
+"""Whose name and password a registry gets: from the environment or the files of docker and podman, per host.
 
 The forms of config.json: https://docs.docker.com/reference/cli/docker/login/ and docker's `cli/config/types`
-(`auths` with auth, username and password, identitytoken, registrytoken; `credHelpers`; `credsStore`). Why `docker.auth`
-of the Docker SDK does not do this: docs/adr/0013-registry-transport.md.
+(`auths` with auth, username and password, identitytoken, registrytoken; `credHelpers`; `credsStore`). A key with a
+path (`HOST/NAMESPACE`, containers-auth.json(5)) counts, for what lies below it, before that of the host does. Why
+`docker.auth` of the Docker SDK does not do this: docs/adr/0013-registry-transport.md.
 """
 
 from __future__ import annotations
@@ -11,14 +12,15 @@ import base64
 import binascii
 import logging
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from imagekit.base import process
 from imagekit.base.errors import ConfigError, RefusedError
 from imagekit.base.strictjson import read_object
+from imagekit.registry.authfiles import auth_files
 
 logger = logging.getLogger(__name__)
 _HELPER_SECONDS = 20.0
@@ -27,6 +29,7 @@ _TOKEN_USER = "<token>"
 # All names of Docker Hub, and the one key under which `docker login` keeps it.
 _HUB = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io"})
 _HUB_KEY = "https://index.docker.io/v1/"
+_API = re.compile(r"/*(v[12]/*)?")  # a path that is no namespace
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,34 +61,23 @@ class Credentials:
         return tuple(filter(None, (sent, self.password, self.identity_token, self.registry_token)))
 
 
-def find_credentials(host: str, environ: Mapping[str, str] = os.environ) -> Credentials | None:
-    """Look for the credentials of exactly this host (`HOST[:PORT]`); None means anonymous.
+def find_credentials(host: str, environ: Mapping[str, str] = os.environ, *, repository: str = "") -> Credentials | None:
+    """Look for the credentials of exactly this host (`HOST[:PORT]`), for one of its repositories; None is anonymous.
 
-    First ``IMAGEKIT_REGISTRY_USERNAME`` and ``_PASSWORD`` when ``IMAGEKIT_REGISTRY_HOST`` names the host, then the
-    helper of docker's config.json, then its entry, which counts too when the helper is missing or has nothing. Raises
-    `ConfigError` for a file or an entry of this host that cannot be read.
+    First ``IMAGEKIT_REGISTRY_USERNAME`` and ``_PASSWORD`` when ``IMAGEKIT_REGISTRY_HOST`` names the host, then of each
+    file of docker and podman its helper, then its entry, which counts too when the helper is missing or has nothing.
+    Raises `ConfigError` for a file or an entry of this host that cannot be read.
     """
     if environ.get("IMAGEKIT_REGISTRY_HOST") == host:
         return Credentials(environ.get("IMAGEKIT_REGISTRY_USERNAME", ""), environ.get("IMAGEKIT_REGISTRY_PASSWORD", ""))
-    config = _docker_config(environ)
-    helpers = [value for _, value in _entries_of(_section(config, "credHelpers"), host)]
-    helper = helpers[0] if helpers else config.get("credsStore")
-    found = _from_helper(helper, host, environ) if isinstance(helper, str) and helper else None
-    return found or _from_entries(_section(config, "auths"), host)
-
-
-def _docker_config(environ: Mapping[str, str]) -> Mapping[str, Any]:
-    folder = environ.get("DOCKER_CONFIG") or str(Path(environ.get("HOME", "/")) / ".docker")
-    path = Path(folder) / "config.json"
-    try:
-        return read_object(path.read_bytes(), str(path))
-    except (FileNotFoundError, NotADirectoryError):
-        return {}
-    except (OSError, RefusedError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not one object of JSON that all readers take alike"
-        raise ConfigError(
-            f"{path} cannot be read: {reason}", hint="Repair it, or name another folder in DOCKER_CONFIG."
-        ) from None
+    for config in auth_files(environ):
+        helpers = [value for _, value in _entries_of(_section(config, "credHelpers"), host, repository)]
+        helper = helpers[0] if helpers else config.get("credsStore")
+        found = _from_helper(helper, host, environ) if isinstance(helper, str) and helper else None
+        found = found or _from_entries(_section(config, "auths"), host, repository)
+        if found is not None:
+            return found
+    return None
 
 
 def _section(config: Mapping[str, Any], name: str) -> Mapping[str, Any]:
@@ -100,15 +92,25 @@ def _host_of(key: str) -> str:
     return "index.docker.io" if host in _HUB else host
 
 
-def _entries_of(entries: Mapping[str, Any], host: str) -> list[tuple[str, Any]]:
-    """The entries of a host, the best first: its very name, then with a scheme, then with a path."""
+def _entries_of(entries: Mapping[str, Any], host: str, repository: str) -> list[tuple[str, Any]]:
+    """The entries of a host, the best first: the longest namespace, its very name, with a scheme, with another path."""
     wanted = _host_of(host)
-    found = [(key, value) for key, value in entries.items() if _host_of(key) == wanted]
-    return sorted(found, key=lambda entry: (entry[0] != host, entry[0].strip("/").count("/"), len(entry[0]), entry[0]))
+
+    def rank(entry: tuple[str, Any]) -> tuple[int, bool, int, int, str]:
+        key = entry[0]
+        return -_namespace(key, repository), key != host, key.strip("/").count("/"), len(key), key
+
+    return sorted(((key, value) for key, value in entries.items() if _host_of(key) == wanted), key=rank)
 
 
-def _from_entries(entries: Mapping[str, Any], host: str) -> Credentials | None:
-    for _, entry in _entries_of(entries, host):
+def _namespace(key: str, repository: str) -> int:
+    """How many characters of a repository's name are the path of a key; 0 when it is another's, or has none."""
+    path = (key.strip().partition("://")[2] or key.strip()).partition("/")[2].strip("/")
+    return len(path) if path and not _API.fullmatch(path) and f"{repository}/".startswith(f"{path}/") else 0
+
+
+def _from_entries(entries: Mapping[str, Any], host: str, repository: str) -> Credentials | None:
+    for _, entry in _entries_of(entries, host, repository):
         found = _from_entry(entry, host) if isinstance(entry, dict) else None
         if found is not None:
             return found
@@ -135,7 +137,7 @@ def _from_entry(entry: Mapping[str, Any], host: str) -> Credentials | None:
 
 def _decoded(text: str, host: str) -> Credentials:
     try:
-        decoded = base64.b64decode(text.strip(), validate=True).decode()
+        decoded = base64.b64decode("".join(text.split()), validate=True).decode()
     except (binascii.Error, UnicodeDecodeError, ValueError):
         decoded = ""
     username, colon, password = decoded.partition(":")
@@ -161,6 +163,14 @@ def _from_helper(helper: str, host: str, environ: Mapping[str, str]) -> Credenti
     except process.ProgramMissingError:
         logger.warning("docker's config.json names %s, which is not installed; its own entries are looked at", program)
         return None
+    except process.CannotRunError as error:
+        logger.warning("docker's config.json names a helper: %s; its own entries are looked at", error)
+        return None
+    except process.ProcessTimeoutError:
+        raise ConfigError(
+            f"{program} did not say within {_HELPER_SECONDS:.0f} s what it has for {host}; it was stopped",
+            hint=f"Does it wait for somebody to unlock a keyring? Try `echo {host} | {program} get` by hand.",
+        ) from None
     if answer.returncode != 0:
         if "credentials not found" not in answer.stdout:
             logger.warning("%s gave nothing for %s (status %d)", program, host, answer.returncode)

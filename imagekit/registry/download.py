@@ -16,7 +16,8 @@ from imagekit.registry.errors import (
     RegistryUnavailableError,
     TransientError,
 )
-from imagekit.registry.transport import UNAVAILABLE, Transport
+from imagekit.registry.retry import UNAVAILABLE
+from imagekit.registry.transport import Transport
 
 
 def fetched(transport: Transport, repository: str, descriptor: Descriptor) -> Iterator[bytes]:
@@ -41,7 +42,7 @@ def fetched(transport: Transport, repository: str, descriptor: Descriptor) -> It
                     f"registry {transport.address}: reading {where}: {error}, {done}",
                     hint=UNAVAILABLE,
                 ) from error
-            transport.pause(failures)
+            transport.pause(failures, error.after)
     if offset != descriptor.size or "sha256:" + state.hexdigest() != str(descriptor.digest):
         raise DigestMismatchError(f"{where} was altered: {offset} bytes that hash to sha256:{state.hexdigest()}")
 

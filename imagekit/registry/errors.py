@@ -22,7 +22,11 @@ class ReadOnlyError(RegistryError):
 
 
 class TransientError(RegistryError):
-    """A failure that another try may heal; never leaves this package."""
+    """A failure that another try may heal, after so many seconds; never leaves this package."""
+
+    def __init__(self, message: str, *, hint: str = "", after: float = 0.0) -> None:
+        super().__init__(message, hint=hint)
+        self.after = after
 
 
 class LockedError(ToolError):

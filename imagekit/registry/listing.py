@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any
 
@@ -19,6 +18,7 @@ from imagekit.oci.errors import MalformedError
 from imagekit.oci.manifest import Descriptor
 from imagekit.oci.reference import MEDIA_TYPE_INDEX, Digest
 from imagekit.registry.address import Lead, Target, led_to, shown
+from imagekit.registry.answer import moment
 from imagekit.registry.errors import RegistryError, TooLargeError
 from imagekit.registry.transport import Transport
 
@@ -120,7 +120,7 @@ def tags_of(transport: Transport, repository: str) -> tuple[tuple[str, ...], dat
     dates: list[datetime] = []
     what = f"tags of {repository}"
     for page in _Pages(transport, repository, what).all(f"/v2/{repository}/tags/list", "application/json"):
-        dates += _date(page.date)
+        dates += moment(page.date)
         if page.status == HTTPStatus.NOT_FOUND:
             break
         if page.status != HTTPStatus.OK:
@@ -201,12 +201,3 @@ def _fields(raw: bytes, what: str) -> dict[str, Any]:
         return read_object(raw, what, limit=PAGE_LIMIT)
     except RefusedError as error:
         raise MalformedError(str(error), hint=error.hint) from None
-
-
-def _date(header: str) -> list[datetime]:
-    """The moment in a Date header (RFC 9110, in GMT); none when there is no such moment."""
-    try:
-        found = parsedate_to_datetime(header)
-        return [found.replace(tzinfo=found.tzinfo or UTC).astimezone(UTC)]
-    except (ValueError, TypeError, OverflowError):
-        return []

@@ -11,7 +11,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from imagekit.base.errors import ConfigError
 from imagekit.oci.reference import split_host
@@ -41,18 +41,23 @@ def proxy_for(place: Place, environ: Mapping[str, str]) -> Proxy | None:
 
 
 def _proxy(name: str, said: str) -> Proxy:
-    parts = urlsplit(said if "://" in said else f"http://{said}")
-    login, _, authority = parts.netloc.rpartition("@")
+    """The last `@` ends the login, whatever a password holds; a path says nothing of a proxy."""
+    scheme, separator, rest = said.partition("://")
+    if not separator:
+        scheme, rest = "http", said.removeprefix("//")
+    login, _, authority = rest.rpartition("@")
+    problem = "" if scheme.lower() in _PORTS else f"the scheme {scheme!a}" if scheme.isalnum() else "it has no scheme"
+    host, port = "", None
     try:
-        if parts.scheme not in _PORTS:
-            raise ConfigError(f"the scheme {parts.scheme[:20]!a}")
-        host, port = split_host(authority)
-    except ConfigError as error:
-        # The text itself may hold a password.
+        host, port = split_host(authority.partition("/")[0].removesuffix(":"))
+    except ConfigError:
+        problem = problem or "no host, or host and port, is in it"
+    if problem:  # said without the text, which may hold a password
         raise ConfigError(
-            f"{name} names no proxy that can be used: {error}", hint="Write http://[USER:PASSWORD@]HOST:PORT."
-        ) from None
-    return Proxy(Place(parts.scheme, host, port or _PORTS[parts.scheme]), unquote(login))
+            f"{name} names no proxy that can be used: {problem}",
+            hint="Write http://[USER:PASSWORD@]HOST:PORT, in USER and PASSWORD %40 for @, %2F for /, %25 for %.",
+        )
+    return Proxy(Place(scheme.lower(), host, port or _PORTS[scheme.lower()]), unquote(login))
 
 
 def _excepted(place: Place, text: str) -> bool:

@@ -8,25 +8,26 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TypeVar
 from urllib.parse import urlencode
 
 import urllib3
-from urllib3.exceptions import HTTPError, ProxyError
+from urllib3.exceptions import HTTPError
 
-from imagekit.base.log import progress
 from imagekit.registry.address import Lead, Place, Target, led_to, registry_place
-from imagekit.registry.answer import Answer, certificate_problem, words
-from imagekit.registry.auth import authorization, parse_challenges
+from imagekit.registry.answer import Answer
+from imagekit.registry.auth import Challenge, authorization, parse_challenges
 from imagekit.registry.connections import pool_for
 from imagekit.registry.credentials import Credentials
 from imagekit.registry.errors import (
     AccessDeniedError,
     InsecureAddressError,
     RegistryError,
-    RegistryUnavailableError,
     TransientError,
 )
+from imagekit.registry.failures import failure
+from imagekit.registry.retry import retried
 from imagekit.registry.storage import require_writable
 from imagekit.registry.timeouts import Timeouts
 
@@ -39,12 +40,7 @@ _PASSING_STATUSES = (408, 425, 429, 500, 502, 503, 504)
 # What takes no upload at all answers so; 507 is "Insufficient Storage".
 _REFUSALS = (405, 507)
 _WRITES = ("POST", "PUT", "PATCH")
-
-
-UNAVAILABLE = "Is the registry running? Running the same command again goes on where this one stopped."
-_UNRESOLVED = (
-    "Is the name right (`registry:` in imagekit.yaml), and can this host look it up? `getent hosts {host}` says."
-)
+_ROOT = "/v2/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +63,7 @@ class Transport:
         self,
         address: str,
         *,
-        credentials: Credentials | None = None,
+        credentials: Callable[[str], Credentials | None] = lambda scope: None,
         tls: bool | None = None,
         timeouts: Timeouts | None = None,
         observe: Callable[[str, str], None] | None = None,
@@ -77,41 +73,24 @@ class Transport:
         self.place = registry_place(address, tls=tls)
         self.timeouts = timeouts or Timeouts()
         self._credentials = credentials
+        self._given: dict[str, Credentials | None] = {}
         self._observe = observe
         self._environ = environ
         self.whole_blobs = False  # learnt: this registry loses pieces of a blob, see `upload`
         self._grants: dict[str, str] = {}
+        self._open: set[str] = set()  # scopes whose 404 is meant as it is said
         self._pools: dict[Place, urllib3.HTTPConnectionPool] = {}
         self._guard = threading.Lock()
 
     def retrying(self, what: str, work: Callable[[], T]) -> T:
         """Do `work` until it does not fail in passing; raises `RegistryUnavailableError` naming `what`."""
-        import tenacity
+        return retried(self.address, self.timeouts, what, work)
 
-        timeouts = self.timeouts
-        retries = tenacity.Retrying(
-            stop=tenacity.stop_after_attempt(timeouts.attempts),
-            wait=tenacity.wait_random_exponential(multiplier=timeouts.first_pause, max=timeouts.longest_pause),
-            retry=tenacity.retry_if_exception_type(TransientError),
-            before_sleep=lambda _: progress(f"registry {self.address}: {what} failed in passing, trying again"),
-            reraise=True,
-        )
-        try:
-            return retries(work)
-        except TransientError as error:
-            raise RegistryUnavailableError(
-                f"registry {self.address}: {what}: {error} (tried {timeouts.attempts} times)",
-                hint=self._advice(str(error)),
-            ) from error
-
-    def _advice(self, said: str) -> str:
-        """What to do about a registry that cannot be reached; urllib3 says so of a name that is not found."""
-        host = self.address.partition(":")[0]
-        return _UNRESOLVED.format(host=host) if "Failed to resolve" in said else UNAVAILABLE
-
-    def pause(self, failures: int) -> None:
-        """Wait before the next try, longer after each failure."""
-        time.sleep(min(self.timeouts.longest_pause, self.timeouts.first_pause * 2**failures))
+    def pause(self, failures: int, wish: float = 0.0) -> None:
+        """Wait before the next try, longer after each failure, and no less than the registry wishes."""
+        limits = self.timeouts
+        usual = min(limits.longest_pause, limits.first_pause * 2**failures)
+        time.sleep(max(min(wish, limits.longest_wish), usual))
 
     @contextmanager
     def exchange(
@@ -174,10 +153,10 @@ class Transport:
         at_home = target.place == self.place
         granted = {"Authorization": self._grants[scope]} if at_home and scope in self._grants else {}
         answer = self._send(method, target, {**headers, **granted}, body)
-        if answer.status == 401 and at_home:
-            challenges = parse_challenges(answer.headers.getlist("WWW-Authenticate"))
+        challenges = self._asked_for(answer, target, scope) if at_home else ()
+        if challenges:
             answer.end()
-            grant = authorization(challenges, target, self._credentials, self._fetch_token)
+            grant = authorization(challenges, target, self._given_for(scope), self._fetch_token)
             self._grants[scope] = grant
             answer = self._send(method, target, {**headers, "Authorization": grant}, body)
         try:
@@ -186,6 +165,37 @@ class Transport:
             answer.end()
             raise
         return answer
+
+    def _asked_for(self, answer: Answer, target: Target, scope: str) -> tuple[Challenge, ...]:
+        """The challenges that an answer is to be tried again with; none for an answer that stands.
+
+        Registries hide what one may not see: 404 or 403 without a word to who has not logged in, and a challenge at
+        `/v2/` alone (https://github.com/distribution/distribution/issues/1984). So does a 401 without a challenge.
+        """
+        if answer.status == HTTPStatus.UNAUTHORIZED:
+            found = parse_challenges(answer.headers.getlist("WWW-Authenticate"))
+            return found or self._asked_at_root() or (Challenge(scheme="none that can be read"),)
+        hidden = answer.status in (HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND) and scope not in self._grants
+        if not hidden or scope in self._open or target.path == _ROOT:
+            return ()
+        found = self._asked_at_root() if self._given_for(scope) is not None else ()
+        if not found:
+            self._open.add(scope)
+        return found
+
+    def _asked_at_root(self) -> tuple[Challenge, ...]:
+        answer = self._send("GET", self.target(_ROOT), {}, None)
+        try:
+            known = answer.status == HTTPStatus.UNAUTHORIZED
+            return parse_challenges(answer.headers.getlist("WWW-Authenticate")) if known else ()
+        finally:
+            answer.end()
+
+    def _given_for(self, scope: str) -> Credentials | None:
+        """The credentials for a repository, looked up once and only when the registry asks for some."""
+        if scope not in self._given:
+            self._given[scope] = self._credentials(scope)
+        return self._given[scope]
 
     def _require_usable(self, answer: Answer, method: str, target: Target) -> None:
         """Raise for what is an error whatever was asked: no rights, no disk space, a failure in passing."""
@@ -197,7 +207,7 @@ class Transport:
         if answer.status in _PASSING_STATUSES or (answer.status in _REFUSALS and method in _WRITES):
             detail = answer.said()
             require_writable(self.address, answer.status, detail)
-            raise TransientError(f"{method} {target.shown}: {detail}")
+            raise TransientError(f"{method} {target.shown}: {detail}", after=answer.wish())
 
     def _send(self, method: str, target: Target, headers: Mapping[str, str], body: Body | None) -> Answer:
         if self._observe is not None:
@@ -215,25 +225,8 @@ class Transport:
                 decode_content=False,
             )
         except (HTTPError, OSError) as error:
-            raise self._failure(f"{method} {target.shown}", target.place, error) from error
+            raise failure(f"{method} {target.shown}", target.place, error) from error
         return Answer(response, self.timeouts, (*self._secrets(), *target.secrets))
-
-    def _failure(self, what: str, place: Place, error: Exception) -> Exception:
-        """What a failed exchange is: a refused certificate, a proxy that wants a password, or a failure in passing."""
-        refused = certificate_problem(error)
-        if refused is not None:
-            return InsecureAddressError(
-                f"the certificate of {place} is not accepted: {refused.verify_message}",
-                hint="Its CA goes into the system's store, the file that SSL_CERT_FILE names, or docker's folder "
-                f"/etc/docker/certs.d/{place.authority}.",
-            )
-        if isinstance(error, ProxyError) and "407" in words(error):
-            return AccessDeniedError(
-                f"the proxy on the way to {place} wants a password: {words(error)}",
-                hint="Write HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT, or name the registry in NO_PROXY.",
-            )
-        through = " (through the proxy of HTTPS_PROXY)" if isinstance(error, ProxyError) else ""
-        return TransientError(f"{what}: {words(error)}{through}")
 
     def _fetch_token(self, target: Target, headers: Mapping[str, str], form: Mapping[str, str] | None) -> bytes:
         method, body = "GET", None
@@ -243,7 +236,7 @@ class Transport:
         answer = self._send(method, target, headers, body)
         try:
             if answer.status in _PASSING_STATUSES:
-                raise TransientError(f"token server {target.place}: {answer.said()}")
+                raise TransientError(f"token server {target.place}: {answer.said()}", after=answer.wish())
             if answer.status != 200:
                 raise AccessDeniedError(
                     f"the token server {target.place} of registry {self.address} refuses: {answer.said()}",
@@ -261,5 +254,5 @@ class Transport:
 
     def _secrets(self) -> tuple[str, ...]:
         """What was sent and must not be shown when it comes back."""
-        given = self._credentials.secrets() if self._credentials is not None else ()
+        given = [secret for each in self._given.values() if each is not None for secret in each.secrets()]
         return (*given, *(grant.partition(" ")[2] for grant in self._grants.values()))

@@ -12,16 +12,20 @@ import re
 from collections.abc import Iterator
 from contextlib import suppress
 from http import HTTPStatus
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from imagekit.base.errors import ImagekitError
 from imagekit.registry.address import Lead, Target, led_to
 from imagekit.registry.blobs import BlobSource, Meter, Outflow
-from imagekit.registry.errors import RegistryError, StorageFullError, TransientError
+from imagekit.registry.errors import AccessDeniedError, ReadOnlyError, RegistryError, StorageFullError, TransientError
 from imagekit.registry.transport import Body, Transport
 
 # What a resumed upload may lose; memory does not depend on it, as a piece is streamed in chunks of 1 MiB.
 PIECE = 64 << 20
+_TOO_LARGE = (
+    f"Something before the registry bounds the size of a request; imagekit sends pieces of {PIECE >> 20} MiB. nginx: "
+    'client_max_body_size 0; its ingress: the annotation nginx.ingress.kubernetes.io/proxy-body-size: "0".'
+)
 _RANGE = re.compile(r"(?:bytes=)?0-(\d+)")
 
 
@@ -39,6 +43,32 @@ def uploaded(transport: Transport, repository: str, source: BlobSource) -> int:
         upload.cancel()
         raise
     return upload.sent
+
+
+def mounted(transport: Transport, repository: str, digest: str, origin: str) -> bool:
+    """Ask for a blob of another repository; False when it has to be sent, as the right to read there may lack.
+
+    A mount is a saving and never a need: whatever is answered, the blob can be sent
+    (https://github.com/oras-project/oras/pull/1924). An upload that the registry opened in its place is dropped.
+    """
+    target = transport.target(f"/v2/{repository}/blobs/uploads/?{urlencode({'mount': digest, 'from': origin})}")
+
+    def work() -> bool:
+        with transport.exchange("POST", target, scope=repository) as answer:
+            answer.small()
+            location = answer.headers.get("Location", "") if answer.status == HTTPStatus.ACCEPTED else ""
+            done = answer.status == HTTPStatus.CREATED
+        if location:
+            with suppress(ImagekitError):
+                session = led_to(location, target, transport.place, Lead.UPLOAD)
+                with transport.exchange("DELETE", session, scope=repository) as answer:
+                    answer.small()
+        return done
+
+    try:
+        return transport.retrying(f"mounting blob {digest} from {origin} to {repository}", work)
+    except (AccessDeniedError, ReadOnlyError):
+        return False
 
 
 class _Upload:
@@ -160,5 +190,6 @@ class _Upload:
     def _unexpected(self, method: str, target: Target, words: str) -> RegistryError:
         return RegistryError(
             f"registry {self._transport.address}: {method} {target.shown} for blob "
-            f"{self._source.digest} of {self._repository}: {words}"
+            f"{self._source.digest} of {self._repository}: {words}",
+            hint=_TOO_LARGE if words.startswith("status 413") else "",
         )

@@ -63,6 +63,7 @@ class RegistrySimulator:
     dated: bool = True  # whether answers have a Date
     more_pages: bool = False  # each page of the tag list says that there is another
     link: str = ""  # the Link header of the tag list
+    granted: bytes = b'{"token": "granted"}'  # what the token server answers
     forms: list[bytes] = field(default_factory=list)  # what was posted to the token server
     address: str = ""
     blobs: dict[str, dict[str, bytes]] = field(default_factory=dict)
@@ -111,7 +112,7 @@ class RegistrySimulator:
         given = headers.get("authorization", "")
         if target.startswith("/token"):
             self.forms += [body] if body else []
-            return 200, {}, b'{"token": "granted"}'
+            return 200, {}, self.granted
         if self.bearer_realm is not None and given != "Bearer granted":
             challenge = f'Bearer realm="{self.bearer_realm}",service="sim",scope="repository:x:pull,push"'
             return 401, {"WWW-Authenticate": challenge}, b"{}"

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from imagekit.base.errors import ConfigError
-from imagekit.base.process import ProcessError, ProcessTimeoutError, ProgramMissingError, run
+from imagekit.base.process import CannotRunError, ProcessError, ProcessTimeoutError, ProgramMissingError, run
 from imagekit.base.strictjson import ForeignJsonError, read_object
 from imagekit.base.text import one_line, redacted
 from imagekit.fleet.cluster import Hook
@@ -62,7 +62,7 @@ class ProcessHooks:
         except ProcessError as error:
             told = one_line(redacted(error.stderr or error.stdout)) or "it said nothing"
             raise HookError(f"hook {name} ended with status {error.returncode}: {told}") from None
-        except (ProgramMissingError, OSError) as error:
+        except (ProgramMissingError, CannotRunError) as error:
             raise HookError(f"hook {name} cannot be started: {error}") from None
         return _read(name, event, done.raw)
 

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 import os
 import time
+from pathlib import Path
 
 import pytest
 
-from imagekit.base.process import OutputLimitError, ProcessError, ProcessTimeoutError, run
+from imagekit.base.environment import environment
+from imagekit.base.errors import ToolError
+from imagekit.base.process import (
+    CannotRunError,
+    OutputLimitError,
+    ProcessError,
+    ProcessTimeoutError,
+    ProgramMissingError,
+    run,
+)
 
 ENDS = [True, False]  # whether the kernel can say that a child has ended (pidfd_open, Linux 5.3)
 
@@ -74,3 +84,38 @@ def test_a_flood_is_ended_and_not_kept() -> None:
     with pytest.raises(OutputLimitError, match="more than 1000 bytes"):
         run(["sh", "-c", "exec yes"], timeout=20, most=1000)
     assert run(["sh", "-c", "echo said"], timeout=20, most=5).stdout == "said\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "mode", "said"),
+    [
+        (b"#!/bin/sh\n", 0o644, "Permission denied"),
+        (b"\x7fELF of another machine", 0o755, "Exec format error"),
+        (b"#!/no/such/interpreter\n", 0o755, "No such file"),
+    ],
+    ids=["mode", "machine", "interpreter"],
+)
+def test_a_program_that_cannot_be_run_is_named(tmp_path: Path, content: bytes, mode: int, said: str) -> None:
+    """A file that lost its mode on a share, one of another architecture, a venv whose Python is gone."""
+    program = tmp_path / "docker-credential-corp"
+    program.write_bytes(content)
+    program.chmod(mode)
+    for name in (str(program), program.name):
+        with pytest.raises(CannotRunError, match=f"{program} cannot be run: {said}") as error:
+            run([name], timeout=20, env={"PATH": f"{tmp_path}:{os.environ['PATH']}"})
+        assert str(program) in error.value.hint
+
+
+def test_a_folder_that_is_gone_is_not_a_program_that_is_missing(tmp_path: Path) -> None:
+    with pytest.raises(ToolError, match=f"{tmp_path}/gone: no such folder"):
+        run(["true"], timeout=20, cwd=tmp_path / "gone")
+    with pytest.raises(ProgramMissingError, match="program not found: no-such-program"):
+        run(["no-such-program"], timeout=20)
+
+
+def test_proxies_and_authorities_reach_children(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What curl, git and Go programs read of them, in both cases of letters."""
+    names = ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR")
+    for name in names:
+        monkeypatch.setenv(name, f"value of {name}")
+    assert {name: environment()[name] for name in names} == {name: f"value of {name}" for name in names}

@@ -33,6 +33,10 @@ NAME = "registry.test"
         ("https://proxy.example", Proxy(Place("https", "proxy.example", 443))),
         ("http://proxy.example", Proxy(Place("http", "proxy.example", 80))),
         ("http://me:p%40ss@proxy.example:3128", Proxy(PROXY.place, "me:p@ss")),
+        ("http://me:p@s/s#w?rd@proxy.example:3128", Proxy(PROXY.place, "me:p@s/s#w?rd")),
+        ("http://CORP\\me:pw@proxy.example:3128/", Proxy(PROXY.place, "CORP\\me:pw")),
+        ("HTTP://proxy.example:3128/proxy.pac", PROXY),
+        ("http://proxy.example:", Proxy(Place("http", "proxy.example", 80))),
         ("http://[2001:db8::1]:3128", Proxy(Place("http", "2001:db8::1", 3128))),
     ],
 )
@@ -40,7 +44,18 @@ def test_forms_of_a_proxy(said: str, found: Proxy) -> None:
     assert proxy_for(HERE, {"HTTPS_PROXY": said}) == found
 
 
-@pytest.mark.parametrize("said", ["socks5://proxy.example", "http://me:secret@proxy.example:99999", "http://", "a b"])
+@pytest.mark.parametrize(
+    "said",
+    [
+        "socks5://proxy.example",
+        "http://me:secret@proxy.example:99999",
+        "http://",
+        "a b",
+        "http://me:secret",
+        "me:secret://proxy.example",
+        "http://me:secret@",
+    ],
+)
 def test_what_is_no_proxy_is_named_without_its_password(said: str) -> None:
     with pytest.raises(ConfigError, match="HTTPS_PROXY names no proxy") as caught:
         proxy_for(HERE, {"HTTPS_PROXY": said})
