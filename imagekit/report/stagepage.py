@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-_SPOKEN_OF = (
+SPOKEN_OF = (
     (("No space left on device", "Disk quota exceeded", "not enough to begin", " GiB free at "), "disk-full"),
     (("may not enter ",), "gate"),
     (("cosign key file", "no password for ", ": the password is wrong", "cannot read the public key"), "signature"),
@@ -11,7 +11,7 @@ _SPOKEN_OF = (
     (("the build engine",), "engine"),
     (("libvirt", "QEMU", "qemu-system"), "libvirt"),
 )
-_PAGES = {
+PAGES = {
     "needs": "host",
     "lint": "harness",
     "build": "build",
@@ -26,8 +26,8 @@ _PAGES = {
 
 def page_of_stage(stage: str, text: str) -> str:
     """The page of what the error speaks of, else of the stage."""
-    for words, name in _SPOKEN_OF:
+    for words, name in SPOKEN_OF:
         if any(word in text for word in words):
             return f"docs/runbook/{name}.md"
-    page = _PAGES.get(stage.split()[0] if stage.split() else "")
+    page = PAGES.get(stage.split()[0] if stage.split() else "")
     return f"docs/runbook/{page}.md" if page else ""

@@ -11,8 +11,8 @@ from click.testing import CliRunner, Result
 from imagekit.app.explain import explain
 from imagekit.base.errors import ConfigError
 from imagekit.cli import cli
-from imagekit.report.card import _PAGES
 from imagekit.report.result import write_result
+from imagekit.report.stagepage import PAGES, SPOKEN_OF
 from tests.unit.report.sample import good
 from tests.unit.report.test_card import UNIT, failed
 
@@ -99,7 +99,11 @@ def test_the_card_of_a_run(tmp_path: Path) -> None:
 
 def test_every_page_that_a_card_names_is_there() -> None:
     """A page for each stage: build, needs, boot, checks, lifecycle, publish."""
-    missing = [page for page in _PAGES.values() if not (ROOT / "docs/runbook" / f"{page}.md").is_file()]
+    missing = [
+        page
+        for page in (*PAGES.values(), *(name for _, name in SPOKEN_OF))
+        if not (ROOT / "docs/runbook" / f"{page}.md").is_file()
+    ]
     assert missing == []
 
 
