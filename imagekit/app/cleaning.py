@@ -53,6 +53,7 @@ def _half_made(work: Path) -> list[str]:
     partial = [
         *(work / "bases").glob(".*.*"),
         *(work / "builds").glob(".*.*"),
+        *(work / "containers").glob(".*.*"),
         *(work / "disks").rglob(".*.going"),
         *(work / "distro").glob("*/.rootfs.*"),
     ]

@@ -34,7 +34,7 @@ def run_pytest(session: Session, suites: Suites, extra: Sequence[str], seconds: 
     done = run(
         (sys.executable, "-P", "-m", "pytest", *_options(), *extra, *suites.selection.arguments, *session.layers),
         timeout=seconds,
-        env=_environment(out / "session.json"),
+        env=_environment(out / "session.json", session.engine),
         cwd=suites.checks_root,
         on_line=Teller(Path(session.events)),
         ok=range(256),
@@ -67,7 +67,7 @@ def _options() -> tuple[str, ...]:
     )
 
 
-def _environment(session_file: Path) -> dict[str, str]:
+def _environment(session_file: Path, engine: str) -> dict[str, str]:
     package_root = os.fspath(Path(__file__).resolve().parents[2])
     # A list with ":" between its items cannot name such a folder; there the installed package is found as it is here.
     path = {} if os.pathsep in package_root else {"PYTHONPATH": package_root}
@@ -75,5 +75,6 @@ def _environment(session_file: Path) -> dict[str, str]:
         SESSION_VARIABLE: os.fspath(session_file),
         "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
+        **({"DOCKER_HOST": engine} if engine else {}),
         **path,
     }

@@ -2,7 +2,7 @@
 
 A check is a test function below ``vm-harness/checks/<layer>/`` whose docstring says what it proves. Marks:
 ``runbook(page)`` (a page below docs/runbook), ``warn_only(until=, ticket=, owner=)``, ``boot_path(name)``,
-``role(name)``, ``needs(**resources)``, ``suite(*names)``, ``cold_boot``.
+``role(name)``, ``needs(**resources)``, ``suite(*names)``, ``cold_boot``, ``container``.
 Loaded by `imagekit.checks.runner` with ``-p``; it never runs in the process of imagekit itself.
 """
 
@@ -44,6 +44,7 @@ _MARKS = (
     "suite(*names): sets of checks that this one is in, beside its layer's: `imagekit test --suite NAME`",
     "title(text): the sentence that reports show of one set of parameters, in place of the docstring",
     "cold_boot: judges a boot itself; on a fork its result from the cold boot counts",
+    "container: needs neither a kernel nor a service manager of its own; may be asked in a container of the image",
     "needs(**resources): what the machine must have, see imagekit.checks.lint",
 )
 # A wrapper is sent the result of what it wraps, and returns it.
@@ -77,7 +78,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Leave out what belongs to another boot path and account for what will run."""
     session = config.stash[_session_key]
     here = (item for item in items if _on_boot_path(item, session.boot_path) and _has_role(item, session))
-    items[:] = [item for item in here if _asked_for(item, session)]
+    items[:] = [item for item in here if _asked_for(item, session) and _fits(item, session)]
     for item in items:
         meta = describe(item, session)
         item.stash[_meta_key] = meta
@@ -117,6 +118,10 @@ def _has_role(item: pytest.Item, session: Session) -> bool:
 def _asked_for(item: pytest.Item, session: Session) -> bool:
     by_id = not session.ids or _id(item, session) in session.ids
     return by_id and (not session.suites or not set(session.suites).isdisjoint(_suites(item, session)))
+
+
+def _fits(item: pytest.Item, session: Session) -> bool:
+    return not session.engine or item.get_closest_marker("container") is not None
 
 
 def _suites(item: pytest.Item, session: Session) -> tuple[str, ...]:

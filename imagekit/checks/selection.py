@@ -10,18 +10,20 @@ from dataclasses import dataclass, replace
 class Selection:
     """Which checks to run: by pytest's ``-k`` expression, id or suite, and whether to stop at the first that fails.
 
-    `ids` are those of results, ``live:base/test_x.py::test_y``; of `suites` a check is in one at least.
+    `ids` are those of results, ``live:base/test_x.py::test_y``; of `suites` a check is in one at least. `container`
+    leaves only those that need no kernel of their own.
     """
 
     expression: str = ""
     ids: tuple[str, ...] = ()
     suites: tuple[str, ...] = ()
     fail_fast: bool = False
+    container: bool = False
 
     @property
     def partial(self) -> bool:
         """Whether checks are left out."""
-        return bool(self.expression or self.ids or self.suites)
+        return bool(self.expression or self.ids or self.suites or self.container)
 
     @property
     def said(self) -> str:
@@ -29,14 +31,19 @@ class Selection:
         by_name = f"-k {self.expression!r}" if self.expression else ""
         by_id = f"the {len(self.ids)} that did not pass before" if self.ids else ""
         by_suite = f"suite {', '.join(self.suites)}" if self.suites else ""
-        return " of ".join(part for part in (by_name, by_id, by_suite) if part)
+        by_kernel = "those that need no kernel" if self.container else ""
+        return " of ".join(part for part in (by_name, by_id, by_suite, by_kernel) if part)
 
     @property
     def options(self) -> tuple[str, ...]:
         """The same as options of imagekit."""
         expression = (f"-k {self.expression!r}",) if self.expression else ()
         suites = (f"--suite {','.join(self.suites)}",) if self.suites else ()
-        flags = (("--failed", bool(self.ids)), ("--fail-fast", self.fail_fast))
+        flags = (
+            ("--failed", bool(self.ids)),
+            ("--fail-fast", self.fail_fast),
+            ("--container", self.container),
+        )
         return (*suites, *expression, *(name for name, on in flags if on))
 
     @property

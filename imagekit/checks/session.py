@@ -53,7 +53,8 @@ class Session:
     that the node was booted with, `mutes` are in force, `ids` are the only checks
     to run (empty: all), `suites` the only suites (empty: all); with `fail_fast` none is run after one that blocks.
     `network` are the fixtures beside the node, for a suite that wants some. `cost` is what the node's latest boot cost;
-    None: nobody measured it.
+    None: nobody measured it. `engine` is the DOCKER_HOST of the daemon whose container `host` is, where only checks
+    that need no kernel are run; empty: `host` is a node.
     """
 
     host: str
@@ -75,6 +76,7 @@ class Session:
     fail_fast: bool = False
     network: FixtureNetwork | None = None
     cost: BootCost | None = None
+    engine: str = ""
 
     def write(self, path: Path) -> None:
         """Write the session file, whole or not at all."""

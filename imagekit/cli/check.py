@@ -28,18 +28,24 @@ def command() -> None:
 @command.command("run")
 @click.argument("image", required=False)
 @boot_option("direct", "live", "installed", help="Of the machine on this boot path.")
+@click.option(
+    "--container",
+    is_flag=True,
+    help="In a container of IMAGE instead, which is built when it changed: the checks that need no kernel.",
+)
 @selection_options
 @click.pass_context
 def run_(
     ctx: click.Context,
     image: str | None,
     boot_path: str | None,
+    container: bool,
     expression: str,
     suites: tuple[str, ...],
     failed: bool,
     fail_fast: bool,
 ) -> None:
-    """Run checks on the machine that `imagekit test --keep` keeps.
+    """Run checks on the machine that `imagekit test --keep` keeps, or in a container.
 
     The checks are those of the project as they stand now. It is no test: nothing of it is kept, reused or published.
     """
@@ -48,6 +54,18 @@ def run_(
     from imagekit.machine.interface import BootPath
 
     app: App = ctx.obj
+    if container and boot_path:
+        raise click.UsageError("a container has no boot path; leave out --boot or --container")
+    if container:
+        from imagekit.app.incontainer import check_in_container
+
+        name = app.image_name(image)
+        built, result = check_in_container(
+            app.project, name, selected(app, name, expression, failed, fail_fast, suites)
+        )
+        where = f"in a container of sha256:{built.digest.short}"
+        say(f"{result.said} ({result.selection}) in {result.seconds:.1f} s {where}")
+        ctx.exit(0 if result.passed else 1)
     there = kept_machine(app.work, image)
     name = image or (there.image if there else app.image_name(image))
     selection = selected(app, name, expression, failed, fail_fast, suites)

@@ -532,3 +532,42 @@ def test_a_cold_boot_that_was_bad_is_not_good_on_a_fork(suites: Suites, tmp_path
     judged = tmp_path / "judged.json"
     assert forked(suites, judged, Start.COLD)["test_boot"].outcome is Outcome.FAILED
     assert forked(suites, judged, Start.FORK)["test_boot"].outcome is Outcome.MISSING
+
+
+def in_container(suites: Suites, *layers: str, expression: str = "") -> SuiteResult:
+    chosen = replace(suites, selection=Selection(container=True, expression=expression))
+    session = _session("local://", False, layers, chosen, BootPath.DIRECT, TODAY, 20.0)
+    return run_session(replace(session, engine="unix:///nowhere"), chosen, deadline_seconds=60.0)
+
+
+KERNEL = 'def test_kernel():\n    """Asks a kernel."""\n    raise AssertionError("asked")\n'
+PLAIN = '@pytest.mark.container\ndef test_plain():\n    """Asks a file."""\n'
+
+
+def test_in_a_container_only_what_is_marked_for_it_is_run(suites: Suites) -> None:
+    write(suites, "base", KERNEL + PLAIN)
+    write(suites, "k0s", KERNEL)
+    result = in_container(suites, "base", "k0s")
+    assert outcomes(result) == {"test_plain": Outcome.PASSED}
+    assert result.selection == "those that need no kernel"
+
+
+def test_on_a_node_what_is_marked_for_containers_is_run_too(suites: Suites) -> None:
+    write(suites, "base", PLAIN + GOOD)
+    assert outcomes(go(suites, "base")) == {"test_plain": Outcome.PASSED, "test_good": Outcome.PASSED}
+
+
+def test_a_container_in_which_nothing_is_to_be_asked_is_no_success(suites: Suites) -> None:
+    write(suites, "base", KERNEL)
+    with pytest.raises(EmptySuiteError, match="those that need no kernel"):
+        in_container(suites, "base")
+    write(suites, "base", PLAIN + KERNEL)
+    with pytest.raises(EmptySuiteError, match="'kernel' of those that need no kernel"):
+        in_container(suites, "base", expression="kernel")
+
+
+def test_checks_in_a_container_reach_the_engine_that_has_it(suites: Suites, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "unix:///another")
+    body = "import os\n" + PLAIN + '    assert os.environ["DOCKER_HOST"] == "unix:///nowhere"\n'
+    write(suites, "base", body)
+    assert in_container(suites, "base").passed

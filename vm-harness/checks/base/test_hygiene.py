@@ -11,6 +11,7 @@ from imagekit.checks.facts import Facts
 pytestmark = pytest.mark.runbook("hygiene")
 
 
+@pytest.mark.container
 def test_declared_packages_are_installed(facts: Facts) -> None:
     """Every package that the layer declares is installed."""
     assert [name for name in declared.packages("base") if name not in facts.packages] == []
@@ -29,27 +30,32 @@ def test_nothing_updates_itself(facts: Facts) -> None:
     assert "unattended-upgrades" not in facts.packages
 
 
+@pytest.mark.container
 def test_no_compiler(host: Host) -> None:
     """There is no compiler on the node."""
     assert host.run("command -v gcc cc clang go make").stdout.strip() == ""
 
 
+@pytest.mark.container
 def test_no_empty_password(facts: Facts) -> None:
     """No account has an empty password."""
     assert [name for name, state in facts.passwords.items() if state == "empty"] == []
 
 
+@pytest.mark.container
 def test_one_root(facts: Facts) -> None:
     """Root alone has user id 0."""
     assert [name for name, fields in facts.users.items() if fields[2] == "0"] == ["root"]
 
 
+@pytest.mark.container
 def test_shadow_is_secret(facts: Facts) -> None:
     """/etc/shadow is not for everybody."""
     shadow = facts.files["/etc/shadow"]
     assert (shadow.user, shadow.mode & 0o027) == ("root", 0)
 
 
+@pytest.mark.container
 def test_no_file_of_the_system_is_open_to_writing(facts: Facts) -> None:
     """No file below /etc, /usr/bin or /usr/sbin can be written by everybody."""
     loose = [path for path, file in facts.files.items() if file.kind in "fd" and file.mode & 0o002]
@@ -62,6 +68,7 @@ def test_an_administrator_may_become_root(host: Host) -> None:
     assert host.run("sudo -n id -u").stdout.strip() == "0"
 
 
+@pytest.mark.container
 def test_sudo_rules_are_well_formed(root: Host) -> None:
     """sudo's rules are free of errors and not open to writing."""
     # Named, or visudo wants the mode 0440 as well, and Kairos 4.2 writes the file anew at each boot with 0644:
@@ -72,6 +79,7 @@ def test_sudo_rules_are_well_formed(root: Host) -> None:
     assert (loose.rc, loose.stdout.strip()) == (0, ""), loose.stdout + loose.stderr
 
 
+@pytest.mark.container
 def test_what_runs_as_root_is_not_left_to_others(host: Host) -> None:
     """No program with the set-user-id bit can be written by its group or by everybody."""
     done = host.run("find /usr/bin /usr/sbin /usr/lib /usr/libexec -xdev -perm /6000 -perm /0022 -type f")

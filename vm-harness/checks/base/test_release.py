@@ -37,33 +37,39 @@ def agent(root: Host) -> dict[str, str]:
     return dict(line.split("=", 1) for line in lines if line.split("=", 1)[0] in asked)
 
 
+@pytest.mark.container
 def test_release_keys(facts: Facts) -> None:
     """/etc/kairos-release holds every key that Kairos' tools read."""
     assert [key for key in KEYS if not facts.kairos_release.get(key)] == []
     assert facts.kairos_release["KAIROS_ID"] == "kairos"
 
 
+@pytest.mark.container
 def test_version_can_be_compared(facts: Facts) -> None:
     """The version is a semantic one, so that the operator can order it."""
     assert SEMVER.fullmatch(facts.kairos_release["KAIROS_VERSION"])
 
 
+@pytest.mark.container
 def test_version_is_stamped(facts: Facts) -> None:
     """The version is that of a build and not the placeholder the layers are made with."""
     assert not facts.kairos_release["KAIROS_VERSION"].startswith("v0.0.0")
 
 
+@pytest.mark.container
 def test_version_has_one_value(facts: Facts) -> None:
     """Version and release agree."""
     assert facts.kairos_release["KAIROS_VERSION"] == facts.kairos_release["KAIROS_RELEASE"]
 
 
+@pytest.mark.container
 def test_family_is_the_system(facts: Facts) -> None:
     """Flavor and flavor release are those of the distribution."""
     assert facts.kairos_release["KAIROS_FLAVOR"] == facts.os_release["ID"]
     assert facts.kairos_release["KAIROS_FLAVOR_RELEASE"] == facts.os_release["VERSION_ID"]
 
 
+@pytest.mark.container
 def test_agent_answers(agent: dict[str, str]) -> None:
     """kairos-agent runs and gives its version."""
     assert re.search(r"\d+\.\d+", agent["version"])
@@ -111,16 +117,19 @@ def test_stages_ran(facts: Facts) -> None:
     assert all(unit.active != "failed" for unit in stages.values())
 
 
+@pytest.mark.container
 def test_agent_knows_its_version(agent: dict[str, str], facts: Facts) -> None:
     """The agent reports the version that the image was stamped with."""
     assert agent["image"] == facts.kairos_release["KAIROS_VERSION"]
 
 
+@pytest.mark.container
 def test_default_cloud_configs(host: Host) -> None:
     """The framework's own cloud-configs are in /system/oem."""
     assert host.run("ls /system/oem").stdout.split()
 
 
+@pytest.mark.container
 def test_both_stages_left_their_trace(facts: Facts) -> None:
     """The image was made by the framework's stages, which leave a record each."""
     found = [

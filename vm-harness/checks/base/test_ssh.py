@@ -22,21 +22,25 @@ pytestmark = pytest.mark.runbook("ssh")
         ("strictmodes", "yes"),
     ],
 )
+@pytest.mark.container
 def test_sshd_keyword(facts: Facts, keyword: str, value: str) -> None:
     """The SSH server has this keyword set as hardened."""
     assert facts.sshd[keyword] == (value,)
 
 
+@pytest.mark.container
 def test_two_tries(facts: Facts) -> None:
     """Whoever logs in has two tries at most."""
     assert int(facts.sshd["maxauthtries"][0]) <= 2
 
 
+@pytest.mark.container
 def test_no_weak_key_exchange(facts: Facts) -> None:
     """The server offers no key exchange that rests on SHA-1."""
     assert [name for name in facts.sshd["kexalgorithms"][0].split(",") if name.endswith("sha1")] == []
 
 
+@pytest.mark.container
 def test_no_weak_host_key_algorithm(facts: Facts) -> None:
     """The server signs neither with DSA nor with SHA-1."""
     offered = facts.sshd["hostkeyalgorithms"][0].split(",")
@@ -50,6 +54,7 @@ def test_host_keys_are_secret(facts: Facts) -> None:
     assert all(file.user == "root" and file.mode & 0o037 == 0 for file in keys.values())
 
 
+@pytest.mark.container
 def test_a_password_does_not_open_root(facts: Facts) -> None:
     """Root has no empty password."""
     assert facts.passwords["root"] != "empty"

@@ -61,12 +61,14 @@ def test_something_is_declared() -> None:
 
 
 @each
+@pytest.mark.container
 def test_authority_is_in_the_bundle(bundle: frozenset[bytes], authority: Authority) -> None:
     """The declared authority is in the system's bundle, byte for byte."""
     assert authority.der in bundle, f"{authority} is not among the {len(bundle)} certificates of the bundle"
 
 
 @each
+@pytest.mark.container
 def test_authority_is_trusted(host: Host, authority: Authority) -> None:
     """OpenSSL on the node trusts the declared authority by its default store, as strictly as Python 3.13 asks."""
     done = host.run("printf %%s %s | openssl verify -x509_strict", authority.pem.decode())
@@ -81,6 +83,7 @@ def test_authority_is_in_force(host: Host, authority: Authority) -> None:
 
 
 @pytest.mark.parametrize("reader", READERS)
+@pytest.mark.container
 def test_every_reader_sees_the_authorities(host: Host, bundle: frozenset[bytes], reader: str) -> None:
     """A reader of the trust store finds the declared authorities, and the same certificates as the others."""
     said = host.run("sh -c %s", READERS[reader]).stdout_bytes
@@ -93,6 +96,7 @@ def test_every_reader_sees_the_authorities(host: Host, bundle: frozenset[bytes],
     assert found == bundle, f"{reader} has {len(found - bundle)} that the bundle lacks, and lacks {len(bundle - found)}"
 
 
+@pytest.mark.container
 def test_go_finds_nothing_more_in_folders(root: Host, bundle: frozenset[bytes]) -> None:
     """Go reads every file of the certificate folders too; none of them holds an authority that the bundle lacks."""
     command = f"find -L {' '.join(GO_FOLDERS)} -maxdepth 1 -type f -exec cat {{}} + 2>/dev/null"
@@ -100,6 +104,7 @@ def test_go_finds_nothing_more_in_folders(root: Host, bundle: frozenset[bytes]) 
     assert len(more) == 0
 
 
+@pytest.mark.container
 def test_bundle_is_whole(host: Host, bundle: frozenset[bytes]) -> None:
     """Every certificate of the bundle can be read, and none stands there twice."""
     lines = host.run(f"cat {' '.join(BUNDLES)} 2>/dev/null").stdout_bytes.count(b"-----BEGIN CERTIFICATE-----")
@@ -109,11 +114,13 @@ def test_bundle_is_whole(host: Host, bundle: frozenset[bytes]) -> None:
         assert all(x509.load_der_x509_certificate(der) for der in bundle)
 
 
+@pytest.mark.container
 def test_public_authorities_are_still_there(bundle: frozenset[bytes]) -> None:
     """The public authorities are there too: the corporate ones were added, not put in their place."""
     assert len(bundle) > 100
 
 
+@pytest.mark.container
 def test_bundle_is_for_everybody(host: Host) -> None:
     """Every account can read the bundle and nobody but root writes it."""
     found = host.run(f"stat -L -c %a:%U {' '.join(BUNDLES)} 2>/dev/null").stdout.split()

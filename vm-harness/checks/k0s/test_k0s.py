@@ -30,33 +30,39 @@ def version(host: Host) -> str:
     return str(done.stdout.strip())
 
 
+@pytest.mark.container
 def test_declared_packages_are_installed(facts: Facts) -> None:
     """Every package that the layer declares is installed."""
     assert [name for name in declared.packages("k0s") if name not in facts.packages] == []
 
 
+@pytest.mark.container
 def test_k0s_is_a_program(facts: Facts) -> None:
     """/usr/bin/k0s belongs to root and everybody may run it, nobody change it."""
     binary = facts.files["/usr/bin/k0s"]
     assert (binary.user, binary.mode & 0o7777, binary.size > 0) == ("root", 0o755, True)
 
 
+@pytest.mark.container
 def test_k0s_gives_its_version(version: str) -> None:
     """k0s runs and names a version of Kubernetes with its own suffix."""
     assert re.fullmatch(r"v\d+\.\d+\.\d+\+k0s\.\d+", version)
 
 
+@pytest.mark.container
 def test_k0s_is_the_declared_version(version: str) -> None:
     """The version is the one that the layer pins."""
     assert version == declared.layer("k0s").args["K0S_VERSION"]
 
 
+@pytest.mark.container
 def test_release_names_the_provider(version: str, facts: Facts) -> None:
     """/etc/kairos-release names k0s and its version."""
     assert facts.kairos_release["KAIROS_SOFTWARE_VERSION_PREFIX"] == "k0s"
     assert facts.kairos_release["KAIROS_SOFTWARE_VERSION"] == version
 
 
+@pytest.mark.container
 def test_the_image_is_a_standard_one(facts: Facts) -> None:
     """An image with a provider is of variant standard."""
     assert facts.kairos_release["KAIROS_VARIANT"] == "standard"
@@ -82,6 +88,7 @@ def test_unit_does_not_run(host: Host, unit: str) -> None:
     assert host.run("systemctl is-active %s", unit).stdout.strip() == ("inactive" if waits(unit) else "active")
 
 
+@pytest.mark.container
 def test_tokens_are_secret(facts: Facts) -> None:
     """Only root sees into /etc/k0s, where join tokens lie."""
     folder = facts.files["/etc/k0s"]
@@ -110,6 +117,7 @@ def test_kubelet_can_limit(host: Host) -> None:
 
 
 @pytest.mark.parametrize("program", ["conntrack", "ethtool", "mount", "modprobe", "ip"])
+@pytest.mark.container
 def test_program_of_the_kubelet(host: Host, program: str) -> None:
     """A program that the kubelet or kube-proxy calls is there."""
     assert host.run("PATH=$PATH:/usr/sbin:/sbin command -v %s", program).rc == 0

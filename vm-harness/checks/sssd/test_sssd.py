@@ -33,11 +33,13 @@ def pam(host: Host) -> str:
     return str(host.run(f"cd /etc/pam.d && cat {names} 2>/dev/null").stdout)
 
 
+@pytest.mark.container
 def test_declared_packages_are_installed(facts: Facts) -> None:
     """Every package that the layer declares is installed."""
     assert [name for name in declared.packages("sssd") if name not in facts.packages] == []
 
 
+@pytest.mark.container
 def test_template_is_valid(root: Host) -> None:
     """SSSD's own check finds no fault with the template for Active Directory."""
     done = root.run(CHECK.format(source=TEMPLATE, edit=""))
@@ -45,6 +47,7 @@ def test_template_is_valid(root: Host) -> None:
     assert "Issues identified by validators: 0" in done.stdout
 
 
+@pytest.mark.container
 def test_the_check_can_say_no(root: Host) -> None:
     """SSSD's own check refuses the template with an option that does not exist."""
     done = root.run(CHECK.format(source=TEMPLATE, edit="echo 'no_such_option = 1' >>$d/sssd.conf &&"))
@@ -58,18 +61,21 @@ def test_it_is_started_again(host: Host) -> None:
     assert host.run("systemctl show -P Restart sssd.service").stdout.strip() == "on-failure"
 
 
+@pytest.mark.container
 def test_template_is_for_active_directory(template: str) -> None:
     """The template asks Active Directory for accounts and for access."""
     assert re.search(r"^id_provider\s*=\s*ad$", template, re.MULTILINE)
     assert re.search(r"^access_provider\s*=\s*ad$", template, re.MULTILINE)
 
 
+@pytest.mark.container
 def test_template_holds_no_secret(template: str) -> None:
     """The template has no password and no bind account."""
     assert not re.search(r"^\s*\w*(authtok|password|bind_dn)\s*=", template, re.MULTILINE)
 
 
 @pytest.mark.parametrize("database", ["passwd", "group"])
+@pytest.mark.container
 def test_names_come_from_sssd(host: Host, database: str) -> None:
     """The name service asks SSSD after the node's own files."""
     line = host.run("grep ^%s: /etc/nsswitch.conf", database).stdout.split()
@@ -78,16 +84,19 @@ def test_names_come_from_sssd(host: Host, database: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["auth", "account", "password", "session"])
+@pytest.mark.container
 def test_login_goes_through_sssd(pam: str, kind: str) -> None:
     """PAM asks SSSD at this step of a login."""
     assert re.search(rf"^-?{kind}\b.*\bpam_sss\.so", pam, re.MULTILINE)
 
 
+@pytest.mark.container
 def test_a_home_is_made_at_login(host: Host) -> None:
     """PAM makes the home directory at the first login."""
     assert host.run("grep -rqE 'pam_(oddjob_)?mkhomedir' /etc/pam.d").rc == 0
 
 
+@pytest.mark.container
 def test_modules_are_there(host: Host) -> None:
     """The libraries behind PAM and the name service can be found."""
     done = host.run("find /usr/lib /usr/lib64 -name pam_sss.so -o -name 'libnss_sss.so.2'")
@@ -107,6 +116,7 @@ def test_no_keytab_in_the_image(facts: Facts) -> None:
     assert [file for file in held if file.kind != "l"] == []
 
 
+@pytest.mark.container
 def test_the_keytab_lies_where_it_lasts(host: Host) -> None:
     """Kerberos keeps the keytab in a directory that lasts, and /etc/krb5.keytab leads there."""
     assert host.run("readlink -m /etc/krb5.keytab").stdout.strip() == KEYTAB
@@ -121,6 +131,7 @@ def test_the_state_of_a_domain_lasts(facts: Facts, path: str) -> None:
     assert not facts.mount_of(path).volatile
 
 
+@pytest.mark.container
 def test_configuration_folder_is_closed(facts: Facts) -> None:
     """Nobody but SSSD's own accounts can list or change /etc/sssd."""
     assert facts.files["/etc/sssd"].mode & 0o026 == 0
