@@ -21,6 +21,8 @@ from imagekit.services.dockerd import engine
 
 _SECONDS = 300.0
 _CHECK_SECONDS = 30.0
+# What sshd's unit does on a node before its first start: without host keys `sshd -T` tells nothing.
+_FIRST_START = "! command -v ssh-keygen >/dev/null || { mkdir -p -m 0755 /run/sshd && ssh-keygen -A; }"
 _LATEST = 1800  # seconds after which a container that nobody ended ends itself
 
 
@@ -38,7 +40,10 @@ def check_in_container(project: Project, name: str, selection: Selection) -> tup
     suites = suites_of(target, BootPath.DIRECT)
     index = json.loads((image.layout / "index.json").read_bytes())
     manifest = next(each for each in index["manifests"] if each["digest"] == str(image.digest))
-    with engine(project.work) as running, container(running, image.layout, manifest, seconds=_LATEST) as box:
+    with (
+        engine(project.work) as running,
+        container(running, image.layout, manifest, prepare=_FIRST_START, seconds=_LATEST) as box,
+    ):
         session = host_session(f"docker://{box.id}", target.checked, suites, BootPath.DIRECT, _CHECK_SECONDS)
         session = replace(session, sudo=False, engine=box.host, profile=())
         result = run_session(session, suites, deadline_seconds=_SECONDS)

@@ -20,8 +20,7 @@ from imagekit.services.model import ServiceError
 _API_SECONDS = 300
 _INDEX = "application/vnd.oci.image.index.v1+json"
 _NAME = "imagekit.invalid/checked"  # RFC 2606: nobody can push there by mistake
-# What a node writes to while it runs; the rest of the container is as the image has it.
-_WRITABLE = {"/run": "", "/tmp": ""}
+_MEMORY = {"/run": "", "/tmp": ""}  # as systemd has them on a node
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,12 +32,15 @@ class Container:
 
 
 @contextmanager
-def container(engine: Engine, layout: Path, manifest: Mapping[str, Any], *, seconds: int) -> Iterator[Container]:
+def container(
+    engine: Engine, layout: Path, manifest: Mapping[str, Any], *, prepare: str, seconds: int
+) -> Iterator[Container]:
     """A container of the image in an OCI layout that `manifest`, its descriptor, names; without any network.
 
-    It ends with the block, and by itself after `seconds` when nobody is left to end it. In a daemon of the user's no
-    image stays behind; in imagekit's own it is kept, and loaded once.
-    Raises `ServiceError` when the daemon does not take or start it.
+    `prepare` is run in it by its shell first. It ends with the block, and by itself after `seconds` when nobody is left
+    to end it; what was written in it is gone then. In a daemon of the user's no image stays behind; in imagekit's own
+    it is kept, and loaded once.
+    Raises `ServiceError` when the daemon does not take or start it, or what prepares it fails.
     """
     # Imported here: the SDK costs a quarter of a second.
     from docker import DockerClient
@@ -48,7 +50,7 @@ def container(engine: Engine, layout: Path, manifest: Mapping[str, Any], *, seco
     digest = str(manifest["digest"])
     wanted = kwargs_from_env(environment={**os.environ, "DOCKER_HOST": engine.host})
     try:
-        client = DockerClient(**wanted, timeout=_API_SECONDS, use_ssh_client=True)
+        client: Any = DockerClient(**wanted, timeout=_API_SECONDS, use_ssh_client=True)
     except DockerException as error:
         raise _failed(engine, digest, error) from None
     try:
@@ -61,11 +63,15 @@ def container(engine: Engine, layout: Path, manifest: Mapping[str, Any], *, seco
                 detach=True,
                 auto_remove=True,
                 network_mode="none",
-                read_only=True,
-                tmpfs=_WRITABLE,
+                tmpfs=_MEMORY,
                 labels={"imagekit.container": "checks"},
             )
             try:
+                code, said = running.exec_run(["/bin/sh", "-c", prepare])
+                if code:
+                    raise ServiceError(
+                        f"a container of {digest[:19]} could not be prepared: {said.decode(errors='replace')}"
+                    )
                 yield Container(id=str(running.id), host=engine.host)
             finally:
                 running.remove(force=True)

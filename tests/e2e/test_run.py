@@ -7,12 +7,17 @@ import os
 import shutil
 import signal
 import subprocess  # noqa: TID251 - a process that is to be killed from outside
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from imagekit.app.incontainer import check_in_container
 from imagekit.base.process import run
 from imagekit.base.waiting import Deadline, wait_until
+from imagekit.checks.selection import ALL
+from imagekit.config.load import load_project
 from imagekit.machine.libvirt import connection as hypervisor
 from imagekit.machine.libvirt.domains import machines
 from imagekit.oci.reference import Reference
@@ -79,6 +84,24 @@ def test_stock_cosign_accepts_the_signature(clone: Clone, first: First) -> None:
         run([cosign, "verify-attestation", "--key", key, "--type", kind, *flags, name], timeout=60)
 
 
+def outcomes(checks: Iterable[Mapping[str, Any]], ids: Collection[str]) -> dict[str, str]:
+    return {check["id"]: check["outcome"] for check in checks if check["id"] in ids}
+
+
+def in_container(clone: Clone) -> dict[str, str]:
+    """What is found in a container of the image as it is in the clone."""
+    _, result = check_in_container(load_project(clone.root), IMAGE, ALL)
+    return {check.id: str(check.outcome) for check in result.checks}
+
+
+def test_in_a_container_every_check_that_may_be_asked_there_ends_as_on_the_machine(clone: Clone, first: First) -> None:
+    found = in_container(clone)
+    assert len(found) >= 60
+    for boot_path in ("direct", "live"):
+        ids = {f"{boot_path}:{name}": outcome for name, outcome in found.items()}
+        assert outcomes(first.result["suites"]["checks"], ids) == ids
+
+
 def test_the_same_inputs_again_do_nothing(clone: Clone, first: First) -> None:
     before = tags(clone)
     done = clone.imagekit("run", IMAGE)
@@ -129,6 +152,10 @@ BROKEN = {
 }
 
 
+# Of these the container says so too; module lists and enabled units are for a kernel and a service manager.
+SEEN_IN_A_CONTAINER = ("sssd", "ca-trust")
+
+
 # One layer at every change: the one nearest to a person's login. The others take a build and a boot each.
 @pytest.mark.parametrize(
     "layer",
@@ -146,6 +173,10 @@ def test_a_broken_layer_is_caught_by_its_own_suite(pristine: Clone, first: First
     assert layer in failed
     assert result["release"] is None
     assert tags(pristine) == before
+    ids = {f"direct:{name}": outcome for name, outcome in in_container(pristine).items()}
+    assert outcomes(result["suites"]["checks"], ids) == ids
+    if layer in SEEN_IN_A_CONTAINER:
+        assert set(ids.values()) > {"passed"}
 
 
 def _heed_interrupts() -> None:
