@@ -8,7 +8,7 @@ import os
 import tarfile
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -42,22 +42,15 @@ def container(
     it is kept, and loaded once.
     Raises `ServiceError` when the daemon does not take or start it, or what prepares it fails.
     """
-    # Imported here: the SDK costs a quarter of a second.
-    from docker import DockerClient
-    from docker.errors import DockerException
-    from docker.utils import kwargs_from_env
-
     digest = str(manifest["digest"])
-    wanted = kwargs_from_env(environment={**os.environ, "DOCKER_HOST": engine.host})
-    try:
-        client: Any = DockerClient(**wanted, timeout=_API_SECONDS, use_ssh_client=True)
-    except DockerException as error:
-        raise _failed(engine, digest, error) from None
-    try:
-        tag = _loaded(client, layout, manifest)
+    with ExitStack() as stack:
         try:
+            client = stack.enter_context(closing(_client(engine)))
+            tag = _loaded(client, layout, manifest)
+            if not engine.ours:
+                stack.callback(client.images.remove, tag, force=True)
             running = client.containers.run(
-                tag,
+                digest,
                 entrypoint=["/bin/sleep"],
                 command=[str(seconds)],
                 detach=True,
@@ -66,40 +59,61 @@ def container(
                 tmpfs=_MEMORY,
                 labels={"imagekit.container": "checks"},
             )
-            try:
-                code, said = running.exec_run(["/bin/sh", "-c", prepare])
-                if code:
-                    raise ServiceError(
-                        f"a container of {digest[:19]} could not be prepared: {said.decode(errors='replace')}"
-                    )
-                yield Container(id=str(running.id), host=engine.host)
-            finally:
-                running.remove(force=True)
-        finally:
-            if not engine.ours:
-                client.images.remove(tag, force=True)
-    except (DockerException, OSError) as error:
-        raise _failed(engine, digest, error) from None
-    finally:
-        client.close()
+            stack.callback(_end, running)
+            code, said = running.exec_run(["/bin/sh", "-c", prepare])
+        except (_docker().DockerException, OSError) as error:
+            raise _failed(engine, digest, str(error)) from None
+        if code:
+            raise _failed(engine, digest, said.decode(errors="replace") or f"preparing it ended with {code}")
+        yield Container(id=str(running.id), host=engine.host)
+
+
+def _docker() -> Any:
+    """The errors of the SDK, which costs a quarter of a second to import."""
+    from docker import errors
+
+    return errors
+
+
+def _client(engine: Engine) -> Any:
+    from docker import DockerClient
+    from docker.utils import kwargs_from_env
+
+    wanted = kwargs_from_env(environment={**os.environ, "DOCKER_HOST": engine.host})
+    return DockerClient(**wanted, timeout=_API_SECONDS, use_ssh_client=True)
+
+
+def _end(running: Any) -> None:
+    with suppress(_docker().NotFound):  # it has ended itself
+        running.remove(force=True)
 
 
 def _loaded(client: Any, layout: Path, manifest: Mapping[str, Any]) -> str:
-    """The name under which the daemon has the image; it is handed over when it has not."""
-    from docker.errors import ImageNotFound
+    """The tag under which the daemon has the image; it is handed over when it has not.
 
-    tag = f"{_NAME}:{str(manifest['digest']).partition(':')[2][:32]}"
-    try:
-        client.images.get(tag)
-    except ImageNotFound:
+    In the image store of containerd, which every engine of imagekit has, an image's id is the digest of its manifest;
+    that and not the tag says what it is.
+    """
+    digest = str(manifest["digest"])
+    tag = f"{_NAME}:{digest.partition(':')[2][:32]}"
+    if not _has(client, tag, digest):
         with (
-            step(f"Loading {tag.rpartition(':')[2][:12]} into the container engine"),
+            step(f"Loading {digest[7:19]} into the container engine"),
             tempfile.TemporaryFile(dir=layout.parent) as archive,
         ):
             _write_archive(archive, layout, manifest, tag)
             archive.seek(0)
             client.images.load(archive)
+        if not _has(client, tag, digest):
+            raise ServiceError(f"the Docker daemon took the image {digest[:19]} and does not have it under its digest")
     return tag
+
+
+def _has(client: Any, tag: str, digest: str) -> bool:
+    try:
+        return bool(client.images.get(tag).id == digest)
+    except _docker().ImageNotFound:
+        return False
 
 
 def _write_archive(into: IO[bytes], layout: Path, manifest: Mapping[str, Any], tag: str) -> None:
@@ -116,8 +130,8 @@ def _write_archive(into: IO[bytes], layout: Path, manifest: Mapping[str, Any], t
             archive.add(path, f"blobs/sha256/{path.name}", recursive=False)
 
 
-def _failed(engine: Engine, digest: str, error: Exception) -> ServiceError:
+def _failed(engine: Engine, digest: str, why: str) -> ServiceError:
     return ServiceError(
-        f"the Docker daemon at {engine.host} runs no container of {digest[:19]}: {error}",
+        f"the Docker daemon at {engine.host} runs no container of {digest[:19]}: {why.strip()}",
         hint="`imagekit test` runs the same checks on a machine.",
     )
