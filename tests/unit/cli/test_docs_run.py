@@ -58,6 +58,7 @@ _RELEASING = "tests/e2e/test_releasing.py::test_the_page_is_true"
 _FLEET = "tests/e2e/test_provisioning.py::test_the_section_is_true"
 _API = "tests/integration/provision/test_apiserver.py"
 _RUN = "tests/e2e/test_run.py"
+_CONTAINER = f"{_RUN}::test_in_a_container_every_check_that_may_be_asked_there_ends_as_on_the_machine"
 _CHANGE = "tests/unit/app/test_changerecord.py"
 _SWAP = "tests/integration/images/test_swap.py"
 _AUDIT = "tests/unit/cli/test_audit.py"
@@ -74,6 +75,7 @@ ELSEWHERE = {
     "test debian-node --suite": "tests/unit/app/test_suiteruns.py::",
     "test debian-node -k": "tests/unit/checks/test_runner.py::test_some_checks_are_run_and_told_as_some",
     "test debian-node --failed": "tests/unit/checks/test_runner.py::test_some_checks_are_run_and_told_as_some",
+    "check debian-node --container": _CONTAINER,
     "check -k": "tests/unit/app/test_keptmachine.py::test_the_commands_without_a_machine",
     "console": "tests/unit/app/test_keptmachine.py::test_the_commands_without_a_machine",
     "shell debian-node --with": "tests/integration/fixtures/test_network.py::",
