@@ -29,6 +29,16 @@ def manager_of(project: Project, image: str, arch: Arch, sources: Sequence[AptSo
             return Dnf(project.work / "packages" / f"dnf-{arch}", arch.value, project.settings.rpm_repositories)
 
 
+def without_mirrors(project: Project, image: str, arch: Arch) -> Manager:
+    """The package manager of an image's family, which knows what it is told to keep and nothing else."""
+    folder = project.work / "packages" / f"alone-{arch}"
+    match project.image(image).family:
+        case Family.DEBIAN:
+            return Apt(folder, arch.value, ())
+        case Family.RHEL:
+            return Dnf(folder, arch.value, {})
+
+
 def resolver(project: Project, name: str, arch: Arch) -> Manager:
     """The package manager of an image with this machine's mirrors; raises `MirrorError` where none is known."""
     image = project.image(name)

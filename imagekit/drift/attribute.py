@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from imagekit.drift.bisect import bisect, grouped
-from imagekit.drift.interface import InfrastructureError, World
+from imagekit.drift.bisect import Found, bisect, grouped
+from imagekit.drift.interface import ApartError, InfrastructureError, World
 from imagekit.drift.model import Attribution, Cause, Change, Lock, Part, Result, Trial, with_changes
 
 
@@ -22,52 +23,78 @@ class Counted:
         try:
             return self.world.trial(lock, layers=layers, lifecycle=lifecycle)
         except InfrastructureError as error:
+            self.builds -= isinstance(error, ApartError)
             return Trial(result=Result.UNKNOWN, reason=str(error))
+
+    def same_fault(self, lock: Lock, bad: Trial, *, layers: int | None = None, lifecycle: bool = False) -> Trial:
+        """Whether a lock shows what `bad` shows: bad twice, and in the same checks; all else decides nothing."""
+        found = self.trial(lock, layers=layers, lifecycle=lifecycle)
+        if found.result is not Result.BAD:
+            return found
+        if found.digest:  # without one it is the build that failed, and there is nothing to test again
+            try:
+                second = self.world.again(found)
+            except InfrastructureError as error:
+                return replace(found, result=Result.UNKNOWN, reason=str(error))
+            if second.result is Result.GOOD and not _alike(found, bad):
+                return second  # another check flaked, and what is looked for passed twice
+            if second.result is not Result.BAD:
+                return replace(found, result=Result.UNKNOWN, reason=f"flaky: {_shown(found)}")
+        return found if _alike(found, bad) else replace(found, result=Result.UNKNOWN, reason=f"breaks {_shown(found)}")
 
 
 def first_bad_layer(counted: Counted, lock: Lock, bad: Trial) -> tuple[str, tuple[str, ...]]:
-    """The lowest layer whose stack does not pass alone, and what was seen; the layers' own suites where all do.
+    """The lowest layer whose stack does not pass alone, and what was seen.
 
     The stacks are base alone, base and the next, and so on: what breaks in a stack is of its top layer, for the one
-    below passed. One that cannot be told is said and decides nothing.
+    below passed. Where one cannot be told, the layers' own suites decide; empty where they name none.
     """
-    layers, seen = list(counted.world.layers), []
+    layers, seen, told = list(counted.world.layers), [], True
     for count in range(1, len(layers)):
-        found = counted.trial(lock, layers=count)
+        found = counted.same_fault(lock, bad, layers=count, lifecycle=of_scenarios(bad))
         seen.append(f"stack {'+'.join(layers[:count])}: {found.result.value}{_why(found)}")
-        if found.result is Result.BAD:
+        if found.result is Result.BAD and told:
             return layers[count - 1], tuple(seen)
+        told = told and found.result is Result.GOOD
+        if found.result is Result.BAD:
+            break
     blamed = [name for name in layers if name in bad.layers]
     seen.append(f"stack {'+'.join(layers)}: {bad.result.value}{_why(bad)}")
-    return (blamed[0] if blamed else layers[-1]), tuple(seen)
+    return (layers[-1] if told else blamed[0] if blamed else ""), tuple(seen)
 
 
 def blame_changes(counted: Counted, pinned: Lock, changes: Sequence[Change], bad: Trial) -> Cause:
     """Why the fresh lock is bad where the pinned one is good: upstream, down to package and layer."""
 
-    scenarios = any(name.startswith("scenario:") for name in bad.failed)
-
     def ask(some: Sequence[Change]) -> Result:
-        return counted.trial(with_changes(pinned, some), lifecycle=scenarios).result
+        return counted.same_fault(with_changes(pinned, some), bad, lifecycle=of_scenarios(bad)).result
 
     before = counted.builds
     found = bisect(grouped(changes), ask)
-    culprits = tuple(change for group in found.culprits for change in group)
+    named = tuple(change for group in found.culprits for change in group)
+    came = _came_with(counted.world, pinned, found, named)
+    culprits = (*named, *came)
     seen = [
         f"{len(changes)} inputs moved; {counted.builds - before} builds between the last good lock and this one",
         f"with all of them: {bad.reason or ', '.join(bad.failed[:3])}",
     ]
-    if not found.exact:
+    if came:
+        seen.append(f"only there because of it: {_names(came)}")
+    if found.perhaps:
+        others = _names([change for group in found.perhaps for change in group])
+        seen.append(f"no answer without these, which may have a part in it: {others}")
+    if not found.apart:
         seen.append("builds between could not be told apart: one of these, or several, are to blame")
-    elif len(found.culprits) > 1:
+    elif found.exact and len(found.culprits) > 1:
         seen.append("each alone is good; together they are bad")
+    elif not found.exact and not found.perhaps:
+        seen.append("these are needed for it, and perhaps more: the search ended there")
     layers = tuple(dict.fromkeys(change.key.layer for change in culprits))
-    names = ", ".join(dict.fromkeys(change.key.name for change in culprits))
     return Cause(
         part=Part.FRESH,
         attribution=Attribution.UPSTREAM,
         layer=", ".join(layers),
-        title=f"{names} upstream breaks {_shown(bad)}",
+        title=f"{_names(culprits)} upstream breaks {_shown(bad)}",
         culprits=culprits,
         evidence=tuple(seen),
     )
@@ -87,6 +114,33 @@ def blame_pinned(counted: Counted, pinned: Lock, bad: Trial) -> Cause:
         title=f"{_shown(bad)} does not hold any more",
         evidence=(*why, *seen),
     )
+
+
+def _came_with(world: World, pinned: Lock, found: Found, named: Sequence[Change]) -> tuple[Change, ...]:
+    """What came new with the first bad lock and was not installed with the last good one, though it stood in it."""
+    try:
+        good, bad = (world.installed(with_changes(pinned, some)) for some in (found.good, found.bad))
+    except InfrastructureError:
+        return ()
+    return tuple(
+        each
+        for each in found.bad
+        if each.before is None and each not in named and each.key in bad and each.key not in good
+    )
+
+
+def _names(changes: Sequence[Change]) -> str:
+    return ", ".join(dict.fromkeys(change.key.name for change in changes))
+
+
+def of_scenarios(bad: Trial) -> bool:
+    """Whether it takes the scenarios to see what was seen."""
+    return any(name.startswith("scenario:") for name in bad.failed)
+
+
+def _alike(one: Trial, other: Trial) -> bool:
+    """Whether two bad trials may have one cause: a check that both failed, or neither came to its checks."""
+    return bool({*one.failed} & {*other.failed}) if one.failed or other.failed else True
 
 
 def _shown(bad: Trial) -> str:

@@ -23,12 +23,18 @@ _MOST_NEEDED = 4
 class Found:
     """The groups that are needed to make it bad; `exact` is off where unknown answers left several possible.
 
-    `builds` counts the questions that were asked.
+    `apart` is off where those named stand for one or more of them; `perhaps` are those without which the culprits gave
+    no answer, so that nobody knows whether these are needed too. `good` are the changes of the largest beginning of the
+    list that was good, `bad` of the next one, that was not; `builds` counts the questions that were asked.
     """
 
     culprits: tuple[Group, ...]
     exact: bool
     builds: int
+    apart: bool = True
+    perhaps: tuple[Group, ...] = ()
+    good: tuple[Change, ...] = ()
+    bad: tuple[Change, ...] = ()
 
 
 def grouped(changes: Sequence[Change]) -> tuple[Group, ...]:
@@ -55,6 +61,8 @@ class _Search:
         self.groups = groups
         self.ask = ask
         self.builds = 0
+        self.apart = True
+        self.edge: tuple[int, int] | None = None
         self.known: dict[frozenset[int], Result] = {
             frozenset(): Result.GOOD,
             frozenset(range(len(groups))): Result.BAD,
@@ -62,16 +70,19 @@ class _Search:
 
     def run(self) -> Found:
         needed: list[int] = []
-        end = len(self.groups)
-        while len(needed) < _MOST_NEEDED and end > 0:
-            low, high = self._edge(end, needed)
-            if high - low > 1:  # nothing between them could be told
-                return self._found([*needed, *range(low, high)], exact=False)
-            needed.append(high - 1)
-            if high == 1 or self._result(needed) is Result.BAD:
-                return self._found(needed, exact=True)
-            end = high - 1
-        return self._found(needed, exact=False)
+        perhaps: list[int] = []
+        # told: with what is chosen and nothing else it was seen to be good
+        told, end = True, len(self.groups)
+        for _ in range(_MOST_NEEDED):
+            low, high = self._edge(end, [*needed, *perhaps])
+            self.edge = self.edge or (low, high)
+            (needed if told or low > 0 else perhaps).extend(range(low, high))
+            self.apart = self.apart and high - low == 1  # else nothing between them could be told
+            alone = Result.BAD if low == 0 else self._result([*needed, *perhaps])
+            if alone is Result.BAD:
+                return self._found(needed, perhaps, exact=self.apart and not perhaps)
+            told, end = alone is Result.GOOD, low
+        return self._found(needed, perhaps, exact=False)
 
     def _edge(self, end: int, needed: list[int]) -> tuple[int, int]:
         """The last good and the first bad beginning of the list, with what is needed always in."""
@@ -93,9 +104,20 @@ class _Search:
             self.known[key] = self.ask([change for number in sorted(key) for change in self.groups[number]])
         return self.known[key]
 
-    def _found(self, numbers: list[int], *, exact: bool) -> Found:
-        culprits = tuple(self.groups[number] for number in sorted(set(numbers)))
-        return Found(culprits=culprits, exact=exact, builds=self.builds)
+    def _found(self, needed: list[int], perhaps: list[int], *, exact: bool) -> Found:
+        low, high = self.edge or (0, 0)
+        return Found(
+            culprits=self._chosen(needed),
+            perhaps=self._chosen(perhaps),
+            exact=exact,
+            builds=self.builds,
+            apart=self.apart,
+            good=tuple(change for group in self.groups[:low] for change in group),
+            bad=tuple(change for group in self.groups[:high] for change in group),
+        )
+
+    def _chosen(self, numbers: list[int]) -> tuple[Group, ...]:
+        return tuple(self.groups[number] for number in sorted(set(numbers)))
 
 
 def _between(low: int, high: int, silent: set[int]) -> int | None:

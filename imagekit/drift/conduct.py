@@ -16,7 +16,7 @@ from imagekit.base.files import write_whole
 from imagekit.base.text import one_line
 from imagekit.config.load import Project
 from imagekit.drift.interface import World
-from imagekit.drift.model import Report, Verdict
+from imagekit.drift.model import Part, Report, Verdict
 from imagekit.drift.night import Options, night
 from imagekit.drift.text import as_data, as_text, cause_key, issue_body, issue_title, marker, pull_request
 from imagekit.history.model import Night, NightOutcome
@@ -53,9 +53,10 @@ def conduct(project: Project, opened: AbstractContextManager[World], image: str,
     write_report(project.work / FOLDER / name, report)
     # What upstream has was looked at only when it could be: no number stands for nothing moved.
     looked = any("inputs looked up anew" in each for each in report.evidence)
-    done = replace(
-        row, ended=datetime.now(UTC), outcome=_OUTCOMES[report.verdict], text=as_text(report).splitlines()[0]
-    )
+    outcome = _OUTCOMES[report.verdict]
+    if outcome is NightOutcome.GREEN and Part.PINNED not in report.parts:
+        outcome = NightOutcome.UNKNOWN  # whether what is shipped holds was not asked
+    done = replace(row, ended=datetime.now(UTC), outcome=outcome, text=as_text(report).splitlines()[0])
     remember_night(project, replace(done, behind=len(report.changes) if looked else None))
     return report
 
@@ -85,7 +86,7 @@ def issues_of(report: Report) -> Mapping[str, object]:
         "image": report.image,
         "night": report.night,
         "verdict": report.verdict.value,
-        "good": report.verdict is Verdict.HOLDS,
+        "good": report.all_good,
         "causes": causes,
         "branch": report.branch,
     }

@@ -11,12 +11,13 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from imagekit.base.errors import ConfigError, ToolError
 from imagekit.base.process import ProcessError, run
 from imagekit.drift.issues import LABEL, Issue, dump
 
-_REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+")
+_REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*/(?!\.{1,2}$)[A-Za-z0-9._-]+")
 _PASSED_ON = (
     "GH_TOKEN",
     "GITHUB_TOKEN",
@@ -71,7 +72,8 @@ class GitHub:
     def pull_request(self, branch: str, base: str, text: Path) -> int:
         """The open pull request of a branch, made or brought up to date; `text` holds title, empty line, body."""
         title, _, body = text.read_text().partition("\n")
-        rows = self._api("GET", f"pulls?state=open&head={self._owner}:{branch}&base={base}")
+        query = urlencode({"state": "open", "head": f"{self._owner}:{branch}", "base": base})
+        rows = self._api("GET", f"pulls?{query}")
         if rows:
             number = int(rows[0]["number"])
             self._api("PATCH", f"pulls/{number}", {"title": title, "body": body.strip()})

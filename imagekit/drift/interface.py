@@ -16,6 +16,10 @@ class InfrastructureError(Exception):
     """Something that is no property of the image stood in the way: registry, mirror, disk, hypervisor."""
 
 
+class ApartError(InfrastructureError):
+    """Some of what moved cannot be installed without the rest of it; nothing was built."""
+
+
 class UpstreamError(Exception):
     """What upstream has now cannot be put together at all."""
 
@@ -41,13 +45,19 @@ class World(Protocol):
         """What it would be made of if all moved now; raises `UpstreamError` when that cannot be resolved."""
 
     def trial(self, lock: Lock, *, layers: int | None = None, lifecycle: bool = False) -> Trial:
-        """Build and test the image of a lock, or the stack of its first `layers` layers; `lifecycle`: scenarios too."""
+        """Build and test the image of a lock, or the stack of its first `layers` layers; `lifecycle`: scenarios too.
+
+        Raises `ApartError` for a lock between two that cannot be installed.
+        """
+
+    def installed(self, lock: Lock) -> Lock:
+        """What of a lock would be installed, by the package manager's word: what nobody asks for would not."""
 
     def again(self, trial: Trial) -> Trial:
         """Test the digest of a trial once more; nothing is built."""
 
-    def last_good(self) -> tuple[Trial, datetime, bool] | None:
-        """The last full good trial of exactly what is pinned now.
+    def last_good(self, *, lifecycle: bool) -> tuple[Trial, datetime, bool] | None:
+        """The last good trial of exactly what is pinned now, with the scenarios if they are asked for.
 
         With its time, and whether this machine's own sources are still the same; None when there was none.
         """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -22,6 +22,7 @@ from imagekit.app.packagelocks import Moves, relock
 from imagekit.app.run import run_image
 from imagekit.app.trusted import current_suites
 from imagekit.base.errors import ConfigError, ImagekitError
+from imagekit.base.files import write_whole
 from imagekit.base.space import lack_of_space
 from imagekit.base.text import one_line
 from imagekit.build.builder import earlier_build, folder_of
@@ -31,7 +32,8 @@ from imagekit.config.packagelock import PackageLock, as_text, load, lock_path
 from imagekit.drift import fleet
 from imagekit.drift.checkout import Checkout, checkout
 from imagekit.drift.interface import InfrastructureError, UpstreamError
-from imagekit.drift.locks import as_lock, elsewhere_of, packages_of
+from imagekit.drift.locks import as_lock, elsewhere_of, packages_of, stack_of
+from imagekit.drift.mix import settled
 from imagekit.drift.model import Change, Lock, Released, Result, Trial
 from imagekit.drift.outcome import trial_of
 from imagekit.drift.state import Good, keep_good, read_good
@@ -75,6 +77,8 @@ class LocalWorld:
     beside: Checkout
     known: list[PackageLock]  # the files whose rows locks are made of: what is pinned, then what is fresh
     tried: dict[str, Project] = field(default_factory=dict)  # digest to the project that it was built from
+    upstream: Lock | None = None
+    settle: Callable[[Project, PackageLock], PackageLock] = settled
 
     @property
     def layers(self) -> Sequence[str]:
@@ -100,32 +104,58 @@ class LocalWorld:
         except (ImagekitError, OSError) as error:
             raise InfrastructureError(one_line(str(error), 500)) from None
         self.known = [self.known[0], packages]
-        return as_lock(packages, self._entries(load_project(other.root).lock))
+        self.upstream = as_lock(packages, self._entries(load_project(other.root).lock))
+        return self.upstream
 
     def trial(self, lock: Lock, *, layers: int | None = None, lifecycle: bool = False) -> Trial:
         """A run that publishes nothing, of the project with this lock."""
         pinned, whole = lock == self.pinned(), layers is None or layers == len(self.layers)
-        project = self.project if pinned else self.beside.project(self._files(lock))
-        if not whole:
-            image = project.image(self.image)
-            stack = image.model_copy(update={"layers": image.layers[:layers]})
-            project = replace(project, images={**project.images, self.image: stack})
+        project = self.project if pinned and whole else self._beside(lock, layers)
         with _kept_aside(project, self.image) if pinned and whole else nullcontext():
             found = self._run(project, lifecycle=lifecycle)
         self.tried[found.digest] = project
         if pinned and whole and found.result is Result.GOOD:
-            self._keep_pinned(found)
+            self._keep_pinned(found, lifecycle=lifecycle)
         return found
+
+    def _beside(self, lock: Lock, layers: int | None) -> Project:
+        """The checkout with this lock; of a stack, with its layers and what of the lock belongs to them."""
+        project = self.beside.project(self._files(lock))
+        packages = self._settled(project, lock)
+        if layers is not None:
+            packages = stack_of(packages, self.layers[layers:])
+        write_whole(project.root / lock_path(self.image, packages.arch), as_text(packages))
+        if layers is None:
+            return project
+        image = project.image(self.image)
+        stack = image.model_copy(update={"layers": image.layers[:layers]})
+        return replace(project, images={**project.images, self.image: stack})
+
+    def installed(self, lock: Lock) -> Lock:
+        """As the solver says; what is pinned and what is fresh is installed as a whole."""
+        packages = self._settled(self.beside.project(self._files(lock)), lock)
+        return as_lock(packages, elsewhere_of(lock, self._entries(self.project.lock)))
+
+    def _settled(self, project: Project, lock: Lock) -> PackageLock:
+        packages = packages_of(lock, self.known)
+        if lock in (self.pinned(), self.upstream):
+            return packages
+        try:
+            return self.settle(project, packages)
+        except (ImagekitError, OSError) as error:
+            raise InfrastructureError(one_line(str(error), 500)) from None
 
     def again(self, trial: Trial) -> Trial:
         """The checks and scenarios of the same digest once more; its build is kept, so nothing is built."""
         scenarios = any(name.startswith("scenario:") for name in trial.failed)
         return self._run(self.tried[trial.digest], lifecycle=scenarios)
 
-    def last_good(self) -> tuple[Trial, datetime, bool] | None:
-        """What the last good full night left; of another lock it tells nothing."""
+    def last_good(self, *, lifecycle: bool) -> tuple[Trial, datetime, bool] | None:
+        """What the last good full night left; of another lock, or with less tested, it tells nothing."""
         good = read_good(self._state("pinned"))
         if good is None or good.marks.get("lock") != _mark(self.pinned()):
+            return None
+        if lifecycle and good.marks.get("scenarios") != "yes":
             return None
         return good.trial, good.at, all(good.marks.get(key) == value for key, value in self._sources().items())
 
@@ -215,8 +245,9 @@ class LocalWorld:
         suites = current_suites(self.project)[self.image]
         return {"plan": self._plan().id, "suites": suites, "imagekit": __version__}
 
-    def _keep_pinned(self, found: Trial) -> None:
-        marks = {"lock": _mark(self.pinned()), "revision": self._plan().source.revision, **self._sources()}
+    def _keep_pinned(self, found: Trial, *, lifecycle: bool) -> None:
+        about = {"lock": _mark(self.pinned()), "scenarios": "yes" if lifecycle else "no"}
+        marks = {**about, "revision": self._plan().source.revision, **self._sources()}
         good = Good(digest=found.digest, run_id=found.run_id, at=self.now(), marks=marks)
         keep_good(self._state("pinned"), good)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from pathlib import PurePosixPath
 
@@ -30,6 +30,16 @@ def packages_of(lock: Lock, known: Iterable[PackageLock]) -> PackageLock:
     ]
     newest = files[-1]
     return replace(newest, packages=ordered(chosen, newest.asked))
+
+
+def stack_of(packages: PackageLock, without: Collection[str]) -> PackageLock:
+    """The lock of the image without these layers, which are its upper ones."""
+    return replace(
+        packages,
+        asked={stage: names for stage, names in packages.asked.items() if stage not in without},
+        authorities=tuple(each for each in packages.authorities if each.layer not in without),
+        packages=tuple(each for each in packages.packages if each.stage not in without),
+    )
 
 
 def elsewhere_of(lock: Lock, file: LockFile) -> LockFile:

@@ -37,9 +37,9 @@ class Change(NamedTuple):
 
     @property
     def group(self) -> str:
-        """What it moves with."""
+        """What it moves with, in whichever layers that is: packages of one source need each other's version."""
         one = self.after or self.before
-        return f"{self.key.layer}/{(one.group if one else '') or self.key.name}"
+        return (one.group if one else "") or self.key.name
 
     @property
     def text(self) -> str:
@@ -157,6 +157,12 @@ class Report:
     evidence: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
     branch: str = ""
+    parts: tuple[Part, ...] = tuple(Part)
+
+    @property
+    def all_good(self) -> bool:
+        """Whether every question was asked, and the answer is that it holds."""
+        return self.verdict is Verdict.HOLDS and {*self.parts} == {*Part}
 
     @property
     def update_ready(self) -> bool:

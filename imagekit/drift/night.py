@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from imagekit.base.log import step
-from imagekit.drift.attribute import Counted, blame_changes, blame_pinned
+from imagekit.drift.attribute import Counted, blame_changes, blame_pinned, of_scenarios
 from imagekit.drift.interface import InfrastructureError, UpstreamError, World
 from imagekit.drift.model import (
     Attribution,
@@ -111,7 +111,7 @@ class _Night:
 
     def _pinned(self, *, nothing_moved: bool) -> None:
         assert self.lock is not None
-        last = self.world.last_good() if not self.options.full else None
+        last = self.world.last_good(lifecycle=self.options.lifecycle) if not self.options.full else None
         if nothing_moved and last is not None and self._still_counts(*last):
             self.pinned, self.quiet = last[0], True
             return
@@ -148,7 +148,7 @@ class _Night:
         assert self.lock is not None
         assert self.fresh is not None
         if self.pinned is None:
-            self.pinned = self.counted.trial(self.lock)
+            self.pinned = self.counted.trial(self.lock, lifecycle=of_scenarios(self.fresh))
         if self.pinned.result is Result.GOOD:
             self.causes.append(blame_changes(self.counted, self.lock, self.changes, self.fresh))
         elif self.pinned.result is Result.BAD:
@@ -233,6 +233,7 @@ class _Night:
             evidence=tuple(self.evidence),
             unknown=tuple(self.unknown),
             branch=self.branch,
+            parts=tuple(part for part in Part if part in self.options.parts),
         )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
-from imagekit.drift.interface import InfrastructureError, UpstreamError
+from imagekit.drift.interface import ApartError, InfrastructureError, UpstreamError
 from imagekit.drift.model import Change, Input, Key, Lock, Released, Result, Trial
 
 LAYERS = ("base", "k0s", "sssd", "ca-trust")
@@ -89,9 +89,9 @@ class SimWorld:
         """Build and test."""
         self.locks.append(lock)
         self.stacks.append(layers or len(self.layers))
-        self._asked("trial", self.trial_minutes)
         if self.unbuildable(lock):
-            return Trial(result=Result.UNKNOWN, reason="cannot be installed together")
+            raise ApartError("cannot be installed apart")
+        self._asked("trial", self.trial_minutes)
         failed = tuple(filter(None, (fault(lock, self.stacks[-1]) for fault in self.faults)))
         digest = "sha256:" + sha256(repr(sorted(lock.items())).encode()).hexdigest()
         blamed = tuple(dict.fromkeys(each.partition("/")[0] for each in failed))
@@ -102,6 +102,10 @@ class SimWorld:
             result=Result.BAD if failed else Result.GOOD, digest=digest, run_id="r1", failed=failed, layers=blamed
         )
 
+    def installed(self, lock: Lock) -> Lock:
+        """All of it."""
+        return lock
+
     def again(self, trial: Trial) -> Trial:
         """The same, unless it flaked."""
         self._asked("again", 20)
@@ -109,7 +113,7 @@ class SimWorld:
             return Trial(result=Result.GOOD, digest=trial.digest)
         return trial
 
-    def last_good(self) -> tuple[Trial, datetime, bool] | None:
+    def last_good(self, *, lifecycle: bool) -> tuple[Trial, datetime, bool] | None:
         """What a test says."""
         return self.good_before
 

@@ -114,6 +114,17 @@ def test_packages_of_one_source_move_together() -> None:
     assert (names(found.culprits), found.builds) == (["libssl3t64", "openssl"], 0)
 
 
+def test_packages_of_one_source_move_together_over_layers() -> None:
+    old = {
+        Key(layer, name): Input("1", "a", "openssl") for layer, name in (("base", "libssl3t64"), ("sssd", "openssl"))
+    }
+    old[Key("k0s", "curl")] = Input("1", "a", "curl")
+    new = {key: Input("2", "b", each.group) for key, each in old.items()}
+    both, curl = grouped(changes_between(old, new, LAYERS))
+    assert [change.key.name for change in both] == ["libssl3t64", "openssl"]
+    assert [change.key.name for change in curl] == ["curl"]
+
+
 def test_changes_added_removed_and_of_the_same_version() -> None:
     a, b, c = Key("base", "a"), Key("base", "b"), Key("sssd", "c")
     old = {a: Input("1", "x"), b: Input("1", "x")}
@@ -127,3 +138,33 @@ def test_changes_added_removed_and_of_the_same_version() -> None:
     assert with_changes(old, changes) == new
     assert with_changes(old, []) == old
     assert changes_between(old, {a: Input("1", "x", "other"), b: Input("1", "x")}, LAYERS) == ()
+
+
+@given(st.integers(1, 7), st.data())
+@settings(deadline=None, max_examples=300)
+def test_whatever_gives_no_answer_nobody_innocent_is_named_for_certain(count: int, data: st.DataObject) -> None:
+    """Any needed set, any questions without an answer: what is named is needed, and what is needed is told."""
+    wanted = data.draw(st.sets(st.integers(0, count - 1), min_size=1, max_size=3))
+    silent = data.draw(st.sets(st.frozensets(st.integers(0, count - 1)), max_size=30))
+
+    def ask(changes: Sequence[Change]) -> Result:
+        have = frozenset(int(change.key.name[1:]) for change in changes)
+        return Result.UNKNOWN if have in silent else Result.BAD if wanted <= have else Result.GOOD
+
+    found = bisect(made(count), ask)
+    named = {int(name[1:]) for name in names(found.culprits)}
+    assert wanted <= named | {int(name[1:]) for name in names(found.perhaps)}
+    if found.exact:
+        assert named == wanted
+    assert named & wanted
+
+
+def test_one_that_cannot_be_tried_alone_is_not_said_to_be_bad_with_what_it_needs() -> None:
+    def ask(changes: Sequence[Change]) -> Result:
+        have = {change.key.name for change in changes}
+        if "p05" in have and "p00" not in have:
+            return Result.UNKNOWN
+        return Result.BAD if "p05" in have else Result.GOOD
+
+    found = bisect(made(16), ask)
+    assert (names(found.culprits), names(found.perhaps), found.exact) == (["p05"], ["p00"], False)

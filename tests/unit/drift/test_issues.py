@@ -12,6 +12,7 @@ import pytest
 from imagekit.base.errors import ConfigError
 from imagekit.drift.conduct import issues_of
 from imagekit.drift.issues import Asked, Issue, keep_issues, read_asked
+from imagekit.drift.model import Part
 from imagekit.drift.night import Options, night
 from tests.support.simdrift import Fault, SimWorld, bad_together, lock_of
 
@@ -42,11 +43,14 @@ class SimTracker:
         self.calls.append(f"close {number}")
 
 
-def asked(tmp_path: Path, name: str, *faults: Fault, version: str = "2", **world: object) -> Asked:
-    sim = SimWorld(lock_of(16), lock_of(16, version), list(faults), **world)  # type: ignore[arg-type]
+def asked(
+    tmp_path: Path, name: str, *faults: Fault, version: str = "2", options: Options | None = None, **world: object
+) -> Asked:
+    world.setdefault("upstream", lock_of(16, version))
+    sim = SimWorld(lock_of(16), faults=list(faults), **world)  # type: ignore[arg-type]
     path = tmp_path / f"{name}/issues.json"
     path.parent.mkdir()
-    path.write_text(json.dumps(issues_of(night(sim, Options(), name))))
+    path.write_text(json.dumps(issues_of(night(sim, options or Options(), name))))
     return read_asked([path.parent])[0]
 
 
@@ -77,6 +81,16 @@ def test_a_night_that_could_not_tell_closes_nothing(tmp_path: Path) -> None:
     tracker = SimTracker()
     keep_issues(tracker, [asked(tmp_path, "n1", bad_together("p10"))])
     keep_issues(tracker, [asked(tmp_path, "n2", down={"fresh": "the mirror is down"})])
+    assert tracker.closed == {}
+
+
+@pytest.mark.parametrize("part", list(Part))
+def test_a_night_that_asked_only_a_part_closes_nothing(tmp_path: Path, part: Part) -> None:
+    tracker = SimTracker()
+    keep_issues(tracker, [asked(tmp_path, "n1", bad_together("p10"))])
+    partly = asked(tmp_path, "n2", options=Options(parts=frozenset({part})), upstream=lock_of(16))
+    assert partly.verdict == "holds"
+    keep_issues(tracker, [partly])
     assert tracker.closed == {}
 
 

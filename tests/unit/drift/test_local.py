@@ -100,6 +100,7 @@ def mirror(monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
 @contextmanager
 def opened(project: Project, backend: SimBackend) -> Iterator[World]:
     with open_world(project, NAME, "n1", backend) as world:
+        world.settle = lambda _project, lock: lock  # these packages have no files; see test_mix.py for those that have
         yield world
 
 
@@ -121,7 +122,7 @@ def test_a_bad_package_is_found_with_the_real_locks_and_runs(project: Project, m
 
 
 def test_what_moved_and_works_is_a_branch_with_the_new_lock(project: Project, mirror: dict[str, object]) -> None:
-    report = hold(project, Upstream())
+    report = hold(project, Upstream(), parts=frozenset(Part))
     assert (report.verdict, report.branch) == (Verdict.HOLDS, BRANCH)
     path = str(lock_path(NAME, here().value))
     assert git(project.root, "show", f"{BRANCH}:{path}") == as_text(packages(*FRESH))
@@ -146,6 +147,23 @@ def test_a_quiet_night_builds_and_boots_nothing(project: Project, mirror: dict[s
     assert any(str(first.pinned.run_id) in line for line in second.evidence if first.pinned)
     (project.root / "vm-harness/checks/base/test_x.py").write_text('def test_x(host) -> None:\n    """y holds"""\n')
     assert hold(project, world).builds == 1, "other checks: the good night answers for nothing"
+
+
+def test_a_good_night_without_scenarios_answers_for_none_with_them(project: Project, mirror: dict[str, object]) -> None:
+    mirror["rows"] = PINNED
+    hold(project, Upstream())
+    assert hold(project, Upstream(), lifecycle=True).builds == 1
+    assert hold(project, Upstream(), lifecycle=True).builds == 0
+    assert hold(project, Upstream()).builds == 0
+
+
+def test_a_night_that_did_not_ask_whether_what_is_shipped_holds_is_not_green(
+    project: Project, mirror: dict[str, object]
+) -> None:
+    mirror["rows"] = PINNED
+    assert hold(project, Upstream(), parts=frozenset({Part.FRESH})).verdict is Verdict.HOLDS
+    with open_history(project) as history:
+        assert [each.outcome for each in read.nights(history)] == [NightOutcome.UNKNOWN]
 
 
 def test_the_pinned_build_is_made_again_and_the_kept_one_comes_back_when_that_fails(

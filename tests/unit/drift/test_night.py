@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from imagekit.drift.model import Attribution, Part, Released, Report, Result, Trial, Verdict
+from imagekit.drift.interface import InfrastructureError
+from imagekit.drift.model import (
+    Attribution,
+    Input,
+    Key,
+    Lock,
+    Part,
+    Released,
+    Report,
+    Result,
+    Trial,
+    Verdict,
+    changes_between,
+)
 from imagekit.drift.night import Options, night
 from imagekit.drift.text import as_data, as_text, cause_key, issue_body, issue_title, marker, pull_request
 from tests.support.simdrift import LAYERS, SimWorld, bad_layer, bad_together, lock_of
@@ -201,7 +215,108 @@ def test_what_a_node_says_makes_no_marker_and_mentions_nobody() -> None:
     assert "@everyone" not in body
 
 
+@pytest.mark.attack
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("@everyone", "@\u200beveryone"),
+        ("&commat;everyone", "&amp;commat;everyone"),
+        ("&#64;everyone", "&amp;#\u200b64;everyone"),
+        ("fixes #12 of o/r#3, GH-4", "fixes #\u200b12 of o/r#\u200b3, GH-\u200b4"),
+        ("https://evil.example/x", "https\u200b://evil.example/x"),
+        ("www.evil.example", "www\u200b.evil.example"),
+        ("![x](y) [a][b]", "\\!\\[x\\](y) \\[a\\]\\[b\\]"),
+        ("<img src=x onerror=y>", "&lt;img src=x onerror=y>"),
+        ("`a` *b* __c__ ~~d~~ |e|", "\\`a\\` \\*b\\* \\_\\_c\\_\\_ \\~\\~d\\~\\~ \\|e\\|"),
+        ("one\n# two\r\n- three", "one #\u200b two - three"),
+        ("a \\` b", "a \\\\\\` b"),
+    ],
+)
+def test_what_upstream_says_is_text_in_an_issue_and_nothing_else(said: str, shown: str) -> None:
+    report = run(SimWorld(OLD, unresolvable=said))
+    body = issue_body(report, report.causes[0])
+    assert f"- {shown}\n" in body
+    named = {Key("base", said): Input("1", "x")}
+    text = pull_request("node", NIGHT, changes_between(named, {}, LAYERS), None)
+    assert f"- {shown} 1 removed (base)\n" in text
+
+
+@pytest.mark.attack
+def test_a_check_named_with_backticks_stays_between_them() -> None:
+    name = "base/test_x.py::test_x[a` @everyone <!-- x -->\n\n# big `b]"
+    report = run(SimWorld(OLD, NEW, [lambda lock, _layers: name if Key("sssd", "p10", "amd64") in lock else ""]))
+    body = issue_body(replace(report, fresh=report.pinned), report.causes[0])
+    [line] = [each for each in body.splitlines() if each.startswith("- `base/test_x.py")]
+    assert line.count("`") == 2
+
+
 def test_a_pull_request_names_a_few_and_counts_the_rest() -> None:
     changes = run(SimWorld(lock_of(90, per_layer=40), lock_of(90, "2", per_layer=40))).changes
     text = pull_request("node", NIGHT, changes, None)
     assert "- and 30 more" in text
+
+
+class Flaking(SimWorld):
+    """A check of another layer fails in every second build, and passes when it is asked again."""
+
+    def trial(self, lock, *, layers=None, lifecycle=False):  # type: ignore[no-untyped-def]
+        found = super().trial(lock, layers=layers, lifecycle=lifecycle)
+        if len(self.locks) > 2 and len(self.locks) % 2 and found.result is Result.GOOD:
+            return replace(found, result=Result.BAD, failed=("base/test_x.py::test_flaky",))
+        return found
+
+
+@pytest.mark.parametrize("culprit", [f"p{number:02}" for number in range(16)])
+def test_a_flaky_check_while_it_is_bisected_changes_no_name(culprit: str) -> None:
+    report = run(Flaking(OLD, NEW, [bad_together(culprit)]))
+    [cause] = report.causes
+    assert cause.names == (culprit,), cause.evidence
+    assert report.builds - 2 <= 5
+
+
+def test_the_very_check_flaking_names_nobody_for_certain() -> None:
+    class Itself(SimWorld):
+        def again(self, trial):  # type: ignore[no-untyped-def]
+            found = super().again(trial)
+            return found if len(self.locks) == 2 else Trial(result=Result.GOOD, digest=trial.digest)
+
+    [cause] = run(Itself(OLD, NEW, [bad_together("p10")])).causes
+    assert "p10" in cause.names
+    assert any("could not be told apart" in each for each in cause.evidence)
+
+
+def test_another_failure_on_the_way_is_not_what_is_looked_for() -> None:
+    """With p03 alone something else breaks, that p04 mends; p10 is what is bad at the end."""
+
+    def half(lock: Lock, _layers: int) -> str:
+        have = {key.name for key, each in lock.items() if each.version == "2"}
+        return "k0s/test_x.py::test_half" if "p03" in have and "p04" not in have else ""
+
+    [cause] = run(SimWorld(OLD, NEW, [bad_together("p10"), half])).causes
+    assert cause.names == ("p10",), cause.evidence
+
+
+def test_a_scenario_that_fails_is_looked_for_with_the_scenarios() -> None:
+    """A pinned image that fails it too is asked with them, and nothing that moved is blamed; stacks as well."""
+
+    class Scenario(SimWorld):
+        def trial(self, lock, *, layers=None, lifecycle=False):  # type: ignore[no-untyped-def]
+            found = super().trial(lock, layers=layers, lifecycle=lifecycle)
+            bad = lifecycle and (layers or 4) >= 2
+            return replace(found, result=Result.BAD, failed=("scenario:upgrade",)) if bad else found
+
+    report = run(Scenario(OLD, NEW), parts=frozenset({Part.FRESH}))
+    assert report.causes == ()
+    [cause] = run(Scenario(OLD, OLD), parts=frozenset({Part.PINNED})).causes
+    assert (cause.attribution, cause.layer) == (Attribution.OURS, "k0s")
+
+
+def test_where_a_stack_cannot_be_told_the_suites_name_the_layer_and_else_nobody() -> None:
+    class Dark(SimWorld):
+        def trial(self, lock, *, layers=None, lifecycle=False):  # type: ignore[no-untyped-def]
+            if layers is not None:
+                raise InfrastructureError("registry down")
+            return super().trial(lock, layers=layers, lifecycle=lifecycle)
+
+    assert run(Dark(OLD, OLD, [bad_layer("sssd")])).causes[0].layer == "sssd"
+    assert run(Dark(OLD, OLD, [lambda _lock, _layers: "scenario:upgrade"])).causes[0].layer == ""
