@@ -12,6 +12,7 @@ import pytest
 from imagekit.base.process import background
 from imagekit.base.waiting import Deadline, wait_until
 from tests.e2e.conftest import IMAGE, Clone, environment
+from tests.support.plantedfaults import HARDENING
 from tests.support.runbook import FOLDER, node_commands
 
 pytestmark = [pytest.mark.vm, pytest.mark.online]
@@ -65,45 +66,19 @@ def test_every_command_of_the_runbook_runs_on_a_node(kept: Node) -> None:
     assert [line for line in lines if line.split(" ", 1)[0] not in SENSIBLE] == []
 
 
-# Each is planted, found by its control alone, and taken back.
-FAULTS = {
-    "FIL-01": (
-        "sudo install -m 4755 /usr/bin/id /usr/local/bin/rootme",
-        "sudo rm /usr/local/bin/rootme",
-        "/usr/local/bin/rootme",
-    ),
-    "KRN-03": (
-        "sudo sysctl -q -w kernel.kptr_restrict=0",
-        "sudo sysctl -q -w kernel.kptr_restrict=2",
-        "kptr_restrict is 0",
-    ),
-    "SSH-01": (
-        "echo PermitRootLogin yes | sudo tee /etc/ssh/sshd_config.d/01-fault.conf >/dev/null; "
-        "sudo chmod 600 /etc/ssh/sshd_config.d/01-fault.conf",
-        "sudo rm /etc/ssh/sshd_config.d/01-fault.conf",
-        "permitrootlogin is yes",
-    ),
-    "SRV-01": (
-        "sudo systemd-run -q --unit fault systemd-socket-activate -l 0.0.0.0:4444 /bin/cat; sleep 5",
-        "sudo systemctl stop fault",
-        "4444",
-    ),
-}
-
-
 @pytest.mark.nightly(minutes=2)
-@pytest.mark.parametrize("name", FAULTS)
+@pytest.mark.parametrize("name", HARDENING)
 def test_a_planted_fault_is_named(kept: Node, name: str) -> None:
-    plant, mend, says = FAULTS[name]
-    kept.sh(plant)
+    fault = HARDENING[name]  # found by its control alone
+    kept.sh(fault.plant)
     try:
         done = kept.clone.imagekit("check", IMAGE, "--suite", "hardening")
     finally:
-        kept.sh(mend)
+        kept.sh(fault.heal)
     assert done.returncode == 1, done.stdout + done.stderr
     told = [line for line in done.stderr.splitlines() if f"hardening {name}, " in line and " failed" in line]
     assert told, done.stderr[-4000:]
-    assert says in " ".join(told)
+    assert fault.says in " ".join(told)
 
 
 @pytest.mark.nightly(minutes=8)
