@@ -84,7 +84,7 @@ HARDENING = {
         "sudo install -m 4755 /usr/bin/id /usr/local/bin/rootme",
         "hardening FIL-01",
         "/usr/local/bin/rootme",
-        "privileged-files",
+        "hardening",
         "sudo rm /usr/local/bin/rootme",
     ),
     "KRN-03": NodeFault(
@@ -109,7 +109,7 @@ HARDENING = {
         "sudo systemd-run -q --unit fault systemd-socket-activate -l 0.0.0.0:4444 /bin/cat; sleep 5",
         "hardening SRV-01",
         "4444",
-        "open-sockets",
+        "hardening",
         "sudo systemctl stop fault",
     ),
 }
