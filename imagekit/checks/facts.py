@@ -18,6 +18,18 @@ if TYPE_CHECKING:
 
 _SEPARATOR = "\x1e"
 _LOWER = "/run/.imagekit-lower"
+# What facts.sh lists: these folders with all that is below them, and those without what is in their own folders.
+LISTED_WHOLE = ("/etc",)
+UNIT_FOLDERS = (
+    "/usr/lib/systemd/system",
+    "/etc/systemd/system",
+    *(f"/run/systemd/{x}" for x in ("system", "generator")),
+)
+LISTED = (
+    *LISTED_WHOLE,
+    *("/boot", "/usr/bin", "/usr/sbin", "/usr/lib/modules", "/system", "/system/oem", "/oem", "/run/cos"),
+    *UNIT_FOLDERS,
+)
 
 
 class FactsError(ToolError):
@@ -101,6 +113,7 @@ class Facts:
     hardware_clock: str
     machine_id: str
     hostname: str
+    arch: str
     image_files: Mapping[str, File] | None
 
     def mount_of(self, path: str) -> Mount:
@@ -161,6 +174,7 @@ def parse_facts(text: str) -> Facts:
         hardware_clock="".join(lines["clock"][:1]) or "UTC",
         machine_id="".join(lines["machineid"][:1]),
         hostname="".join(lines["hostname"][:1]),
+        arch="".join(lines.get("arch", [])[:1]),
         image_files=_image(lines["image"]),
     )
 

@@ -11,7 +11,10 @@ s unitfiles; systemctl list-unit-files --plain --no-legend --full --no-pager 'Ne
 s packages
 if command -v dpkg-query >/dev/null; then dpkg-query -W -f '${db:Status-Abbrev}\t${Package}\t${Version}\n'
 elif command -v rpm >/dev/null; then rpm -qa --qf 'ii \t%{NAME}\t%{VERSION}-%{RELEASE}\n'; fi
-s files; files /etc; files /boot /usr/bin /usr/sbin /system /oem /run/cos /usr/lib/systemd/system -maxdepth 1
+s files; files /etc
+files /boot /usr/bin /usr/sbin /usr/lib/modules /system /system/oem /oem /run/cos \
+  /usr/lib/systemd/system /run/systemd/system /run/systemd/generator -maxdepth 1
+files /bin /sbin /tmp /var /var/tmp /root /home /srv /run /usr /usr/lib -maxdepth 0
 s sysctl; sysctl -a 2>/dev/null
 s mounts; cat /proc/self/mountinfo
 s users; cat /etc/passwd
@@ -30,6 +33,7 @@ s nm; nmcli -t -f DEVICE,TYPE,STATE device
 # hwclock(8): the third line says how the hardware clock is kept. timedatectl would start a service to tell the same.
 s clock; sed -n 3p /etc/adjtime 2>/dev/null
 s machineid; cat /etc/machine-id
+s arch; uname -m
 s hostname; cat /proc/sys/kernel/hostname
 s image
 # The image below what this boot wrote: the root itself when it is no overlay, else the squashfs or erofs it came from.

@@ -12,24 +12,22 @@ import os
 import signal
 import threading
 from collections.abc import Generator, Iterator
-from datetime import date
 from pathlib import Path
 from types import FrameType
+from typing import cast
 
 import pytest
 import testinfra
 from testinfra.host import Host
 
-from imagekit.base.earlier import boot_path_today
 from imagekit.base.text import clean, one_line
+from imagekit.checks.batched import Batch, BatchedHost
 from imagekit.checks.bootcost import BootCost
 from imagekit.checks.children import end_children
+from imagekit.checks.declaration import describe, to_run
 from imagekit.checks.facts import Facts, collect_facts
-from imagekit.checks.judged import code_hash
 from imagekit.checks.outcome import Outcome
-from imagekit.checks.role import role_of
 from imagekit.checks.session import SESSION_VARIABLE, CheckMeta, Event, Session, append
-from imagekit.checks.suites import MARK
 from imagekit.checks.text import compared, sentence
 from imagekit.checks.tlspeer import Peers, TlsPeer
 from imagekit.fixtures.network import FixtureNetwork
@@ -52,6 +50,7 @@ _Wrapped = Generator[None, pytest.TestReport, pytest.TestReport]
 _session_key = pytest.StashKey[Session]()
 _meta_key = pytest.StashKey[CheckMeta]()
 _compared_key = pytest.StashKey[str]()  # the last comparison that did not hold, as a sentence
+_batch_key = pytest.StashKey[Batch]()
 _MESSAGE = 2000  # characters; what names the fault is never cut, and a guest's flood is no message
 
 
@@ -63,7 +62,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Read the session file and register the marks."""
     for mark in _MARKS:
         config.addinivalue_line("markers", mark)
-    config.stash[_session_key] = Session.read(Path(os.environ[SESSION_VARIABLE]))
+    session = config.stash[_session_key] = Session.read(Path(os.environ[SESSION_VARIABLE]))
+    config.stash[_batch_key] = Batch(lambda: collect_facts(testinfra.get_host(session.host, sudo=session.sudo)))
 
 
 def pytest_collectreport(report: pytest.CollectReport) -> None:
@@ -77,8 +77,7 @@ def pytest_collectreport(report: pytest.CollectReport) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what belongs to another boot path and account for what will run."""
     session = config.stash[_session_key]
-    here = (item for item in items if _on_boot_path(item, session.boot_path) and _has_role(item, session))
-    items[:] = [item for item in here if _asked_for(item, session) and _fits(item, session)]
+    items[:] = [item for item in items if to_run(item, session)]
     for item in items:
         meta = describe(item, session)
         item.stash[_meta_key] = meta
@@ -103,86 +102,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if not item.stash[_meta_key].cold]
 
 
-def _on_boot_path(item: pytest.Item, boot_path: str) -> bool:
-    # `road` is the mark's earlier name.
-    marks = [mark for name in ("boot_path", "road") for mark in item.iter_markers(name)]
-    boot_paths = {boot_path_today(name) for mark in marks for name in mark.args}
-    return not boot_paths or boot_path in boot_paths
-
-
-def _has_role(item: pytest.Item, session: Session) -> bool:
-    roles = {str(name) for mark in item.iter_markers("role") for name in mark.args}
-    return not roles or role_of(session.profile, session.boot_path) in roles
-
-
-def _asked_for(item: pytest.Item, session: Session) -> bool:
-    by_id = not session.ids or _id(item, session) in session.ids
-    return by_id and (not session.suites or not set(session.suites).isdisjoint(_suites(item, session)))
-
-
-def _fits(item: pytest.Item, session: Session) -> bool:
-    return not session.engine or item.get_closest_marker("container") is not None
-
-
-def _suites(item: pytest.Item, session: Session) -> tuple[str, ...]:
-    layer = item.path.relative_to(session.checks_root).parts[0]
-    marked = {str(name) for mark in item.iter_markers(MARK) for name in mark.args}
-    return (layer, *sorted(marked - {layer}))
-
-
-def _id(item: pytest.Item, session: Session) -> str:
-    return f"{item.path.relative_to(session.checks_root).as_posix()}::{item.name}"
-
-
-def describe(item: pytest.Item, session: Session) -> CheckMeta:
-    """The metadata of a check; raises `pytest.UsageError` when it has no docstring or no runbook page."""
-    parts = item.path.relative_to(session.checks_root).parts
-    doc = (getattr(getattr(item, "function", None), "__doc__", None) or "").strip()
-    page = next((str(mark.args[0]) for mark in item.iter_markers("runbook")), "")
-    if not doc or not page:
-        raise pytest.UsageError(f"{item.nodeid}: a check needs a docstring (what it proves) and a runbook mark")
-    name = _id(item, session)
-    mute = next((each for each in session.mutes if each.check == name), None)
-    required, ticket, expires, owner = _severity(item, session.day)
-    if mute is not None:
-        required, ticket, expires = False, mute.ticket, mute.until
-    needs = {name: want for mark in item.iter_markers("needs") for name, want in mark.kwargs.items()}
-    cold = item.get_closest_marker("cold_boot") is not None
-    callspec = getattr(item, "callspec", None)
-    own = item.get_closest_marker("title")
-    title = one_line(doc.splitlines()[0].rstrip(".")) + (f" [{callspec.id}]" if callspec is not None else "")
-    return CheckMeta(
-        id=name,
-        layer=parts[0],
-        title=title if own is None else one_line(str(own.args[0])),
-        required=required,
-        runbook=page,
-        ticket=ticket,
-        expires=expires,
-        owner=owner,
-        muted_by=mute.by if mute is not None else "",
-        needs=needs,
-        cold=cold,
-        source=code_hash(item.path) if cold else "",
-        suites=_suites(item, session),
-    )
-
-
-def _severity(item: pytest.Item, today: date) -> tuple[bool, str, str, str]:
-    mark = item.get_closest_marker("warn_only")
-    if mark is None:
-        return True, "", "", ""
-    try:
-        until, ticket = date.fromisoformat(mark.kwargs["until"]), str(mark.kwargs["ticket"])
-    except (KeyError, ValueError, TypeError):
-        raise pytest.UsageError(f'{item.nodeid}: warn_only needs until="YYYY-MM-DD" and ticket="..."') from None
-    return today >= until, ticket, until.isoformat(), str(mark.kwargs.get("owner", ""))
-
-
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Say that a check began."""
     item.config.stash[_compared_key] = ""
+    item.config.stash[_batch_key].begin()
     append(Path(item.config.stash[_session_key].events), Event.STARTED, id=item.stash[_meta_key].id)
 
 
@@ -272,21 +196,25 @@ def session(pytestconfig: pytest.Config) -> Session:
 
 
 @pytest.fixture(scope="session")
-def host(session: Session) -> Host:
-    """The node as the operator sees it, over the one connection that the harness opened."""
-    return testinfra.get_host(session.host)
+def host(session: Session, pytestconfig: pytest.Config) -> Host:
+    """The node as the operator sees it, over the one connection that the harness opened.
+
+    What testinfra's modules ask (`host.file`, `host.service` ...) is answered out of the facts, as root sees it.
+    """
+    return cast("Host", BatchedHost(testinfra.get_host(session.host), pytestconfig.stash[_batch_key]))
 
 
 @pytest.fixture(scope="session")
-def root(session: Session) -> Host:
-    """The node as root sees it. Six times slower than `host`, for sudo is: use `host` where it will do."""
-    return testinfra.get_host(session.host, sudo=session.sudo)
+def root(session: Session, pytestconfig: pytest.Config) -> Host:
+    """The node as root sees it. A command takes six times as long as on `host`, for sudo does."""
+    as_root = testinfra.get_host(session.host, sudo=session.sudo)
+    return cast("Host", BatchedHost(as_root, pytestconfig.stash[_batch_key]))
 
 
 @pytest.fixture(scope="session")
-def facts(root: Host) -> Facts:
+def facts(pytestconfig: pytest.Config) -> Facts:
     """What one round trip told about the node; for all checks that ask what is, not what happens when."""
-    return collect_facts(root)
+    return pytestconfig.stash[_batch_key].facts
 
 
 @pytest.fixture(scope="session")

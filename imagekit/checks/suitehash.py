@@ -8,6 +8,9 @@ from pathlib import Path
 
 _OWN = (
     "plugin.py",
+    "answers.py",
+    "batched.py",
+    "declaration.py",
     "facts.py",
     "facts.sh",
     "tlspeer.py",

@@ -82,16 +82,16 @@ def test_selinux_is_off(facts: Facts, host: Host) -> None:
     assert not host.file("/sys/fs/selinux/enforce").exists
 
 
-def test_packets_are_forwarded(facts: Facts) -> None:
+def test_packets_are_forwarded(host: Host) -> None:
     """The node forwards packets of both families."""
-    assert (facts.sysctl["net.ipv4.ip_forward"], facts.sysctl["net.ipv6.conf.all.forwarding"]) == ("1", "1")
+    assert (host.sysctl("net.ipv4.ip_forward"), host.sysctl("net.ipv6.conf.all.forwarding")) == (1, 1)
 
 
-def test_cgroups_are_unified(facts: Facts) -> None:
+def test_cgroups_are_unified(host: Host) -> None:
     """Control groups are of version 2 alone."""
-    assert facts.mounts["/sys/fs/cgroup"].fstype == "cgroup2"
+    assert host.mount_point("/sys/fs/cgroup").filesystem == "cgroup2"
 
 
-def test_programs_of_the_berkeley_filter_can_be_pinned(facts: Facts) -> None:
+def test_programs_of_the_berkeley_filter_can_be_pinned(host: Host) -> None:
     """The bpf file system is mounted, as Cilium and others want it."""
-    assert facts.mounts["/sys/fs/bpf"].fstype == "bpf"
+    assert host.mount_point("/sys/fs/bpf").filesystem == "bpf"

@@ -11,10 +11,10 @@ from imagekit.checks.facts import Facts
 pytestmark = pytest.mark.runbook("network")
 
 
-def test_network_manager_runs(facts: Facts) -> None:
+def test_network_manager_runs(host: Host, facts: Facts) -> None:
     """NetworkManager is enabled and active."""
     assert facts.unit_files["NetworkManager.service"] == "enabled"
-    assert facts.units["NetworkManager.service"].active == "active"
+    assert host.service("NetworkManager").is_running
 
 
 def test_network_manager_has_the_interface(host: Host, facts: Facts) -> None:
@@ -25,10 +25,10 @@ def test_network_manager_has_the_interface(host: Host, facts: Facts) -> None:
     assert devices <= {name for name, _, state in facts.devices if state == "connected"}
 
 
-def test_no_second_manager(facts: Facts) -> None:
+def test_no_second_manager(host: Host) -> None:
     """No other program manages the network."""
     others = ("systemd-networkd.service", "networking.service", "connman.service", "dhcpcd.service")
-    assert [name for name in others if name in facts.units and facts.units[name].active == "active"] == []
+    assert [name for name in others if host.service(name).is_running] == []
 
 
 @pytest.mark.runbook("dns")

@@ -126,7 +126,7 @@ def test_agent_knows_its_version(agent: dict[str, str], facts: Facts) -> None:
 @pytest.mark.container
 def test_default_cloud_configs(host: Host) -> None:
     """The framework's own cloud-configs are in /system/oem."""
-    assert host.run("ls /system/oem").stdout.split()
+    assert host.file("/system/oem").listdir()
 
 
 @pytest.mark.container

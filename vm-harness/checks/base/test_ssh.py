@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from testinfra.host import Host
 
 from imagekit.checks.facts import Facts
 
@@ -47,11 +48,11 @@ def test_no_weak_host_key_algorithm(facts: Facts) -> None:
     assert not {"ssh-dss", "ssh-rsa"} & set(offered)
 
 
-def test_host_keys_are_secret(facts: Facts) -> None:
+def test_host_keys_are_secret(host: Host, facts: Facts) -> None:
     """Each private host key belongs to root and nobody else reads it."""
-    keys = {path: facts.files[path] for path in facts.sshd["hostkey"] if path in facts.files}
+    keys = [file for file in map(host.file, facts.sshd["hostkey"]) if file.exists]
     assert keys
-    assert all(file.user == "root" and file.mode & 0o037 == 0 for file in keys.values())
+    assert all(file.user == "root" and file.mode & 0o037 == 0 for file in keys)
 
 
 @pytest.mark.container

@@ -13,7 +13,6 @@ from cryptography.utils import CryptographyDeprecationWarning
 from testinfra.host import Host
 
 from imagekit.checks import declared
-from imagekit.checks.facts import Facts
 from imagekit.checks.tlspeer import ANSWER, TlsPeer
 from imagekit.config.authorities import Authority, time_faults
 from imagekit.config.certfile import bundle_certificates
@@ -193,10 +192,9 @@ def test_this_suite_tells_them_apart(house_peer: TlsPeer) -> None:
         context.wrap_socket(plain)
 
 
-def test_folder_is_not_open(facts: Facts) -> None:
+def test_folder_is_not_open(host: Host) -> None:
     """Only root puts certificates into the node's trust."""
-    folders = [
-        facts.files[path] for path in ("/etc/ssl/certs", "/etc/pki/ca-trust/source/anchors") if path in facts.files
-    ]
+    every = (host.file(path) for path in ("/etc/ssl/certs", "/etc/pki/ca-trust/source/anchors"))
+    folders = [folder for folder in every if folder.exists]
     assert folders
     assert all((folder.user, folder.mode & 0o022) == ("root", 0) for folder in folders)

@@ -31,15 +31,15 @@ def version(host: Host) -> str:
 
 
 @pytest.mark.container
-def test_declared_packages_are_installed(facts: Facts) -> None:
+def test_declared_packages_are_installed(host: Host) -> None:
     """Every package that the layer declares is installed."""
-    assert [name for name in declared.packages("k0s") if name not in facts.packages] == []
+    assert [name for name in declared.packages("k0s") if not host.package(name).is_installed] == []
 
 
 @pytest.mark.container
-def test_k0s_is_a_program(facts: Facts) -> None:
+def test_k0s_is_a_program(host: Host) -> None:
     """/usr/bin/k0s belongs to root and everybody may run it, nobody change it."""
-    binary = facts.files["/usr/bin/k0s"]
+    binary = host.file("/usr/bin/k0s")
     assert (binary.user, binary.mode & 0o7777, binary.size > 0) == ("root", 0o755, True)
 
 
@@ -89,10 +89,10 @@ def test_unit_does_not_run(host: Host, unit: str) -> None:
 
 
 @pytest.mark.container
-def test_tokens_are_secret(facts: Facts) -> None:
+def test_tokens_are_secret(host: Host) -> None:
     """Only root sees into /etc/k0s, where join tokens lie."""
-    folder = facts.files["/etc/k0s"]
-    assert (folder.kind, folder.user, folder.mode & 0o077) == ("d", "root", 0)
+    folder = host.file("/etc/k0s")
+    assert (folder.is_directory, folder.user, folder.mode & 0o077) == (True, "root", 0)
 
 
 def test_no_token_in_the_image(facts: Facts) -> None:
@@ -129,7 +129,7 @@ def test_ports_are_free(facts: Facts) -> None:
     assert {entry.port for entry in facts.listeners} & wanted == set()
 
 
-def test_the_kernel_limits_are_wide(facts: Facts) -> None:
+def test_the_kernel_limits_are_wide(host: Host) -> None:
     """The kernel takes more processes and open files than a full node has."""
-    assert int(facts.sysctl["kernel.pid_max"]) >= 65536
-    assert int(facts.sysctl["fs.file-max"]) >= 500_000
+    assert host.sysctl("kernel.pid_max") >= 65536
+    assert host.sysctl("fs.file-max") >= 500_000

@@ -23,7 +23,7 @@ CHECK = (
 @pytest.fixture(scope="session")
 def template(host: Host) -> str:
     """The text of the configuration template."""
-    return str(host.run("cat %s", TEMPLATE).stdout)
+    return str(host.file(TEMPLATE).content_string)
 
 
 @pytest.fixture(scope="session")
@@ -34,9 +34,9 @@ def pam(host: Host) -> str:
 
 
 @pytest.mark.container
-def test_declared_packages_are_installed(facts: Facts) -> None:
+def test_declared_packages_are_installed(host: Host) -> None:
     """Every package that the layer declares is installed."""
-    assert [name for name in declared.packages("sssd") if name not in facts.packages] == []
+    assert [name for name in declared.packages("sssd") if not host.package(name).is_installed] == []
 
 
 @pytest.mark.container
@@ -132,9 +132,9 @@ def test_the_state_of_a_domain_lasts(facts: Facts, path: str) -> None:
 
 
 @pytest.mark.container
-def test_configuration_folder_is_closed(facts: Facts) -> None:
+def test_configuration_folder_is_closed(host: Host) -> None:
     """Nobody but SSSD's own accounts can list or change /etc/sssd."""
-    assert facts.files["/etc/sssd"].mode & 0o026 == 0
+    assert host.file("/etc/sssd").mode & 0o026 == 0
 
 
 def test_sssd_waits(facts: Facts) -> None:
@@ -167,4 +167,4 @@ def test_program_to_join_with(host: Host, program: str) -> None:
 
 def test_joining_installs_nothing(host: Host) -> None:
     """realmd is told not to install packages on an immutable node."""
-    assert re.search(r"^automatic-install\s*=\s*no$", host.run("cat /etc/realmd.conf").stdout, re.MULTILINE)
+    assert re.search(r"^automatic-install\s*=\s*no$", host.file("/etc/realmd.conf").content_string, re.MULTILINE)
