@@ -161,7 +161,7 @@ class NoNode:
 @pytest.fixture(autouse=True)
 def _session(pytestconfig: pytest.Config, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the process that runs checks knows: its marks, and what the layers declare."""
-    for mark in ("runbook", "cold_boot", "boot_path", "suite", "needs", "role", "title"):
+    for mark in ("runbook", "cold_boot", "boot_path", "suite", "needs", "role", "title", "container"):
         pytestconfig.addinivalue_line("markers", f"{mark}: of a check file")
     monkeypatch.setattr(declared, "layer", layer)
     monkeypatch.setattr(declared, "packages", lambda name: layer(name).expected_packages(_debian()))
