@@ -178,11 +178,28 @@ def _of_check(check: CheckResult, result: RunResult, failure: Failure) -> Fault:
         unit=unit,
         places=tuple(dict.fromkeys((_line_of(name, check.details), *places_in(check.message)))),
         page=f"docs/runbook/{check.runbook}.md" if check.runbook else "",
-        again=_look(result.image, boot_path, unit) if unit else failure.again or result.command,
+        again=_look(result.image, boot_path, unit)
+        if unit
+        else _check_alone(check, result) or failure.again or result.command,
         log=f".imagekit/runs/{result.run_id}/{boot_path}/journal.log" if boot_path else "",
         journal=journal,
         explain=name,
     )
+
+
+def _check_alone(check: CheckResult, result: RunResult) -> str:
+    """The command that runs this check alone, on a fork where one is saved; empty where it is not that short."""
+    boot_path, name = _boot_path_and_id(check)
+    words = name.rpartition("::")[2]
+    # A machine of another firmware, or one in the network of a suite, needs what the run was asked for.
+    ordinary = check.layer in {row.name for row in result.layers} and not re.search(
+        r"--(firmware|suite)", result.command
+    )
+    if not boot_path or not ordinary or not words:
+        return ""
+    # What -k reads as a name: https://docs.pytest.org/en/stable/reference/reference.html#command-line-flags
+    expression = words if re.fullmatch(r"[\w:+\-.\[\]\\/]+", words) else words.partition("[")[0]
+    return f"imagekit test {shlex.quote(result.image)} --boot {boot_path} -k {shlex.quote(expression)}"
 
 
 def unit_of(check: CheckResult) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib import resources
@@ -14,6 +14,8 @@ from imagekit.base.errors import ConfigError
 from imagekit.base.process import run
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+# An image of `base` and a layer of its own meets the hardening suite: on Debian somebody has to judge new passwords.
+_FIRST_DEBIAN = ("jq", "libpam-pwquality")
 _CHECK = re.compile(r"[a-z][a-z0-9_]*")
 
 
@@ -89,7 +91,7 @@ def start_project(new: NewProject) -> list[str]:
         "policy.yaml": (resources.files("imagekit.trust.gate") / "default.yaml").read_text("utf-8"),
         "README.md": render("readme.md", values),
         ".gitignore": "/.imagekit/\n__pycache__/\n",
-        **layer_files(new.layer, new.root.name, packages="[jq]"),
+        **layer_files(new.layer, new.root.name, debian=_FIRST_DEBIAN, rhel=("jq",)),
         **_ci(new.forge, values),
     }
     _write(new.root, files)
@@ -100,7 +102,7 @@ def start_project(new: NewProject) -> list[str]:
 def new_layer(root: Path, layer: str) -> list[str]:
     """Write a layer with its check and its runbook page; returns the files. Raises `ConfigError` as `start_project`."""
     require_name(layer, "layer")
-    files = layer_files(layer, root.name, packages="[]")
+    files = layer_files(layer, root.name, debian=(), rhel=())
     _require_free(root, files)
     _write(root, files)
     return sorted(files)
@@ -124,12 +126,12 @@ def new_check(root: Path, layer: str, name: str) -> str:
     return next(iter(files))
 
 
-def layer_files(layer: str, project: str, *, packages: str) -> dict[str, str]:
+def layer_files(layer: str, project: str, *, debian: Sequence[str], rhel: Sequence[str]) -> dict[str, str]:
     """The files of a new layer by their paths."""
     values = {
         "layer": layer,
         "project": project,
-        "packages": packages,
+        "packages": {"debian": debian, "rhel": rhel},
         "description": f"What {project} adds to every node as layer {layer}.",
     }
     return {

@@ -14,6 +14,7 @@ from imagekit.base.process import run
 from imagekit.checks.request import Suites
 from imagekit.checks.runner import collect_checks
 from imagekit.config.load import load_project
+from imagekit.config.model import Family
 from imagekit.machine.interface import BootPath
 from imagekit.plan.resolve import make_plan
 from imagekit.trust.gate.policy import load_policy
@@ -34,6 +35,18 @@ def test_a_new_project_is_committed_and_plans(tmp_path: Path, origin: Origin, fo
     assert load_policy(new.root).publish.tests is not None
     ci = {Forge.GITHUB: ".github/workflows/images.yml", Forge.GITLAB: ".gitlab-ci.yml", Forge.NONE: None}[forge]
     assert ci is None or "demo-node" in yaml.safe_dump(yaml.safe_load((new.root / ci).read_text()))
+
+
+def test_a_new_image_judges_new_passwords(tmp_path: Path) -> None:
+    """PAM-02 is required: without sssd, which brings the module, the first run of every new project was red."""
+    new = NewProject(root=tmp_path / "demo")
+    start_project(new)
+    project = load_project(new.root)
+    brought = [
+        name for layer in project.image("demo-node").layers for name in project.layers[layer].packages_of(Family.DEBIAN)
+    ]
+    assert "libpam-pwquality" in brought
+    assert "PAM-02" not in [each.control for each in project.layers["base"].hardening.waived]
 
 
 def test_its_checks_are_collected_as_they_stand(tmp_path: Path) -> None:

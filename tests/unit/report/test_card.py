@@ -364,3 +364,34 @@ def test_every_remedy_of_a_machine_that_lacks_much_is_shown() -> None:
     remedies = [f"apt-get install tool-{number}" for number in range(8)]
     text = render_terminal(broken("needs", LACKS, hint="\n".join(remedies)))
     assert all(remedy in text for remedy in remedies)
+
+
+@pytest.mark.parametrize(
+    ("name", "command", "again"),
+    [
+        (
+            "test_control[PAM-02]",
+            "imagekit run debian-node",
+            "imagekit test debian-node --boot direct -k 'test_control[PAM-02]'",
+        ),
+        ("test_it[a b*]", "imagekit run debian-node", "imagekit test debian-node --boot direct -k test_it"),
+        ("test_it", "imagekit test debian-node --firmware uefi", "imagekit run debian-node"),
+    ],
+)
+def test_a_check_without_a_unit_has_a_command_for_it_alone(name: str, command: str, again: str) -> None:
+    """Fourteen minutes of `imagekit run` to see one check again."""
+    bad = replace(
+        check(1, "base", Outcome.FAILED, "it is not there"), id=f"base/test_x.py::{name}", title="It is there"
+    )
+    result = replace(failed(bad), command=command)
+    result = (
+        replace(result, failure=replace(result.failure, again="imagekit run debian-node")) if result.failure else result
+    )
+    assert card(result).first.again == again
+
+
+def test_a_check_of_a_suite_with_servers_is_run_as_it_was() -> None:
+    bad = replace(
+        check(1, "ad", Outcome.FAILED, "it is not there"), id="ad/test_x.py::test_it", title="It is there"
+    )
+    assert card(failed(bad)).first.again == failed(bad).failure.again  # type: ignore[union-attr]
