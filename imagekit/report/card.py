@@ -9,13 +9,13 @@ from dataclasses import dataclass, replace
 from imagekit.checks.outcome import CheckResult, Outcome
 from imagekit.checks.scenario import ScenarioResult
 from imagekit.report.named import places_in, telling, unit_in
+from imagekit.report.remedies import hint_of
 from imagekit.report.result import Failure, RunResult, Verdict
 from imagekit.report.stagepage import page_of_stage
 
 INTERRUPTED = "interrupted"
 CHECKS_FOLDER = "vm-harness/checks"
 _CONSOLE = 5  # lines of a machine that did not come up
-_STEP = re.compile(r'process "/bin/sh -c .* did not complete successfully')  # BuildKit's end of a step
 _FOLLOWS = " below it changed"  # of a layer that changed for another's sake, which is in the list of layers already
 
 
@@ -100,7 +100,7 @@ def card_of(result: RunResult) -> Card | None:
         word=word_of(result),
         stage=failure.stage,
         faults=tuple(faults),
-        hint="" if repeats else _hint(failure.hint, faults[0]),
+        hint="" if repeats else hint_of(failure.hint, faults[0].said, faults[0].again),
         changes=tuple(change for change in result.changes if not change.endswith(_FOLLOWS)),
         notes=result.notes,
     )
@@ -112,13 +112,6 @@ def _declared(fault: Fault, result: RunResult) -> Fault:
     layer = re.match(r"images/([^/]+)/", result.declared)
     brought = _brought(layer[1], result) if layer and layer[1] != fault.layer else fault.brought
     return replace(fault, places=places, brought=brought)
-
-
-def _hint(hint: str, first: Fault) -> str:
-    """What the fault's own rows do not say: no telling line again, no command again, no call of a whole step."""
-    told = {first.said, f"Again: {first.again}"}
-    lines = (line.strip() for line in hint.strip().splitlines())
-    return "\n".join(line for line in lines if line not in told and not (first.said and _STEP.match(line)))
 
 
 def _of_stage(failure: Failure, result: RunResult) -> Fault:

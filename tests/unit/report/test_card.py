@@ -339,7 +339,8 @@ def test_the_hint_of_a_build_repeats_nothing() -> None:
     hint = f"imagekit: installing 7 packages\nE: Unable to locate package x\n{STEP}\nAgain: imagekit build debian-node"
     found = card(broken("build", "layer 'sssd' did not build (images/sssd/Dockerfile)", hint=hint))
     assert found.first.said == "E: Unable to locate package x"
-    assert found.hint == "imagekit: installing 7 packages"
+    assert found.hint.startswith("No source of the distribution has a package of this name: mend the name")
+    assert len(found.hint.splitlines()) == 1
 
 
 def test_layers_that_only_follow_are_not_told_twice() -> None:
@@ -391,7 +392,26 @@ def test_a_check_without_a_unit_has_a_command_for_it_alone(name: str, command: s
 
 
 def test_a_check_of_a_suite_with_servers_is_run_as_it_was() -> None:
-    bad = replace(
-        check(1, "ad", Outcome.FAILED, "it is not there"), id="ad/test_x.py::test_it", title="It is there"
-    )
+    bad = replace(check(1, "ad", Outcome.FAILED, "it is not there"), id="ad/test_x.py::test_it", title="It is there")
     assert card(failed(bad)).first.again == failed(bad).failure.again  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ("E: Unable to locate package jqq", "`apt-cache search WORD`"),
+        ("Error: Unable to find a match: jqq", "`dnf search WORD`"),
+        (
+            "imagekit: lint: sshd does not accept its configuration: x: line 3: Bad configuration option: y",
+            "sshd_config(5)",
+        ),
+        ("[rule/allowed_options]: Attribute 'id_provder' is not allowed in section 'domain/ad'.", "sssd.conf(5)"),
+    ],
+)
+def test_what_to_do_is_said_where_the_tool_does_not(said: str, words: str) -> None:
+    end = "\nimagekit: error: lint found 1 problem(s)" if "lint" in said or "rule" in said else ""
+    hint = f"imagekit: installing 7 packages (debian)\n{said}{end}"
+    found = card(broken("build", "layer 'sssd' did not build (images/sssd/Dockerfile)", hint=hint))
+    assert found.first.said == said
+    assert words in found.hint
+    assert "lint found" not in found.hint
