@@ -8,11 +8,13 @@ from dataclasses import asdict
 from functools import cache, partial
 
 from imagekit.app.bases import require_bases
+from imagekit.artifact.errors import NotBootableError
+from imagekit.artifact.initrdcheck import INITRD
 from imagekit.artifact.inventory import Inventory
 from imagekit.artifact.packagelist import Package
 from imagekit.artifact.packages import installed_packages
 from imagekit.artifact.presence import Absence, replaced, require_present
-from imagekit.artifact.removed import names_of_blobs, remover, whiteouts
+from imagekit.artifact.removed import names_of_blobs, remover, whiteouts, writer
 from imagekit.base.errors import RefusedError
 from imagekit.base.files import write_whole
 from imagekit.build.authorities import authorities_of
@@ -64,7 +66,10 @@ def proven(project: Project, plan: Plan, image: Build) -> tuple[Package, ...]:
     if kept.exists():
         return tuple(Package(**each) for each in json.loads(kept.read_text()))
     inventory, facts = take(image.layout, image.digest)
-    require_present(project, plan.image, inventory, arch=Arch(plan.arch), removed_by=partial(_removed_by, image))
+    try:
+        require_present(project, plan.image, inventory, arch=Arch(plan.arch), removed_by=partial(_removed_by, image))
+    except NotBootableError as error:
+        raise NotBootableError(f"{error}{_last_written(image, INITRD)}", hint=error.hint) from None
     _require_version(plan, inventory)
     packages = installed_packages(inventory, project.image(plan.image).family)
     require_locked(project, plan, packages)
@@ -111,9 +116,20 @@ def _removed_by(image: Build, absence: Absence) -> str:
     """The layer that took a thing away; empty where no layer did, or it cannot be told."""
     gone = _whiteouts(image)
     blob = remover(gone, absence.paths)
-    tops = {layer.digest: layer.name for layer in image.layers if layer.digest}
-    name = names_of_blobs(tuple(digest for digest, _ in gone), tops).get(blob, "") if blob is not None else ""
+    name = _layer_of(image, tuple(digest for digest, _ in gone), blob)
     return name if name != absence.layer else ""
+
+
+def _layer_of(image: Build, order: tuple[Digest, ...], blob: Digest | None) -> str:
+    tops = {layer.digest: layer.name for layer in image.layers if layer.digest}
+    return names_of_blobs(order, tops).get(blob, "") if blob is not None else ""
+
+
+def _last_written(image: Build, path: str) -> str:
+    """Which layer wrote a file last, as the end of a sentence; nothing where that cannot be told."""
+    order = tuple(digest for digest, _ in _whiteouts(image))
+    name = _layer_of(image, order, writer(image.layout, image.digest, path.lstrip("/")))
+    return f"; layer {name} wrote it last" if name else ""
 
 
 def _require_version(plan: Plan, inventory: Inventory) -> None:

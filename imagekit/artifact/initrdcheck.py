@@ -11,7 +11,7 @@ from imagekit.artifact.kernel import unpacked_initrd
 
 _HEADER = 110  # bytes of a newc header; its fields are 8 hex digits each
 _SIZE, _NAME = slice(54, 62), slice(94, 102)
-_PLACE = "/boot/initrd"
+INITRD = "/boot/initrd"
 _MAGIC = (b"070701", b"070702")
 _END = b"TRAILER!!!"
 # Packings that the kernel knows and nothing here unpacks: bzip2, lz4 (legacy frame), lzop. They are taken as they are.
@@ -23,12 +23,12 @@ def drivers_in(data: bytes) -> frozenset[str]:
 
     Raises `NotBootableError` for one that is damaged.
     """
-    archive = _archive(data, _PLACE)
-    names = (title.rpartition("/")[2] for title in _titles(archive, _PLACE)) if archive is not None else ()
+    archive = _archive(data, INITRD)
+    names = (title.rpartition("/")[2] for title in _titles(archive, INITRD)) if archive is not None else ()
     return frozenset(name.partition(".ko")[0].replace("-", "_") for name in names if ".ko" in name)
 
 
-def require_whole_initrd(data: bytes, name: str = _PLACE) -> int:
+def require_whole_initrd(data: bytes, name: str = INITRD) -> int:
     """Raise `NotBootableError` unless an initrd unpacks to a whole archive; returns how many entries it has.
 
     0 for one that is packed in a way which the kernel knows and imagekit does not.

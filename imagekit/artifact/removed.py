@@ -1,4 +1,4 @@
-"""Which layer of an image took a path away that a layer below it had brought."""
+"""Which layer of an image took a path away that a layer below it had brought, or wrote it last."""
 
 from __future__ import annotations
 
@@ -28,6 +28,19 @@ def whiteouts(layout: Path, manifest: Digest) -> tuple[tuple[Digest, frozenset[s
                 source.copy(entry.padded, lambda _: None)
         found.append((layer.digest, frozenset(gone)))
     return tuple(found)
+
+
+def writer(layout: Path, manifest: Digest, path: str) -> Digest | None:
+    """The topmost blob that has this path (without leading slash)."""
+    found = None
+    for layer in layers(layout, manifest):
+        with closing(unpacked(layout, layer)) as chunks:
+            source = Source(chunks)
+            for entry in entries(source):
+                if entry.path.lstrip("/").removeprefix("./") == path:
+                    found = layer.digest
+                source.copy(entry.padded, lambda _: None)
+    return found
 
 
 def remover(removed: tuple[tuple[Digest, frozenset[str]], ...], paths: frozenset[str]) -> Digest | None:

@@ -11,7 +11,7 @@ from imagekit.artifact.errors import NotBootableError
 from imagekit.artifact.inventory import Inventory, take_inventory
 from imagekit.artifact.packages import installed_packages
 from imagekit.artifact.presence import Absence, AbsentError, require_present
-from imagekit.artifact.removed import names_of_blobs, remover, whiteouts
+from imagekit.artifact.removed import names_of_blobs, remover, whiteouts, writer
 from imagekit.base.errors import ConfigError
 from imagekit.config.load import Project, load_project
 from imagekit.oci.errors import ImageContentError
@@ -235,3 +235,11 @@ def test_a_whiteout_names_its_blob(tmp_path: Path) -> None:
     assert remover(gone, Absence("base", "file", "/etc/there").paths) is None
     names = names_of_blobs(blobs, {str(blobs[0]): "base", str(blobs[2]): "extra"})
     assert [names[blob] for blob in blobs] == ["base", "extra", "extra"]
+
+
+def test_the_blob_that_wrote_a_file_last_is_found(tmp_path: Path) -> None:
+    first = layer(directory("boot"), member("boot/initrd", b"whole"))
+    digest = layout(tmp_path, [first, layer(member("boot/initrd", b"half")), layer(member("x", b""))])
+    blobs = tuple(blob for blob, _ in whiteouts(tmp_path, digest))
+    assert writer(tmp_path, digest, "boot/initrd") == blobs[1]
+    assert writer(tmp_path, digest, "boot/vmlinuz") is None
