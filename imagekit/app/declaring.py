@@ -14,8 +14,10 @@ from imagekit.report.result import RunResult
 
 # What `imagekit.artifact.presence` calls the kinds of things that are declared, and a check's parameter in its title.
 _THING = re.compile(
-    r"\b(?:package|file|unit|mask of unit|kernel module|kernel argument|state|certificate) (\S+)$|\[([^\[\]]+)\]$"
+    r"\b(?:package|file|unit|mask of unit|kernel module|kernel argument|state|certificate) ([^\s,]+)(?:,| \(|$)"
+    r"|\[([^\[\]]+)\]$"
 )
+_PATH = re.compile(r"(?<![\w./])(/(?:boot|etc|usr|var|opt|srv|system)/[\w./@+-]*\w)")
 
 # A file of the node with its line, as sshd, systemd and visudo write it; a word that a tool quotes.
 _ON_NODE = re.compile(r"(?<![\w.])(/(?:etc|usr|system|opt|srv)/[\w./@+-]+?):(?: line )?(\d+)\b")
@@ -77,6 +79,9 @@ def _places(root: Path, fault: Fault, family: str) -> Iterator[str]:
     for thing in _things(fault):
         yield _line_with(root, f"{folder}/layer.yaml", thing)
         yield _line_of_package(root, f"{folder}/layer.yaml", family, thing)
+    # What a layer does to a thing of another one it does by a program.
+    for thing in (*_things(fault), *_PATH.findall(fault.what)):
+        yield from (_line_with(root, f"{folder}/{name}", thing, ends="") for name in ("setup.sh", "Dockerfile"))
     for word in _QUOTED.findall(fault.said):
         found = [_line_with(root, name, word) for name in _files(root, folder)]
         yield from list(filter(None, found)) if sum(map(bool, found)) == 1 else []
@@ -89,13 +94,13 @@ def _files(root: Path, folder: str) -> list[str]:
     return [str(each.relative_to(root)) for each in own if each.stat().st_size < _LARGE]
 
 
-def _line_with(root: Path, name: str, thing: str) -> str:
-    """``FILE:LINE`` of the only line with a word; empty when there is none, or several."""
+def _line_with(root: Path, name: str, thing: str, ends: str = r"|\.\w") -> str:
+    """``FILE:LINE`` of the only line with a word, which no `ends` may follow; empty when there is none, or several."""
     try:
         lines = (root / name).read_text().splitlines()
     except (OSError, UnicodeDecodeError):
         return ""
-    whole = re.compile(rf"(?<![\w.@+-]){re.escape(thing)}(?![\w@+-]|\.\w)")
+    whole = re.compile(rf"(?<![\w.@+-]){re.escape(thing)}(?![\w@+-]{ends})")
     found = [number for number, line in enumerate(lines, start=1) if whole.search(line.partition("#")[0])]
     return f"{name}:{found[0]}" if len(found) == 1 else ""
 

@@ -34,12 +34,12 @@ def remedy(said: str) -> str:
     return next((text for pattern, text in _REMEDIES if re.search(pattern, said)), "")
 
 
-def hint_of(hint: str, said: str, again: str) -> str:
+def hint_of(hint: str, what: str, said: str, again: str) -> str:
     """What to do about the telling line, where that is known, then what a card's own rows do not say.
 
     No telling line again, no command again, no call of a whole step, nothing that helps nobody.
     """
     told = {said, f"Again: {again}"}
-    lines = (line.strip() for line in hint.strip().splitlines())
+    lines = (line.strip() for line in hint.strip().splitlines() if line.strip() not in what)
     kept = (line for line in lines if line not in told and not _NOISE.search(line) and not (said and _STEP.match(line)))
     return "\n".join(filter(None, (remedy(said), *kept)))

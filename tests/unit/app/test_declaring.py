@@ -176,3 +176,21 @@ def test_a_word_of_the_units_journal_leads_to_the_line(tmp_path: Path, said: str
     journal = UnitJournal(unit="systemd-sysctl.service", lines=("systemd[1]: Starting", said))
     found = declared_at(tmp_path, failed(bad, journals=(journal,)))
     assert found == (f"images/sssd/files/etc/sysctl.d/60-ours.conf{line}" if line else "")
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (f"{PROOF.replace('sssd: ', 'base: ')}enabled unit NetworkManager.service, removed by layer sssd", 2),
+        (f"{PROOF.replace('sssd: ', 'base: ')}module file zram (/usr/lib/modules/6/zram.ko), removed by layer sssd", 3),
+        ("the initrd of the image, /boot/initrd, is damaged: it breaks off; layer sssd wrote it last", 4),
+    ],
+)
+def test_what_a_layer_does_to_another_ones_thing_stands_in_its_program(tmp_path: Path, error: str, line: int) -> None:
+    (tmp_path / "images/sssd").mkdir(parents=True)
+    (tmp_path / "images/sssd/layer.yaml").write_text(LAYER)
+    program = (
+        "# ours\nsystemctl disable NetworkManager.service\nrm -f /usr/lib/modules/*/zram.ko*\ncat x > /boot/initrd\n"
+    )
+    (tmp_path / "images/sssd/setup.sh").write_text(program)
+    assert declared_at(tmp_path, broken("proof", error)) == f"images/sssd/setup.sh:{line}"
