@@ -76,7 +76,7 @@ def _of_group(
         state = _state(advisory, kind, version)
         if state is None:
             continue
-        reason = told(vex, advisory.cve, kind, (name, *names), version)
+        reason = told(vex, advisory.cve, group)
         one = Vulnerability(
             cve=advisory.cve,
             name=name,
@@ -112,7 +112,7 @@ def _state(advisory: Advisory, kind: str, version: str) -> State | None:
 def _has(advisory: Advisory, kind: str, version: str) -> bool:
     if version in advisory.versions:
         return True
-    if advisory.versions and not (advisory.fixed or advisory.last or advisory.introduced):
+    if advisory.listed:
         return False
     if advisory.introduced and compare(kind, version, advisory.introduced) < 0:
         return False

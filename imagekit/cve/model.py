@@ -27,7 +27,8 @@ class State(StrEnum):
 class Advisory:
     """A vulnerability of versions from `introduced` on, below `fixed` (empty: no version is without it).
 
-    `last` is the last version that has it, where a source says that instead; `versions` are named one by one.
+    `last` is the last version that has it, where a source says that instead; `versions` are named one by one, and where
+    it is `listed` by these alone it has no stretch.
     """
 
     cve: str
@@ -35,6 +36,7 @@ class Advisory:
     fixed: str = ""
     last: str = ""
     versions: frozenset[str] = frozenset()
+    listed: bool = False
     urgency: str = ""
     undetermined: bool = False
 

@@ -11,11 +11,13 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import cmp_to_key, partial
 from pathlib import Path
 from typing import Any
 
 from imagekit.cve.errors import AdvisoryError
 from imagekit.cve.model import Advisory
+from imagekit.cve.versions import compare
 
 _MOST = 16 << 20  # bytes of one record
 _MOST_RECORDS = 1_000_000
@@ -93,29 +95,47 @@ def _affected(record: dict[str, Any], wanted: str) -> Iterator[tuple[str, Adviso
         urgency = str((each.get("ecosystem_specific") or {}).get("urgency", ""))
         for cve in _cves(record):
             made = Advisory(cve=cve, urgency=urgency, versions=frozenset(map(str, each.get("versions") or ())))
-            spans = list(_spans(each.get("ranges") or [], made))
-            for advisory in spans or ([made] if made.versions else ()):
-                yield str(package["name"]), advisory
+            yield from ((str(package["name"]), advisory) for advisory in _stretches(each, made))
 
 
-def _spans(ranges: list[dict[str, Any]], made: Advisory) -> Iterator[Advisory]:
+def _stretches(affected: dict[str, Any], made: Advisory) -> list[Advisory]:
+    """The stretches of versions, and those named alone; what says neither in words that are known is undetermined."""
+    kind = "deb" if affected["package"]["ecosystem"].startswith(("Debian", "Ubuntu")) else "rpm"
+    spans = list(_spans(affected.get("ranges") or [], made, kind))
+    if made.versions:
+        spans.append(replace(made, listed=True))
+    return spans or [replace(made, undetermined=True)]
+
+
+def _spans(ranges: list[dict[str, Any]], made: Advisory, kind: str) -> Iterator[Advisory]:
     """Each stretch of versions, from an event that introduces to the one that ends it."""
     for each in ranges:
         if each.get("type") != "ECOSYSTEM":
             continue
+        events = [(key, str(version)) for event in each["events"] for key, version in event.items()]
         introduced: str | None = None
-        for event in each["events"]:
-            match event:
-                case {"introduced": str(version)}:
-                    introduced = "" if version == "0" else version
-                case {"fixed": str(version)} if introduced is not None:
-                    yield replace(made, introduced=introduced, fixed=version)
-                    introduced = None
-                case {"last_affected": str(version)} if introduced is not None:
-                    yield replace(made, introduced=introduced, last=version)
-                    introduced = None
+        for key, version in sorted(events, key=cmp_to_key(partial(_earlier, kind))):
+            if key == "introduced":
+                introduced = version if introduced is None else introduced
+            elif key in ("fixed", "last_affected"):
+                if introduced is None:
+                    raise ValueError(f"{key} {version} ends what nothing introduced")
+                end = {"fixed": version} if key == "fixed" else {"last": version}
+                yield replace(made, introduced="" if introduced == "0" else introduced, **end)
+                introduced = None
         if introduced is not None:
-            yield replace(made, introduced=introduced)
+            yield replace(made, introduced="" if introduced == "0" else introduced)
+
+
+def _earlier(kind: str, one: tuple[str, str], other: tuple[str, str]) -> int:
+    """The order in which events count, whatever theirs in the file is; "0" is before every version."""
+    (_, a), (_, b) = one, other
+    if "0" in (a, b):
+        return (a != "0") - (b != "0")
+    try:
+        return compare(kind, a, b)
+    except ValueError:
+        return 0  # as they stand; a version that cannot be compared is found to be undetermined
 
 
 def _cves(record: dict[str, Any]) -> tuple[str, ...]:

@@ -27,7 +27,7 @@ def read_tracker(path: Path, distro: str) -> dict[str, tuple[Advisory, ...]]:
     if vendor != "debian":
         return {}
     data, release = _data(path), CODENAMES.get(number.partition(".")[0], number)
-    known = {name for cves in data.values() for each in cves.values() for name in each.get("releases", {})}
+    known = {name for cves in data.values() for each in cves.values() for name in each["releases"]}
     if release not in known:
         raise AdvisoryError(
             f"{path}: the tracker does not speak of {distro} ({release})",
@@ -44,20 +44,28 @@ def _data(path: Path) -> dict[str, dict[str, dict[str, Any]]]:
     except (ValueError, RecursionError) as error:
         raise AdvisoryError(f"{path}: no JSON: {str(error)[:200]}", hint="Fetch the tracker's data again.") from None
     good = isinstance(data, dict) and data and all(isinstance(cves, dict) for cves in data.values())
-    if not good or not all(isinstance(each, dict) for cves in data.values() for each in cves.values()):
+    if not good or not all(_speaks(each) for cves in data.values() for each in cves.values()):
         raise AdvisoryError(
             f"{path}: not the Debian security tracker's JSON", hint="`kind` of the source may be wrong."
         )
     return data  # type: ignore[no-any-return] # its form was just checked
 
 
+def _speaks(each: object) -> bool:
+    """Whether a CVE's entry has the form that is read here."""
+    if not isinstance(each, dict):
+        return False
+    said = each.setdefault("releases", {})
+    return isinstance(said, dict) and all(isinstance(one, dict) for one in said.values())
+
+
 def _of_package(path: Path, cves: dict[str, dict[str, Any]], release: str) -> tuple[Advisory, ...]:
     found = []
     for cve, each in cves.items():
-        said = each.get("releases", {}).get(release)
+        said = each["releases"].get(release)
         if said is None:
             continue
-        status, fixed = str(said.get("status", "")), str(said.get("fixed_version", ""))
+        status, fixed = str(said.get("status") or ""), str(said.get("fixed_version") or "")
         if status not in ("open", "resolved", "undetermined"):
             raise AdvisoryError(f"{path}: {cve}: unknown status {status!r}", hint="imagekit is too old for these data.")
         if fixed == _NEVER or (status == "resolved" and not fixed):

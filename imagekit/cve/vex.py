@@ -13,14 +13,20 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import parse_qs, unquote
 
+from imagekit.artifact.packagelist import Package
 from imagekit.cve.errors import AdvisoryError
 
 FOLDER = "vex"
 _MOST = 16 << 20
 _CONTEXT = "https://openvex.dev/ns"
-_PURL = re.compile(r"pkg:(?P<kind>[a-z]+)/(?:[^/@?#]+/)*(?P<name>[^/@?#]+)(?:@(?P<version>[^?#]+))?(?:[?#].*)?")
+_PURL = re.compile(
+    r"pkg:(?P<kind>[a-z]+)/(?:(?P<vendor>[^@?#]+)/)?(?P<name>[^/@?#]+)(?:@(?P<version>[^?#]+))?"
+    r"(?:\?(?P<more>[^#]*))?(?:#.*)?"
+)
+# https://github.com/package-url/purl-spec names them otherwise than os-release(5) does.
+_VENDORS = {"rocky-linux": "rocky", "almalinux-os": "almalinux"}
 
 
 class Status(StrEnum):
@@ -34,11 +40,14 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Product:
-    """A package that a statement is about: of any version when it names none."""
+    """A package that a statement is about: of any version, vendor, release (``debian-13``) when it names none."""
 
     kind: str
     name: str
     version: str = ""
+    vendor: str = ""
+    distro: str = ""
+    arch: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,18 +81,35 @@ def read_vex(path: Path) -> tuple[Statement, ...]:
         ) from None
 
 
-def told(statements: Sequence[Statement], cve: str, kind: str, names: Sequence[str], version: str) -> str:
-    """Why a vulnerability of a package does not apply; empty when it does, or nobody has said so."""
+def told(statements: Sequence[Statement], cve: str, packages: Sequence[Package]) -> str:
+    """Why a vulnerability of packages of one source does not apply; empty when it does, or nobody has said so.
+
+    The last word about the source, or about the package itself, counts for each: what is said of one excuses no other.
+    """
+    words = [_last_word([each for each in statements if cve in each.cves], package) for package in packages]
+    return words[0] if words and all(words) else ""
+
+
+def _last_word(about: Sequence[Statement], package: Package) -> str:
     last: Statement | None = None
-    for each in statements:
-        if cve in each.cves and any(_is_about(product, kind, names, version) for product in each.products):
+    for each in about:
+        if any(_is_about(product, package) for product in each.products):
             last = each
     excused = last is not None and last.status in (Status.NOT_AFFECTED, Status.FIXED)
     return last.reason if last is not None and excused else ""
 
 
-def _is_about(product: Product, kind: str, names: Sequence[str], version: str) -> bool:
-    return product.kind == kind and product.name in names and product.version in ("", version)
+def _is_about(product: Product, package: Package) -> bool:
+    vendor, _, _ = package.distro.rpartition("-")
+    names = {package.name, package.source or package.name} if package.kind == "deb" else {package.name}
+    return (
+        product.kind == package.kind
+        and product.name in names
+        and product.version in ("", package.version, package.source_version or package.version)
+        and product.vendor in ("", vendor)
+        and product.distro in ("", package.distro)
+        and product.arch in ("", package.arch, "source", "src")
+    )
 
 
 def _statement(data: dict[str, Any], document: dict[str, Any]) -> Statement:
@@ -112,8 +138,16 @@ def _products(data: dict[str, Any]) -> Iterator[Product]:
             raise ValueError(f"no package URL: {purl!r}")
         if found["kind"] in ("oci", "docker", "generic"):
             raise ValueError(f"{purl}: a whole image cannot be excused; name its subcomponents")
-        version = unquote(found["version"] or "")
-        yield Product(kind=found["kind"], name=unquote(found["name"]), version=version)
+        more = {key: values[0] for key, values in parse_qs(found["more"] or "").items()}
+        version, vendor = unquote(found["version"] or ""), unquote(found["vendor"] or "").lower()
+        yield Product(
+            kind=found["kind"],
+            name=unquote(found["name"]),
+            version=f"{more['epoch']}:{version}" if version and "epoch" in more else version,
+            vendor=_VENDORS.get(vendor, vendor),
+            distro=more.get("distro", ""),
+            arch=more.get("arch", ""),
+        )
 
 
 def _moment(text: str) -> datetime:

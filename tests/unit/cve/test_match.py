@@ -89,6 +89,19 @@ def test_a_binary_rebuild_has_the_version_of_its_source() -> None:
         ([{"introduced": "0"}, {"last_affected": "8.14.1-1"}], [], None),
         ([{"introduced": "0"}, {"fixed": "7.0"}, {"introduced": "8.0"}, {"fixed": "9.0"}], [], State.FIXABLE),
         ([{"introduced": "0"}, {"fixed": "7.0"}, {"introduced": "8.15"}, {"fixed": "9.0"}], [], None),
+        # In the order that they stand in nothing is promised; "0" comes first, then the earlier version.
+        ([{"fixed": "8.14.1-3"}, {"introduced": "0"}], [], State.FIXABLE),
+        ([{"fixed": "8.14.1-2"}, {"introduced": "0"}], [], None),
+        ([{"introduced": "8.15"}, {"fixed": "7.0"}, {"fixed": "9.0"}, {"introduced": "0"}], [], None),
+        ([{"introduced": "0", "fixed": "8.14.1-2"}], [], None),
+        ([{"introduced": "0"}, {"introduced": "8.15"}, {"fixed": "9"}], [], State.FIXABLE),
+        ([{"introduced": "1:0"}], [], None),  # an epoch outweighs
+        ([{"introduced": "0"}, {"fixed": "no version at all"}], [], State.UNDETERMINED),
+        # What is listed is what there was when it was written; the stretch says what comes later.
+        ([{"introduced": "0"}], ["8.14.1-1"], State.UNFIXED),
+        ([{"introduced": "0"}, {"fixed": "9"}], ["8.14.1-1"], State.FIXABLE),
+        ([{"introduced": "9"}], ["8.14.1-2"], State.UNFIXED),
+        ([], [], State.UNDETERMINED),
         ([], ["8.14.1-2"], State.UNFIXED),
         ([], ["8.14.1-1"], None),
     ],
@@ -101,6 +114,19 @@ def test_records_of_osv(tmp_path: Path, events: list[dict[str, str]], versions: 
     assert newest == datetime(2026, 11, 20, tzinfo=UTC)
     data = data or {"other": (Advisory(cve="x"),)}
     assert states(scan([CURL], known(data))) == ({} if state is None else {"CVE-2026-1": state})
+
+
+def test_ranges_of_a_kind_that_is_not_known_are_not_passed_over(tmp_path: Path) -> None:
+    one = record("curl", [{"introduced": "abc"}])
+    one["affected"][0]["ranges"][0]["type"] = "GIT"
+    (tmp_path / "one.json").write_text(json.dumps(one))
+    assert states(scan([CURL], known(read_osv(tmp_path, DISTRO)[0]))) == {"CVE-2026-1": State.UNDETERMINED}
+
+
+def test_an_end_without_a_beginning_is_no_record(tmp_path: Path) -> None:
+    (tmp_path / "one.json").write_text(json.dumps(record("curl", [{"fixed": "9"}])))
+    with pytest.raises(AdvisoryError, match="nothing introduced"):
+        read_osv(tmp_path, DISTRO)
 
 
 def test_an_advisory_of_osv_stands_for_its_cves_and_a_withdrawn_one_for_nothing(tmp_path: Path) -> None:
@@ -141,6 +167,12 @@ def test_rpm_packages_are_matched_by_their_own_name_and_rule(tmp_path: Path) -> 
         (not_affected("CVE-2026-2", "pkg:deb/debian/curl"), False),
         (not_affected("CVE-2026-1", "pkg:deb/debian/wget"), False),
         (not_affected("CVE-2026-1", "pkg:rpm/redhat/curl"), False),
+        (not_affected("CVE-2026-1", "pkg:deb/ubuntu/curl"), False),  # another's package of the same name
+        (not_affected("CVE-2026-1", "pkg:deb/curl"), True),
+        (not_affected("CVE-2026-1", "pkg:deb/debian/curl?distro=debian-12"), False),
+        (not_affected("CVE-2026-1", "pkg:deb/debian/curl?distro=debian-13"), True),
+        (not_affected("CVE-2026-1", "pkg:deb/debian/curl?arch=source"), True),
+        (not_affected("CVE-2026-1", "pkg:deb/debian/libcurl4?arch=arm64"), False),
         (not_affected("CVE-2026-1", "pkg:deb/debian/curl", status="affected"), False),
         (not_affected("CVE-2026-1", "pkg:deb/debian/curl", status="under_investigation"), False),
         (not_affected("CVE-2026-1", "pkg:deb/debian/curl", status="fixed"), True),
@@ -159,6 +191,29 @@ def test_vex(tmp_path: Path, statement: dict[str, Any], excused: bool) -> None:
     [one] = found.found
     assert one.state is (State.NOT_APPLICABLE if excused else State.UNFIXED)
     assert ("ada@example.org" in one.reason) is excused
+
+
+@pytest.mark.parametrize(
+    ("statements", "excused"),
+    [
+        ([("libcurl4", "not_affected")], False),
+        ([("libcurl4", "not_affected"), ("curl", "not_affected")], True),
+        ([("curl-source", "not_affected")], True),
+        ([("curl-source", "affected"), ("libcurl4", "not_affected")], False),
+        ([("curl-source", "not_affected"), ("libcurl4", "affected")], False),
+    ],
+)
+def test_what_is_said_of_one_package_excuses_no_other_of_its_source(
+    tmp_path: Path, statements: list[tuple[str, str]], excused: bool
+) -> None:
+    both = [package(name, "8.14.1-2", "curl-source") for name in ("curl", "libcurl4")]
+    said = [
+        not_affected("CVE-2026-1", f"pkg:deb/debian/{name}", status=status, timestamp=f"2026-11-0{day}T00:00:00Z")
+        for day, (name, status) in enumerate(statements, 1)
+    ]
+    openvex(tmp_path / "a.json", *said)
+    found = scan(both, known({"curl-source": (Advisory(cve="CVE-2026-1"),)}), read_folder(tmp_path))
+    assert found.found[0].state is (State.NOT_APPLICABLE if excused else State.UNFIXED)
 
 
 def test_the_latest_statement_holds_whatever_the_file_is_called(tmp_path: Path) -> None:
@@ -187,7 +242,14 @@ def test_a_vex_document_that_does_not_read_excuses_nothing(tmp_path: Path, broke
         read_vex(path)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"a": 1}', '{"a": {"CVE-1": 3}}', "[" * 100_000])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "{", "[]", "{}", '{"a": 1}', '{"a": {"CVE-1": 3}}', "[" * 100_000),
+        '{"a": {"CVE-1": {"releases": ["trixie"]}}}',
+        '{"a": {"CVE-1": {"releases": {"trixie": "open"}}}}',
+    ],
+)
 def test_a_tracker_file_that_is_none(tmp_path: Path, text: str) -> None:
     (tmp_path / "t").write_text(text)
     with pytest.raises(AdvisoryError, match="t"):
