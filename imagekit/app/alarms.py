@@ -35,7 +35,7 @@ def watch(project: Project, now: datetime, *, image: str = "") -> Watched:
     with open_history(project) as history:
         moves, unseen = _ledger_moves(project)
         moves = [*_published(history), *moves]
-        checks = read.check_runs(history)
+        checks = tuple(each for each in read.check_runs(history) if each.started <= now)
         known = {run.image for run in read.runs(history)} | {night.image for night in read.nights(history)}
         seen = Observed(
             now=now,

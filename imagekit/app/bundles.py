@@ -7,6 +7,7 @@ Nothing of it is believed: each file is held to the checksum that the lock has.
 from __future__ import annotations
 
 import hashlib
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -177,10 +178,12 @@ def _fetch_downloads(project: Project, bundle: Bundle) -> None:
         with _client(project, where) as client:
             manifest = client.manifest(where.repository, bundle.tag)
             folder.mkdir(parents=True, exist_ok=True)
-            for blob in manifest.blobs:
-                if blob.digest.hex in lacking:
-                    _fetch_blob(client, where.repository, blob.digest.hex, blob.size, folder)
-                    (folder / blob.digest.hex).chmod(0o755)
+            with tempfile.TemporaryDirectory(prefix=".bundle-", dir=folder) as beside:
+                for blob in manifest.blobs:
+                    if blob.digest.hex in lacking:
+                        _fetch_blob(client, where.repository, blob.digest.hex, blob.size, Path(beside))
+                        (Path(beside) / blob.digest.hex).chmod(0o755)
+                        (Path(beside) / blob.digest.hex).replace(folder / blob.digest.hex)
     except ImagekitError as error:
         progress(f"{where}: {error}")
 

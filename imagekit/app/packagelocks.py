@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from imagekit.base.errors import ConfigError
@@ -18,7 +19,9 @@ from imagekit.config.packagelock import (
     load,
     lock_path,
     ordered,
+    parse,
 )
+from imagekit.cve.versions import compare
 from imagekit.packages.interface import Ask, Keep, Manager, MirrorError
 from imagekit.packages.pins import freed_names
 from imagekit.packages.store import Store
@@ -54,6 +57,8 @@ class Moved:
             return f"package {self.name} {self.after} added {where}"
         if not self.after:
             return f"package {self.name} {self.before} removed {where}"
+        if self.before == self.after:
+            return f"package {self.name} {self.after} is elsewhere in the archive now {where}"
         return f"package {self.name} {self.before} to {self.after} {where}"
 
 
@@ -91,6 +96,7 @@ def relock(project: Project, name: str, arch: Arch, moves: Moves, *, manager: Ma
         authorities=locked_authorities(project, name),
         packages=ordered(packages, [ask.stage for ask in asks]),
     )
+    _require_readable(new)
     return Relocked(
         old=old,
         new=new,
@@ -119,7 +125,7 @@ def moved(old: Sequence[LockedPackage], new: Sequence[LockedPackage]) -> Iterato
     for key in sorted(before.keys() | after.keys()):
         was, now = before.get(key), after.get(key)
         one = now or was
-        if one is not None and (was is None or now is None or was.version != now.version):
+        if one is not None and was != now:
             yield Moved(
                 name=one.name,
                 arch=one.arch,
@@ -148,6 +154,11 @@ def _resolved(
     project: Project, name: str, arch: Arch, moves: Moves, old: PackageLock | None, manager: Manager
 ) -> tuple[LockedPackage, ...]:
     asks = asks_of(project, name, arch)
+    if old is None and (moves.only or moves.security):
+        raise ConfigError(
+            f"there is no {lock_path(name, arch.value)} yet, so nothing of it can move alone",
+            hint=f"`imagekit lock {name}` locks everything for the first time.",
+        )
     if moves.update or old is None:
         return _consistent(old, manager.resolve(asks, Keep()))
     free = freed_names(old.packages, _free(moves, old, manager, asks))
@@ -184,4 +195,30 @@ def _consistent(old: PackageLock | None, new: tuple[LockedPackage, ...]) -> tupl
                 f"lock has sha256:{was.sha256[:16]} for the same version",
                 hint="No distribution publishes two files under one version; find out why before you use it.",
             )
+    _require_forward(old.packages if old else (), new)
     return new
+
+
+def _require_forward(old: Sequence[LockedPackage], new: Sequence[LockedPackage]) -> None:
+    """A mirror with yesterday's lists has yesterday's holes: versions that go back are its fault, and no drift."""
+    before = {(each.stage, *each.identity): each for each in old}
+    for each in new:
+        was = before.get((each.stage, *each.identity))
+        kind = "rpm" if each.path.endswith(".rpm") else "deb"
+        with suppress(ValueError):  # what cannot be compared is not known to be older
+            if was is not None and compare(kind, each.version, was.version) < 0:
+                raise MirrorError(
+                    f"package {each.name}: the mirror has {each.version}, the lock has {was.version}, which is newer",
+                    hint="Its lists are older than those that the lock was made of: try later, or another mirror. When "
+                    "going back is meant (another suite, a release taken back), remove the lock file and lock anew.",
+                )
+
+
+def _require_readable(lock: PackageLock) -> None:
+    """What is written is read back first: names and places of a mirror are not ours."""
+    try:
+        same = parse(as_text(lock), "the new lock") == lock
+    except ConfigError as error:
+        raise MirrorError(f"the mirror's lists name what no lock can hold: {error}") from None
+    if not same:
+        raise MirrorError(f"the mirror's lists of {lock.image} do not read back as they were written")

@@ -121,6 +121,8 @@ def parse(text: str, where: str) -> PackageLock:
     packages: dict[tuple[str, str, str], LockedPackage] = {}
     for number, line in lines[2:-1]:
         if line.startswith("asks ") and len(line.split()) > 1:
+            if line.split()[1] in asked:
+                raise BadLockError(f"{where}:{number}: {line.split()[1]} asks a second time", hint=_AGAIN)
             asked[line.split()[1]] = tuple(line.split()[2:])
         elif found := _AUTHORITY.fullmatch(line):
             authorities.append(LockedAuthority(**found.groupdict()))

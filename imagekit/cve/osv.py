@@ -120,8 +120,8 @@ def _spans(ranges: list[dict[str, Any]], made: Advisory, kind: str) -> Iterator[
             elif key in ("fixed", "last_affected"):
                 if introduced is None:
                     raise ValueError(f"{key} {version} ends what nothing introduced")
-                end = {"fixed": version} if key == "fixed" else {"last": version}
-                yield replace(made, introduced="" if introduced == "0" else introduced, **end)
+                begun = replace(made, introduced="" if introduced == "0" else introduced)
+                yield replace(begun, fixed=version) if key == "fixed" else replace(begun, last=version)
                 introduced = None
         if introduced is not None:
             yield replace(made, introduced="" if introduced == "0" else introduced)

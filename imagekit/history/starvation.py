@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -11,6 +11,7 @@ from imagekit.history.model import GateAnswer, Night, NightOutcome
 
 # A day and two hours: a night may begin late and takes its time, the second one in a row may not be missing.
 LONGEST_WAIT = timedelta(hours=26)
+_CLOCKS = timedelta(minutes=10)  # by which two machines' may differ
 
 
 class AlarmKind(StrEnum):
@@ -83,7 +84,18 @@ class Observed:
 
 
 def alarms(seen: Observed, longest: timedelta = LONGEST_WAIT) -> tuple[Alarm, ...]:
-    """Everything that has starved for longer than `longest`."""
+    """Everything that has starved for longer than `longest`.
+
+    What is dated later than now (a clock that was wrong, a question about an earlier day) makes nothing quiet.
+    """
+    latest = seen.now + _CLOCKS
+    seen = replace(
+        seen,
+        moves=[each for each in seen.moves if each.at <= latest],
+        gates=[each for each in seen.gates if each.at <= latest],
+        nights=[each for each in seen.nights if each.started <= latest],
+        suites={name: last if last is None or last <= latest else None for name, last in seen.suites.items()},
+    )
     return (
         *_channels(seen, longest),
         *_gates(seen, longest),

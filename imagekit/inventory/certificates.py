@@ -47,7 +47,7 @@ def expiries(data: bytes, place: Place, where: str, seen: set[str]) -> Iterator[
     """
     if _BEGIN not in data:
         # DER: keys begin in the same way, so only a name tells that a certificate was meant.
-        if data.startswith(b"\x30\x82") and where.endswith((".crt", ".cer")):
+        if data.startswith((b"\x30\x81", b"\x30\x82")) and where.endswith((".crt", ".cer")):
             yield from _one(data, place, where, seen)
         return
     blocks = _BLOCK.findall(data)
@@ -76,12 +76,17 @@ def _one(der: bytes, place: Place, where: str, seen: set[str]) -> Iterator[Expir
             warnings.simplefilter("ignore", CryptographyDeprecationWarning)  # what is old is listed all the same
             certificate = x509.load_der_x509_certificate(der)
             until: datetime = certificate.not_valid_after_utc
+            since = certificate.not_valid_before_utc
             name = one_line(certificate.subject.rfc4514_string()) or "certificate without a name"
             mark = certificate.fingerprint(SHA256()).hex()
-    except ValueError as error:
+    except (ValueError, x509.InvalidVersion) as error:
         if place is not Place.BUNDLE:
             yield Expiry(place=place, what="certificate", where=where, until=None, problem=one_line(str(error)))
         return
     if mark not in seen:
         seen.add(mark)
-        yield Expiry(place=place, what=f"{name} (sha256:{mark[:12]})", where=where, until=until)
+        what = f"{name} (sha256:{mark[:12]})"
+        if until <= since:
+            yield Expiry(place=place, what=what, where=where, until=None, problem="ends before it begins")
+        else:
+            yield Expiry(place=place, what=what, where=where, until=until, since=since)

@@ -23,6 +23,7 @@ class Standing(StrEnum):
     """How it stands at a time."""
 
     EXPIRED = "expired"
+    EARLY = "not valid yet"
     BLOCKS = "blocks"
     WARNS = "warns"
     GOOD = "good"
@@ -31,13 +32,17 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expiry:
-    """One thing that ends: `what` for people, `where` a path or id, `until` when; `problem` where that is not known."""
+    """One thing that ends: `what` for people, `where` a path or id, `until` when; `problem` where that is not known.
+
+    `since` is when it begins, where it says so.
+    """
 
     place: Place
     what: str
     where: str
     until: datetime | None
     problem: str = ""
+    since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +79,8 @@ def judge(found: Iterable[Expiry], now: datetime, limits: Thresholds) -> tuple[J
 def _standing(each: Expiry, now: datetime, limits: Thresholds) -> Standing:
     if each.until is None:
         return Standing.UNREADABLE
+    if each.since is not None and now < each.since:
+        return Standing.EARLY
     left = each.until - now
     if left <= timedelta(0):
         return Standing.EXPIRED
@@ -87,6 +94,8 @@ def line(judged: Judged, now: datetime) -> str:
     each = judged.expiry
     if each.until is None:
         return f"{judged.standing.value}: {each.what}, {each.place.value}: {each.where}: {each.problem}"
+    if judged.standing is Standing.EARLY:
+        return f"{judged.standing.value}: {each.what} begins {each.since:%Y-%m-%d}, {each.place.value}: {each.where}"
     days = (each.until - now) / timedelta(days=1)
     when = f"{-days:.0f} days ago" if days < 0 else f"in {days:.0f} days"
     return f"{judged.standing.value}: {each.what} ends {each.until:%Y-%m-%d} ({when}), {each.place.value}: {each.where}"

@@ -14,7 +14,7 @@ from imagekit.base.text import one_line
 from imagekit.inventory.compare import Change, ChangeKind
 
 _HOLDER = re.compile(r'\("([^"]{1,15})"')
-_LOOPBACK = re.compile(r"127\.|\[?::1\]?(%|$)")
+_LOOPBACK = re.compile(r"(\[?::ffff:)?127\.|\[?::1\]?(%|$)")
 # A unit is told when it costs so much more, in seconds and as a factor; emulated boots differ by less.
 _SECONDS, _FACTOR = 2.0, 1.5
 
@@ -77,7 +77,7 @@ def _rows(a: LiveInventory, b: LiveInventory) -> Iterator[Change]:
 
 
 def _sockets(a: tuple[Listening, ...], b: tuple[Listening, ...]) -> Iterator[Change]:
-    was, now = ({(each.protocol, each.reach, each.port): each.program for each in side} for side in (a, b))
+    was, now = _programs(a), _programs(b)
     for key in sorted({*was, *now}):
         protocol, reach, port = key
         name = f"{protocol.upper()} {port}"
@@ -88,6 +88,14 @@ def _sockets(a: tuple[Listening, ...], b: tuple[Listening, ...]) -> Iterator[Cha
             yield _change(name, was[key], "", f"{name} listens{where} no more ({was[key] or 'the kernel'})")
         elif was[key] != now[key]:
             yield _change(name, was[key], now[key], f"{name}{where}: {was[key] or 'the kernel'} to {now[key]}")
+
+
+def _programs(sockets: Iterable[Listening]) -> dict[tuple[str, str, int], str]:
+    """The programs on each port: of several addresses several may hold it."""
+    found: dict[tuple[str, str, int], list[str]] = {}
+    for each in sorted(sockets):
+        found.setdefault(each[:3], []).append(each.program)
+    return {key: ", ".join(filter(None, names)) for key, names in found.items()}
 
 
 def _units(a: Mapping[str, float], b: Mapping[str, float]) -> Iterator[Change]:

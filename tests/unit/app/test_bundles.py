@@ -152,6 +152,26 @@ def test_downloads_are_in_the_bundle_and_come_out_of_it(fixture: Fixture, tmp_pa
     assert (other.work / "downloads" / checksum).read_bytes() == data
 
 
+@pytest.mark.attack
+def test_a_download_that_the_registry_cuts_leaves_no_half_a_file(fixture: Fixture, tmp_path: Path) -> None:
+    data = b"k0s" * 1000
+    checksum = hashlib.sha256(data).hexdigest()
+    ensure_packages(fixture.project, (fixture.plan,))
+    (fixture.project.work / "downloads").mkdir()
+    (fixture.project.work / "downloads" / checksum).write_bytes(data)
+    stage = replace(fixture.plan.stage("extra"), downloads={"https://example.org/k0s": checksum})
+    plan = replace(fixture.plan, stages=(stage,))
+    push_bundle(fixture.project, Bundle.of(plan))
+    other = fixture.elsewhere(tmp_path / "other")
+    fixture.world.faults.append(Fault(match=f"GET .*/blobs/sha256:{checksum}", times=99, alter=lambda data: data[:9]))
+    ensure_packages(other, (plan,))
+    assert not (other.work / "downloads" / checksum).exists()
+    fixture.world.faults.clear()
+    ensure_packages(other, (plan,))
+    assert (other.work / "downloads" / checksum).read_bytes() == data
+    assert [path.name for path in (other.work / "downloads").iterdir()] == [checksum]
+
+
 def test_the_manifest_says_what_it_is_and_holds_no_time(fixture: Fixture) -> None:
     bundle = Bundle.of(fixture.plan)
     manifest = bundle_manifest(bundle, {})

@@ -17,7 +17,7 @@ from imagekit.base.errors import ConfigError
 from imagekit.cli import cli
 from imagekit.config.load import load_project
 from imagekit.config.model import Arch
-from imagekit.config.packagelock import LockedPackage, load, lock_path
+from imagekit.config.packagelock import BadLockError, LockedPackage, load, lock_path
 from imagekit.packages.interface import Ask, Keep, MirrorError
 from imagekit.plan.resolve import make_plan
 from tests.support.project import make_project
@@ -38,6 +38,7 @@ class Distribution:
     versions: dict[str, str] = field(default_factory=lambda: {"libc6": "1", "less": "1", "nano": "1", "tree": "1"})
     secure: tuple[str, ...] = ()
     checksum: str = ""
+    origin: str = "Debian/trixie/main"
     suffix: str = "deb"
     error: Exception | None = None
 
@@ -47,7 +48,7 @@ class Distribution:
         held = {each.name: each.version for each in keep.packages}
         stages = {"distro": ("libc6",), **{ask.stage: ask.packages for ask in asks if ask.stage != "distro"}}
         return tuple(
-            row(stage, name, held.get(name, self.versions[name]), self.checksum)
+            row(stage, name, held.get(name, self.versions[name]), self.checksum)._replace(origin=self.origin)
             for stage, names in stages.items()
             for name in names
         )
@@ -121,6 +122,82 @@ def test_another_file_under_the_same_version_is_a_fault_of_the_mirror(root: Path
     with pytest.raises(MirrorError, match=r"package (libc6|less|nano|tree) 1 \(amd64\): the mirror lists sha256:ffff"):
         locked(root, distribution, Moves(update=True))
     assert (root / lock_path("small-node", "amd64")).read_bytes() == before
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize(("old", "new"), [("2", "1"), ("1:1", "2"), ("1.0", "1.0~rc1"), ("1.10-1", "1.9-1")])
+def test_a_mirror_that_goes_back_is_at_fault_and_nothing_drifts(
+    root: Path, distribution: Distribution, old: str, new: str
+) -> None:
+    """An old snapshot, served again with its own good signature: the fix that the lock has would be gone."""
+    distribution.versions["less"] = old
+    locked(root, distribution)
+    before = (root / lock_path("small-node", "amd64")).read_bytes()
+    distribution.versions["less"] = new
+    with pytest.raises(MirrorError, match=f"less: the mirror has {new}, the lock has {old}, which is newer"):
+        locked(root, distribution, Moves(update=True))
+    assert (root / lock_path("small-node", "amd64")).read_bytes() == before
+    assert locked(root, distribution) == []
+
+
+def test_a_package_that_only_changed_its_archive_is_told_as_that(
+    root: Path, command: Callable[..., tuple[int, str]], distribution: Distribution
+) -> None:
+    """A security update that went into a point release: the same file, from elsewhere."""
+    command()
+    distribution.origin = "Debian-Security/trixie-security/main"
+    code, said = command("--check")
+    assert code == 1
+    assert "package less 1 is elsewhere in the archive now (base, Debian-Security/trixie-security/main)" in said
+    assert "asked for" not in said
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize("place", ["pool/../../x.deb", "/etc/passwd", "pool/a b.deb", "pool/a\nend\nb.deb", ""])
+def test_a_place_that_no_lock_can_hold_is_refused_before_anything_is_written(
+    root: Path, distribution: Distribution, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good = Distribution.resolve
+
+    def resolve(self: Distribution, asks: Sequence[Ask], keep: Keep) -> tuple[LockedPackage, ...]:
+        return tuple(each._replace(path=place) for each in good(self, asks, keep))
+
+    monkeypatch.setattr(Distribution, "resolve", resolve)
+    with pytest.raises(MirrorError, match="the mirror's lists"):
+        locked(root, distribution)
+
+
+@pytest.mark.parametrize("moves", [Moves(only=frozenset({"less"})), Moves(security=True)])
+def test_without_a_lock_nothing_of_it_can_move(root: Path, distribution: Distribution, moves: Moves) -> None:
+    with pytest.raises(ConfigError, match=r"there is no images/locks/small-node\.amd64\.lock yet"):
+        locked(root, distribution, moves)
+
+
+def edited(root: Path, old: str, new: str) -> None:
+    path = root / lock_path("small-node", "amd64")
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def test_a_lock_that_was_edited_by_hand(root: Path, distribution: Distribution) -> None:
+    """Another order is none; a package too many goes; another checksum for one version is not taken over."""
+    locked(root, distribution)
+    path = root / lock_path("small-node", "amd64")
+    whole = path.read_text()
+    lines = whole.splitlines()
+    rows = [line for line in lines if line.startswith("package ")]
+    path.write_text("\n".join([*(line for line in lines[:-1] if line not in rows), *reversed(rows), "end", ""]))
+    assert locked(root, distribution) == []
+    assert path.read_text() == whole
+    edited(root, "\nend\n", "\n" + rows[1].replace(" less ", " more ") + "\nend\n")
+    assert locked(root, distribution) == ["package more 1 removed (base, Debian/trixie/main)"]
+    edited(root, rows[1].split()[5], "f" * 64)
+    with pytest.raises(MirrorError, match=r"less 1 .*the lock has sha256:ffff"):
+        locked(root, distribution)
+    edited(root, "\nasks base", "\nasks base nano\nasks base")
+    with pytest.raises(BadLockError, match="base asks a second time"):
+        locked(root, distribution)
 
 
 def test_a_lock_that_fails_half_way_writes_nothing(root: Path, distribution: Distribution) -> None:

@@ -104,6 +104,15 @@ def test_a_suite_that_does_not_run() -> None:
     assert "never run" in alarm.text
 
 
+def test_what_is_dated_later_than_now_makes_nothing_quiet() -> None:
+    later = START + 300 * DAY
+    assert kinds(START, suites={"node/base": later}) == [AlarmKind.SUITE]
+    said_no = [gate(START - 30 * HOUR, passed=False), gate(later, passed=True)]
+    assert kinds(START, gates=said_no) == [AlarmKind.GATE]
+    waits = [move(START - 30 * HOUR, "publish", "a"), move(later, "testing", "a")]
+    assert kinds(START, moves=waits, feeds=FEEDS[:1]) == [AlarmKind.CHANNEL]
+
+
 GREEN = [night(START + number * DAY) for number in range(3)]
 
 
@@ -122,6 +131,13 @@ GREEN = [night(START + number * DAY) for number in range(3)]
             [AlarmKind.NIGHT_CANCELLED, AlarmKind.NIGHT_RED],
         ),
         ([*GREEN[:1], night(START + DAY, NightOutcome.DRIFT)], 30, []),
+        # A clock that ran ahead, or a question about an earlier day: what is to come makes nothing quiet.
+        ([*GREEN[:1], night(START + 300 * DAY)], 30, [AlarmKind.NIGHT_MISSED]),
+        ([night(START + 300 * DAY)], 0, [AlarmKind.NIGHT_MISSED]),
+        ([*GREEN, night(START + 300 * DAY, NightOutcome.CANCELLED)], 2 * 24 + 2, []),
+        # Nights that begin at 2:17 local time: the clock goes back (25 hours between two), and on (23, at 3:00).
+        ([night(START), night(START + 25 * HOUR)], 25 + 23, []),
+        ([night(START), night(START + timedelta(hours=23, minutes=43))], 48, []),
         ([night(START + n * DAY, NightOutcome.UNKNOWN) for n in range(3)], 2 * 24 + 2, [AlarmKind.NIGHT_RED]),
         ([night(START + n * DAY, NightOutcome.BROKEN) for n in range(3)], 2 * 24 + 2, [AlarmKind.NIGHT_RED]),
     ],

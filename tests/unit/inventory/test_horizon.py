@@ -6,7 +6,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from imagekit.inventory.certificates import certificates_of, expiries
@@ -22,6 +24,18 @@ DAY = timedelta(days=1)
 def certificate(name: str, days: float, *, der: bool = False) -> bytes:
     wanted = Authority(name=name, ends_in=timedelta(days=days), starts_in=timedelta(days=-1000))
     return made(wanted, ec.generate_private_key(ec.SECP256R1())).public_bytes(Encoding.DER if der else Encoding.PEM)
+
+
+def dated(begins: datetime, ends_at: datetime) -> bytes:
+    """As no authority would make it: with any two times."""
+    own, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([])
+    builder = x509.CertificateBuilder(name, name, own.public_key(), 1, datetime(2050, 1, 1), datetime(2051, 1, 1))
+    der = builder.sign(own, SHA256()).public_bytes(Encoding.DER)
+    for text, wanted in (("20500101000000Z", begins), ("20510101000000Z", ends_at)):
+        old = b"\x18\x0f" + text.encode()
+        assert der.count(old) == 1
+        der = der.replace(old, b"\x18\x0f" + f"{wanted:%Y%m%d%H%M%SZ}".encode())
+    return der
 
 
 def key() -> bytes:
@@ -58,6 +72,35 @@ def test_a_year_goes_by() -> None:
         if not seen or seen[-1][1] is not judged.standing:
             seen.append((day, judged.standing))
     assert seen == [(0, Standing.GOOD), (305, Standing.WARNS), (351, Standing.BLOCKS), (365, Standing.EXPIRED)]
+
+
+@pytest.mark.parametrize(
+    ("begins", "ends_in", "standing"),
+    [
+        (1, 1000, Standing.EARLY),  # nobody accepts it today
+        (-10, 8_000, Standing.GOOD),
+        (-9_000, -8_000, Standing.EXPIRED),
+        (10, 5, Standing.UNREADABLE),
+    ],
+)
+def test_certificates_that_begin_and_end_oddly(begins: float, ends_in: float, standing: Standing) -> None:
+    data = dated(NOW + begins * DAY, NOW + ends_in * DAY)
+    [one] = judge(expiries(data, Place.PROJECT, "x.crt", set()), NOW, Thresholds())
+    assert one.standing is standing
+    assert one.blocks is (standing is not Standing.GOOD)
+    assert standing.value in line(one, NOW)
+
+
+def test_a_certificate_without_an_end_or_of_no_known_version_blocks_and_is_no_crash() -> None:
+    """99991231235959Z is RFC 5280's "no end"; a version that is not known is refused by whoever reads it."""
+    forever = dated(NOW - DAY, datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC))
+    [one] = judge(expiries(forever, Place.PROJECT, "x.crt", set()), NOW, Thresholds())
+    assert one.standing is Standing.GOOD
+    der = certificate("a", 100, der=True)
+    other = der.replace(bytes.fromhex("a003020102"), bytes.fromhex("a003020107"), 1)
+    assert other != der
+    [one] = judge(expiries(other, Place.PROJECT, "x.crt", set()), NOW, Thresholds())
+    assert (one.standing, one.blocks) == (Standing.UNREADABLE, True)
 
 
 def test_what_ends_first_stands_first_and_what_nobody_can_read_before_all() -> None:

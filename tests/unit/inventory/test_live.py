@@ -23,6 +23,15 @@ def test_each_port_is_told_once_with_its_program() -> None:
     )
 
 
+def test_loopback_by_any_of_its_names_is_loopback() -> None:
+    for address in ("127.0.0.1", "127.8.0.1%lo", "[::1]", "[::1]%lo", "[::ffff:127.0.0.1]"):
+        [one] = parse_listening([f"tcp LISTEN 0 5 {address}:80 *:*"])
+        assert one.reach == "loopback", address
+    for address in ("*", "[::]", "0.0.0.0", "10.0.2.15", "[::ffff:10.0.0.1]", "[fe80::1]%eth0", "[::127.0.0.1]"):
+        [one] = parse_listening([f"tcp LISTEN 0 5 {address}:80 *:*"])
+        assert one.reach == "network", address
+
+
 def live(path: str, *ports: Listening, **units: float) -> LiveInventory:
     return LiveInventory(boot_path=path, listening=ports, units=units)
 
@@ -49,6 +58,16 @@ def test_another_program_on_a_port_is_told() -> None:
     assert texts([live("direct", SSH)], [live("direct", SSH._replace(program="dropbear"))]) == [
         "TCP 22: sshd to dropbear"
     ]
+
+
+def test_a_port_that_opens_to_the_network_is_told_and_so_is_a_second_program_on_it() -> None:
+    inner, outer = (Listening("tcp", reach, 9100, "node-exporter") for reach in ("loopback", "network"))
+    assert texts([live("direct", inner)], [live("direct", outer)]) == [
+        "TCP 9100 listens (node-exporter)",
+        "TCP 9100 listens on loopback no more (node-exporter)",
+    ]
+    second = Listening("tcp", "network", 22, "dropbear")
+    assert texts([live("direct", SSH)], [live("direct", second, SSH)]) == ["TCP 22: sshd to dropbear, sshd"]
 
 
 def test_a_node_that_did_not_answer_claims_nothing() -> None:
