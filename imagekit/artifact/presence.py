@@ -46,8 +46,10 @@ class Absence:
         """Paths (without leading slash) one of which a layer takes away that takes this away."""
         match self.kind:
             case "package":
-                lists = (self.name, f"{self.name}:amd64", f"{self.name}:arm64")
-                return frozenset(f"var/lib/dpkg/info/{name}.list" for name in lists)
+                # Of a removed package whose settings it left dpkg keeps the list, and not the sums.
+                names = (self.name, f"{self.name}:amd64", f"{self.name}:arm64")
+                lists = {f"var/lib/dpkg/info/{name}.{kind}" for name in names for kind in ("list", "md5sums")}
+                return frozenset({*lists, f"usr/share/doc/{self.name}"})
             case "unit":
                 return frozenset(f"{place}/{self.name}".lstrip("/") for place in _UNIT_FOLDERS)
             case "enabled unit":

@@ -17,6 +17,7 @@ from imagekit.base.filelock import lock
 from imagekit.base.files import mark_used, write_whole
 from imagekit.base.log import step
 from imagekit.base.process import ProcessError, run
+from imagekit.base.remedies import remedy
 from imagekit.base.space import require_space
 from imagekit.base.strictjson import MANIFEST_FIELDS, read_object
 from imagekit.build import bake
@@ -234,7 +235,8 @@ def _explained(graph: bake.Graph, progress: Progress, error: ProcessError) -> Ex
         plan, stage = graph.stages()[target]
         return BuildError(
             f"layer {stage.name!r} did not build ({stage.context}/Dockerfile)",
-            hint=f"{text}{_NO_NETWORK if plan.locked else ''}\nAgain: imagekit build {plan.image}",
+            hint="\n".join(filter(None, (text, remedy(text))))
+            + f"{_NO_NETWORK if plan.locked else ''}\nAgain: imagekit build {plan.image}",
         )
     return ToolError("the build engine failed", hint=text or error.hint)
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 
 from imagekit.checks.outcome import CheckResult, Outcome
 from imagekit.checks.scenario import ScenarioResult
+from imagekit.report.hints import hint_of
 from imagekit.report.named import places_in, telling, unit_in
-from imagekit.report.remedies import hint_of
 from imagekit.report.result import Failure, RunResult, Verdict
 from imagekit.report.stagepage import page_of_stage
 

@@ -228,11 +228,21 @@ def test_the_layer_that_removed_it_is_named_with_the_way_out(tmp_path: Path, pro
 
 def test_a_whiteout_names_its_blob(tmp_path: Path) -> None:
     bottom = layer(directory("var"), member("var/lib/dpkg/info/nano.list", b""), member("etc/there", b""))
-    digest = layout(tmp_path, [bottom, layer(member("var/lib/dpkg/info/.wh.nano.list", b"")), layer(member("x", b""))])
+    digest = layout(
+        tmp_path,
+        [
+            bottom,
+            layer(member("var/lib/dpkg/info/.wh.nano.list", b"")),
+            layer(member("var/lib/dpkg/info/.wh.pico.md5sums", b"")),
+        ],
+    )
     gone = whiteouts(tmp_path, digest)
     blobs = tuple(blob for blob, _ in gone)
     assert remover(gone, Absence("base", "package", "nano").paths) == blobs[1]
     assert remover(gone, Absence("base", "file", "/etc/there").paths) is None
+    assert remover(gone, Absence("base", "package", "pico").paths) == blobs[2], (
+        "removed, its list kept for its settings"
+    )
     names = names_of_blobs(blobs, {str(blobs[0]): "base", str(blobs[2]): "extra"})
     assert [names[blob] for blob in blobs] == ["base", "extra", "extra"]
 

@@ -405,6 +405,10 @@ def test_a_check_of_a_suite_with_servers_is_run_as_it_was() -> None:
             "imagekit: lint: sshd does not accept its configuration: x: line 3: Bad configuration option: y",
             "sshd_config(5)",
         ),
+        (
+            "imagekit: lint: /etc/systemd/system/sysinit.target.wants/x.service points nowhere",
+            "`rm -f` it in the layer's",
+        ),
         ("[rule/allowed_options]: Attribute 'id_provder' is not allowed in section 'domain/ad'.", "sssd.conf(5)"),
     ],
 )
