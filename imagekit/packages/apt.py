@@ -24,6 +24,10 @@ _KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 # Inst libc6 [2.40-1] (2.41-12 Debian:13.1/stable, Debian-Security:13/stable-security [amd64]) []
 _INST = re.compile(r"Inst (?P<name>[^ :]+)\S* (?:\[[^\]]*\] )?\((?P<version>\S+) .*\[(?P<arch>[a-z0-9-]+)\]\)")
 _REMOVED = re.compile(r"Remv (\S+)")
+_SOLVER = (
+    *("-o", "APT::Default-Release=", "-o", "APT::Install-Recommends=false", "-o", "APT::Install-Suggests=false"),
+    *("-o", "APT::Get::Download-Only=false", "-o", "APT::Ignore-Hold=true"),
+)
 _Stanzas = dict[tuple[str, str, str], str]  # the index's paragraphs, by name, version and architecture
 _KEPT = "Imagekit"  # the label of the repository with the files of an earlier lock
 
@@ -212,7 +216,9 @@ class Apt:
         return list(dict.fromkeys(each.uri.rstrip("/") for each in ranked))
 
     def _apt(self, *argv: str) -> Completed:
-        return run(argv, timeout=_TIMEOUT, env={"APT_CONFIG": str(self.folder / "apt.conf")})
+        program, *words = argv
+        # Files of /etc/apt/apt.conf.d are read after ours (apt.conf(5)): proxies count, what steers the solver may not.
+        return run([program, *_SOLVER, *words], timeout=_TIMEOUT, env={"APT_CONFIG": str(self.folder / "apt.conf")})
 
 
 def _rows(

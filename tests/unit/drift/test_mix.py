@@ -128,7 +128,6 @@ def hold(project: Project, backend: SimBackend, **world: object) -> Report:
 @pytest.mark.parametrize(
     ("bad", "named"),
     [
-        ("libc", {"libc"}),
         ("less", {"less"}),
         ("nano", {"nano"}),
         ("tree", {"tree", "libtree"}),  # neither is there without the other

@@ -12,6 +12,7 @@ import pytest
 from imagekit.base.errors import ToolError
 from imagekit.base.process import run
 from imagekit.config.packagelock import LockedPackage
+from imagekit.packages import apt as apt_module
 from imagekit.packages.apt import Apt
 from imagekit.packages.interface import Ask, Keep, MirrorError, ResolveError
 from imagekit.packages.pins import freed_names
@@ -207,6 +208,34 @@ def test_what_is_no_package_is_no_repository(apt: Apt, tmp_path: Path) -> None:
     with pytest.raises(ToolError, match="is no Debian package"):
         store.repository(apt, (one,))
     assert list((store.folder / "repositories").iterdir()) == []
+
+
+def test_a_release_that_this_machine_prefers_plays_no_part(
+    archive: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """apt.conf.d is read after our own file; here it stands at the end of that."""
+    archive.add("oldstable", "jq", "1.6-1", depends="libc")
+    apt = Apt(tmp_path / "apt", "amd64", (archive.source("stable"), archive.source("oldstable")))
+    ours = apt_module._configuration
+    preferred = 'APT::Default-Release "oldstable"; APT::Install-Suggests "true";'
+    monkeypatch.setattr(apt_module, "_configuration", lambda *of: f"{ours(*of)}{preferred}\n")
+    assert versions(apt.resolve(ASKS, Keep()))["extra jq"] == "1.7-1"
+
+
+@pytest.mark.attack
+def test_virtual_packages_epochs_and_several_that_provide_one(apt: Apt, archive: Archive) -> None:
+    archive.add("stable", "exim", "4:4.98-1", depends="libc", extra="Provides: mta, mail-agent (= 5)")
+    archive.add("stable", "mailer", "1-1", depends="mta, mail-agent (>= 4)")
+    asks = (*ASKS[:2], Ask("extra", "base", ("mailer",)))
+    found = apt.resolve(asks, Keep())
+    assert versions(found)["extra exim"] == "4:4.98-1"
+    assert next(each.path for each in found if each.name == "exim") == "pool/main/e/exim/exim_4.98-1_amd64.deb"
+    archive.add("stable", "postfix", "3-1", depends="libc", extra="Provides: mta")
+    with pytest.raises(ResolveError, match="mta"):  # which of the two is meant has to be said
+        apt.resolve((*ASKS[:2], Ask("extra", "base", ("mta",))), Keep())
+    archive.drop("stable", "exim", "4:4.98-1")
+    with pytest.raises(ResolveError, match="extra"):
+        apt.resolve(asks, Keep(found))
 
 
 def test_lists_of_this_machine_play_no_part(apt: Apt) -> None:
