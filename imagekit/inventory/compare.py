@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import TypeVar
 
 from imagekit.inventory.effects import Row, module_rows, pam_rows, sshd_rows
-from imagekit.inventory.files import FileChange, compare_files, grouped, unexplained
+from imagekit.inventory.files import FileChange, compare_files, grouped, names_of, unexplained
 from imagekit.inventory.model import SETUID, FileFact, Group, ImageInventory, InstalledPackage, User
 
 _T = TypeVar("_T")
@@ -79,7 +79,7 @@ def compare(a: ImageInventory, b: ImageInventory) -> Comparison:
         *_rows(ChangeKind.MODULE, module_rows(a.modules, b.modules)),
         *_packages(a, b),
     )
-    files = compare_files(a.files, b.files)
+    files = compare_files(a.files, b.files, names=(names_of(a), names_of(b)))
     by_kind = {kind: frozenset(each.name for each in facts if each.kind is kind) for kind in ChangeKind}
     kinds = {kind.value for kind, names in by_kind.items() if names}
     left = unexplained(
@@ -196,7 +196,8 @@ def _accounts(
 def _account(each: User | Group | None) -> str:
     if each is None:
         return ""
-    return ", ".join(f"{field} {value}" for field, value in zip(each._fields[1:], each[1:], strict=True))
+    fields = zip(each._fields[1:], each[1:], strict=True)
+    return ", ".join(f"{field} {value}" for field, value in fields if field != "password" or value)
 
 
 def _units(a: ImageInventory, b: ImageInventory) -> Iterator[Change]:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from posixpath import basename, dirname
 
-from imagekit.inventory.model import FileFact
+from imagekit.inventory.model import FileFact, ImageInventory
 
 _NAMED = 2  # so many paths of one folder are named; more are counted
 # What a change of a kind writes anew beside the thing itself.
 _WRITTEN = {
-    "kernel": r"boot/.*|(usr/)?lib/modules/.*",
+    "kernel": r"boot/(vmlinu[xz]|initrd|initramfs|System\.map|config|loader/entries/)[^/]*|(usr/)?lib/modules/.*",
     "kernel command line": r"etc/cos/bootargs\.cfg|(etc|usr/lib)/kernel/cmdline",
     "authority": r"etc/ssl/certs/.*|etc/pki/ca-trust/.*|etc/ca-certificates\.conf|usr/.*/ca-certificates/.*",
     "user": r"etc/(passwd|group)-?",
@@ -25,16 +25,37 @@ _WRITTEN = {
     "package": r"var/lib/(dpkg|apt|rpm|dnf)/.*|(usr/)?lib/sysimage/rpm/.*",
     "version": r"etc/kairos-release",
 }
-_UNIT_LINK = re.compile(r"(?:etc|(?:usr/)?lib)/systemd/(system|user)/(?:[^/]+\.(?:wants|requires|upholds)/)?[^/]+")
+_UNIT_LINK = re.compile(r"(?:etc|(?:usr/)?lib)/systemd/(system|user)/([^/]+\.(?:wants|requires|upholds)/)?[^/]+")
+Names = Callable[[FileFact], tuple[frozenset[str], frozenset[str]]]  # of a file's owner and group
+
+
+def names_of(inventory: ImageInventory) -> Names:
+    """Whose a file is: several accounts may have one number, and a number that none has stays one."""
+    users: dict[int, frozenset[str]] = {}
+    groups: dict[int, frozenset[str]] = {}
+    for user in inventory.users:
+        users[user.uid] = users.get(user.uid, frozenset()) | {user.name}
+    for group in inventory.groups:
+        groups[group.gid] = groups.get(group.gid, frozenset()) | {group.name}
+
+    def names(fact: FileFact) -> tuple[frozenset[str], frozenset[str]]:
+        return users.get(fact.uid, frozenset({str(fact.uid)})), groups.get(fact.gid, frozenset({str(fact.gid)}))
+
+    return names
+
+
+def _numbers(fact: FileFact) -> tuple[frozenset[str], frozenset[str]]:
+    return frozenset({str(fact.uid)}), frozenset({str(fact.gid)})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileChange:
-    """One path in both images; None where it is not there."""
+    """One path in both images; None where it is not there. `owners`: whose it was and is, where that is another."""
 
     path: str
     before: FileFact | None
     after: FileFact | None
+    owners: tuple[str, str] | None = None
 
     @property
     def word(self) -> str:
@@ -59,20 +80,37 @@ class FileChange:
             )
             if old != new
         ]
+        if self.owners and (was.uid, was.gid) == (now.uid, now.gid):
+            fields.append(f"belongs to {self.owners[1]} and no more to {self.owners[0]} (number {now.uid}:{now.gid})")
         if was.content != now.content:
             target = was.kind == now.kind == "l"
             fields.append(f"target {was.content} to {now.content}" if target else f"{was.size} to {now.size} bytes")
         return f"changed /{self.path}: {', '.join(fields)}"
 
 
-def compare_files(a: Mapping[str, FileFact], b: Mapping[str, FileFact]) -> tuple[FileChange, ...]:
-    """Every path that differs, sorted; which package owns it is no difference. Folders count by mode and owner."""
+def compare_files(
+    a: Mapping[str, FileFact], b: Mapping[str, FileFact], *, names: tuple[Names, Names] = (_numbers, _numbers)
+) -> tuple[FileChange, ...]:
+    """Every path that differs, sorted; which package owns it is no difference. Folders count by mode and owner.
+
+    `names` say whose a file is on each side: with accounts that were numbered anew the same number is another's.
+    """
     changes = []
     for path in sorted(a.keys() | b.keys()):
         was, now = a.get(path), b.get(path)
-        if was is None or now is None or was._replace(package="") != now._replace(package=""):
+        if was is None or now is None:
             changes.append(FileChange(path=path, before=was, after=now))
+            continue
+        before, after = names[0](was), names[1](now)
+        same = all(one & other for one, other in zip(before, after, strict=True))
+        owners = None if same else (_shown(before), _shown(after))
+        if owners or was._replace(package="") != now._replace(package=""):
+            changes.append(FileChange(path=path, before=was, after=now, owners=owners))
     return tuple(changes)
+
+
+def _shown(whose: tuple[frozenset[str], frozenset[str]]) -> str:
+    return ":".join("/".join(sorted(names)) for names in whose)
 
 
 def unexplained(
@@ -91,6 +129,7 @@ def unexplained(
         if not written.fullmatch(each.path)
         and each.path not in paths
         and not _of_packages(each, packages)
+        and not (_only_numbers(each) and {"user", "group"} & {*others})
         and not _of_units(each, units)
     ]
     # A folder that came or went with what is in it is not reported beside that.
@@ -117,9 +156,17 @@ def grouped(files: tuple[FileChange, ...]) -> Iterator[tuple[str, str]]:
 
 
 def _named(each: FileChange) -> str:
-    if each.before is None or each.after is None or each.before.content != each.after.content:
+    if each.before is None or each.after is None or (each.before.content != each.after.content and not each.owners):
         return f"/{each.path} {each.word}"
     return each.text.removeprefix("changed ")
+
+
+def _only_numbers(each: FileChange) -> bool:
+    """Whether the account that it belongs to has another number, and nothing else differs."""
+    was, now = each.before, each.after
+    if was is None or now is None or each.owners:
+        return False
+    return was._replace(package="", uid=now.uid, gid=now.gid) == now._replace(package="")
 
 
 def _of_packages(each: FileChange, packages: Collection[str]) -> bool:
@@ -129,9 +176,15 @@ def _of_packages(each: FileChange, packages: Collection[str]) -> bool:
 def _of_units(each: FileChange, units: Collection[str]) -> bool:
     facts = [fact for fact in (each.before, each.after) if fact is not None]
     match = _UNIT_LINK.fullmatch(each.path)
-    if match is None or any(fact.kind != "l" for fact in facts):
+    if match is None or not all(_switches(fact, pulled=match[2] is not None) for fact in facts):
         return False
     return basename(each.path) + (" (of users)" if match[1] == "user" else "") in units
+
+
+def _switches(fact: FileFact, *, pulled: bool) -> bool:
+    """Whether it enables or masks a unit; a link that puts another unit in its place is told as the file it is."""
+    empty = (fact.kind, fact.size) == ("f", 0)
+    return fact.kind == "l" if pulled else empty or (fact.kind, fact.content) == ("l", "/dev/null")
 
 
 def _is_folder(each: FileChange) -> bool:

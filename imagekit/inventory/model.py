@@ -35,13 +35,14 @@ class InstalledPackage(NamedTuple):
 
 
 class User(NamedTuple):
-    """A line of passwd(5), but for the password's place and the remark."""
+    """A line of passwd(5), but for the remark; `password` only where it is neither in shadow(5) nor locked."""
 
     name: str
     uid: int
     gid: int
     home: str
     shell: str
+    password: str = ""
 
 
 class Group(NamedTuple):

@@ -52,6 +52,10 @@ def units(files: Mapping[str, FileFact]) -> dict[str, str]:
     for path, fact in files.items():
         match = _UNITS.fullmatch(path)
         if match is None or fact.kind != "l":
+            if match is not None and match[2] is None and (fact.kind, fact.size) == ("f", 0):
+                masked.add(
+                    match[3] if match[1] == "system" else f"{match[3]} (of users)"
+                )  # as /dev/null, systemd.unit(5)
             continue
         scope, target, name = match.groups()
         unit = name if scope == "system" else f"{name} (of users)"
@@ -67,7 +71,12 @@ def users(text: str) -> tuple[User, ...]:
     """Lines of passwd(5); a line that is none is left out, as the C library does."""
     rows = [line.split(":") for line in text.splitlines()]
     good = (row for row in rows if len(row) == 7 and row[2].isdecimal() and row[3].isdecimal())
-    return tuple(sorted(User(row[0], int(row[2]), int(row[3]), row[5], row[6]) for row in good))
+    return tuple(sorted(User(row[0], int(row[2]), int(row[3]), row[5], row[6], _password(row[1])) for row in good))
+
+
+def _password(field: str) -> str:
+    """What stands where ``x`` refers to shadow(5): nothing, which asks for no password, or a hash that all can read."""
+    return "" if field[:1] in ("x", "*", "!") else "readable by all" if field else "not asked for"
 
 
 def groups(text: str) -> tuple[Group, ...]:
@@ -133,10 +142,21 @@ def owners(contents: Inventory) -> dict[str, str]:
 def capabilities(attribute: bytes) -> str:
     """``security.capability`` as the numbers of the permitted capabilities, linux/capability.h; raw when unknown."""
     magic = int.from_bytes(attribute[:4], "little")
+    words = [int.from_bytes(attribute[at : at + 4], "little") for at in range(0, len(attribute), 4)]
     if magic & 0xFF000000 not in (_CAPABILITY_V2, 0x03000000) or len(attribute) < 20:
         return attribute.hex()
-    permitted = int.from_bytes(attribute[4:8], "little") | int.from_bytes(attribute[12:16], "little") << 32
-    return ",".join(_NAMES[bit] if bit < len(_NAMES) else str(bit) for bit in range(64) if permitted >> bit & 1)
+    told = [_named_bits(words[1] | words[3] << 32)]
+    if not magic & 1:
+        told.append("not effective by themselves")  # the program has to raise them
+    if inheritable := words[2] | words[4] << 32:
+        told.append(f"inheritable {_named_bits(inheritable)}")
+    if len(words) > 5 and words[5]:
+        told.append(f"in the user namespace of {words[5]}")
+    return "; ".join(told)
+
+
+def _named_bits(bits: int) -> str:
+    return ",".join(_NAMES[bit] if bit < len(_NAMES) else str(bit) for bit in range(64) if bits >> bit & 1)
 
 
 # In the order of their numbers, capabilities(7).

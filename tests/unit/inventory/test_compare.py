@@ -240,3 +240,87 @@ def test_one_sysctl_alone_is_one_change(a: ImageInventory, key: str, value: str)
     b = replace(a, sysctls={**a.sysctls, key: value})
     reported = [] if a.sysctls.get(key) == value else [ChangeKind.SYSCTL]
     assert [each.kind for each in compare(a, b).changes] == reported
+
+
+USERS = b"root:x:0:0:root:/root:/bin/bash\nsssd:x:%d:0::/:/bin/false\npolkitd:x:%d:0::/:/bin/false\n"
+
+
+def test_an_account_with_another_number_is_told_once_and_what_follows_it_not_at_all(tmp_path: Path) -> None:
+    def numbered(sssd: int, owner: int) -> Callable[[Members], None]:
+        def edit(members: Members) -> None:
+            put(members, "etc/passwd", USERS % (sssd, 996))
+            for name in ("a", "b", "c"):
+                put(members, f"var/lib/sss/{name}", b"x", owner=owner)
+
+        return edit
+
+    found = compare(inventory(tmp_path / "a", numbered(998, 998)), inventory(tmp_path / "b", numbered(997, 997)))
+    assert [each.text for each in found.changes] == ["user sssd: uid 998 to 997"]
+    assert len(found.files) == 4, "--files tells them all the same"
+
+
+@pytest.mark.attack
+def test_a_file_that_became_anothers_because_the_numbers_moved_is_told(tmp_path: Path) -> None:
+    """Two accounts change places and a file keeps its number: not a bit of it changed, and its owner did."""
+
+    def numbered(sssd: int, polkitd: int) -> Callable[[Members], None]:
+        def edit(members: Members) -> None:
+            put(members, "etc/passwd", USERS % (sssd, polkitd))
+            put(members, "var/lib/sss/secret", b"x", owner=998)
+
+        return edit
+
+    found = compare(inventory(tmp_path / "a", numbered(998, 997)), inventory(tmp_path / "b", numbered(997, 998)))
+    texts = [each.text for each in found.changes]
+    assert "/var/lib/sss/secret: belongs to polkitd:root and no more to sssd:root (number 998:0)" in texts
+    assert len(texts) == 3
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize(
+    ("edit", "told"),
+    [
+        (lambda m: put(m, "etc/systemd/system/foo.service", b""), "unit foo.service is masked now"),
+        (
+            lambda m: put(m, "etc/passwd", b"root::0:0:root:/root:/bin/bash\n"),
+            "user root: password none to not asked for",
+        ),
+        (
+            lambda m: put(m, "etc/passwd", b"root:$6$a$b:0:0:root:/root:/bin/bash\n"),
+            "user root: password none to readable by all",
+        ),
+    ],
+)
+def test_what_other_ways_there_are(tmp_path: Path, edit: Callable[[Members], None], told: str) -> None:
+    found = compare(inventory(tmp_path / "a"), inventory(tmp_path / "b", edit))
+    assert [each.text for each in found.changes] == [told]
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize(
+    ("beside", "hidden", "told"),
+    [
+        (
+            lambda m: link(m, "etc/systemd/system/x.target.wants/sshd.service", "/usr/lib/systemd/system/sshd.service"),
+            lambda m: link(m, "etc/systemd/system/sshd.service", "/opt/evil.service"),
+            "/etc/systemd/system/sshd.service added",
+        ),
+        (
+            lambda m: put(m, "usr/lib/modules/6.12.118/modules.dep", b"a.ko:\n"),
+            lambda m: put(m, "boot/grub/custom.cfg", b"linux /boot/vmlinuz init=/bin/sh\n"),
+            "/boot/grub/custom.cfg added",
+        ),
+        (
+            lambda m: put(m, "etc/passwd", USERS % (998, 997)),
+            lambda m: put(m, "etc/shadow", b"root::19000:0:99999:7:::\n"),
+            "/etc/shadow added",
+        ),
+    ],
+)
+def test_nothing_hides_behind_a_change_that_does_not_explain_it(
+    tmp_path: Path, beside: Callable[[Members], None], hidden: Callable[[Members], None], told: str
+) -> None:
+    alone = compare(inventory(tmp_path / "a"), inventory(tmp_path / "b", beside))
+    both = compare(inventory(tmp_path / "c"), inventory(tmp_path / "d", beside, hidden))
+    assert told in [each.text for each in both.changes]
+    assert told not in [each.text for each in alone.changes]

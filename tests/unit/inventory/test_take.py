@@ -81,6 +81,9 @@ def test_etc_wins_over_usr_and_later_names_over_earlier(tmp_path: Path) -> None:
         (struct.pack("<5I", 0x02000001, 1 << 13, 0, 0, 0), "cap_net_raw"),
         (struct.pack("<6I", 0x03000001, 1 << 10, 0, 1 << 7, 0, 0), "cap_net_bind_service,cap_bpf"),
         (struct.pack("<5I", 0x02000001, 0, 0, 1 << 20, 0), "52"),
+        (struct.pack("<5I", 0x02000000, 1 << 13, 0, 0, 0), "cap_net_raw; not effective by themselves"),
+        (struct.pack("<5I", 0x02000001, 1 << 13, 1 << 7, 0, 0), "cap_net_raw; inheritable cap_setuid"),
+        (struct.pack("<6I", 0x03000001, 1 << 13, 0, 0, 0, 1000), "cap_net_raw; in the user namespace of 1000"),
         (b"\x01\x02", "0102"),
     ],
 )
