@@ -26,6 +26,12 @@ _SETTINGS = (
     "core.pager=cat",
     "protocol.ext.allow=never",
     "diff.external=",
+    "commit.gpgSign=false",  # gpg.program: what is signed here is signed by imagekit itself
+    "tag.gpgSign=false",
+    "push.gpgSign=false",
+    "log.showSignature=false",
+    "advice.graftFileDeprecated=false",  # of GIT_GRAFT_FILE below
+    "status.showUntrackedFiles=all",  # what git does not show is in the image all the same
 )
 _ENVIRONMENT = {
     "GIT_CONFIG_NOSYSTEM": "1",

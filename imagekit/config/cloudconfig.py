@@ -23,6 +23,7 @@ from imagekit.config.yamlfile import Key, YamlFile, file_text, parse_yaml
 SOURCE = "Kairos v4.2 (yip 1.25.1)"
 HEADERS = ("#cloud-config", "#kairos-config", "#node-config")
 _HEADER_LINES = 10
+_NEARLY = re.compile(r"\s*#+\s*(cloud|kairos|node)[-_ ]?config\b", re.IGNORECASE)
 # A word that a later Kairos or another provider knows: `# imagekit: known WORD...` on a line of its own in the file.
 _KNOWN = re.compile(r"^\s*#\s*imagekit:\s*known\s+(?P<words>\S.*)$")
 
@@ -68,16 +69,27 @@ class CloudConfig:
 def read_cloud_config(path: Path) -> CloudConfig:
     """Check one file: header, documented keys, stages, and every step and user; raise `ConfigError` otherwise."""
     text = file_text(path)
+    if text.startswith("\ufeff"):
+        raise ConfigError(
+            f"{path}:1: begins with a byte order mark, so a node does not find the header and ignores the file",
+            hint=f"Save it as UTF-8 without one: sed -i '1s/^\\xEF\\xBB\\xBF//' {path}",
+        )
     source = parse_yaml(text, path, as_written=True)
     lines = text.splitlines()
     header = next((line.strip() for line in lines[:_HEADER_LINES] if line.strip() in HEADERS), None)
     if header is None:
+        near = next((line.strip() for line in lines if _NEARLY.match(line)), "")
         raise ConfigError(
-            f"{path}:1: no {HEADERS[0]} header in the first {_HEADER_LINES} lines",
+            f"{path}:1: no {HEADERS[0]} header in the first {_HEADER_LINES} lines"
+            + (
+                f"; {near[:60]!r} is none: it stands alone on a line near the top, without blanks in it" if near else ""
+            ),
             hint="Without the header a Kairos node ignores the file.",
         )
     if not isinstance(source.data, dict):
-        raise ConfigError(f"{path}:1: the file must be a mapping")
+        raise ConfigError(
+            f"{path}:1: the file must be a mapping", hint="Write keys below the header, or leave the file out."
+        )
     meant = _meant(path, lines)
     _check_names(source, source.data, (), KEYS | meant, "key")
     _check_header(source, header)

@@ -58,13 +58,25 @@ def _explain(model: type[BaseModel], source: YamlFile, detail: ErrorDetails) -> 
         return f"{where}unknown key. {close} Allowed here: {', '.join(allowed)}.".replace(".  ", ". ")
     if detail["type"] == "missing":
         return f"{where}required key is missing"
-    message = detail["msg"].removeprefix("Value error, ")
+    message = _PLAIN.get(detail["type"]) or detail["msg"].removeprefix("Value error, ")
     given = detail["input"]
     if detail["type"] == "string_pattern_mismatch" and (meant := _described(model, key)):
         return f"{where}{given!r} does not fit; it is: {meant}"
     shown = "" if isinstance(given, dict | list) else f" (got {given!r})"
     close = suggestion(str(given), _words(message)) if detail["type"] in ("enum", "literal_error") else ""
     return f"{where}{message}{shown}. {close}".rstrip()
+
+
+# What pydantic says in words of Python.
+_PLAIN = {
+    "model_type": "must be a mapping (`key: value` lines)",
+    "dict_type": "must be a mapping (`key: value` lines)",
+    "list_type": "must be a list",
+    "tuple_type": "must be a list",
+    "string_type": "must be text; in quotes it is",
+    "bool_type": "must be true or false",
+    "int_type": "must be a whole number",
+}
 
 
 def _words(message: str) -> list[str]:

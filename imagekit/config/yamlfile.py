@@ -57,7 +57,17 @@ def parse_yaml(text: str, path: Path, *, as_written: bool = False) -> YamlFile:
             builder.take(event)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise _problem(path, line, f"not valid YAML: {error.problem}") from None
+        hint = "YAML is indented by spaces alone." if "tab character" in (error.problem or "") else ""
+        raise _problem(path, line, f"not valid YAML: {error.problem}", hint) from None
+    except yaml.reader.ReaderError as error:
+        at = text.find(chr(error.character) if isinstance(error.character, int) else error.character)
+        what = f"character #x{error.character:04x}" if isinstance(error.character, int) else f"{error.character!a}"
+        raise _problem(
+            path,
+            text.count("\n", 0, max(at, 0)) + 1,
+            f"not valid YAML: {what} cannot stand in a YAML file as it is",
+            'Write it in double quotes by its code, as in "\\x1b"; long or binary content in base64.',
+        ) from None
     except yaml.YAMLError as error:
         raise _problem(path, 1, f"not valid YAML: {error}") from None
     return YamlFile(path, builder.result, builder.lines)

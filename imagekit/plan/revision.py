@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +11,12 @@ from pathlib import Path
 from imagekit.base.errors import ConfigError
 from imagekit.base.git import git_argv, git_environment
 from imagekit.base.process import Completed, ProcessError, ProgramMissingError, run
+from imagekit.base.text import one_line
 from imagekit.plan.model import Source
 
 _DAY = 86_400
+_SECONDS = re.compile(r"[0-9]{1,11}")  # up to the year 5138
+_UNSEEN = re.compile(r"(^|[/ ])(__pycache__/|\.DS_Store\b)")  # as in `imagekit.base.tree`: no build sees them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,13 +43,35 @@ def read_source(root: Path, inputs: Inputs) -> Source:
     try:
         revision, _ = _last_commit(root, inputs.committed)
         date = max(_last_commit(root, inputs.dated)[1], *_locked_on(root, inputs))
-        status = _git(root, "status", "--porcelain", "--", *inputs.committed)
+        _require_line_ends(root, inputs.committed)
+        # What is ignored is in no commit, and in the image as everything else that lies there.
+        status = _git(root, "status", "--porcelain", "--ignored=matching", "--", *inputs.committed)
     except ProgramMissingError:
         return _from_environment(root, "git is not installed", "Install git")
-    except ProcessError:
+    except ProcessError as error:
         _require_commit(root)
+        if (root / ".git").exists() or "not a git repository" not in error.stderr:
+            told = next((line for line in error.stderr.splitlines() if line.startswith("fatal: ")), error.hint)
+            return _from_environment(root, f"git could not tell ({one_line(told)})", _repair(root))
         return _from_environment(root, "not a git checkout", "Work in a git checkout")
-    return Source(revision=revision + ("-dirty" if status.strip() else ""), date=_day(date))
+    changed = [line for line in status.splitlines() if not _UNSEEN.search(line)]
+    return Source(revision=revision + ("-dirty" if changed else ""), date=_day(date))
+
+
+def _require_line_ends(root: Path, paths: Sequence[str]) -> None:
+    """Refuse a checkout whose files have other line ends than their commit: another image, and scripts that do not run.
+
+    git calls it clean (gitattributes(5), core.autocrlf); it is what Git for Windows makes, and what WSL then sees.
+    """
+    for line in _git(root, "ls-files", "--eol", "-z", "--", *paths).split("\0"):
+        told, _, name = line.partition("\t")
+        if told.startswith("i/lf ") and " w/crlf " in told and "eol=crlf" not in told:
+            raise ConfigError(
+                f"{root / name}: its lines end with CR LF, and in its commit with LF (core.autocrlf): version and "
+                "digests would differ from those of other clones, and scripts do not run",
+                hint="`git config core.autocrlf false`, then `git rm -r -q --cached . && git reset -q --hard`, which "
+                "drops what is not committed; or a file .gitattributes with the line `* text eol=lf`.",
+            )
 
 
 def _day(seconds: int) -> int:
@@ -57,7 +83,7 @@ def _locked_on(root: Path, inputs: Inputs) -> list[int]:
     dates = [0]
     for digest in inputs.locked:
         # git-log(1), -S: commits that change how often the string is there.
-        scope = [f"-S{digest}", "--", inputs.lock]
+        scope = ["--no-textconv", f"-S{digest}", "--", inputs.lock]
         found = _git(root, "log", "-1", "--format=%H %ct", *scope).split()
         if found:
             _require_no_boundary(root, found[0], [inputs.lock])
@@ -82,6 +108,15 @@ def _last_commit(root: Path, paths: Sequence[str]) -> tuple[str, int]:
     raise ConfigError(f"{root}: the git repository has no commit yet", hint="Commit once, then plan again.")
 
 
+def _repair(root: Path) -> str:
+    """A partial clone asks its remote for what it lacks (`git clone --filter`, partialclone in git's documentation)."""
+    try:
+        partial = _asked(root, "config", "--get-regexp", r"^remote\..*\.promisor$", ok=(0, 1, 128)).stdout
+    except ProcessError:
+        partial = ""
+    return "Reach the remote of this partial clone, or clone it whole" if partial else "Repair the checkout (git fsck)"
+
+
 def _require_commit(root: Path) -> None:
     """Name a git checkout that has no commit, where git itself only fails."""
     try:
@@ -101,6 +136,8 @@ def _require_no_boundary(root: Path, commit: str, scope: Sequence[str]) -> None:
     """
     if not scope or commit not in _boundaries(root):
         return
+    if "\nparent " not in _git(root, "cat-file", "commit", commit).partition("\n\n")[0]:
+        return  # the first commit of all: git lists it although nothing is below it
     raise ConfigError(
         f"{root}: a shallow clone, whose history ends at {commit[:12]}, before the last change of "
         f"{', '.join(scope)}: version and digests would differ from those of a full clone",
@@ -116,9 +153,10 @@ def _boundaries(root: Path) -> frozenset[str]:
 
 def _from_environment(root: Path, why: str, remedy: str) -> Source:
     text = os.environ.get("SOURCE_DATE_EPOCH", "")
-    if not text.isdigit():
+    if not _SECONDS.fullmatch(text):
+        said = f", and SOURCE_DATE_EPOCH={text[:40]} is no number of seconds" if text else ""
         raise ConfigError(
-            f"{root}: {why}, so the sources have no date",
+            f"{root}: {why}, so the sources have no date{said}",
             hint=f"{remedy}, or set SOURCE_DATE_EPOCH to the sources' date in seconds since 1970.",
         )
     return Source(revision="unknown", date=_day(int(text)))

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from imagekit import __version__
 from imagekit.base.errors import ConfigError
+from imagekit.base.git import git_argv, git_environment
 from imagekit.base.process import run
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
@@ -189,8 +190,13 @@ def _write(root: Path, files: Mapping[str, str]) -> None:
 def _commit(root: Path) -> None:
     """Versions come from git, so a project begins with a commit; by its user where git knows one."""
     if not (root / ".git").exists():
-        run(["git", "init", "-q", "-b", "main"], timeout=20, cwd=root)
-    known = run(["git", "config", "user.email"], timeout=20, cwd=root, ok=(0, 1)).stdout.strip()
+        _git(root, "init", "-q", "-b", "main")
+    known = _git(root, "config", "user.email", ok=(0, 1)).strip()
     who = [] if known else ["-c", "user.name=imagekit", "-c", "user.email=imagekit@localhost"]
-    run(["git", "add", "-A"], timeout=20, cwd=root)
-    run(["git", *who, "commit", "-q", "-m", "images: a first image, made by imagekit init"], timeout=20, cwd=root)
+    _git(root, "add", "-A")
+    _git(root, *who, "commit", "-q", "-m", "images: a first image, made by imagekit init")
+
+
+def _git(root: Path, *arguments: str, ok: tuple[int, ...] = (0,)) -> str:
+    """git without the hooks and the signing that its user has set for commits of his own."""
+    return run(git_argv(*arguments), timeout=20, cwd=root, env=git_environment(), ok=ok).stdout

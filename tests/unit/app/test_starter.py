@@ -49,6 +49,22 @@ def test_a_new_image_judges_new_passwords(tmp_path: Path) -> None:
     assert "PAM-02" not in [each.control for each in project.layers["base"].hardening.waived]
 
 
+def test_what_its_user_has_set_for_commits_is_not_in_the_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Signing without an agent at hand, a hook of a template, an identity that must be said."""
+    hook = tmp_path / "template/hooks/pre-commit"
+    hook.parent.mkdir(parents=True)
+    hook.write_text("#!/bin/sh\nexit 1\n")
+    hook.chmod(0o755)
+    (tmp_path / ".gitconfig").write_text(
+        f"[commit]\n gpgSign = true\n[gpg]\n program = /bin/false\n[init]\n templateDir = {tmp_path}/template\n"
+        "[user]\n useConfigOnly = true\n"
+    )
+    monkeypatch.setenv("HOME", str(tmp_path))
+    new = NewProject(root=tmp_path / "demo", origin=Origin.DEBIAN, forge=Forge.NONE)
+    start_project(new)
+    assert make_plan(load_project(new.root), "demo-node").source.revision.isalnum()
+
+
 def test_its_checks_are_collected_as_they_stand(tmp_path: Path) -> None:
     new = NewProject(root=tmp_path / "demo")
     start_project(new)

@@ -62,6 +62,17 @@ def test_programs_of_the_configuration_are_not_started(work: Path, trap: Path, n
     assert not trap.with_name("sprung").exists()
 
 
+def test_a_program_for_signatures_is_not_started(work: Path, trap: Path) -> None:
+    """gpg.program of the folder, by settings that ask for signatures where a commit is shown or made."""
+    for name in ("log.showSignature", "commit.gpgSign", "tag.gpgSign"):
+        git(work, "config", name, "true")
+    git(work, "config", "gpg.program", str(trap))
+    Git(work)("log", "-1")
+    Git(work)("commit", "-q", "--allow-empty", "-m", "second")
+    Git(work)("tag", "-a", "-m", "a tag", "v1")
+    assert not trap.with_name("sprung").exists()
+
+
 @pytest.mark.parametrize("where", [".git/hooks", "hooks"])
 def test_hooks_are_not_started(work: Path, trap: Path, where: str) -> None:
     (work / where).mkdir(exist_ok=True)

@@ -147,3 +147,45 @@ def test_an_entry_that_trusts_any_branch_is_a_warning(project: Path) -> None:
     (project / "trust.yaml").write_text(entry + "      source_ref: refs/heads/main\n")
     done = imagekit(project, "config", "check")
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_streams_that_a_daemon_closed_are_no_failure(project: Path) -> None:
+    """cron and units: `2>&-`; a file that is opened next would get the number of the screen."""
+    for closed in ("<&-", ">&-", "2>&-", "<&- >&- 2>&-"):
+        done = run(["sh", "-c", f'exec "$0" -c "$1" --project "$2" plan {closed}', *_program(), project], timeout=60)
+        assert done.stdout.startswith("small-node v") is (">&-" not in closed.replace("2>&-", ""))
+
+
+def test_a_screen_with_few_characters_shows_others_as_a_question_mark(project: Path) -> None:
+    done = imagekit(project, "plan", env={"PYTHONIOENCODING": "latin-1"})
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "?? stamp" in done.stdout
+
+
+def test_an_output_that_finds_no_space_is_not_the_projects_disk(project: Path) -> None:
+    done = run(
+        ["sh", "-c", 'exec "$0" -c "$1" --project "$2" plan >/dev/full', *_program(), project],
+        timeout=60,
+        ok=range(256),
+    )
+    assert done.returncode == 3
+    assert "what this command writes finds no space" in done.stderr
+    assert str(project) not in done.stderr
+
+
+def test_a_file_that_the_system_does_not_give_is_named(project: Path) -> None:
+    path = project / "images/images.yaml"
+    path.unlink()
+    path.mkdir()
+    done = imagekit(project, "plan")
+    assert done.returncode == 3
+    assert f"error: {path}: Is a directory" in done.stderr
+    path.rmdir()
+    path.symlink_to(path)
+    assert f"{path}: Too many levels of symbolic links" in imagekit(project, "plan").stderr
+
+
+def _program() -> tuple[str, str]:
+    import sys
+
+    return sys.executable, "import sys; sys.argv[0] = 'imagekit'; from imagekit.cli import main; main()"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,7 @@ WRONG = {
         [":5: stages.initramfs.0.user: unknown key", "Did you mean 'users'?"],
     ),
     "user: for users: at the top": ("user: []\n", [":2: key 'user'", "Did you mean 'users'?"]),
+    "a user that is a word": ("users: [default]\n", [":2: users.0: must be a mapping", "(got 'default')"]),
     "a user's key": (
         "users:\n  - name: zoe\n    ssh_authorised_keys: [k]\n",
         [":4: users.0.ssh_authorised_keys: unknown key", "Did you mean 'ssh_authorized_keys'?"],
@@ -199,3 +201,24 @@ def test_keys_that_the_header_makes_void_are_refused(tmp_path: Path, key: str) -
 
 def test_stages_need_no_particular_header(tmp_path: Path) -> None:
     assert read_cloud_config(write(tmp_path, "stages: {boot: [{commands: [a]}]}\n", "#node-config\n")).document.stages
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("\ufeff#cloud-config\nstages: {}\n", "begins with a byte order mark"),
+        ("# cloud-config\nstages: {}\n", "'# cloud-config' is none"),
+        ("#Cloud-Config\nstages: {}\n", "'#Cloud-Config' is none"),
+        ("#cloud-config for prod\nstages: {}\n", "'#cloud-config for prod' is none"),
+        ("\n" * 12 + "#cloud-config\nstages: {}\n", "in the first 10 lines; '#cloud-config'"),
+        ("#cloud-config\n# nothing yet\n", "the file must be a mapping"),
+    ],
+    ids=["mark", "blank", "capitals", "words", "late", "empty"],
+)
+def test_a_header_that_is_nearly_one_is_shown(tmp_path: Path, text: str, says: str) -> None:
+    """What editors and people leave; the node ignores the file without a word."""
+    path = tmp_path / "node.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError, match=re.escape(says)) as caught:
+        read_cloud_config(path)
+    assert caught.value.hint

@@ -23,6 +23,8 @@ REFUSED = {
     "not YAML": ("a: [1, 2\nb: 3\n", 2, "not valid YAML"),
     "two documents": ("a: 1\n---\nb: 2\n", 2, "second document"),
     "tab": ("a:\n\tb: 1\n", 2, "not valid YAML"),
+    "control character": ("a: 1\nb: x\x1b[0m\n", 2, "character #x001b cannot stand in a YAML file"),
+    "NUL": ("a: 1\n\nb: \0\n", 3, "character #x0000 cannot stand"),
 }
 
 

@@ -96,3 +96,94 @@ def test_without_git_it_is_git_that_is_missing(tmp_path: Path, monkeypatch: pyte
     assert "Install git" in (caught.value.hint or "")
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1760000000")
     assert read_source(root, inputs).revision == "unknown"
+
+
+INPUTS = Inputs(dated=("images",), committed=("images",))
+
+
+def test_the_first_commit_of_all_is_no_cut(tmp_path: Path) -> None:
+    """The first push of a new project, in CI: git lists a root commit as shallow although nothing is below it."""
+    root = make_project(tmp_path / "origin")
+    first = git(root, "rev-list", "--max-parents=0", "HEAD").strip()
+    git(root, "checkout", "-q", "--detach", first)
+    clone = shallow(root, 1)
+    assert (clone / ".git/shallow").read_text().strip() == first
+    assert read_source(clone, INPUTS) == read_source(root, INPUTS)
+
+
+@pytest.mark.parametrize(
+    "setting",
+    ["log.showSignature", "log.follow", "color.ui=always", "status.branch", "status.showUntrackedFiles=no"],
+)
+def test_what_people_set_for_their_own_eyes_changes_nothing(origin: Path, setting: str) -> None:
+    """With signed commits and log.showSignature git prints what gpg says among the rest."""
+    key = origin.with_name("key")
+    run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], timeout=20)
+    (origin / "images/base/signed").write_text("1")
+    git(origin, "add", "-A")
+    git(origin, "-c", "gpg.format=ssh", "-c", f"user.signingKey={key}.pub", "commit", "-q", "-S", "-m", "signed")
+    before = read_source(origin, INPUTS)
+    git(origin, "config", *((setting.split("=")) if "=" in setting else (setting, "true")))
+    assert read_source(origin, INPUTS) == before
+    (origin / "images/base/new").write_text("in the image, in no commit")
+    assert read_source(origin, INPUTS).revision == f"{before.revision}-dirty"
+
+
+def test_what_git_ignores_is_in_the_image_and_in_no_commit(origin: Path) -> None:
+    """A gitignore of the user's own (`*.pem`): another clone lacks the file, so the commit is not what was built."""
+    (origin / ".git/info/exclude").write_text("*.pem\n__pycache__/\n")
+    cached = origin / "images/base/__pycache__"
+    cached.mkdir()
+    (cached / "x.pyc").write_text("")
+    assert not read_source(origin, INPUTS).revision.endswith("-dirty")
+    (origin / "images/base/corp.pem").write_text("an authority")
+    assert read_source(origin, INPUTS).revision.endswith("-dirty")
+
+
+def test_line_ends_that_git_made_are_refused(origin: Path) -> None:
+    """core.autocrlf, as Git for Windows sets it: git calls such a checkout clean."""
+    (origin / "images/base/lines").write_text("a\nb\n")
+    commit(origin, "a file of lines", "2026-11-27T12:00:00+00:00")
+    run(
+        ["git", "-c", "core.autocrlf=true", "clone", "-q", "-c", "core.autocrlf=true", origin, "crlf"],
+        timeout=20,
+        cwd=origin.parent,
+    )
+    clone = origin.with_name("crlf")
+    assert (clone / "images/base/lines").read_bytes() == b"a\r\nb\r\n"
+    with pytest.raises(
+        ConfigError, match=r"images/base/.*: its lines end with CR LF, and in its commit with LF"
+    ) as caught:
+        read_source(clone, INPUTS)
+    assert "core.autocrlf false" in caught.value.hint
+    for words in (("config", "core.autocrlf", "false"), ("rm", "-r", "-q", "--cached", "."), ("reset", "-q", "--hard")):
+        git(clone, *words)
+    assert read_source(clone, INPUTS) == read_source(origin, INPUTS)
+
+
+def test_line_ends_that_the_commit_has_are_its_own(origin: Path) -> None:
+    (origin / "images/base/windows.ini").write_bytes(b"[a]\r\nb=c\r\n")
+    (origin / "images/base/meant.bat").write_bytes(b"rem\n")
+    (origin / ".gitattributes").write_text("*.bat text eol=crlf\n")
+    commit(origin, "files with CR LF", "2026-11-27T12:00:00+00:00")
+    git(origin, "rm", "-r", "-q", "--cached", ".")
+    git(origin, "reset", "-q", "--hard")
+    assert (origin / "images/base/meant.bat").read_bytes() == b"rem\r\n"
+    assert not read_source(origin, INPUTS).revision.endswith("-dirty")
+
+
+def test_a_partial_clone_without_its_remote_is_not_called_no_checkout(origin: Path) -> None:
+    git(origin, "config", "uploadpack.allowFilter", "true")
+    run(["git", "clone", "-q", "--filter=tree:0", f"file://{origin}", "partial"], timeout=20, cwd=origin.parent)
+    clone = origin.with_name("partial")
+    git(clone, "remote", "set-url", "origin", "/no/such")
+    with pytest.raises(ConfigError, match=r"git could not tell \(fatal: .*/no/such") as caught:
+        read_source(clone, INPUTS)
+    assert "partial clone" in caught.value.hint
+
+
+@pytest.mark.parametrize("said", ["yesterday", "99999999999999", "-1", "1.5"])
+def test_a_date_that_is_none_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", said)
+    with pytest.raises(ConfigError, match=f"SOURCE_DATE_EPOCH={said} is no number of seconds"):
+        read_source(tmp_path, INPUTS)
