@@ -1,37 +1,15 @@
-"""Words and types that declared files share: enums, patterns of names and paths, the base class of their models."""
+"""Words and types that declared files share: patterns of names and paths, the base class of their models."""
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import PurePosixPath
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
 
-
-class Family(StrEnum):
-    """Which package manager and names a distribution uses."""
-
-    DEBIAN = "debian"
-    RHEL = "rhel"
-
-
-class Arch(StrEnum):
-    """Processor architecture, by its OCI name."""
-
-    AMD64 = "amd64"
-    ARM64 = "arm64"
-
-
-class Firmware(StrEnum):
-    """What a test machine starts with and hangs its disks on; vm-harness/profiles holds one file for each."""
-
-    BIOS = "bios"
-    UEFI = "uefi"
-    UEFI_SECURE = "uefi-secure"
-    VSPHERE = "vsphere-like"
-    NVME = "nvme"
-    SATA = "sata-e1000e"
+from imagekit.config.kinds import Arch as Arch
+from imagekit.config.kinds import Family as Family
+from imagekit.config.kinds import Firmware as Firmware
 
 
 def _absolute(path: str) -> str:

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from imagekit.base.earlier import boot_path_today
 from imagekit.base.process import Completed
-from imagekit.config.model import Firmware as Firmware  # declared in images.yaml
+from imagekit.config.kinds import Firmware as Firmware  # declared in images.yaml
 
 # Seconds of an installed boot of the image that comes with this project, on the machine where its limits were set.
 _REFERENCE_BOOT = 30.0

@@ -230,12 +230,11 @@ class LedgerStore:
         own = {"GIT_INDEX_FILE": str(index)}
         try:
             self._git("read-tree", onto or parent, env=own)
-            for path, data in files.items():
-                if data is None:
-                    self._git("rm", "-q", "--cached", "--ignore-unmatch", "--", str(path), env=own)
-                    continue
-                blob = self._git("hash-object", "-w", "--stdin", stdin=data).stdout.strip()
-                self._git("update-index", "--add", "--cacheinfo", f"100644,{blob},{path}", env=own)
+            kept = {path: data for path, data in files.items() if data is not None}
+            lines = [f"100644 {blob}\t{path}" for path, blob in zip(kept, self.git.write(kept.values()), strict=True)]
+            # git-update-index(1), --index-info: mode 0 takes a path out, also one that is not there.
+            lines += [f"0 {'0' * len(parent)}\t{path}" for path in files if path not in kept]
+            self._git("update-index", "-z", "--index-info", stdin="\0".join([*lines, ""]).encode(), env=own)
             tree = self._git("write-tree", env=own).stdout.strip()
         finally:
             index.unlink(missing_ok=True)

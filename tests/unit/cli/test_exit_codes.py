@@ -1,6 +1,7 @@
 """Errors at the edge: message, hint and exit code; nothing half-told."""
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from click.testing import CliRunner
 from imagekit.base.process import Completed, run
 from imagekit.cli import cli
 from imagekit.cli.app import App
+from tests.support.program import program
 from tests.support.project import make_project
 
 
@@ -18,13 +20,19 @@ def project(tmp_path: Path) -> Path:
 
 
 def imagekit(project: Path, *arguments: str, env: Mapping[str, str] | None = None) -> Completed:
-    import sys
+    return program("--project", project, *arguments, env=env)
 
+
+def started(project: Path, *arguments: str, env: Mapping[str, str] | None = None) -> Completed:
+    """As `imagekit`, by an interpreter of its own."""
     code = "import sys; sys.argv[0] = 'imagekit'; from imagekit.cli import main; main()"
     return run([sys.executable, "-c", code, "--project", project, *arguments], timeout=60, env=env, ok=range(256))
 
 
-def test_done_is_0_with_the_result_on_stdout_and_nothing_else(project: Path) -> None:
+@pytest.mark.parametrize("imagekit", [imagekit, started], ids=["forked", "started"])
+def test_done_is_0_with_the_result_on_stdout_and_nothing_else(
+    project: Path, imagekit: Callable[..., Completed]
+) -> None:
     done = imagekit(project, "plan")
     assert done.returncode == 0
     assert done.stdout.startswith("small-node v2026.1122.0-g")
