@@ -29,6 +29,8 @@ trust_debian() {
         grep -qxF "imagekit/$name" /etc/ca-certificates.conf || echo "imagekit/$name" >>/etc/ca-certificates.conf
     done
     update-ca-certificates
+    # What the node's bundle is held to at each boot (tree/system/oem). The RHEL family's lies where nothing lasts.
+    install -D -m 0644 /etc/ssl/certs/ca-certificates.crt /usr/share/imagekit/ca-trust/ca-certificates.crt
 }
 
 # p11-kit holds equal certificates once.

@@ -17,6 +17,8 @@ pytestmark = [
     pytest.mark.online,
     pytest.mark.skipif(os.geteuid() != 0, reason="a network of its own needs root"),
 ]
+BUNDLE, IMAGES = "/etc/ssl/certs/ca-certificates.crt", "/usr/share/imagekit/ca-trust/ca-certificates.crt"
+PEM = "-----BEGIN CERTIFICATE-----"
 UP = "for i in $(seq 60); do ip -4 -br address show dev br0 2>/dev/null | grep -q / && exit 0; sleep 1; done; exit 1"
 
 
@@ -45,7 +47,16 @@ def test_a_planted_fault_is_named_by_its_check(node: SuiteNode, fault: NodeFault
 def test_all_of_it_survives_a_reboot(node: SuiteNode) -> None:
     names = "ls /sys/class/net | sort"
     before = node.run(names)
+    # /etc/ssl/certs lasts, and newer files of the node win there: as after an upgrade to an image that trusts one less.
+    node.run(f"echo '{PEM}' >>{BUNDLE} && ln -s /usr/share/gone.crt /etc/ssl/certs/gone.pem")
     node.machine.machine.reboot()
     node.run(UP)
     assert node.run(names) == before
     assert node.wrong() == []
+
+
+@pytest.mark.nightly(minutes=0.1)
+def test_after_it_the_node_trusts_what_the_image_declares(node: SuiteNode) -> None:
+    """The one before rebooted it with an authority in its persistent store that the image does not have."""
+    assert node.run(f"cmp {BUNDLE} {IMAGES} && echo same").strip() == "same"
+    assert node.run("find /etc/ssl/certs -xtype l").strip() == ""

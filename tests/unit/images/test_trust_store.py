@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from imagekit.base.process import Completed, run
 from tests.support.authorities import Authority, certificate
 
-SETUP = Path(__file__).parents[3] / "images/ca-trust/setup.sh"
+LAYER = Path(__file__).parents[3] / "images/ca-trust"
+SETUP, AT_BOOT = LAYER / "setup.sh", LAYER / "tree/system/oem/38_imagekit_trust.yaml"
 
 
 def pem(name: str) -> str:
@@ -38,7 +40,13 @@ def root(tmp_path: Path) -> Path:
 
 def trusted(root: Path) -> Completed:
     script = SETUP.read_text()
-    for place in ("/usr/share/ca-certificates", "/etc/ssl", "/etc/ca-certificates.conf", "/run/trusted"):
+    for place in (
+        "/usr/share/ca-certificates",
+        "/usr/share/imagekit",
+        "/etc/ssl",
+        "/etc/ca-certificates.conf",
+        "/run/trusted",
+    ):
         script = script.replace(place, f"{root}{place}")
     (root / "setup.sh").write_text(script)
     path = f"{root}/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -58,7 +66,24 @@ def test_an_authority_is_added_beside_the_public_ones(root: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert corp in bundle(root)
     assert bundle(root).count("BEGIN CERTIFICATE") == 2
+    assert (root / "usr/share/imagekit/ca-trust/ca-certificates.crt").read_text() == bundle(root)
     assert "imagekit/corp.crt" in (root / "etc/ca-certificates.conf").read_text().splitlines()
+
+
+def test_each_boot_puts_the_images_bundle_back(root: Path) -> None:
+    """What a node trusts of its own accord, and a link to an authority that an upgrade took away, are gone."""
+    (root / "in/corp.pem").write_text(pem("Corp"))
+    assert trusted(root).returncode == 0
+    right = bundle(root)
+    (root / "etc/ssl/certs/ca-certificates.crt").write_text(right + pem("Removed"))
+    (root / "etc/ssl/certs/removed.pem").symlink_to(root / "usr/share/ca-certificates/imagekit/removed.crt")
+    (root / "etc/ssl/certs/corp.pem").symlink_to(root / "usr/share/ca-certificates/imagekit/corp.crt")
+    step = yaml.safe_load(AT_BOOT.read_text())["stages"]["initramfs"][0]
+    for command in step["commands"]:
+        placed = command.replace("/usr/share/", f"{root}/usr/share/").replace("/etc/ssl", f"{root}/etc/ssl")
+        assert run(["sh", "-c", placed], timeout=20).returncode == 0
+    assert bundle(root) == right
+    assert sorted(path.name for path in (root / "etc/ssl/certs").iterdir()) == ["ca-certificates.crt", "corp.pem"]
 
 
 def test_one_that_the_distribution_has_stands_in_the_store_once(root: Path) -> None:
