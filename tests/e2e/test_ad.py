@@ -21,6 +21,7 @@ from imagekit.plan.resolve import make_plan
 from tests.e2e.conftest import IMAGE, ROOT, Clone, First, last_result
 from tests.support.adfaults import FAULTS, KEYTAB, At, Fault
 from tests.support.adnode import PAGE, AdNode, page
+from tests.support.suitenode import suite_node
 
 pytestmark = [
     pytest.mark.vm,
@@ -132,4 +133,12 @@ def test_a_joined_node_keeps_its_domain_over_a_reboot(
         assert node.at(At.NODE, "hostname -s").stdout.strip() == "node-ad"
         assert node.at(At.NODE, f"klist -k {KEYTAB}").stdout == keys
         found = node.checked()
+    assert [(check.id, check.message) for check in found if check.outcome is not Outcome.PASSED] == []
+
+
+@pytest.mark.nightly(minutes=4)
+def test_with_two_controllers_one_may_go_away(clone: Clone, first: First, tmp_path: Path) -> None:
+    with suite_node(clone.root, IMAGE, "ad-failover", tmp_path, BootPath.DIRECT) as node:
+        found = node.checked()
+    assert len(found) == 4
     assert [(check.id, check.message) for check in found if check.outcome is not Outcome.PASSED] == []

@@ -1,0 +1,73 @@
+"""One of two controllers goes away: the node goes on with the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from testinfra.host import Host
+
+from imagekit.checks.directory import SSSD_CONF, People, domain_of
+from imagekit.fixtures.network import FixtureNetwork
+
+pytestmark = pytest.mark.runbook("ad-failover")
+FIRST, SECOND = "dc1.ad.imagekit.test", "dc2.ad.imagekit.test"
+ADDRESS = "10.0.2.10/24"
+
+
+@pytest.fixture(scope="session")
+def name(root: Host) -> str:
+    """The domain in the node's sssd.conf."""
+    return domain_of(root.run("cat %s", SSSD_CONF).stdout).name
+
+
+@pytest.fixture(scope="session")
+def people(network: FixtureNetwork, host: Host, name: str) -> People:
+    """Who logs in."""
+    return People(network, f"{host.run('hostname -s').stdout.strip()}.{name}")
+
+
+@pytest.fixture(scope="module")
+def first_away(network: FixtureNetwork, people: People) -> Iterator[None]:
+    """The first controller's address is gone; what it knew, its account for this node above all, the second one has."""
+    people.by_password("alice", "Alice-1-imagekit", "true")
+    copied = network.run(["sh", "/srv/ad2/replicate"], timeout=120)
+    assert copied.returncode == 0, copied.stderr
+    network.run(["ip", "address", "del", ADDRESS, "dev", "tap0"])
+    yield
+    network.run(["ip", "address", "add", ADDRESS, "dev", "tap0"])
+
+
+def status(root: Host, name: str) -> str:
+    """What SSSD says of the domain and its servers."""
+    return str(root.run("sssctl domain-status %s 2>&1", name).stdout)
+
+
+def test_the_node_knows_both_controllers(root: Host, name: str) -> None:
+    """The node has found both controllers of its domain."""
+    said = status(root, name)
+    assert [each for each in (FIRST, SECOND) if each not in said] == [], f"not both are known: {said.strip()}"
+
+
+@pytest.mark.usefixtures("first_away")
+def test_somebody_new_logs_in_while_the_first_is_away(people: People) -> None:
+    """Somebody whom the node has never seen logs in by password while the first controller is away."""
+    done = people.by_password("bob", "Bob-1-imagekit", "id -un")
+    assert done.stdout.strip() == "bob", f"no login by the second controller: {(done.stderr + done.stdout).strip()}"
+
+
+@pytest.mark.usefixtures("first_away")
+def test_the_second_controller_is_the_one_in_use(root: Host, name: str) -> None:
+    """SSSD is online, with the second controller."""
+    said = status(root, name)
+    assert "Online status: Online" in said, f"SSSD has no controller: {said.strip()}"
+    used = [line for line in said.splitlines() if line.strip().startswith("AD Domain Controller:")]
+    assert any(SECOND in line for line in used), f"SSSD uses {' '.join(used) or 'none'}"
+
+
+@pytest.mark.usefixtures("first_away")
+def test_the_computer_account_logs_in_there(root: Host, host: Host) -> None:
+    """The node's own account gets a ticket of the second controller."""
+    account = f"{host.run('hostname -s').stdout.strip().upper()}$"
+    done = root.run("KRB5CCNAME=MEMORY:check kinit -k -t /etc/krb5/krb5.keytab %s 2>&1", account)
+    assert done.rc == 0, f"no ticket: {done.stdout.strip()}"
