@@ -68,7 +68,11 @@ def write_report(folder: Path, report: Report) -> None:
     write_whole(folder / TEXT, as_text(report) + "\n")
     write_whole(folder / ISSUES, json.dumps(issues_of(report), indent=1) + "\n")
     if report.branch:
-        write_whole(folder / PULL_REQUEST, pull_request(report.image, report.night, report.changes, report.fresh))
+        write_whole(folder / PULL_REQUEST, _proposed(report))
+
+
+def _proposed(report: Report) -> str:
+    return pull_request(report.image, report.night, report.changes, report.fresh, report.shared)
 
 
 def issues_of(report: Report) -> Mapping[str, object]:

@@ -77,5 +77,8 @@ class World(Protocol):
     def last_rehearsal(self, released: Released) -> tuple[Trial, datetime] | None:
         """The last good rehearsal of a digest, and when; None when there was none."""
 
+    def shared(self, changes: Sequence[Change]) -> tuple[str, ...]:
+        """Other images that some of these change as well, and which nobody tested with them; in words."""
+
     def keep_update(self, fresh: Lock, changes: Sequence[Change], text: str) -> str:
         """Commit the new lock on a branch of its own, ready to be reviewed; returns the branch's name."""

@@ -32,7 +32,7 @@ from imagekit.config.packagelock import PackageLock, as_text, load, lock_path
 from imagekit.drift import fleet
 from imagekit.drift.checkout import Checkout, checkout
 from imagekit.drift.interface import InfrastructureError, UpstreamError
-from imagekit.drift.locks import as_lock, elsewhere_of, packages_of, stack_of
+from imagekit.drift.locks import ELSEWHERE, as_lock, elsewhere_of, packages_of, stack_of
 from imagekit.drift.mix import settled
 from imagekit.drift.model import Change, Lock, Released, Result, Trial
 from imagekit.drift.outcome import trial_of
@@ -205,6 +205,18 @@ class LocalWorld:
         """What an earlier night left."""
         good = read_good(self._state(released.digest[7:]))
         return (good.trial, good.at) if good is not None and good.digest == released.digest else None
+
+    def shared(self, changes: Sequence[Change]) -> tuple[str, ...]:
+        """images.lock is one file: a tag or download of it may be what other images are made of, too."""
+        found = []
+        for name in {each.key.name for each in changes if each.key.layer == ELSEWHERE}:
+            others = [image for image in self.project.images if image != self.image and self._takes(image, name)]
+            found += [f"{name} is also what {image} is made of, which was not built" for image in others]
+        return tuple(sorted(found))
+
+    def _takes(self, image: str, name: str) -> bool:
+        wanted = wanted_of(self.project, [image])
+        return name in wanted.images or name in wanted.files
 
     def keep_update(self, fresh: Lock, changes: Sequence[Change], text: str) -> str:
         """One branch for an image, replaced by a later night's."""

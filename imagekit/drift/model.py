@@ -158,6 +158,7 @@ class Report:
     unknown: tuple[str, ...] = ()
     branch: str = ""
     parts: tuple[Part, ...] = tuple(Part)
+    shared: tuple[str, ...] = ()
 
     @property
     def all_good(self) -> bool:

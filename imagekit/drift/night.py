@@ -62,6 +62,7 @@ class _Night:
     evidence: list[str] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
     branch: str = ""
+    shared: tuple[str, ...] = ()
     quiet: bool = False
 
     def __post_init__(self) -> None:
@@ -124,7 +125,7 @@ class _Night:
     def _still_counts(self, trial: Trial, at: datetime, same_sources: bool) -> bool:
         """Whether a full night of before answers for this one: same lock, same sources, young, and nothing expired."""
         age, expired = self.started - at, self.world.expired()
-        if age > self.options.full_every or not same_sources or expired:
+        if not self._young(at) or not same_sources or expired:
             return False
         self.evidence += [
             f"pinned: {trial.digest[:19]} passed everything in run {trial.run_id} of {at:%Y-%m-%d %H:%M}, "
@@ -132,6 +133,10 @@ class _Night:
             "certificates: nothing has expired since",
         ]
         return True
+
+    def _young(self, at: datetime) -> bool:
+        """What is dated later than now answers for nothing: one of the two clocks is wrong."""
+        return timedelta(0) <= self.started - at <= self.options.full_every
 
     def _fresh(self, fresh: Lock) -> None:
         assert self.lock is not None
@@ -175,7 +180,8 @@ class _Night:
 
     def _keep_update(self, fresh: Lock) -> None:
         try:
-            text = pull_request(self.world.image, self.night_id, self.changes, self.fresh)
+            self.shared = self.world.shared(self.changes)
+            text = pull_request(self.world.image, self.night_id, self.changes, self.fresh, self.shared)
             self.branch = self.world.keep_update(fresh, self.changes, text)
         except InfrastructureError as error:
             self.unknown.append(f"the branch with the new lock could not be made: {error}")
@@ -200,7 +206,7 @@ class _Night:
     def _rehearsed(self, each: Released, newest: Released | None) -> Trial:
         """In a quiet night a good rehearsal of at most a week answers, as for the pinned image."""
         last = self.world.last_rehearsal(each) if self.quiet else None
-        if last is not None and self.started - last[1] <= self.options.full_every:
+        if last is not None and self._young(last[1]):
             self.evidence.append(f"fleet: {each.digest[:19]} was rehearsed on {last[1]:%Y-%m-%d %H:%M}")
             return last[0]
         try:
@@ -233,6 +239,7 @@ class _Night:
             evidence=tuple(self.evidence),
             unknown=tuple(self.unknown),
             branch=self.branch,
+            shared=self.shared,
             parts=tuple(part for part in Part if part in self.options.parts),
         )
 

@@ -74,14 +74,17 @@ def marker(image: str, cause: Cause) -> str:
     return f"<!-- imagekit-drift: {image} {cause_key(image, cause)} -->"
 
 
-def pull_request(image: str, night: str, changes: Sequence[Change], trial: Trial | None) -> str:
+def pull_request(
+    image: str, night: str, changes: Sequence[Change], trial: Trial | None, shared: Sequence[str] = ()
+) -> str:
     """Title, an empty line, and the text of the pull request that takes an update in."""
     shown = [f"- {_plain(each.text)}" for each in changes[:_MOST]]
     more = [f"- and {len(changes) - _MOST} more"] if len(changes) > _MOST else []
     proof = f"Built and tested as {trial.digest} in run {trial.run_id}." if trial is not None else ""
+    warned = [f"**{_plain(each)}.**" for each in shared]
     what = f"{len(changes)} input{'' if len(changes) == 1 else 's'}"
     return "\n".join(
-        [f"{image}: take in {what} that moved upstream", "", proof, f"Night {night}.", "", *shown, *more, ""]
+        [f"{image}: take in {what} that moved upstream", "", proof, f"Night {night}.", *warned, "", *shown, *more, ""]
     )
 
 
@@ -103,6 +106,7 @@ def _lines(report: Report) -> Iterator[str]:
         yield from (f"{'':<8}{line}" for line in cause.evidence)
     yield from (f"{'rests on':<9}{line}" for line in report.evidence)
     yield from (f"{'unknown':<8}{line}" for line in report.unknown)
+    yield from (f"{'shared':<8}{line}" for line in report.shared)
     if report.branch:
         yield f"{'ready':<8}branch {report.branch} takes in what moved"
 

@@ -143,6 +143,10 @@ class SimWorld:
             return None
         return Trial(result=Result.GOOD, digest=released.digest), self.good_before[1]
 
+    def shared(self, changes: Sequence[Change]) -> tuple[str, ...]:
+        """None."""
+        return ()
+
     def keep_update(self, fresh: Lock, changes: Sequence[Change], text: str) -> str:
         """Takes note of the text."""
         self._asked("keep_update", 0)

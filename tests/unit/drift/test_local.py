@@ -22,9 +22,10 @@ from imagekit.config.packagelock import LockedPackage, PackageLock, as_text, loc
 from imagekit.drift.conduct import conduct, last_report, new_night
 from imagekit.drift.interface import InfrastructureError, World
 from imagekit.drift.local import LocalWorld, open_world
-from imagekit.drift.model import Part, Report, Result, Verdict
+from imagekit.drift.model import Change, Input, Key, Part, Report, Result, Verdict
 from imagekit.drift.night import Options as NightOptions
 from imagekit.drift.outcome import trial_of
+from imagekit.drift.text import pull_request
 from imagekit.history import read
 from imagekit.history.model import NightOutcome
 from imagekit.history.starvation import AlarmKind
@@ -284,3 +285,20 @@ def test_the_world_is_one(project: Project) -> None:
         assert isinstance(checked, LocalWorld)
         assert checked.layers == ("base", "extra")
         assert checked.released() == ()
+
+
+def test_what_other_images_are_made_of_too_is_said_where_it_moves(project: Project) -> None:
+    images = project.root / "images/images.yaml"
+    tag = "docker.io/library/x:9"
+    both = images.read_text() + images.read_text().split("images:\n")[1].replace("small-node", "other-node")
+    images.write_text(both.replace("{distro: trixie}", '{image: "' + tag + '"}'))
+    commit(project.root, "two", "2026-11-24T12:00:00+00:00")
+    changes = [
+        Change(Key("images.lock", tag), Input("a", "a"), Input("b", "b")),
+        Change(Key("base", "less"), None, None),
+    ]
+    with open_world(load_project(project.root), NAME, "n1", SimBackend()) as world:
+        assert world.shared(changes) == (f"{tag} is also what other-node is made of, which was not built",)
+        assert world.shared(changes[1:]) == ()
+    text = pull_request(NAME, "n1", changes[:1], None, world.shared(changes))
+    assert "**docker.io/library/x:9 is also what other-node is made of, which was not built.**" in text

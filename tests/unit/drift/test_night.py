@@ -108,11 +108,12 @@ def test_a_quiet_night_says_so_in_under_five_percent_and_what_it_rests_on() -> N
     assert told.count("was rehearsed on") == 2
 
 
-@pytest.mark.parametrize("why", ["old", "sources", "expired", "asked", "never"])
+@pytest.mark.parametrize("why", ["old", "later than now", "sources", "expired", "asked", "never"])
 def test_a_quiet_night_rests_on_nothing_that_does_not_hold(why: str) -> None:
     world = SimWorld(OLD, OLD, gone=("expired: x",) if why == "expired" else ())
     if why != "never":
-        good_before(world, 24 * 7 + 1 if why == "old" else 24, same=why != "sources")
+        hours = {"old": 24 * 7 + 1, "later than now": -1}.get(why, 24)
+        good_before(world, hours, same=why != "sources")
     report = run(world, full=why == "asked")
     assert report.builds == 1
     assert report.verdict is Verdict.HOLDS

@@ -149,6 +149,22 @@ def test_a_later_format_is_refused(tmp_path: Path) -> None:
         pass
 
 
+def test_a_history_that_another_holds_for_too_long_is_said_and_nothing_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("imagekit.history.store._PATIENCE", 0.1)
+    path = full(tmp_path / "h")
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(HistoryError, match="in use") as caught, History(path) as history:
+        add_run(history, result(NOON + timedelta(days=9)))
+    assert "longer than a minute" in caught.value.hint
+    other.execute("ROLLBACK")
+    other.close()
+    with History(path) as history:
+        assert len(read.runs(history)) == 5
+
+
 def test_a_place_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     with pytest.raises(HistoryError, match="no place"), History(Path("/dev/null/h")):
         pass
