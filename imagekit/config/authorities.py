@@ -26,13 +26,14 @@ from cryptography.x509.oid import ExtensionOID, PublicKeyAlgorithmOID
 
 from imagekit.base.errors import ConfigError
 from imagekit.config.certfile import BadBlockError, der_certificates
+from imagekit.config.goreader import unread_by_go
 
 _RULE = "The rule is written in images/ca-trust/README.md."
 MINIMUM_DAYS = 30
 RSA_BITS = range(2048, 8193)  # crypto/tls refuses RSA keys above 8192 bits
 CURVES = ("secp256r1", "secp384r1", "secp521r1")  # those that crypto/x509 verifies with; P-224 is too weak
 SHA2 = ("sha256", "sha384", "sha512")
-# Critical extensions that every reader processes in a CA certificate; with another one crypto/x509 refuses every chain.
+# Critical extensions of a CA certificate that every reader processes; with another one Go refuses every chain.
 _KNOWN_CRITICAL = (
     ExtensionOID.BASIC_CONSTRAINTS,
     ExtensionOID.KEY_USAGE,
@@ -166,8 +167,9 @@ def _faults(certificate: x509.Certificate, now: datetime | None) -> Iterator[str
             if certificate.serial_number < 0:
                 yield "its serial number is negative, and Go does not read it"
             extensions = certificate.extensions
+            yield from unread_by_go(certificate, extensions)
     except (ValueError, x509.DuplicateExtension) as error:
-        yield f"its extensions cannot be read: {error}"
+        yield f"it cannot be read whole: {error}"
         return
     if not _subject(certificate):
         yield "it has no subject"
@@ -179,8 +181,7 @@ def _faults(certificate: x509.Certificate, now: datetime | None) -> Iterator[str
 
 def _authority_faults(extensions: x509.Extensions) -> Iterator[str]:
     """Python from 3.13 on verifies strictly (RFC 5280), so what that asks of a CA certificate is asked of all."""
-    constraints = _extension(extensions, x509.BasicConstraints)
-    if constraints is None or not constraints.value.ca:
+    if (constraints := _extension(extensions, x509.BasicConstraints)) is None or not constraints.value.ca:
         yield "it is not a CA (basicConstraints does not say CA:TRUE)"
         return
     if not constraints.critical:
@@ -192,8 +193,7 @@ def _authority_faults(extensions: x509.Extensions) -> Iterator[str]:
         yield "it may not sign certificates (keyUsage lacks keyCertSign)"
     if _extension(extensions, x509.SubjectKeyIdentifier) is None:
         yield "it has no subjectKeyIdentifier, and Python 3.13 refuses every chain to it"
-    unknown = [each.oid for each in extensions if each.critical and each.oid not in _KNOWN_CRITICAL]
-    for oid in unknown:
+    for oid in [each.oid for each in extensions if each.critical and each.oid not in _KNOWN_CRITICAL]:
         yield f"its critical extension {oid.dotted_string} is one that Go does not process, so it refuses every chain"
 
 

@@ -12,13 +12,16 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA224, SHA256, SHA384, SHA512
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption
+from cryptography.hazmat.primitives.serialization.pkcs7 import serialize_certificates as pkcs7
+from cryptography.hazmat.primitives.serialization.pkcs12 import serialize_key_and_certificates as pkcs12
 from cryptography.x509.oid import ObjectIdentifier
 
 from imagekit.base.errors import ConfigError
 from imagekit.base.process import run
 from imagekit.config.authorities import content_id, judged, read_authorities
 from tests.support.authorities import Authority, Key, certificate, made, private_key
+from tests.support.oddauthorities import ODD
 
 LAYER = Path(__file__).parents[3] / "images/ca-trust"
 GOOD = Authority()
@@ -238,7 +241,21 @@ BAD_FILES: dict[str, tuple[Callable[[], bytes], str]] = {
         lambda: certificate(GOOD, p256()).replace("\nMII", "\n*II").encode(),
         "certificate 1 is damaged",
     ),
-    "damaged DER": (lambda: b"0\x82\x01\x00rest", "certificate 1 is not an X.509 certificate"),
+    "damaged DER": (lambda: b"0\x82\x01\x00rest", "certificate 1 is damaged, or no certificate"),
+    "another kind of DER": (lambda: b"0\x05\x02\x01\x00\x05\x00", "certificate 1 is not an X.509 certificate"),
+    "PKCS #7 in DER": (lambda: pkcs7([made(GOOD, p256())], Encoding.DER), "openssl pkcs7 -inform DER -print_certs"),
+    "PKCS #12": (
+        lambda: pkcs12(None, None, None, [made(GOOD, p256())], NoEncryption()),
+        "openssl pkcs12 -nokeys",
+    ),
+    "out of JSON": (
+        lambda: certificate(GOOD, p256()).replace("\n", "\\n").encode(),
+        r"line ends written as \n",
+    ),
+    "all a comment": (
+        lambda: certificate(GOOD, p256()).replace("\n", "\n# ").join(("# ", "\n")).encode(),
+        "holds no certificate but in lines that are comments",
+    ),
     "PKCS #7": (lambda: b"-----BEGIN PKCS7-----\nMII=\n-----END PKCS7-----\n", "openssl pkcs7 -print_certs"),
     "OpenSSL's own form": (
         lambda: certificate(GOOD, p256()).replace(" CERT", " TRUSTED CERT").encode(),
@@ -299,3 +316,39 @@ def test_the_id_is_of_the_content_and_not_of_its_wrapping(folder: Folder) -> Non
     first = content_id(read_authorities(folder(a_pem=pem), ["files/*"]))
     assert content_id(read_authorities(folder(a_pem=b"# x\r\n" + pem.encode()), ["files/*"])) == first
     assert content_id(read_authorities(folder(a_pem=certificate(GOOD, p256())), ["files/*"])) != first
+
+
+@pytest.mark.parametrize(("data", "says"), ODD.values(), ids=ODD)
+def test_what_go_does_not_take_is_refused(folder: Folder, data: Callable[[], bytes], says: str) -> None:
+    """Known to crypto/x509 alone; tests/integration/config asks Go itself of the same."""
+    reported = refusals(folder(corp_pem=data()))
+    assert len(reported) == bool(says), reported
+    assert says in "".join(reported)
+
+
+def test_a_curve_in_figures_is_refused(folder: Folder, tmp_path: Path) -> None:
+    """openssl ecparam -param_enc explicit; OpenSSL reads it, Go does not."""
+    key, out = tmp_path / "key", tmp_path / "out.pem"
+    run(
+        ["openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout", "-param_enc", "explicit", "-out", key],
+        timeout=60,
+    )
+    asked = ["-subj", "/CN=x", "-addext", "keyUsage=critical,keyCertSign", "-days", "900"]
+    run(["openssl", "req", "-new", "-x509", "-key", key, "-out", out, *asked], timeout=60)
+    assert any("curve written out in figures" in each for each in refusals(folder(corp_pem=out.read_bytes())))
+
+
+def test_a_block_in_comments_is_none(folder: Folder) -> None:
+    """An authority that somebody took out of a bundle, and words that mention one."""
+    old, new = (certificate(Authority(name=name), p256()) for name in ("Old", "New"))
+    commented = "".join(f"# {line}\n" for line in old.splitlines())
+    layer = folder(bundle_pem=f"# paste after -----BEGIN CERTIFICATE-----\n{commented}{new}")
+    assert [str(each) for each in read_authorities(layer, ["files/*"], now=NOW)] == [
+        "bundle.pem, certificate 1 (CN=New)"
+    ]
+
+
+def test_der_that_was_put_together(folder: Folder) -> None:
+    ders = [made(Authority(name=name), p256()).public_bytes(Encoding.DER) for name in ("A", "B")]
+    layer = folder(bundle_der=ders[0] + ders[1] + b"\r\n")
+    assert [each.der for each in read_authorities(layer, ["files/*"], now=NOW)] == ders
