@@ -29,6 +29,8 @@ pytestmark = [
     pytest.mark.online,
     pytest.mark.skipif(os.geteuid() != 0, reason="a network of its own needs root"),
 ]
+# The login is there before the stage `network` has joined the node and started SSSD.
+JOINED = f"for i in $(seq 100); do [ -s {KEYTAB} ] && systemctl is-active -q sssd && exit 0; sleep 1; done; exit 1"
 
 
 @pytest.mark.nightly(minutes=4)
@@ -127,9 +129,11 @@ def test_a_joined_node_keeps_its_domain_over_a_reboot(
     with backend.boot(asked, backend.disks(asked, (BootPath.INSTALLED,)), BootPath.INSTALLED) as machine:
         assert isinstance(machine, LocalMachine)
         node = AdNode(machine)
+        assert node.at(At.NODE, JOINED).returncode == 0, node.at(At.NODE, "journalctl -b -n 60 --no-pager").stdout
         keys = node.at(At.NODE, f"klist -k {KEYTAB}").stdout
         assert "node-ad.ad.imagekit.test" in keys, "it did not join at its first boot"
         machine.machine.reboot()
+        assert node.at(At.NODE, JOINED).returncode == 0, node.at(At.NODE, "journalctl -b -n 60 --no-pager").stdout
         assert node.at(At.NODE, "hostname -s").stdout.strip() == "node-ad"
         assert node.at(At.NODE, f"klist -k {KEYTAB}").stdout == keys
         found = node.checked()
