@@ -21,6 +21,8 @@ _PATH = re.compile(r"(?<![\w./])(/(?:boot|etc|usr|var|opt|srv|system)/[\w./@+-]*
 
 # A file of the node with its line, as sshd, systemd and visudo write it; a word that a tool quotes.
 _ON_NODE = re.compile(r"(?<![\w.])(/(?:etc|usr|system|opt|srv)/[\w./@+-]+?):(?: line )?(\d+)\b")
+_OF_STEP = re.compile(r"/media/([\w./-]+?):(?: line)? ?(\d+):")  # where a step sees the layer's own folder
+_CERTIFICATE = re.compile(r"(?<![\w./-])([\w.-]+\.(?:crt|pem|cer))\b")
 _QUOTED = re.compile(r"['\"`]([\w.-]{3,})['\"`]")
 _MOST, _LARGE = 500, 256 << 10  # files of a layer, bytes of one
 _REGISTRY = re.compile(r"registry ([\w.:-]+?):? ")  # how errors of `imagekit.registry` begin
@@ -48,7 +50,10 @@ def declared_at(root: Path, result: RunResult, family: str = "") -> str:
 
 
 def _on_node(root: Path, fault: Fault, layers: Iterable[str]) -> Iterator[str]:
-    """A file of the node that a tool names with its line, in whichever layer brings it."""
+    """A file that a tool names with its line: a step's of its layer, the node's in whichever layer brings it."""
+    for path, line in _OF_STEP.findall(fault.said):
+        if (root / f"images/{fault.layer}/{path}").is_file():
+            yield f"images/{fault.layer}/{path}:{line}"
     for path, line in _ON_NODE.findall("\n".join((fault.said, *fault.journal))):
         for layer in layers:
             if (root / f"images/{layer}/files{path}").is_file():
@@ -79,6 +84,9 @@ def _places(root: Path, fault: Fault, family: str) -> Iterator[str]:
     for thing in _things(fault):
         yield _line_with(root, f"{folder}/layer.yaml", thing)
         yield _line_of_package(root, f"{folder}/layer.yaml", family, thing)
+    for name in _CERTIFICATE.findall(fault.what):
+        found = [each for each in _files(root, folder) if Path(each).name == name]
+        yield from found if len(found) == 1 else []
     # What a layer does to a thing of another one it does by a program.
     for thing in (*_things(fault), *_PATH.findall(fault.what)):
         yield from (_line_with(root, f"{folder}/{name}", thing, ends="") for name in ("setup.sh", "Dockerfile"))

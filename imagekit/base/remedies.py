@@ -20,6 +20,11 @@ _REMEDIES = (
         "Mend the line: sshd_config(5) has the words. The next build asks sshd again.",
     ),
     (
+        r": \S+: not found$|: command not found",
+        "No program of this name is in the image at that step: mend the name, or let this layer or one below install "
+        "the package that has it.",
+    ),
+    (
         r"\.(?:wants|requires)/\S+ points nowhere",
         "A package that this layer removed or replaced left the link behind: `rm -f` it in the layer's setup.sh. What "
         "a layer below declares of that package is taken back under `replaces` in layer.yaml (docs/layers.md).",

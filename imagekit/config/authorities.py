@@ -26,6 +26,7 @@ from cryptography.x509.oid import ExtensionOID, PublicKeyAlgorithmOID
 
 from imagekit.base.errors import ConfigError
 from imagekit.config.certfile import BadBlockError, der_certificates
+from imagekit.config.engine import name_of
 from imagekit.config.goreader import unread_by_go
 
 _RULE = "The rule is written in images/ca-trust/README.md."
@@ -95,10 +96,11 @@ def read_authorities(folder: Path, patterns: Sequence[str], *, now: datetime | N
     """
     authorities, refused = judged(folder, patterns, now=now)
     if refused:
-        others = [f"also {each}" for each in refused[1:20]]
+        layer, others = name_of(folder), [f"also {each}" for each in refused[1:20]]
+        where = f"It is in images/{layer}: put one that is taken in its place, or remove it."
         raise ConfigError(
-            f"layer {folder.name}: {len(refused)} of the declared authorities cannot be taken: {refused[0]}",
-            hint="\n".join([*others, f"It is in {folder}: put one that is taken in its place, or remove it.", _RULE]),
+            f"layer {layer}: {len(refused)} of the declared authorities cannot be taken: {refused[0]}",
+            hint="\n".join([*others, where, _RULE]),
         )
     return authorities
 

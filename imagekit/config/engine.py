@@ -10,6 +10,7 @@ the same files.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -24,6 +25,10 @@ FOLDERS = ("images/scripts", "images/stamp", "images/distro", "images/kairos-ini
 _PACKAGED = Path(__file__).parents[1] / "data"
 _NOT_DATA = "__pycache__"
 DEMO = "imagekit-demo-*"  # the reference project's own authorities, whose keys everybody has: in no other project
+
+
+_PUT_TOGETHER = "together"
+_HASHES = re.compile(r"(?:-[0-9a-f]{16}){1,2}$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +58,12 @@ def located(root: Path, relative: str) -> Path:
     left_out = DEMO if relative.startswith("images/") else ""
     if not own.exists() and not (left_out and any(ours.rglob(left_out))):
         return ours
-    return _together(ours, own, root / ".imagekit/together", left_out)
+    return _together(ours, own, root / ".imagekit" / _PUT_TOGETHER, left_out)
+
+
+def name_of(folder: Path) -> str:
+    """What a folder that `located` gave is called in the project: without the hashes of one that was put together."""
+    return _HASHES.sub("", folder.name) if folder.parent.name == _PUT_TOGETHER else folder.name
 
 
 def pieces(root: Path, layers: tuple[str, ...]) -> Iterator[Piece]:

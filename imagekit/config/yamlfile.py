@@ -22,6 +22,7 @@ MAX_DEPTH = 24
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,17})")
 _WORDS: dict[str, bool | None] = {"true": True, "false": False, "null": None, "~": None, "": None}
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_CONFLICT = re.compile(r"(?m)^<{7} .*$")  # gitattributes(5), conflict-marker-size
 
 Key = tuple[str | int, ...]
 
@@ -57,6 +58,9 @@ def parse_yaml(text: str, path: Path, *, as_written: bool = False) -> YamlFile:
             builder.take(event)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
+        if conflict := _CONFLICT.search(text):
+            line = text.count("\n", 0, conflict.start()) + 1
+            raise _problem(path, line, f"the marks of a merge that was not finished ({conflict[0]})") from None
         hint = "YAML is indented by spaces alone." if "tab character" in (error.problem or "") else ""
         raise _problem(path, line, f"not valid YAML: {error.problem}", hint) from None
     except yaml.reader.ReaderError as error:

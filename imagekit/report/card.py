@@ -147,7 +147,7 @@ def _listed(rest: str) -> str:
 def _again(failure: Failure, result: RunResult) -> str:
     """The shortest command that comes to the same place: a build, a boot without checks, or the run."""
     name, _, boot_path = failure.stage.partition(" ")
-    if name == "build":
+    if name in ("build", "proof"):
         return f"imagekit build {shlex.quote(result.image)}"
     if name == "boot" and boot_path:
         return f"imagekit shell {shlex.quote(result.image)} --boot {boot_path} -- true"

@@ -12,7 +12,7 @@ from imagekit.checks.outcome import Outcome
 from imagekit.report.card import card_of
 from imagekit.report.result import RunResult, UnitJournal
 from tests.unit.report.sample import check, good
-from tests.unit.report.test_card import UNIT, broken, failed
+from tests.unit.report.test_card import UNIT, broken, card, failed
 
 LAYER = """\
 version: 1
@@ -194,3 +194,18 @@ def test_what_a_layer_does_to_another_ones_thing_stands_in_its_program(tmp_path:
     )
     (tmp_path / "images/sssd/setup.sh").write_text(program)
     assert declared_at(tmp_path, broken("proof", error)) == f"images/sssd/setup.sh:{line}"
+
+
+def test_a_line_of_the_layers_own_program_is_named_as_the_step_sees_it(tmp_path: Path) -> None:
+    (tmp_path / "images/sssd").mkdir(parents=True)
+    (tmp_path / "images/sssd/setup.sh").write_text("mkdir -p /x\nsytemctl enable x\n")
+    result = broken("build", BUILD, hint="/media/setup.sh: 2: sytemctl: not found")
+    assert declared_at(tmp_path, result) == "images/sssd/setup.sh:2"
+    assert "No program of this name is in the image" in card(result).hint
+
+
+def test_a_certificate_is_named_as_it_lies_in_the_layer(tmp_path: Path) -> None:
+    (tmp_path / "images/sssd/files").mkdir(parents=True)
+    (tmp_path / "images/sssd/files/site-root.crt").write_text("x")
+    error = "layer sssd: 1 of the declared authorities cannot be taken: site-root.crt, it is not valid yet"
+    assert declared_at(tmp_path, broken("plan", error)) == "images/sssd/files/site-root.crt"

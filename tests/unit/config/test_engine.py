@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from imagekit.config import engine
-from imagekit.config.engine import engine_root, located, pieces
+from imagekit.config.engine import engine_root, located, name_of, pieces
 
 
 @pytest.fixture
@@ -80,6 +80,18 @@ def test_the_harness_keeps_the_certificate_of_its_test_server(ours: Path, projec
     write(ours, "vm-harness/fixtures/ca/imagekit-demo-issuing-ca.pem", "ours")
     write(project, "vm-harness/checks/site/test_site.py", "own")
     assert (located(project, "vm-harness") / "fixtures/ca/imagekit-demo-issuing-ca.pem").exists()
+
+
+def test_a_folder_that_was_put_together_has_its_name_in_the_project(ours: Path, project: Path) -> None:
+    (ours / "images/ca-x").mkdir(parents=True)
+    (ours / "images/ca-x/layer.yaml").write_text("name: ca-x\n")
+    (project / "images/ca-x/files").mkdir(parents=True)
+    (project / "images/ca-x/files/own.crt").write_text("x")
+    together = located(project, "images/ca-x")
+    assert together.name != "ca-x"
+    assert name_of(together) == "ca-x"
+    assert name_of(project / "images/ca-x") == "ca-x"
+    assert name_of(project / "images/ca-0123456789abcdef") == "ca-0123456789abcdef"
 
 
 def test_what_nobody_has_is_named_as_the_projects(ours: Path, project: Path) -> None:

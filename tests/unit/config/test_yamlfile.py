@@ -37,6 +37,12 @@ def test_refuses_with_file_and_line(text: str, line: int, says: str) -> None:
     assert caught.value.exit_code == 2
 
 
+def test_a_merge_that_was_not_finished_is_told_where_it_begins() -> None:
+    text = "version: 1\n<<<<<<< HEAD\nneeds: [a]\n=======\nneeds: [b]\n>>>>>>> other\n"
+    with pytest.raises(ConfigError, match=r"x\.yaml:2: the marks of a merge that was not finished \(<<<<<<< HEAD\)"):
+        parse_yaml(text, Path("x.yaml"))
+
+
 def test_only_safe_words_are_typed() -> None:
     text = "no: no\nyes: yes\nversion: 1.10\nmode: 0644\ncount: 12\non: true\nnothing: null\nquoted: '5'\n"
     assert parse_yaml(text + "day: 2026-01-02\n", HERE).data == {
