@@ -81,12 +81,12 @@ def _line_of_start(root: Path, name: str) -> str:
 def _places(root: Path, fault: Fault, family: str) -> Iterator[str]:
     """Where it may stand in its layer, the surest first: the declaration, a word that a tool quotes."""
     folder = f"images/{fault.layer}"
-    for thing in _things(fault):
-        yield _line_with(root, f"{folder}/layer.yaml", thing)
-        yield _line_of_package(root, f"{folder}/layer.yaml", family, thing)
     for name in _CERTIFICATE.findall(fault.what):
         found = [each for each in _files(root, folder) if Path(each).name == name]
         yield from found if len(found) == 1 else []
+    for thing in _things(fault):
+        yield _line_with(root, f"{folder}/layer.yaml", thing)
+        yield _line_of_package(root, f"{folder}/layer.yaml", family, thing)
     # What a layer does to a thing of another one it does by a program.
     for thing in (*_things(fault), *_PATH.findall(fault.what)):
         yield from (_line_with(root, f"{folder}/{name}", thing, ends="") for name in ("setup.sh", "Dockerfile"))

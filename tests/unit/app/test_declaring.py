@@ -207,5 +207,6 @@ def test_a_line_of_the_layers_own_program_is_named_as_the_step_sees_it(tmp_path:
 def test_a_certificate_is_named_as_it_lies_in_the_layer(tmp_path: Path) -> None:
     (tmp_path / "images/sssd/files").mkdir(parents=True)
     (tmp_path / "images/sssd/files/site-root.crt").write_text("x")
-    error = "layer sssd: 1 of the declared authorities cannot be taken: site-root.crt, it is not valid yet"
+    (tmp_path / "images/sssd/layer.yaml").write_text(LAYER)
+    error = "layer sssd: 1 of the declared authorities cannot be taken: site-root.crt, certificate 1 (CN=x): not yet"
     assert declared_at(tmp_path, broken("plan", error)) == "images/sssd/files/site-root.crt"
