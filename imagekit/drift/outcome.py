@@ -7,19 +7,27 @@ import re
 from imagekit.app.options import Finished
 from imagekit.base.errors import RefusedError
 from imagekit.base.text import one_line
+from imagekit.build.builder import BuildError
+from imagekit.build.download import WrongFileError
 from imagekit.drift.interface import InfrastructureError
 from imagekit.drift.model import Result, Trial
+from imagekit.registry.errors import DigestMismatchError
 from imagekit.report.result import Verdict
 
 # What a build engine passes on from below it as if a step of the Dockerfile had failed.
-_BELOW = re.compile(
-    r"no space left on device|temporary failure (in name resolution|resolving)|could not resolve|network is unreachable"
-    r"|connection (refused|reset|timed out)|i/o timeout|tls handshake|hash sum mismatch|out of memory"
-    r"|input/output error"
-    r"|5\d\d (internal server error|bad gateway|service unavailable|gateway time-?out)"
-    r"|cannot connect to the docker daemon",
-    re.IGNORECASE,
+_MACHINE = r"no space left on device|out of memory|cannot allocate memory|input/output error|exit code: 137\b"
+_NETWORK = (
+    r"temporary failure (in name resolution|resolving)|could not resolve|no such host|network is unreachable"
+    r"|connection (refused|reset|timed out)|i/o timeout|tls handshake|hash sum mismatch|unexpected eof"
+    r"|5\d\d (internal server error|bad gateway|service unavailable|gateway time-?out)|too many requests"
+    r"|cannot connect to the docker daemon"
 )
+_BELOW_STEP = re.compile(_MACHINE, re.IGNORECASE)
+_BELOW = re.compile(f"{_MACHINE}|{_NETWORK}", re.IGNORECASE)
+# A step's own program ended; steps of a locked build have no network, so one that wants it is at fault itself.
+_STEP = "did not complete successfully"
+# Served in the place of what is locked: no image was made of it.
+_SERVED = (DigestMismatchError, WrongFileError)
 
 
 def trial_of(finished: Finished) -> Trial:
@@ -27,10 +35,10 @@ def trial_of(finished: Finished) -> Trial:
     result, error = finished.result, finished.error
     if error is not None and not isinstance(error, Exception):
         raise error
-    if error is not None and not isinstance(error, RefusedError):
+    if error is not None and (isinstance(error, _SERVED) or not isinstance(error, RefusedError)):
         raise InfrastructureError(one_line(f"{result.failure.stage if result.failure else 'run'}: {error}", 500))
-    if error is not None and (found := _BELOW.search(str(error))):
-        raise InfrastructureError(one_line(f"{found[0]}: {error}", 500))
+    if isinstance(error, RefusedError) and (found := _from_below(error)):
+        raise InfrastructureError(one_line(f"{found}: {error}", 500))
     checks = result.suites.blocking if result.suites else ()
     broken = [each for each in result.scenarios if not each.passed]
     if result.verdict is not Verdict.PASSED and error is None and not checks and not broken:
@@ -46,3 +54,10 @@ def trial_of(finished: Finished) -> Trial:
         reason=one_line(reason, 500),
         seconds=result.seconds,
     )
+
+
+def _from_below(error: RefusedError) -> str:
+    """What stood in the way of a build, in the engine's words; they are the hint of a `BuildError`."""
+    said = f"{error}\n{error.hint}" if isinstance(error, BuildError) else str(error)
+    found = (_BELOW_STEP if _STEP in said else _BELOW).search(said)
+    return found[0] if found else ""

@@ -15,6 +15,8 @@ from imagekit.app.options import Finished, Options
 from imagekit.app.remember import open_history
 from imagekit.app.run import run_image
 from imagekit.base.errors import ConfigError, ToolError
+from imagekit.build.builder import BuildError
+from imagekit.build.download import WrongFileError
 from imagekit.checks.outcome import Outcome
 from imagekit.cli import cli
 from imagekit.config.load import Project, load_project
@@ -32,6 +34,7 @@ from imagekit.history.starvation import AlarmKind
 from imagekit.machine.interface import BootPath
 from imagekit.packages.interface import MirrorError, ResolveError
 from imagekit.plan.lock import here
+from imagekit.registry.errors import DigestMismatchError
 from tests.support.project import commit, git, make_project
 from tests.support.simbackend import SimBackend, SimulatedError
 
@@ -266,6 +269,22 @@ def test_how_a_run_answers(project: Project, world: SimBackend, result: Result) 
         SimulatedError("apt-get: E: Temporary failure resolving 'mirror.example'"),
         SimulatedError("write /x: no space left on device"),
         SimulatedError("502 Bad Gateway"),
+        # As the engine's words really come: as the hint of an error about the layer.
+        *(
+            BuildError("layer 'base' did not build", hint=f"{words}\nAgain: imagekit build x")
+            for words in (
+                "failed to resolve source metadata for r.example/b: unexpected status: 503 Service Unavailable",
+                "failed to do request: Head https://r.example/v2/: dial tcp 10.0.0.1:443: connect: connection refused",
+                "dial tcp: lookup r.example: no such host",
+                "failed to copy: httpReadSeeker: failed open: unexpected EOF",
+                "toomanyrequests: Too Many Requests",
+                'dpkg: error\nprocess "/bin/sh -c x" did not complete successfully: exit code: 137',
+                'cp: /x: No space left on device\nprocess "/bin/sh -c x" did not complete successfully: exit code: 1',
+                'cat: read error: Input/output error\nprocess "x" did not complete successfully: exit code: 1',
+            )
+        ),
+        DigestMismatchError("the registry serves another blob"),
+        WrongFileError("k0s has another SHA-256"),
     ],
 )
 def test_what_is_no_answer_about_the_image(project: Project, error: Exception) -> None:
@@ -277,6 +296,21 @@ def test_what_is_no_answer_about_the_image(project: Project, error: Exception) -
         trial_of(nothing)
     with pytest.raises(KeyboardInterrupt):
         trial_of(Finished(result=done.result, page=done.page, error=KeyboardInterrupt()))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "E: Unable to correct problems",
+        "curl: (6) Could not resolve host: example.org",  # a step that wants the network has none, whatever the weather
+        "systemctl: Failed to connect to bus: Connection refused",
+    ],
+)
+def test_a_step_that_fails_by_itself_is_the_images(project: Project, words: str) -> None:
+    done = finished(project, SimBackend(failing={"build"}))
+    step = f'{words}\nprocess "/bin/sh -c /media/setup.sh" did not complete successfully: exit code: 6'
+    error = BuildError("layer 'base' did not build", hint=f"{step}\nThis build is locked: its steps have no network")
+    assert trial_of(Finished(result=done.result, page=done.page, error=error)).result is Result.BAD
 
 
 def test_the_world_is_one(project: Project) -> None:
