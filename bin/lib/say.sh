@@ -13,7 +13,7 @@ die() {
 
 # narrate WHAT LOG COMMAND...: run COMMAND with its output in LOG; when it fails show the end of LOG.
 narrate() {
-    local what=$1 log=$2 start=$SECONDS told=$SECONDS child status=0
+    local what=$1 log=$2 start=$SECONDS shown=$SECONDS child status=0
     shift 2
     say "  $what ..."
     "$@" >"$log" 2>&1 </dev/null 9>&- &
@@ -22,8 +22,8 @@ narrate() {
     trap 'kill "$child" 2>/dev/null; wait "$child"; exit 130' INT TERM
     while kill -0 "$child" 2>/dev/null; do
         sleep 0.1
-        if ((SECONDS - told >= 4)); then
-            told=$SECONDS
+        if ((SECONDS - shown >= 4)); then
+            shown=$SECONDS
             say "    ... $((SECONDS - start)) s: $(last_line "$log")"
         fi
     done

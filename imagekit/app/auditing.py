@@ -165,8 +165,8 @@ def _rewritten(project: Project, base: sqlite3.Connection, ledger: Ledger) -> tu
         (after, upto, f"this clone knew commit {lost[:12]} until {stamp(seen)}, and the history has it no more")
         for lost, seen, after, upto in lost_heads(base)
     ]
-    told = tuple(f"rewritten history: {why}" for _, _, why in (*anchors.ranges, *own))
-    return Rewritten((*anchors.ranges, *own)), told
+    reported = tuple(f"rewritten history: {why}" for _, _, why in (*anchors.ranges, *own))
+    return Rewritten((*anchors.ranges, *own)), reported
 
 
 def _not_asked(state: State) -> Standing:

@@ -232,4 +232,4 @@ def _machines(subject: Subject) -> Path:
 
 
 def _each(peers: Peers | None) -> tuple[TlsPeer, ...]:
-    return () if peers is None else (peers.house, peers.strange)
+    return () if peers is None else (peers.trusted, peers.untrusted)

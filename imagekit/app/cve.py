@@ -211,7 +211,7 @@ def judged(project: Project, found: Scan, channel: str, now: datetime) -> tuple[
             f"the policy asks nothing of {channel} about vulnerabilities",
             hint="`vulnerabilities: {fixable: 0}` in policy.yaml does, see docs/vulnerabilities.md.",
         )
-    if told := too_old(found, wanted, now):
-        return NoAdvisoriesError.exit_code, told
+    if reported := too_old(found, wanted, now):
+        return NoAdvisoriesError.exit_code, reported
     problems = over(found, wanted)
     return (1, "; ".join(problems)) if problems else (0, "within what the policy allows")

@@ -128,6 +128,6 @@ def withdrawn(project: Project) -> Mapping[Digest, str]:
     found = {digest: f"{record.actor}: {record.reason}" for digest, record in yanked(records).items()}
     items = files_of(project, trust)
     for digest in {each.reading.statement.subject for each in items if each.reading.statement is not None}:
-        if digest not in found and (told := denial_of(Evidence(digest=digest, image="", items=items))):
-            found[digest] = told
+        if digest not in found and (reported := denial_of(Evidence(digest=digest, image="", items=items))):
+            found[digest] = reported
     return found

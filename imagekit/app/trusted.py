@@ -198,7 +198,9 @@ def gate_of(project: Project, client: Registry, reference: Reference, channel: s
         stays=known,
         scanner=scanner,
         expiring=expiring,
-        change=lambda told: changed_of(project, channel, change, told.digest, image=told.image, version=told.version),
+        change=lambda described: changed_of(
+            project, channel, change, described.digest, image=described.image, version=described.version
+        ),
     )
 
 

@@ -40,15 +40,15 @@ def rendered(text: str, form: Form, *, name: str) -> dict[str, str]:
             return {"user-data": text, "meta-data": f"instance-id: {name}\n"}
         case Form.GUESTINFO:
             data = base64.b64encode(text.encode()).decode()
-            _require_room(len(data), _GUESTINFO_MAX, form)
+            _require_fits(len(data), _GUESTINFO_MAX, form)
             keys = {"guestinfo.userdata": data, "guestinfo.userdata.encoding": "base64"}
             return {"guestinfo.json": json.dumps(keys, indent=2) + "\n"}
         case Form.SECRET:
-            _require_room(len(text.encode()), _SECRET_MAX, form)
+            _require_fits(len(text.encode()), _SECRET_MAX, form)
             return {f"{name}-config.yaml": _secret(text, name)}
 
 
-def _require_room(size: int, most: int, form: Form) -> None:
+def _require_fits(size: int, most: int, form: Form) -> None:
     if size > most:
         raise ConfigError(
             f"the cloud-config is {size} bytes as {form}, at most {most} are carried",

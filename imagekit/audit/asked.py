@@ -53,7 +53,7 @@ def stretch_of(text: str, zone: str = "UTC") -> Stretch:
     day = _day(found["day"])
     if found["time"] is None:
         return _whole_day(day, zone)
-    return _moment(text, day, found["time"], found["zone"], zone)
+    return _instant(text, day, found["time"], found["zone"], zone)
 
 
 def between(text: str, zone: str = "UTC") -> Stretch:
@@ -71,9 +71,9 @@ def between(text: str, zone: str = "UTC") -> Stretch:
     return Stretch(one.begin, end, f"from {stamp(one.begin)} to {stamp(end)}, the end left out")
 
 
-def stamp(moment: int) -> str:
+def stamp(instant: int) -> str:
     """Seconds since 1970 as text, in UTC."""
-    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return datetime.fromtimestamp(instant, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _day(text: str) -> date:
@@ -99,14 +99,14 @@ def _midnight(day: date, where: tzinfo) -> int:
     return int(datetime(day.year, day.month, day.day, tzinfo=where).timestamp())
 
 
-def _moment(text: str, day: date, time: str, offset: str | None, zone: str) -> Stretch:
+def _instant(text: str, day: date, time: str, offset: str | None, zone: str) -> Stretch:
     try:
         local = datetime.fromisoformat(f"{day.isoformat()}T{time}")
     except ValueError:
         raise ConfigError(f"there is no time {time}", hint=_HINT) from None
     if offset is not None:
-        moment = int(local.replace(tzinfo=_offset(offset)).timestamp())
-        return Stretch(moment, moment + 1, stamp(moment))
+        instant = int(local.replace(tzinfo=_offset(offset)).timestamp())
+        return Stretch(instant, instant + 1, stamp(instant))
     where = zone_of(zone)
     readings = sorted({int(local.replace(tzinfo=where, fold=fold).timestamp()) for fold in (0, 1)})
     real = [each for each in readings if datetime.fromtimestamp(each, where).replace(tzinfo=None) == local]
@@ -125,8 +125,8 @@ def _offset(text: str) -> tzinfo:
     return timezone(-whole if text[0] == "-" else whole)
 
 
-def _two_readings(text: str, zone: str, moments: list[int], *, never: bool) -> ConfigError:
-    said = " or ".join(stamp(each) for each in moments)
+def _two_readings(text: str, zone: str, instants: list[int], *, never: bool) -> ConfigError:
+    said = " or ".join(stamp(each) for each in instants)
     if never:
         return ConfigError(
             f"{text}: the clocks of {zone} never showed that time, they were put forward over it",

@@ -58,9 +58,9 @@ def pieces(points: Sequence[Point], begin: int, end: int) -> list[Piece]:
     return found
 
 
-def possible(points: Sequence[Point], moment: int) -> tuple[tuple[State, ...], int]:
+def possible(points: Sequence[Point], instant: int) -> tuple[tuple[State, ...], int]:
     """Every state that a node may have been in at a moment, in the order of commits, and the last sure commit."""
-    sure = bisect_right(points, moment, key=lambda each: each.high)
-    perhaps = bisect_right(points, moment, key=lambda each: each.low)
+    sure = bisect_right(points, instant, key=lambda each: each.high)
+    perhaps = bisect_right(points, instant, key=lambda each: each.low)
     states = tuple(dict.fromkeys(each.state for each in points[sure - 1 : perhaps]))
     return states, points[sure - 1].seq

@@ -212,16 +212,19 @@ def _running(state: State, witnesses: _Witnesses, sources: Sources) -> tuple[Ver
     if doubt is not None:
         return doubt.verdict, [doubt.reason]
     standing = sources.standing(state)
-    told = [f"withdrawn: {standing.yanked}"] if standing.yanked else []
+    reported = [f"withdrawn: {standing.yanked}"] if standing.yanked else []
     if standing.evidence is not Evidence.GOOD:
-        return Verdict.UNKNOWN, [f"evidence of {_digest(state.digest)} {standing.evidence}: {standing.reason}", *told]
+        return Verdict.UNKNOWN, [
+            f"evidence of {_digest(state.digest)} {standing.evidence}: {standing.reason}",
+            *reported,
+        ]
     decided = f"record {state.record}" if state.record else "the fleet file itself, pinned"
     by = f"decided by {decided}; {standing.reason}"
-    told += [f"its earlier instance, {_digest(state.retiring)}, is not drained yet"] if state.retiring else []
+    reported += [f"its earlier instance, {_digest(state.retiring)}, is not drained yet"] if state.retiring else []
     if any(_agrees(state, each, sources) for each in seen):
-        return Verdict.CONFIRMED, [by, *told]
+        return Verdict.CONFIRMED, [by, *reported]
     strange = _strange(state, witnesses, sources)
-    return (Verdict.UNKNOWN, [*strange, by, *told]) if strange else (Verdict.PROVEN, [by, *told])
+    return (Verdict.UNKNOWN, [*strange, by, *reported]) if strange else (Verdict.PROVEN, [by, *reported])
 
 
 def _strange(state: State, witnesses: _Witnesses, sources: Sources) -> list[str]:

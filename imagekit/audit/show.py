@@ -49,8 +49,8 @@ def _interval(each: Answer, *, several: bool) -> Iterator[str]:
     yield f"{name}{span_of(each)}  {each.verdict}  {what}"
     where = ", ".join(filter(None, (_named("channel", each.channel), _named("cluster", each.cluster))))
     commit = f"commit {each.commit[:12]}" if each.commit else ""
-    told = "; ".join(filter(None, (where, commit)))
-    yield from (f"    {told}",) if told else ()
+    reported = "; ".join(filter(None, (where, commit)))
+    yield from (f"    {reported}",) if reported else ()
     yield from (f"    {reason}" for reason in each.reasons)
     yield from (f"    {said}" for said in each.seen if not any(said in reason for reason in each.reasons))
 

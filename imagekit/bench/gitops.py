@@ -42,10 +42,10 @@ def measure(bench: BenchSubject) -> list[Row]:
     with step("An API server from start to verdict"):
         verdict, note = _verdicts(bench.scratch, schemas)
     with step("A commit to the objects that Flux applies"):
-        applied, told = _applied(bench, schemas)
+        applied, reported = _applied(bench, schemas)
     return [
         Row(name="API server, start to verdict", measured=verdict, unit="s", goal=_VERDICT, note=note),
-        Row(name="commit to applied by Flux", measured=applied, unit="s", goal=_APPLIED, note=told),
+        Row(name="commit to applied by Flux", measured=applied, unit="s", goal=_APPLIED, note=reported),
     ]
 
 

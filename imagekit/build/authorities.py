@@ -29,10 +29,10 @@ def authorities_of(
     project: Project, layers: Iterable[str], *, now: datetime | None = None
 ) -> dict[str, tuple[Authority, ...]]:
     """The authorities of those layers that declare some, held against the clock; raises `ConfigError`."""
-    moment = now or datetime.now(UTC)
+    instant = now or datetime.now(UTC)
     declared = {layer: project.layers[layer].present.certificates for layer in layers}
     return {
-        layer: read_authorities(project.located(f"images/{layer}"), patterns, now=moment)
+        layer: read_authorities(project.located(f"images/{layer}"), patterns, now=instant)
         for layer, patterns in declared.items()
         if patterns
     }

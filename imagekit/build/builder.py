@@ -24,8 +24,10 @@ from imagekit.build import bake
 from imagekit.build.authorities import authority_folders
 from imagekit.build.distro import distro_context
 from imagekit.build.download import downloads_folder
+from imagekit.build.layers import LayerBuild as LayerBuild
+from imagekit.build.layers import layer_builds
 from imagekit.build.packages import repositories
-from imagekit.build.progress import LayerProgress, Progress
+from imagekit.build.progress import Progress
 from imagekit.config.engine import located
 from imagekit.config.load import Project
 from imagekit.oci.reference import Digest
@@ -42,18 +44,6 @@ _NO_NETWORK = "\nThis build is locked: its steps have no network, and packages c
 
 class BuildError(RefusedError):
     """A layer did not build."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LayerBuild:
-    """How one layer came about: wall seconds of its steps, packed bytes of its blobs, digest of the topmost blob."""
-
-    name: str
-    id: str
-    seconds: float
-    reused: bool
-    size: int = 0
-    digest: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,14 +176,13 @@ def _downloads(project: Project, plans: Sequence[Plan]) -> dict[str, Path]:
 
 def _result(graph: bake.Graph, plan: Plan, progress: Progress, partial: Path, folder: Path) -> Build:
     digest = _digest_of(partial / "oci")
-    blobs = _blobs_of(partial / "oci", digest, _stack(graph, plan, progress))
     return Build(
         image=plan.image,
         plan_id=plan.id,
         version=plan.version,
         digest=digest,
         layout=folder / "oci",
-        layers=tuple(_layer_build(graph, plan, name, progress, blobs) for name in (*plan.layers, bake.FINAL)),
+        layers=layer_builds(graph, plan, progress, partial / "oci", digest),
         seconds=0.0,
         reused=False,
     )
@@ -251,40 +240,6 @@ def _digest_of(layout: Path) -> Digest:
     if found != digest:
         raise ToolError(f"{layout}: the manifest hashes to {found}, its index says {digest}")
     return digest
-
-
-def _stack(graph: bake.Graph, plan: Plan, progress: Progress) -> list[LayerProgress]:
-    """The stages that the image is made of, bottom first; the framework only lends its program."""
-    return [progress.layers[graph.target(stage)] for stage in plan.stages if stage.kind is not StageKind.FRAMEWORK]
-
-
-def _blobs_of(layout: Path, digest: Digest, stack: list[LayerProgress]) -> dict[str, list[dict[str, Any]]]:
-    """The blobs of each stage: BuildKit makes one for each instruction that writes files, from the bottom up.
-
-    Empty when the numbers do not agree; then nothing is claimed.
-    """
-    manifest = read_object(
-        (layout / "blobs" / "sha256" / digest.hex).read_bytes(), f"manifest {digest}", fields=MANIFEST_FIELDS
-    )
-    left = list(manifest["layers"])
-    if sum(layer.writes for layer in stack) != len(left):
-        return {}
-    return {layer.name: [left.pop(0) for _ in range(layer.writes)] for layer in stack}
-
-
-def _layer_build(
-    graph: bake.Graph, plan: Plan, name: str, progress: Progress, blobs: dict[str, list[dict[str, Any]]]
-) -> LayerBuild:
-    target = graph.target(plan.stage(name))
-    state, own = progress.layers[target], blobs.get(target, [])
-    return LayerBuild(
-        name=name,
-        id=plan.stage(name).id,
-        seconds=round(state.seconds, 3),
-        reused=state.reused,
-        size=sum(blob["size"] for blob in own),
-        digest=own[-1]["digest"] if own else "",
-    )
 
 
 @contextmanager

@@ -33,7 +33,7 @@ class Cause(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class JoinCause:
     """A cause and the line that shows it."""
 
     cause: Cause
@@ -91,16 +91,16 @@ _SAID = {
 }
 
 
-def told_in(journal: str) -> Told | None:
+def cause_in(journal: str) -> JoinCause | None:
     """The cause that the newest telling line names; None for a node that has joined, or of which nothing is told."""
     lines = journal.splitlines()
     for line in reversed(lines):
         if _JOINED in line:
             return None
         if (cause := _of_line(line)) is not None:
-            return Told(cause, _shown(line))
+            return JoinCause(cause, _shown(line))
         if _JOINING in line:
-            return Told(Cause.WAITING, _shown(line))
+            return JoinCause(Cause.WAITING, _shown(line))
     return None
 
 

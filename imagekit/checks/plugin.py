@@ -242,12 +242,24 @@ def network(session: Session) -> FixtureNetwork:
 
 
 @pytest.fixture(scope="session")
-def house_peer(peers: Peers) -> TlsPeer:
+def trusted_peer(peers: Peers) -> TlsPeer:
     """An HTTPS server with a certificate that the corporate CA signed."""
-    return peers.house
+    return peers.trusted
 
 
 @pytest.fixture(scope="session")
-def strange_peer(peers: Peers) -> TlsPeer:
+def untrusted_peer(peers: Peers) -> TlsPeer:
     """An HTTPS server with a certificate of a CA that no node knows."""
-    return peers.strange
+    return peers.untrusted
+
+
+@pytest.fixture(scope="session")
+def house_peer(trusted_peer: TlsPeer) -> TlsPeer:
+    """The earlier name of `trusted_peer`."""
+    return trusted_peer
+
+
+@pytest.fixture(scope="session")
+def strange_peer(untrusted_peer: TlsPeer) -> TlsPeer:
+    """The earlier name of `untrusted_peer`."""
+    return untrusted_peer

@@ -49,10 +49,10 @@ def collect_checks(
         first = account.broken[0]
         # Where the files lie that were read is nobody's business: a project's own beside imagekit's, in one folder.
         message = str(first["message"]).replace(os.fspath(suites.checks_root), FOLDER)
-        told = broken_file(message)
+        reported = broken_file(message)
         raise BrokenCheckError(
-            f"check file {_place(suites.checks_root, str(first['id']), message)} cannot be loaded ({told[-1]})",
-            hint="\n".join(told[:-1]),
+            f"check file {_place(suites.checks_root, str(first['id']), message)} cannot be loaded ({reported[-1]})",
+            hint="\n".join(reported[:-1]),
         )
     require_checks(layers, suites, account)
     return tuple(account.expected.values())
@@ -71,8 +71,8 @@ def broken_file(message: str) -> list[str]:
     """What pytest says of a file that it cannot load, without its own calls: Python's words, the error itself last."""
     if mark := _NO_MARK.search(message):
         return [f"no mark is called {mark[1]!r}; docs/checks.md has those there are"]
-    told = [line[1:].strip() for line in message.splitlines() if line.startswith("E ")]
-    return [line for line in told if line] or [one_line(message, 300)]
+    reported = [line[1:].strip() for line in message.splitlines() if line.startswith("E ")]
+    return [line for line in reported if line] or [one_line(message, 300)]
 
 
 def run_suites(

@@ -86,7 +86,7 @@ class Session:
     def read(cls, path: Path) -> Self:
         """Read what `write` wrote."""
         data = json.loads(path.read_text())
-        peers = data["peers"] and Peers(*(TlsPeer(**data["peers"][name]) for name in ("house", "strange")))
+        peers = data["peers"] and Peers(*(TlsPeer(**data["peers"][name]) for name in ("trusted", "untrusted")))
         network = data["network"] and FixtureNetwork.of(data["network"])
         lists = {name: tuple(data[name]) for name in ("layers", "profile", "ids", "suites")}
         return cls(

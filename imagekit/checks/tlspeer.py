@@ -46,8 +46,8 @@ class TlsPeer:
 class Peers:
     """Both servers, running; the machine has to forward each one's address and port to the same port of 127.0.0.1."""
 
-    house: TlsPeer
-    strange: TlsPeer
+    trusted: TlsPeer
+    untrusted: TlsPeer
 
 
 @contextmanager
@@ -56,8 +56,8 @@ def both_peers(ca: Path, address: str = GUEST_ADDRESS) -> Iterator[Peers]:
 
     Start them before the machine, whose network forwards to them. Raises `ConfigError` when `ca` holds no CA.
     """
-    with peer_of_the_house(ca, address) as house, peer_of_strangers(address) as strange:
-        yield Peers(house, strange)
+    with trusted_peer(ca, address) as trusted, untrusted_peer(address) as untrusted:
+        yield Peers(trusted, untrusted)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -92,7 +92,7 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def peer_of_the_house(ca: Path, address: str) -> Iterator[TlsPeer]:
+def trusted_peer(ca: Path, address: str) -> Iterator[TlsPeer]:
     """A server whose certificate was signed by the CA of the folder `ca`.
 
     The folder holds one ``*.key`` and its certificate in a ``*.pem``; raises `ConfigError` when it does not.
@@ -103,7 +103,7 @@ def peer_of_the_house(ca: Path, address: str) -> Iterator[TlsPeer]:
 
 
 @contextmanager
-def peer_of_strangers(address: str) -> Iterator[TlsPeer]:
+def untrusted_peer(address: str) -> Iterator[TlsPeer]:
     """A server whose certificate was signed by a CA made for this occasion and kept nowhere."""
     key = _new_key()
     with _served(_certificate("Unknown Authority", key, None), key, address) as peer:

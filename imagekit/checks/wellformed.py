@@ -12,7 +12,10 @@ from difflib import get_close_matches
 import pytest
 
 FOLDER = "vm-harness/checks"
-FIXTURES = ("host", "root", "facts", "house_peer", "strange_peer", "network", "peers", "boot_cost", "session")
+FIXTURES = (
+    *("host", "root", "facts", "trusted_peer", "untrusted_peer", "network", "peers", "boot_cost", "session"),
+    *("house_peer", "strange_peer"),  # earlier names
+)
 """What a check may take (`imagekit.checks.plugin`), beside pytest's own."""
 
 

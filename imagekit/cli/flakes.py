@@ -23,7 +23,7 @@ def command(app: App, image: str | None, as_json: bool) -> int:
     from imagekit.app.remember import open_history
     from imagekit.history import read
     from imagekit.history.flakes import Standing, flakes
-    from imagekit.history.terminal import told
+    from imagekit.history.terminal import described
 
     with open_history(app.project) as history:
         checks = read.check_runs(history, app.image_name(image) if image else "")
@@ -34,5 +34,8 @@ def command(app: App, image: str | None, as_json: bool) -> int:
 
         say(json.dumps([asdict(each) for each in found], default=str, indent=2))
     else:
-        say("\n".join(f"{each.image}: {told(each)}" for each in found) or "no check failed and passed on one digest")
+        say(
+            "\n".join(f"{each.image}: {described(each)}" for each in found)
+            or "no check failed and passed on one digest"
+        )
     return 1 if any(each.standing is Standing.OPEN for each in found) else 0

@@ -37,9 +37,9 @@ def command(app: App, image: str | None, channel: str | None, at: datetime | Non
         records = context.chain().records
     perhaps: tuple[Record, ...] = ()
     if at is not None:
-        moment = until(records, at.replace(tzinfo=UTC))
-        records = tuple(standing(moment.sure).values())
-        perhaps = tuple(set(standing(moment.perhaps).values()) - set(records))
+        instant = until(records, at.replace(tzinfo=UTC))
+        records = tuple(standing(instant.sure).values())
+        perhaps = tuple(set(standing(instant.perhaps).values()) - set(records))
     records = tuple(
         item for item in records if (not image or item.image == image) and (not channel or item.channel == channel)
     )

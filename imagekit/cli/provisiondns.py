@@ -33,7 +33,7 @@ def check(ctx: click.Context, paths: tuple[Path, ...], server: str) -> None:
     zones = desired(read_tree(paths or (app.root / "provision",)))
     found = [each for zone in zones for each in differences(NameServer.parse(server), zone)]
     for each in found:
-        say(each.told())
+        say(each.described())
     total = sum(len(zone.sets) for zone in zones)
     say(f"{total} sets of records in {len(zones)} zones: {len(found)} differ")
     ctx.exit(1 if found else 0)
@@ -69,7 +69,7 @@ def apply(app: App, paths: tuple[Path, ...], server: str, key: Path, previous: P
     found = [each for zone in zones for each in differences(to, zone, earlier.get(zone.name))] if dry_run else None
     made = apply(to, zones, signed, before) if found is None else found
     for each in made:
-        say(each.told())
+        say(each.described())
     say(f"{len(made)} sets of records {'would change' if dry_run else 'changed'} in {len(zones)} zones")
 
 

@@ -103,11 +103,11 @@ def _files(configs: tuple[str, ...]) -> dict[str, Path]:
 
 
 def _show(record: RollRecord) -> None:
-    from imagekit.provision.roll.around import told
+    from imagekit.provision.roll.around import described
 
     ahead = record.waves[: record.standing][::-1] if record.back else record.waves[record.done :]
     for number, wave in enumerate((each.inverse if record.back else each for each in ahead), start=1):
-        say(f"{number:>3}  {told(wave)}")
+        say(f"{number:>3}  {described(wave)}")
         for step in wave.steps:
             say(f"       {step.change}: {', '.join(step.nodes)}")
     say(f"{len(ahead)} waves, one commit each", err=True)

@@ -10,7 +10,7 @@ from imagekit.artifact.packagelist import Package
 from imagekit.cve.errors import NoAdvisoriesError
 from imagekit.cve.model import Advisories, Advisory, Scan, State, Vulnerability
 from imagekit.cve.versions import compare
-from imagekit.cve.vex import Statement, told
+from imagekit.cve.vex import Statement, described
 
 _UNIMPORTANT = {"unimportant", "negligible"}
 
@@ -76,7 +76,7 @@ def _of_group(
         state = _state(advisory, kind, version)
         if state is None:
             continue
-        reason = told(vex, advisory.cve, group)
+        reason = described(vex, advisory.cve, group)
         one = Vulnerability(
             cve=advisory.cve,
             name=name,

@@ -42,7 +42,7 @@ def read_osv(path: Path, distro: str) -> Read:
     found: dict[str, list[Advisory]] = defaultdict(list)
     for where, record in _records(path):
         try:
-            modified = _moment(str(record["modified"]))
+            modified = _instant(str(record["modified"]))
             newest = max(newest, modified) if newest else modified
             for name, advisory in _affected(record, wanted):
                 found[name].append(advisory)
@@ -146,6 +146,6 @@ def _cves(record: dict[str, Any]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(each for each in found if each.startswith("CVE-"))) or (own,)
 
 
-def _moment(text: str) -> datetime:
+def _instant(text: str) -> datetime:
     found = datetime.fromisoformat(text.replace("Z", "+00:00"))
     return found if found.tzinfo else found.replace(tzinfo=UTC)

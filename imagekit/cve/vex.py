@@ -81,7 +81,7 @@ def read_vex(path: Path) -> tuple[Statement, ...]:
         ) from None
 
 
-def told(statements: Sequence[Statement], cve: str, packages: Sequence[Package]) -> str:
+def described(statements: Sequence[Statement], cve: str, packages: Sequence[Package]) -> str:
     """Why a vulnerability of packages of one source does not apply; empty when it does, or nobody has said so.
 
     The last word about the source, or about the package itself, counts for each: what is said of one excuses no other.
@@ -122,7 +122,7 @@ def _statement(data: dict[str, Any], document: dict[str, Any]) -> Statement:
     products = tuple(product for each in data["products"] for product in _products(each))
     if not products:
         raise ValueError(f"{vulnerability['name']}: the statement is about no package URL")
-    at = _moment(str(data.get("timestamp") or document["timestamp"]))
+    at = _instant(str(data.get("timestamp") or document["timestamp"]))
     author = str(document.get("author", "")) or "nobody named"
     reason = f"{status.value}: {'; '.join(why) or 'no reason given'} ({author}, {at:%Y-%m-%d})"
     return Statement(cves=frozenset(cves), products=products, status=status, reason=reason, at=at)
@@ -150,6 +150,6 @@ def _products(data: dict[str, Any]) -> Iterator[Product]:
         )
 
 
-def _moment(text: str) -> datetime:
+def _instant(text: str) -> datetime:
     found = datetime.fromisoformat(text.replace("Z", "+00:00"))
     return found if found.tzinfo else found.replace(tzinfo=UTC)

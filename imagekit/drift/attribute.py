@@ -49,18 +49,18 @@ def first_bad_layer(counted: Counted, lock: Lock, bad: Trial) -> tuple[str, tupl
     The stacks are base alone, base and the next, and so on: what breaks in a stack is of its top layer, for the one
     below passed. Where one cannot be told, the layers' own suites decide; empty where they name none.
     """
-    layers, seen, told = list(counted.world.layers), [], True
+    layers, seen, reported = list(counted.world.layers), [], True
     for count in range(1, len(layers)):
         found = counted.same_fault(lock, bad, layers=count, lifecycle=of_scenarios(bad))
         seen.append(f"stack {'+'.join(layers[:count])}: {found.result.value}{_why(found)}")
-        if found.result is Result.BAD and told:
+        if found.result is Result.BAD and reported:
             return layers[count - 1], tuple(seen)
-        told = told and found.result is Result.GOOD
+        reported = reported and found.result is Result.GOOD
         if found.result is Result.BAD:
             break
     blamed = [name for name in layers if name in bad.layers]
     seen.append(f"stack {'+'.join(layers)}: {bad.result.value}{_why(bad)}")
-    return (layers[-1] if told else blamed[0] if blamed else ""), tuple(seen)
+    return (layers[-1] if reported else blamed[0] if blamed else ""), tuple(seen)
 
 
 def blame_changes(counted: Counted, pinned: Lock, changes: Sequence[Change], bad: Trial) -> Cause:

@@ -72,16 +72,16 @@ class _Search:
         needed: list[int] = []
         perhaps: list[int] = []
         # told: with what is chosen and nothing else it was seen to be good
-        told, end = True, len(self.groups)
+        reported, end = True, len(self.groups)
         for _ in range(_MOST_NEEDED):
             low, high = self._edge(end, [*needed, *perhaps])
             self.edge = self.edge or (low, high)
-            (needed if told or low > 0 else perhaps).extend(range(low, high))
+            (needed if reported or low > 0 else perhaps).extend(range(low, high))
             self.apart = self.apart and high - low == 1  # else nothing between them could be told
             alone = Result.BAD if low == 0 else self._result([*needed, *perhaps])
             if alone is Result.BAD:
                 return self._found(needed, perhaps, exact=self.apart and not perhaps)
-            told, end = alone is Result.GOOD, low
+            reported, end = alone is Result.GOOD, low
         return self._found(needed, perhaps, exact=False)
 
     def _edge(self, end: int, needed: list[int]) -> tuple[int, int]:

@@ -165,13 +165,13 @@ class LocalWorld:
         if good is None:
             return ()
         now = self._sources()
-        told = {
+        reported = {
             "suites": "the checks",
             "imagekit": f"imagekit {good.marks.get('imagekit', '')} to {now['imagekit']}",
             "plan": "the image's sources",
         }
         commits = commits_between(self.project.root, good.marks.get("revision", ""), self._plan().source.revision) or ()
-        moved = [text for key, text in told.items() if good.marks.get(key) != now[key]]
+        moved = [text for key, text in reported.items() if good.marks.get(key) != now[key]]
         return (*moved, *(f"commit {each}" for each in commits))
 
     def expired(self) -> tuple[str, ...]:

@@ -220,8 +220,8 @@ class _Night:
         if any(cause.part is Part.FRESH for cause in self.causes):
             return Verdict.DRIFT
         asked = {Part.PINNED: self.pinned, Part.FRESH: self.fresh if self.changes else None}
-        told = all(trial is None or trial.result is Result.GOOD for trial in asked.values())
-        return Verdict.HOLDS if told and not self.unknown else Verdict.UNKNOWN
+        reported = all(trial is None or trial.result is Result.GOOD for trial in asked.values())
+        return Verdict.HOLDS if reported and not self.unknown else Verdict.UNKNOWN
 
     def _report(self) -> Report:
         return Report(

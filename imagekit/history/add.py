@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from imagekit.history.model import GateAnswer, Night, moment
+from imagekit.history.model import GateAnswer, Night, instant
 from imagekit.history.store import History
 from imagekit.machine.interface import Start
 from imagekit.report.result import RunResult, StageStatus, Verdict
@@ -20,7 +20,7 @@ def add_run(history: History, result: RunResult) -> None:
     if result.verdict is Verdict.PARTIAL or (result.suites is not None and result.suites.selection):
         return
     reused = {row.name for row in result.stages if row.status is StageStatus.REUSED}
-    started = moment(result.started).isoformat()
+    started = instant(result.started).isoformat()
     with history.writing() as db:
         for table in ("stages", "checks", "boots", "runs"):
             db.execute(f"DELETE FROM {table} WHERE run_id = ?", (result.run_id,))

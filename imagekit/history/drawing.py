@@ -60,8 +60,8 @@ def draw(plot: Plot) -> Drawing:
         return Drawing(title=plot.title, unit=plot.unit, empty=plot.empty, curves=(), across=(), up=())
     step = nice_step(max(plot.values))
     top = step * max(1, math.ceil(max(plot.values) / step - 1e-9))
-    moments = [at.timestamp() for line in plot.lines for at, _ in line.points]
-    begin, end = min(moments), max(moments)
+    instants = [at.timestamp() for line in plot.lines for at, _ in line.points]
+    begin, end = min(instants), max(instants)
     return Drawing(
         title=plot.title,
         unit=plot.unit,
@@ -99,8 +99,8 @@ def _curve(line: Line, hue: int, begin: float, end: float, top: float) -> Curve:
     return Curve(name=line.name, hue=hue % 6, points=points, dots=dots, last=number(line.points[-1][1]))
 
 
-def _x(moment: float, begin: float, end: float) -> float:
-    share = (moment - begin) / (end - begin) if end > begin else 0.5
+def _x(instant: float, begin: float, end: float) -> float:
+    share = (instant - begin) / (end - begin) if end > begin else 0.5
     return round(_LEFT + share * (WIDTH - _LEFT - _RIGHT), 1)
 
 

@@ -90,7 +90,7 @@ class GateAnswer:
     reason: str
 
 
-def moment(text: str) -> datetime:
+def instant(text: str) -> datetime:
     """A time as results write it; raises `ValueError` for one without its zone."""
     found = datetime.fromisoformat(text)
     if found.tzinfo is None:

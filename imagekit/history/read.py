@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from imagekit.checks.outcome import Outcome
-from imagekit.history.model import BootCost, CheckRun, GateAnswer, Night, NightOutcome, Run, moment
+from imagekit.history.model import BootCost, CheckRun, GateAnswer, Night, NightOutcome, Run, instant
 from imagekit.history.store import History
 from imagekit.report.result import Verdict
 
@@ -21,7 +21,7 @@ def runs(history: History, image: str = "") -> tuple[Run, ...]:
             image=row[1],
             digest=row[2],
             version=row[3],
-            started=moment(row[4]),
+            started=instant(row[4]),
             verdict=Verdict(row[5]),
             seconds=row[6],
             size=row[7],
@@ -41,7 +41,7 @@ def check_runs(history: History, image: str = "", *, since: datetime | None = No
     return tuple(
         CheckRun(
             run_id=row[0],
-            started=moment(row[1]),
+            started=instant(row[1]),
             image=row[2],
             digest=row[3],
             name=row[4],
@@ -65,7 +65,7 @@ def boots(history: History, image: str = "") -> tuple[BootCost, ...]:
         (image, image),
     )
     return tuple(
-        BootCost(image=row[0], started=moment(row[1]), path=row[2], seconds=row[3], cpu=row[4]) for row in found
+        BootCost(image=row[0], started=instant(row[1]), path=row[2], seconds=row[3], cpu=row[4]) for row in found
     )
 
 
@@ -86,8 +86,8 @@ def nights(history: History, image: str = "") -> tuple[Night, ...]:
         Night(
             night_id=row[0],
             image=row[1],
-            started=moment(row[2]),
-            ended=moment(row[3]) if row[3] else None,
+            started=instant(row[2]),
+            ended=instant(row[3]) if row[3] else None,
             outcome=NightOutcome(row[4]),
             text=row[5],
             behind=row[6],
@@ -100,6 +100,6 @@ def gates(history: History, image: str = "") -> tuple[GateAnswer, ...]:
     """What gates said of an image, or of all."""
     found = history.rows(f"SELECT * FROM gates WHERE {_OF_IMAGE} ORDER BY at, channel", (image, image))
     return tuple(
-        GateAnswer(at=moment(row[0]), image=row[1], channel=row[2], digest=row[3], passed=bool(row[4]), reason=row[5])
+        GateAnswer(at=instant(row[0]), image=row[1], channel=row[2], digest=row[3], passed=bool(row[4]), reason=row[5])
         for row in found
     )

@@ -16,7 +16,7 @@ from imagekit.history.errors import HistoryDamagedError, HistoryError, HistoryFo
 
 FILE_NAME = "history.sqlite"
 FORMAT = 1
-_PATIENCE = 60.0  # seconds that a writer waits for another
+_BUSY_SECONDS = 60.0  # seconds that a writer waits for another
 _SCHEMA = """
 CREATE TABLE runs (
     run_id TEXT PRIMARY KEY, image TEXT NOT NULL, digest TEXT NOT NULL, version TEXT NOT NULL, started TEXT NOT NULL,
@@ -57,7 +57,7 @@ class History:
         self.path = path
         _make_folder(path)
         with explained(path):
-            self._db = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None)
+            self._db = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
             self._db.execute("PRAGMA foreign_keys = ON")
         try:
             self._prepare()

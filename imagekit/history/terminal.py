@@ -28,10 +28,10 @@ def _lines(found: Trends) -> Iterator[str]:
             now = f"{number(values[-1])}{unit} (first {number(values[0])}, most {number(max(values))})"
             yield f"  {plot.title}, {line.name}: {sparkline(values)} {now}"
     for flake in found.flakes:
-        yield f"  flaky: {told(flake)}"
+        yield f"  flaky: {described(flake)}"
 
 
-def told(flake: Flake) -> str:
+def described(flake: Flake) -> str:
     """A flaky check in one line."""
     who = ", ".join(filter(None, (flake.owner, flake.ticket, f"until {flake.expires}" if flake.expires else "")))
     counted = f"{100 * flake.rate:.0f} % ({flake.failures} of {flake.runs})"

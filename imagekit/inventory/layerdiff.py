@@ -257,7 +257,7 @@ def _explained(a: Path, b: Path) -> tuple[str, ...]:
     if shutil.which(_DIFFOSCOPE[0]) is None:
         return ()
     try:
-        told = run([*_DIFFOSCOPE, a, b], timeout=120, ok=(0, 1)).stdout
+        reported = run([*_DIFFOSCOPE, a, b], timeout=120, ok=(0, 1)).stdout
     except (ProcessError, ProcessTimeoutError) as error:
         return (f"diffoscope: {error}",)
-    return tuple(one_line(line, _SHOWN * 2) for line in told.splitlines()[:40])
+    return tuple(one_line(line, _SHOWN * 2) for line in reported.splitlines()[:40])

@@ -60,13 +60,15 @@ def compare_live(a: Iterable[LiveInventory], b: Iterable[LiveInventory]) -> tupl
     before, after = ({each.boot_path: each for each in side} for side in (a, b))
     both = [path for path in before if path in after]
     rows = {path: list(_rows(before[path], after[path])) for path in both}
-    told: dict[Change, list[str]] = {}
+    reported: dict[Change, list[str]] = {}
     for path, changes in rows.items():
         for change in changes:
-            told.setdefault(change, []).append(path)
+            reported.setdefault(change, []).append(path)
     return tuple(
         change if len(paths) == len(both) else _on(change, paths)
-        for change, paths in sorted(told.items(), key=lambda each: (list(ChangeKind).index(each[0].kind), each[0].text))
+        for change, paths in sorted(
+            reported.items(), key=lambda each: (list(ChangeKind).index(each[0].kind), each[0].text)
+        )
     )
 
 

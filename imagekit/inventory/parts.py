@@ -145,14 +145,14 @@ def capabilities(attribute: bytes) -> str:
     words = [int.from_bytes(attribute[at : at + 4], "little") for at in range(0, len(attribute), 4)]
     if magic & 0xFF000000 not in (_CAPABILITY_V2, 0x03000000) or len(attribute) < 20:
         return attribute.hex()
-    told = [_named_bits(words[1] | words[3] << 32)]
+    reported = [_named_bits(words[1] | words[3] << 32)]
     if not magic & 1:
-        told.append("not effective by themselves")  # the program has to raise them
+        reported.append("not effective by themselves")  # the program has to raise them
     if inheritable := words[2] | words[4] << 32:
-        told.append(f"inheritable {_named_bits(inheritable)}")
+        reported.append(f"inheritable {_named_bits(inheritable)}")
     if len(words) > 5 and words[5]:
-        told.append(f"in the user namespace of {words[5]}")
-    return "; ".join(told)
+        reported.append(f"in the user namespace of {words[5]}")
+    return "; ".join(reported)
 
 
 def _named_bits(bits: int) -> str:

@@ -96,9 +96,11 @@ class Api:
             value = text.decode("utf-8", "replace")
         if status < 400:
             return value
-        told = value if isinstance(value, dict) else {"message": str(value)}
-        message = one_line(answered(str(told.get("message") or f"HTTP {status}")), 600)
-        raise ApiError(f"{what}: {message}", status=status, reason=str(told.get("reason") or ""), field=_field(told))
+        reported = value if isinstance(value, dict) else {"message": str(value)}
+        message = one_line(answered(str(reported.get("message") or f"HTTP {status}")), 600)
+        raise ApiError(
+            f"{what}: {message}", status=status, reason=str(reported.get("reason") or ""), field=_field(reported)
+        )
 
     def get(self, path: str, **query: str) -> Any:
         """What is at a path."""
@@ -116,14 +118,14 @@ class Api:
 
     def _discovered(self, api_version: str) -> dict[str, Resource]:
         try:
-            told = self.get(root_of(api_version))
+            reported = self.get(root_of(api_version))
         except ApiError as error:
             if error.status == 404:
                 return {}
             raise
         return {
             each["kind"]: Resource(each["name"], bool(each["namespaced"]))
-            for each in told.get("resources", ())
+            for each in reported.get("resources", ())
             if "/" not in each["name"]
         }
 
@@ -163,8 +165,8 @@ class Api:
                 raise
 
 
-def _field(told: Object) -> str:
-    details = told.get("details")
+def _field(reported: Object) -> str:
+    details = reported.get("details")
     causes = details.get("causes") if isinstance(details, dict) else None
     found = causes[0].get("field") if isinstance(causes, list) and causes and isinstance(causes[0], dict) else None
     return str(found) if found else ""

@@ -128,10 +128,10 @@ def _identity(user: Mapping[str, Any], path: Path) -> dict[str, Any]:
 
 def _plugin(plugin: Mapping[str, Any], path: Path) -> dict[str, Any]:
     """Run a credential plugin: what it says on stdout is an ExecCredential."""
-    told = {each["name"]: each["value"] for each in plugin.get("env") or ()}
+    reported = {each["name"]: each["value"] for each in plugin.get("env") or ()}
     info = json.dumps({"apiVersion": _API, "kind": "ExecCredential", "spec": {"interactive": False}})
     argv = [str(plugin.get("command")), *(str(each) for each in plugin.get("args") or ())]
-    done = run(argv, timeout=_PLUGIN_SECONDS, env={**told, "KUBERNETES_EXEC_INFO": info})
+    done = run(argv, timeout=_PLUGIN_SECONDS, env={**reported, "KUBERNETES_EXEC_INFO": info})
     try:
         status = json.loads(done.stdout)["status"]
         return {

@@ -170,7 +170,7 @@ def link(before: str, body: str) -> str:
 
 def _cut(path: Path, said: int, there: int) -> ObservationError:
     if there < said:
-        told = f"{path}: the head names {said} observations and {there} are there: the end was cut off"
+        reported = f"{path}: the head names {said} observations and {there} are there: the end was cut off"
     else:
-        told = f"{path}: the head names {said} observations and {there} are there: rows were put in beside imagekit"
-    return ObservationError(told, hint=_EDITED)
+        reported = f"{path}: the head names {said} observations and {there} are there: rows were put in beside imagekit"
+    return ObservationError(reported, hint=_EDITED)

@@ -157,7 +157,7 @@ class Apt:
         if not words:
             return {}
         try:
-            told = self._apt("apt-get", "-s", "-q", "-y", "--no-install-recommends", "install", *words).stdout
+            reported = self._apt("apt-get", "-s", "-q", "-y", "--no-install-recommends", "install", *words).stdout
         except ProcessError as error:
             # What is held back may be too old for what may move: then its source moves with it, and no more.
             if freed.also(stuck_sources(error.stdout + error.stderr)):
@@ -167,12 +167,12 @@ class Apt:
                 hint="Correct `packages` in the layer.yaml. When the names are right, the mirror may be in the "
                 "middle of an update: try again.",
             ) from None
-        if removed := _REMOVED.findall(told):
+        if removed := _REMOVED.findall(reported):
             raise ResolveError(
                 f"{ask.stage}: its packages would remove {', '.join(removed)} of a stage below it",
                 hint="Packages of layers must be installable together; see `packages` in each layer.yaml.",
             )
-        found = (_INST.match(line) for line in told.splitlines())
+        found = (_INST.match(line) for line in reported.splitlines())
         return self._stanzas([(each["name"], each["version"], each["arch"]) for each in found if each])
 
     def _stanzas(self, wanted: Sequence[tuple[str, str, str]]) -> _Stanzas:

@@ -59,8 +59,8 @@ class Dnf:
 
     def security(self, packages: Sequence[LockedPackage]) -> tuple[str, ...]:
         """Names of those that an advisory of kind security is about; holds after `resolve`."""
-        told = self._dnf("updateinfo", "list", "--all", "--security").stdout
-        advised = {line.split()[-1] for line in told.splitlines() if len(line.split()) >= 3}
+        reported = self._dnf("updateinfo", "list", "--all", "--security").stdout
+        advised = {line.split()[-1] for line in reported.splitlines() if len(line.split()) >= 3}
         if not advised:
             raise MirrorError(
                 "none of the repositories says which versions are security updates (updateinfo)",

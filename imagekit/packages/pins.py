@@ -38,9 +38,9 @@ def freed_names(packages: Sequence[LockedPackage], wanted: Collection[str]) -> f
     return frozenset(each.name for each in packages if each.name in wanted or _place(each) in places)
 
 
-def stuck_sources(told: str) -> frozenset[str]:
+def stuck_sources(reported: str) -> frozenset[str]:
     """Names of packages that apt says stand in each other's way."""
-    return frozenset(name for found in _UNMET.finditer(told) for name in found.groups() if name)
+    return frozenset(name for found in _UNMET.finditer(reported) for name in found.groups() if name)
 
 
 def pins_text(packages: Iterable[LockedPackage]) -> str:

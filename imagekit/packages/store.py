@@ -115,11 +115,11 @@ def sha256_of(file: Path) -> str:
 
 def _not_to_be_had(missing: Sequence[LockedPackage], wrong: dict[str, str], sources: Sequence[str]) -> MirrorError:
     first = missing[0]
-    told = wrong.get(first.sha256, "none of them has it any more")
+    reported = wrong.get(first.sha256, "none of them has it any more")
     more = f", and {len(missing) - 1} more" if len(missing) > 1 else ""
     return MirrorError(
         f"package {first.name} {first.version} ({first.arch}, sha256:{first.sha256[:16]}){more} cannot be had from "
-        f"{', '.join(sources) or 'anywhere'}: {told}",
+        f"{', '.join(sources) or 'anywhere'}: {reported}",
         hint="A bundle in your registry keeps what mirrors drop (`imagekit lock --push`); or lock anew with "
         "`imagekit lock IMAGE --update` and look at what moves.",
     )

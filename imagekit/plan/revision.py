@@ -51,8 +51,8 @@ def read_source(root: Path, inputs: Inputs) -> Source:
     except ProcessError as error:
         _require_commit(root)
         if (root / ".git").exists() or "not a git repository" not in error.stderr:
-            told = next((line for line in error.stderr.splitlines() if line.startswith("fatal: ")), error.hint)
-            return _from_environment(root, f"git could not tell ({one_line(told)})", _repair(root))
+            reported = next((line for line in error.stderr.splitlines() if line.startswith("fatal: ")), error.hint)
+            return _from_environment(root, f"git could not tell ({one_line(reported)})", _repair(root))
         return _from_environment(root, "not a git checkout", "Work in a git checkout")
     changed = [line for line in status.splitlines() if not _UNSEEN.search(line)]
     return Source(revision=revision + ("-dirty" if changed else ""), date=_day(date))
@@ -64,8 +64,8 @@ def _require_line_ends(root: Path, paths: Sequence[str]) -> None:
     git calls it clean (gitattributes(5), core.autocrlf); it is what Git for Windows makes, and what WSL then sees.
     """
     for line in _git(root, "ls-files", "--eol", "-z", "--", *paths).split("\0"):
-        told, _, name = line.partition("\t")
-        if told.startswith("i/lf ") and " w/crlf " in told and "eol=crlf" not in told:
+        reported, _, name = line.partition("\t")
+        if reported.startswith("i/lf ") and " w/crlf " in reported and "eol=crlf" not in reported:
             raise ConfigError(
                 f"{root / name}: its lines end with CR LF, and in its commit with LF (core.autocrlf): version and "
                 "digests would differ from those of other clones, and scripts do not run",

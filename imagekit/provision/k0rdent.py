@@ -125,7 +125,9 @@ def _pools(inputs: Inputs, name: str, services: Services) -> list[Object]:
         raise ProvisionError(f"cluster {name} has address pools and no `services.metallb`")
     space = "metallb-system"
     pool = made("metallb.io/v1beta1", "IPAddressPool", "default", {"addresses": list(services.pools)}, namespace=space)
-    told = made("metallb.io/v1beta1", "L2Advertisement", "default", {"ipAddressPools": ["default"]}, namespace=space)
+    reported = made(
+        "metallb.io/v1beta1", "L2Advertisement", "default", {"ipAddressPools": ["default"]}, namespace=space
+    )
     found = made(
         "v1",
         "ConfigMap",
@@ -135,4 +137,4 @@ def _pools(inputs: Inputs, name: str, services: Services) -> list[Object]:
         label=labels(cluster=name),
         annotations=NO_SUBSTITUTION,
     )
-    return [found | {"data": {"pools.yaml": documents([pool, told])}}]
+    return [found | {"data": {"pools.yaml": documents([pool, reported])}}]

@@ -64,12 +64,12 @@ class Answer:
             text = ""
         return f"status {self.status} {one_line(without(text, self._secrets), 300)}".strip()
 
-    def wish(self) -> float:
+    def asked_pause(self) -> float:
         """How many seconds the next try shall wait: Retry-After, as a number or as a date (RFC 9110, 10.2.3)."""
         said = self.headers.get("Retry-After", "").strip()
         if said.isascii() and said.isdigit():
             return float(said[:9])
-        dates = [found for header in (said, self.headers.get("Date", "")) for found in moment(header)]
+        dates = [found for header in (said, self.headers.get("Date", "")) for found in instant(header)]
         if not said or not dates:
             return 0.0
         asked, now = dates[0], dates[1] if len(dates) > 1 else datetime.now(UTC)
@@ -84,7 +84,7 @@ class Answer:
         self._response.release_conn()
 
 
-def moment(header: str) -> list[datetime]:
+def instant(header: str) -> list[datetime]:
     """The moment in a Date header (RFC 9110, in GMT); none when there is no such moment."""
     try:
         found = parsedate_to_datetime(header)

@@ -18,7 +18,7 @@ from imagekit.oci.errors import MalformedError
 from imagekit.oci.manifest import Descriptor
 from imagekit.oci.reference import MEDIA_TYPE_INDEX, Digest
 from imagekit.registry.address import Lead, Target, led_to, shown
-from imagekit.registry.answer import moment
+from imagekit.registry.answer import instant
 from imagekit.registry.errors import RegistryError, TooLargeError
 from imagekit.registry.transport import Transport
 
@@ -120,7 +120,7 @@ def tags_of(transport: Transport, repository: str) -> tuple[tuple[str, ...], dat
     dates: list[datetime] = []
     what = f"tags of {repository}"
     for page in _Pages(transport, repository, what).all(f"/v2/{repository}/tags/list", "application/json"):
-        dates += moment(page.date)
+        dates += instant(page.date)
         if page.status == HTTPStatus.NOT_FOUND:
             break
         if page.status != HTTPStatus.OK:

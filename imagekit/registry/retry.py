@@ -32,18 +32,18 @@ def retried(address: str, limits: Timeouts, what: str, work: Callable[[], T]) ->
                 hint=f"It asks for a pause of {error.after:.0f} s: run the same command again after that.",
             ) from error
 
-    def wish(state: tenacity.RetryCallState) -> float:
+    def asked_pause(state: tenacity.RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome is not None else None
         return error.after if isinstance(error, TransientError) else 0.0
 
     def say(state: tenacity.RetryCallState) -> None:
-        wished = f" in {wish(state):.0f} s, as it asks" if wish(state) else ""
+        wished = f" in {asked_pause(state):.0f} s, as it asks" if asked_pause(state) else ""
         progress(f"registry {address}: {what} failed in passing, trying again{wished}")
 
     usual = tenacity.wait_random_exponential(multiplier=limits.first_pause, max=limits.longest_pause)
     retries = tenacity.Retrying(
         stop=tenacity.stop_after_attempt(limits.attempts),
-        wait=lambda state: max(usual(state), wish(state)),
+        wait=lambda state: max(usual(state), asked_pause(state)),
         retry=tenacity.retry_if_exception_type(TransientError),
         before_sleep=say,
         sleep=time.sleep,

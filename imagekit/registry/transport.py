@@ -86,11 +86,11 @@ class Transport:
         """Do `work` until it does not fail in passing; raises `RegistryUnavailableError` naming `what`."""
         return retried(self.address, self.timeouts, what, work)
 
-    def pause(self, failures: int, wish: float = 0.0) -> None:
+    def pause(self, failures: int, asked_pause: float = 0.0) -> None:
         """Wait before the next try, longer after each failure, and no less than the registry wishes."""
         limits = self.timeouts
         usual = min(limits.longest_pause, limits.first_pause * 2**failures)
-        time.sleep(max(min(wish, limits.longest_wish), usual))
+        time.sleep(max(min(asked_pause, limits.longest_wish), usual))
 
     @contextmanager
     def exchange(
@@ -207,7 +207,7 @@ class Transport:
         if answer.status in _PASSING_STATUSES or (answer.status in _REFUSALS and method in _WRITES):
             detail = answer.said()
             require_writable(self.address, answer.status, detail)
-            raise TransientError(f"{method} {target.shown}: {detail}", after=answer.wish())
+            raise TransientError(f"{method} {target.shown}: {detail}", after=answer.asked_pause())
 
     def _send(self, method: str, target: Target, headers: Mapping[str, str], body: Body | None) -> Answer:
         if self._observe is not None:
@@ -236,7 +236,7 @@ class Transport:
         answer = self._send(method, target, headers, body)
         try:
             if answer.status in _PASSING_STATUSES:
-                raise TransientError(f"token server {target.place}: {answer.said()}", after=answer.wish())
+                raise TransientError(f"token server {target.place}: {answer.said()}", after=answer.asked_pause())
             if answer.status != 200:
                 raise AccessDeniedError(
                     f"the token server {target.place} of registry {self.address} refuses: {answer.said()}",

@@ -17,7 +17,9 @@ def hint_of(hint: str, what: str, said: str, again: str) -> str:
     No telling line again, no command again, no call of a whole step, nothing that helps nobody.
     """
     known = remedy(said)
-    told = {said, known, f"Again: {again}"}
+    reported = {said, known, f"Again: {again}"}
     lines = (line.strip() for line in hint.strip().splitlines() if line.strip() not in what)
-    kept = (line for line in lines if line not in told and not _NOISE.search(line) and not (said and _STEP.match(line)))
+    kept = (
+        line for line in lines if line not in reported and not _NOISE.search(line) and not (said and _STEP.match(line))
+    )
     return "\n".join(filter(None, (known, *kept)))

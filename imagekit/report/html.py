@@ -47,7 +47,7 @@ def render_html(result: RunResult, runbook: str = "") -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(duration=duration, size=size, short=short, moment=moment, prose=_prose)
+    environment.filters.update(duration=duration, size=size, short=short, instant=instant, prose=_prose)
     return environment.get_template(_TEMPLATE).render(**_words(cleaned(result)), runbook=runbook.strip())
 
 
@@ -111,7 +111,7 @@ def duration(seconds: float) -> str:
     return f"{seconds:.1f} s" if seconds < 60 else f"{int(seconds // 60)} min {int(seconds % 60):02d} s"
 
 
-def moment(text: str) -> str:
+def instant(text: str) -> str:
     """A time in ISO 8601 for people, in UTC; what is none stands as it is."""
     try:
         return f"{datetime.fromisoformat(text).astimezone(UTC):%Y-%m-%d %H:%M UTC}"

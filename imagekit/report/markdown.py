@@ -83,8 +83,8 @@ def _checks(result: RunResult) -> list[str]:
     more = f"\n\n… and {len(bad) - _CHECKS_SHOWN} more" if len(bad) > _CHECKS_SHOWN else ""
     rows = [_check(check) for check in bad[:_CHECKS_SHOWN]]
     hardened = scores((check.id, check.outcome) for check in result.suites.checks)
-    told = [f"**Hardening**: {'; '.join(f'{each.profile} {each.short}' for each in hardened)}"] if hardened else []
-    return [f"**Checks**: {counts or 'none'}", *told, _table(("check", "", "why"), rows) + more]
+    reported = [f"**Hardening**: {'; '.join(f'{each.profile} {each.short}' for each in hardened)}"] if hardened else []
+    return [f"**Checks**: {counts or 'none'}", *reported, _table(("check", "", "why"), rows) + more]
 
 
 def _check(check: CheckResult) -> tuple[str, str, str]:

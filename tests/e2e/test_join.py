@@ -19,7 +19,7 @@ from imagekit.artifact.installed import installed_disk
 from imagekit.base.process import ProgramMissingError
 from imagekit.base.waiting import Deadline, wait_until
 from imagekit.build.builder import earlier_build
-from imagekit.checks.joincause import Cause, told_in
+from imagekit.checks.joincause import Cause, cause_in
 from imagekit.checks.outcome import Outcome
 from imagekit.checks.request import Suites
 from imagekit.checks.runner import run_suites
@@ -155,7 +155,7 @@ def told(machine: InstalledNode) -> Cause:
     found: list[Cause] = []
 
     def known() -> bool:
-        seen = told_in(machine.run(JOURNAL).stdout)
+        seen = cause_in(machine.run(JOURNAL).stdout)
         found[:] = [seen.cause] if seen is not None and seen.cause is not Cause.WAITING else []
         return bool(found)
 
@@ -172,7 +172,7 @@ def test_a_node_joins_and_an_upgrade_keeps_it_and_a_reset_does_not(site: Site, t
         certificate = machine.run("sha256sum /var/lib/k0s/kubelet/pki/kubelet-client-current.pem").stdout
         taken = machine.run("k0s install worker --token-file /etc/k0s.token")
         assert taken.returncode == 1
-        assert told_in(taken.stderr) is not None, "the collision with k0smotron's `k0s install worker`"
+        assert cause_in(taken.stderr) is not None, "the collision with k0smotron's `k0s install worker`"
         assert f"Init already exists: {UNIT}" in taken.stderr
 
         target = site.supply.target(Kind.NEXT)

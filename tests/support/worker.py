@@ -11,7 +11,7 @@ from pathlib import Path
 
 from imagekit.base.process import background
 from imagekit.base.waiting import Deadline, wait_until
-from imagekit.checks.joincause import Told, told_in
+from imagekit.checks.joincause import JoinCause, cause_in
 
 VERSION = "v1.34.2+k0s.0"
 _SECONDS = 60.0
@@ -35,12 +35,12 @@ class Worker:
         """Wait until it writes something."""
         wait_until(lambda: text in self.journal, Deadline.after(_SECONDS), what=f"{text!r} of {self.name}", hint="")
 
-    def told(self) -> Told:
+    def told(self) -> JoinCause:
         """Wait until its journal names a cause."""
-        found: list[Told] = []
+        found: list[JoinCause] = []
 
         def known() -> bool:
-            found[:] = [told for told in [told_in(self.journal)] if told and "Bootstrapping client" not in told.line]
+            found[:] = [told for told in [cause_in(self.journal)] if told and "Bootstrapping client" not in told.line]
             return bool(found)
 
         wait_until(known, Deadline.after(_SECONDS), what="a cause", hint="")

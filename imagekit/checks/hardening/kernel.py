@@ -25,14 +25,14 @@ def _blocked(*modules: str) -> Judge:
     """The kernel has no such module, or modprobe is told to load none (modprobe.d(5), ``install NAME /bin/false``)."""
 
     def judge(node: Node) -> str:
-        told = {
+        reported = {
             line.split(" ", 2)[0]: line.split(" ", 2)[1:] for line in node.lines("modprobe") if line.count(" ") >= 2
         }
         bad = []
         for name in modules:
-            if name not in told:
+            if name not in reported:
                 raise UnreadableError(f"the node did not say what modprobe does about {name}")
-            files, does = told[name]
+            files, does = reported[name]
             if name in node.facts.modules:
                 bad.append(f"{name} is loaded")
             elif files != "0" and not does.startswith(("install /bin/false", "install /bin/true")):
@@ -44,10 +44,10 @@ def _blocked(*modules: str) -> Judge:
 
 def _lockdown(node: Node) -> str:
     """Where Secure Boot is on, kernel_lockdown(7) says integrity or confidentiality; elsewhere nothing is asked."""
-    told = node.lines("secureboot")
-    if told and told[0].strip() in ("bios", "0"):
+    reported = node.lines("secureboot")
+    if reported and reported[0].strip() in ("bios", "0"):
         return ""
-    if not told or told[0].strip() != "1":
+    if not reported or reported[0].strip() != "1":
         raise UnreadableError("whether Secure Boot is on could not be read")
     level = " ".join(node.lines("lockdown"))
     return (

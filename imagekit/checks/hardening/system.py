@@ -59,8 +59,8 @@ def _setuid(node: Node) -> str:
 
 def _capabilities(node: Node) -> str:
     """getcap(8) prints ``PATH NAMES=FLAGS``."""
-    told = dict(line.rsplit(" ", 1) for line in node.lines("capabilities") if " " in line)
-    found = {path: text.partition("=")[0] for path, text in told.items()}
+    reported = dict(line.rsplit(" ", 1) for line in node.lines("capabilities") if " " in line)
+    found = {path: text.partition("=")[0] for path, text in reported.items()}
     wrong = [f"{path} {names}" for path, names in found.items() if node.inventory.capabilities.get(path) != names]
     return f"capabilities that no layer declares: {'; '.join(sorted(wrong))}" if wrong else ""
 

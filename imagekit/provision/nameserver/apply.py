@@ -57,7 +57,7 @@ def apply(server: NameServer, zones: Iterable[Zone], key: UpdateKey, before: Seq
         left = differences(server, zone, earlier.get(zone.name))
         if left:
             raise UpdateRefusedError(
-                f"{server} took the update of {zone.name} and does not have it: {left[0].told()}",
+                f"{server} took the update of {zone.name} and does not have it: {left[0].described()}",
                 hint="A CNAME of that name, or another writer, is in the way.",
             )
     return made

@@ -134,7 +134,7 @@ class Change:
         _present(message, name, self.before)
         message.delete(name, rdtype)
 
-    def told(self) -> str:
+    def described(self) -> str:
         """For people."""
         name, rdtype = self.key
         kind = dns.rdatatype.to_text(rdtype)

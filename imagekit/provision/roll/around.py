@@ -87,7 +87,7 @@ def standing(record: RollRecord, cluster: str, around: Around) -> set[str]:
     return found
 
 
-def told(wave: Wave) -> str:
+def described(wave: Wave) -> str:
     """What a wave does, in words."""
     back = "take back: " if wave.back else ""
     return back + "; ".join(f"{step.change} {some(step.nodes)} of {wave.cluster}" for step in wave.steps)

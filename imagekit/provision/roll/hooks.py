@@ -60,8 +60,8 @@ class ProcessHooks:
                 f"hook {name} did not end within {hook.timeout} and was stopped", hint="Nothing was committed after it."
             ) from None
         except ProcessError as error:
-            told = one_line(redacted(error.stderr or error.stdout)) or "it said nothing"
-            raise HookError(f"hook {name} ended with status {error.returncode}: {told}") from None
+            reported = one_line(redacted(error.stderr or error.stdout)) or "it said nothing"
+            raise HookError(f"hook {name} ended with status {error.returncode}: {reported}") from None
         except (ProgramMissingError, CannotRunError) as error:
             raise HookError(f"hook {name} cannot be started: {error}") from None
         return _read(name, event, done.raw)

@@ -12,7 +12,7 @@ from imagekit.base.errors import ImagekitError
 from imagekit.base.log import step
 from imagekit.fleet.cluster import Strategy
 from imagekit.provision.names import host_name
-from imagekit.provision.roll.around import Around, question, some, standing, told
+from imagekit.provision.roll.around import Around, described, question, some, standing
 from imagekit.provision.roll.health import Seen, unwell
 from imagekit.provision.roll.hooks import seconds
 from imagekit.provision.roll.model import Change, RollError, RollRecord, Wave
@@ -45,9 +45,9 @@ def _committed(record: RollRecord, wave: Wave, around: Around) -> RollRecord:
     number = made.undone if wave.back else made.done
     try:
         _prepare(record, wave, around)
-        with step(f"Wave {number} of {len(made.waves)}: {told(wave)}"):
+        with step(f"Wave {number} of {len(made.waves)}: {described(wave)}"):
             under = f", {made.change}" if made.change and not wave.back else ""
-            around.commit(made, f"fleet: {told(wave)} (wave {number} of {len(made.waves)}{under})")
+            around.commit(made, f"fleet: {described(wave)} (wave {number} of {len(made.waves)}{under})")
     except BaseException:
         undrain = around.undrains.get(wave.cluster)
         if undrain is not None:

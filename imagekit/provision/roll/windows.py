@@ -37,9 +37,9 @@ def _spans(window: Window, now: datetime) -> Iterator[tuple[datetime, datetime]]
         day = today + timedelta(days=offset)
         if list(Day)[day.weekday()] in window.days:
             last = day if ends > begins else day + timedelta(days=1)
-            yield _moment(day, begins, zone), _moment(last, ends, zone)
+            yield _instant(day, begins, zone), _instant(last, ends, zone)
 
 
-def _moment(day: date, clock: time, zone: ZoneInfo) -> datetime:
+def _instant(day: date, clock: time, zone: ZoneInfo) -> datetime:
     """A clock's time on a day; of two such moments (summer time ends) the first, of none (it begins) the one after."""
     return datetime.combine(day, clock, tzinfo=zone).astimezone(UTC)

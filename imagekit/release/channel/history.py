@@ -29,17 +29,17 @@ class RecordsUntil:
     perhaps: tuple[Record, ...]
 
 
-def until(records: Sequence[Record], moment: datetime) -> RecordsUntil:
+def until(records: Sequence[Record], instant: datetime) -> RecordsUntil:
     """Which records were made by a moment: always the first so many, for their order is the chain's, not the clocks'.
 
     A record is no older than any before it and no younger than any after it. Where a clock was wrong the two bounds
     differ, and so do `sure` and `perhaps`.
     """
-    latest, sure = datetime.min.replace(tzinfo=moment.tzinfo), 0
+    latest, sure = datetime.min.replace(tzinfo=instant.tzinfo), 0
     for number, record in enumerate(records, start=1):
         latest = max(latest, record.at)
-        sure = number if latest <= moment else sure
-    perhaps = max((number for number, record in enumerate(records, start=1) if record.at <= moment), default=0)
+        sure = number if latest <= instant else sure
+    perhaps = max((number for number, record in enumerate(records, start=1) if record.at <= instant), default=0)
     return RecordsUntil(tuple(records[:sure]), tuple(records[:perhaps]))
 
 

@@ -103,9 +103,9 @@ def _pointer(pointer: Pointer) -> list[str]:
     return lines
 
 
-def stamp(moment: datetime) -> str:
+def stamp(instant: datetime) -> str:
     """A moment as text, to the second."""
-    return moment.isoformat(timespec="seconds")
+    return instant.isoformat(timespec="seconds")
 
 
 def _quoted(text: str) -> str:

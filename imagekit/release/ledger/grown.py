@@ -20,8 +20,10 @@ def grown_otherwise(git: Git, folder: PurePosixPath, since: str = "") -> list[tu
     """
     commits = git.text("rev-list", f"{since}..HEAD" if since else "HEAD").split()
     asked = "".join(f"{commit}:{folder}\n" for commit in ("HEAD", *commits)).encode()
-    told = git("cat-file", "--batch-check=%(objecttype) %(objectname) %(objectsize)", stdin=asked).stdout.splitlines()
-    head, *others = (line.split() if line.startswith("tree ") else [] for line in told)
+    reported = git(
+        "cat-file", "--batch-check=%(objecttype) %(objectname) %(objectsize)", stdin=asked
+    ).stdout.splitlines()
+    head, *others = (line.split() if line.startswith("tree ") else [] for line in reported)
     sizes: dict[str, int] = {}
     first: dict[str, str] = {}
     for commit, found in zip(reversed(commits), reversed(others), strict=True):

@@ -156,7 +156,7 @@ def _whole(value: object) -> int:
 
 
 def _timestamp(value: object) -> datetime:
-    moment = datetime.fromisoformat(str(value))
-    if moment.tzinfo is None:
+    instant = datetime.fromisoformat(str(value))
+    if instant.tzinfo is None:
         raise ValueError(f"a time without its zone: {value!r}")
-    return moment.astimezone(UTC)
+    return instant.astimezone(UTC)

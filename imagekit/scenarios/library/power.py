@@ -27,11 +27,11 @@ def power_cuts(world: World, tally: Tally) -> None:
         life.survive(target, "right after the upgrade was reported as done")
         ask.require(life.running == target.version, "the upgrade was reported as done, and the old image came up")
         for number in range(2, world.cuts + 1):
-            target, moment = life.other, dice.uniform(0.0, _LATEST) * whole
+            target, instant = life.other, dice.uniform(0.0, _LATEST) * whole
             ask.begin(node, ask.upgrade_command(target))
-            node.pause(moment)
-            tally.write_seconds += moment
-            life.survive(target, f"{moment:.1f} s into an upgrade of {whole:.1f} s, cut {number} of {world.cuts}")
+            node.pause(instant)
+            tally.write_seconds += instant
+            life.survive(target, f"{instant:.1f} s into an upgrade of {whole:.1f} s, cut {number} of {world.cuts}")
 
 
 @dataclass(slots=True)
@@ -48,17 +48,17 @@ class _Life:
         later = self.world.supply.target(Kind.LATER)
         return self.world.supply.target(Kind.LAST) if self.running == later.version else later
 
-    def survive(self, target: Target, moment: str) -> None:
+    def survive(self, target: Target, instant: str) -> None:
         """Cut the power, start, and demand a whole image: the one from before or the target."""
         self.node.cut_power()
         self.node.start()
         before, self.running = self.running, ask.version(self.node)
         ask.require(
             self.running in (before, target.version),
-            f"power cut {moment}: the node came up with {self.running!r}, neither {before!r} nor {target.version!r}",
+            f"power cut {instant}: the node came up with {self.running!r}, neither {before!r} nor {target.version!r}",
         )
         found = ask.mode(self.node)
-        ask.require(found in (Mode.ACTIVE, Mode.PASSIVE), f"power cut {moment}: the node came up as {found}")
+        ask.require(found in (Mode.ACTIVE, Mode.PASSIVE), f"power cut {instant}: the node came up as {found}")
         if self.running != before:
             ask.whole(self.node)
 

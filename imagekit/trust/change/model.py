@@ -136,8 +136,8 @@ def read_answer(data: bytes, question: ChangeQuestion, provider: str) -> ChangeR
             requested_by=_word(fields, "requested_by", ""),
             title=_word(fields, "title", ""),
             url=_word(fields, "url", ""),
-            begins=_moment(fields, "begins"),
-            ends=_moment(fields, "ends"),
+            begins=_instant(fields, "begins"),
+            ends=_instant(fields, "ends"),
             provider=provider,
             answer=Digest.of(data).hex,
         )
@@ -154,7 +154,7 @@ def read_answer(data: bytes, question: ChangeQuestion, provider: str) -> ChangeR
 def _approval(value: object) -> ChangeApproval:
     if not isinstance(value, dict):
         raise ValueError("an approval is an object with a person")
-    return ChangeApproval(_word(value, "person"), _moment(value, "at"))
+    return ChangeApproval(_word(value, "person"), _instant(value, "at"))
 
 
 def _list(fields: Mapping[str, Any], name: str) -> list[Any]:
@@ -172,7 +172,7 @@ def _word(fields: Mapping[str, Any], name: str, default: str | None = None) -> s
     return one_line(found, 300)
 
 
-def _moment(fields: Mapping[str, Any], name: str) -> datetime | None:
+def _instant(fields: Mapping[str, Any], name: str) -> datetime | None:
     if fields.get(name) in (None, ""):
         return None
     found = read_timestamp(fields[name])

@@ -25,8 +25,8 @@ def change(view: View, wanted: Change | None) -> list[Finding]:
     flaw = known.problem if known.record is None else _flaw(view, known.record, wanted)
     if known.record is not None and not flaw:
         people = distinct([each.person for each in known.record.approvals])
-        told = f"{known.record.id} names this digest, is open, approved by {', '.join(sorted(people))}"
-        return [finding(CHANGE, True, told)]
+        reported = f"{known.record.id} names this digest, is open, approved by {', '.join(sorted(people))}"
+        return [finding(CHANGE, True, reported)]
     return [_emergency(view, flaw, wanted.emergency)]
 
 
@@ -76,8 +76,10 @@ def _emergency(view: View, flaw: str, wanted: Emergency | None) -> Finding:
             persons.setdefault(str(item.key.person), item)
     counted = distinct(persons)
     if len(counted) < wanted.persons:
-        told = f"{flaw}; emergency signed by {len(counted)} of {wanted.persons} persons" if persons or refused else flaw
-        return finding(CHANGE, False, told + (f", not counted: {'; '.join(refused[:5])}" if refused else ""))
+        reported = (
+            f"{flaw}; emergency signed by {len(counted)} of {wanted.persons} persons" if persons or refused else flaw
+        )
+        return finding(CHANGE, False, reported + (f", not counted: {'; '.join(refused[:5])}" if refused else ""))
     items = [persons[person] for person in counted]
     until = min(end for item in items if (end := read_timestamp(item.statement.predicate.get("expires"))) is not None)
     reason = str(items[0].statement.predicate.get("reason"))[:300]

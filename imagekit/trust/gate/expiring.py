@@ -25,5 +25,5 @@ def certificates(view: View, wanted: Certificates | None) -> list[Finding]:
         more = f"; and {len(blocking) - 3} more" if len(blocking) > 3 else ""
         return [finding(_NAME, False, "; ".join(blocking[:3]) + more)]
     warning = [line(each, view.now) for each in judged if each.standing is not Standing.GOOD]
-    told = f"none of {len(judged)} ends within {wanted.block}"
-    return [finding(_NAME, True, f"{told}; {'; '.join(warning[:3])}" if warning else told)]
+    reported = f"none of {len(judged)} ends within {wanted.block}"
+    return [finding(_NAME, True, f"{reported}; {'; '.join(warning[:3])}" if warning else reported)]

@@ -40,14 +40,14 @@ def vulnerabilities(view: View, wanted: Vulnerabilities | None) -> list[Finding]
         why = scanned.problem if scanned is not None else "nobody looked"
         return [finding(_NAME, False, f"could not be told: {why}")]
     found = scanned.scan
-    if told := too_old(found, wanted, view.now):
-        return [finding(_NAME, False, told)]
+    if reported := too_old(found, wanted, view.now):
+        return [finding(_NAME, False, reported)]
     problems = over(found, wanted)
     counted = ", ".join(f"{len(found.of(state))} {state.value}" for state in State)
     if problems:
         return [finding(_NAME, False, f"{'; '.join(problems)} ({counted})")]
-    told = f"{counted}, in {found.packages} packages, by data {shown(view.now - found.as_of)} old"
-    return [finding(_NAME, True, told, (scanned.source,) if scanned.source else ())]
+    reported = f"{counted}, in {found.packages} packages, by data {shown(view.now - found.as_of)} old"
+    return [finding(_NAME, True, reported, (scanned.source,) if scanned.source else ())]
 
 
 def too_old(found: Scan, wanted: Vulnerabilities, now: datetime) -> str:

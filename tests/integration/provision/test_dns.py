@@ -61,7 +61,7 @@ def test_records_are_written_seen_and_written_once(bind: Bind, manifests: Path) 
     assert asked(bind, "_image.tdc-worker-01", "TXT") == ['"sha256:3f9c1a2b7d10"']
     assert apply(server, zones(manifests), key) == []
     edit(manifests, "192.0.2.11", "192.0.2.12")
-    assert [each.told() for each in apply(server, zones(manifests), key)] == [
+    assert [each.described() for each in apply(server, zones(manifests), key)] == [
         f"tdc-worker-01.{ZONE}. A: 192.0.2.11 (300 s) -> 192.0.2.12 (300 s)"
     ]
     assert asked(bind, "tdc-worker-01", "A") == ["192.0.2.12"]

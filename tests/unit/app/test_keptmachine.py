@@ -81,7 +81,12 @@ def owned(kept: KeptMachine) -> KeptMachine:
 def test_others_find_it_while_it_is_held_and_not_after(tmp_path: Path) -> None:
     with held(tmp_path, machine(tmp_path)) as (why, _):
         (found,) = kept_machines(tmp_path)
-        assert (found.image, found.boot_path, found.pace, found.peers.house) == ("small-node", BootPath.LIVE, 2.5, PEER)
+        assert (found.image, found.boot_path, found.pace, found.peers.trusted) == (
+            "small-node",
+            BootPath.LIVE,
+            2.5,
+            PEER,
+        )
         assert found.pid == os.getpid()
         assert kept_machine(tmp_path, "small-node") == kept_machine(tmp_path, None, BootPath.LIVE) == found
         assert kept_machine(tmp_path, "other") is kept_machine(tmp_path, None, BootPath.DIRECT) is None

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from imagekit.checks.joincause import PAGE, Cause, told_in
+from imagekit.checks.joincause import PAGE, Cause, cause_in
 
 _BEGUN = 'time="2026-11-28 22:50:08" level=info msg="Bootstrapping client configuration" component=bootstrap-kubelet'
 _DONE = _BEGUN.replace("Bootstrapping", "Successfully bootstrapped")
@@ -78,7 +78,7 @@ LINES = {
 
 @pytest.mark.parametrize(("line", "cause"), LINES.values(), ids=LINES)
 def test_each_line_names_its_cause(line: str, cause: Cause) -> None:
-    told = told_in(f"{_BEGUN}\n{line}\n")
+    told = cause_in(f"{_BEGUN}\n{line}\n")
     assert told is not None
     assert told.cause is cause
     assert f"runbook k0s-join, {cause}" in told.text
@@ -86,24 +86,24 @@ def test_each_line_names_its_cause(line: str, cause: Cause) -> None:
 
 def test_the_newest_line_counts() -> None:
     refused, expired = LINES["refused"][0], LINES["expired"][0]
-    told = told_in("\n".join([_BEGUN, refused, expired, "I1128 something else"]))
+    told = cause_in("\n".join([_BEGUN, refused, expired, "I1128 something else"]))
     assert told is not None
     assert told.cause is Cause.REFUSED
 
 
 def test_a_node_that_waits_for_approval_is_told_as_such() -> None:
-    told = told_in(f"{_BEGUN}\n")
+    told = cause_in(f"{_BEGUN}\n")
     assert told is not None
     assert told.cause is Cause.WAITING
 
 
 @pytest.mark.parametrize("journal", ["", "noise\n", f"{_BEGUN}\n{LINES['refused'][0]}\n{_DONE}\n"])
 def test_nothing_is_told_of_a_node_that_joined(journal: str) -> None:
-    assert told_in(journal) is None
+    assert cause_in(journal) is None
 
 
 def test_no_secret_is_repeated() -> None:
-    told = told_in('Unauthorized err="Unauthorized abcdef.0123456789abcdef H4sIAAAAAAAAAAAAAAAAAAAAAAAA"')
+    told = cause_in('Unauthorized err="Unauthorized abcdef.0123456789abcdef H4sIAAAAAAAAAAAAAAAAAAAAAAAA"')
     assert told is not None
     assert "0123456789abcdef" not in told.text
     assert "H4sIAAAA" not in told.text

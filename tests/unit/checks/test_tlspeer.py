@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from imagekit.base.errors import ConfigError
-from imagekit.checks.tlspeer import ANSWER, TlsPeer, both_peers, peer_of_strangers, peer_of_the_house
+from imagekit.checks.tlspeer import ANSWER, TlsPeer, both_peers, trusted_peer, untrusted_peer
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def get(peer: TlsPeer, ca: Path) -> str:
 
 
 def test_who_trusts_the_house_reaches_its_peer_only(ca: Path) -> None:
-    with peer_of_the_house(ca, "127.0.0.1") as house, peer_of_strangers("127.0.0.1") as stranger:
+    with trusted_peer(ca, "127.0.0.1") as house, untrusted_peer("127.0.0.1") as stranger:
         assert get(house, ca).strip() == ANSWER
         with pytest.raises(ssl.SSLCertVerificationError):
             get(stranger, ca)
@@ -60,25 +60,25 @@ def test_who_trusts_the_house_reaches_its_peer_only(ca: Path) -> None:
 
 def test_the_name_counts(ca: Path) -> None:
     with (
-        peer_of_the_house(ca, "10.0.2.2") as house,
+        trusted_peer(ca, "10.0.2.2") as house,
         pytest.raises(ssl.SSLCertVerificationError, match="IP address mismatch"),
     ):
         get(house, ca)
 
 
 def test_no_server_is_left(ca: Path) -> None:
-    with peer_of_the_house(ca, "127.0.0.1") as house:
+    with trusted_peer(ca, "127.0.0.1") as house:
         pass
     with pytest.raises(ConnectionRefusedError):
         get(house, ca)
 
 
 def test_a_folder_without_a_pair(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="found 0 keys"), peer_of_the_house(tmp_path, "127.0.0.1"):
+    with pytest.raises(ConfigError, match="found 0 keys"), trusted_peer(tmp_path, "127.0.0.1"):
         pass
 
 
 def test_both_say_where_the_guest_finds_them(ca: Path) -> None:
     with both_peers(ca) as peers:
-        assert peers.house.address == peers.strange.address == "10.0.2.100"
-        assert peers.house.port != peers.strange.port
+        assert peers.trusted.address == peers.untrusted.address == "10.0.2.100"
+        assert peers.trusted.port != peers.untrusted.port

@@ -11,7 +11,7 @@ import pytest
 from junitparser import JUnitXml
 
 from imagekit.checks.outcome import Outcome
-from imagekit.report.html import duration, moment, render_html, size
+from imagekit.report.html import duration, instant, render_html, size
 from imagekit.report.junit import render_junit
 from imagekit.report.markdown import render_markdown
 from imagekit.report.result import Failure, ResultError, RunResult, Verdict, read_result, write_result
@@ -230,6 +230,6 @@ def test_without_the_runbooks_text_nothing_is_linked() -> None:
 
 
 def test_times_are_for_people() -> None:
-    assert moment("2026-11-22T18:15:00+00:00") == "2026-11-22 18:15 UTC"
-    assert moment("2026-11-22T18:15:00+02:00") == "2026-11-22 16:15 UTC"
-    assert moment("no time") == "no time"
+    assert instant("2026-11-22T18:15:00+00:00") == "2026-11-22 18:15 UTC"
+    assert instant("2026-11-22T18:15:00+02:00") == "2026-11-22 16:15 UTC"
+    assert instant("no time") == "no time"

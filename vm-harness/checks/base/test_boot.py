@@ -116,8 +116,8 @@ def test_the_clock_is_looked_after(host: Host, facts: Facts) -> None:
 def test_the_clock_is_right(host: Host) -> None:
     """The node's clock is within two minutes of this host's."""
     node, here = int(host.run("date +%s").stdout), int(datetime.now(UTC).timestamp())
-    assert abs(node - here) < 120, f"the node's clock says {_moment(node)}, this host's {_moment(here)}"
+    assert abs(node - here) < 120, f"the node's clock says {_instant(node)}, this host's {_instant(here)}"
 
 
-def _moment(seconds: int) -> str:
+def _instant(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

@@ -40,10 +40,10 @@ def test_the_resolver_is_looked_after(host: Host) -> None:
         f"busctl get-property {manager} /{manager.replace('.', '/')}/DnsManager {manager}.DnsManager RcManager"
     )
     resolved = host.run("readlink -f /etc/resolv.conf").stdout.startswith("/run/systemd/resolve/")
-    told = " ".join((asked.stdout + asked.stderr).split()).removeprefix("s ") or "not told"
+    reported = " ".join((asked.stdout + asked.stderr).split()).removeprefix("s ") or "not told"
     servers = ", ".join(host.run("grep -h ^nameserver /etc/resolv.conf").stdout.split()[1::2]) or "no server"
     assert resolved or asked.stdout.split()[-1:] not in ([], ['"unmanaged"'], ['""']), (
-        f"nobody does: NetworkManager's rc-manager is {told}, and the file names {servers}"
+        f"nobody does: NetworkManager's rc-manager is {reported}, and the file names {servers}"
     )
 
 

@@ -134,17 +134,17 @@ def test_no_authority_key_on_the_node(host: Host) -> None:
 
 
 @pytest.mark.needs(network=True, service="tls")
-def test_curl_accepts_the_house(host: Host, house_peer: TlsPeer) -> None:
+def test_curl_accepts_the_house(host: Host, trusted_peer: TlsPeer) -> None:
     """curl on the node talks to a server with a corporate certificate."""
-    done = host.run("curl -sS --max-time 30 %s", house_peer.url)
+    done = host.run("curl -sS --max-time 30 %s", trusted_peer.url)
     assert done.rc == 0, done.stderr
     assert done.stdout.strip() == ANSWER
 
 
 @pytest.mark.needs(network=True, service="tls")
-def test_curl_refuses_a_stranger(host: Host, strange_peer: TlsPeer) -> None:
+def test_curl_refuses_a_stranger(host: Host, untrusted_peer: TlsPeer) -> None:
     """curl on the node refuses a server with a certificate of an unknown authority."""
-    done = host.run("curl -sS --max-time 30 %s", strange_peer.url)
+    done = host.run("curl -sS --max-time 30 %s", untrusted_peer.url)
     assert done.rc == 60, done.stderr
     assert ANSWER not in done.stdout
 
@@ -157,36 +157,36 @@ def handshake(host: Host, peer: TlsPeer, name: str) -> str:
 
 
 @pytest.mark.needs(network=True, service="tls")
-def test_openssl_accepts_the_house(host: Host, house_peer: TlsPeer) -> None:
+def test_openssl_accepts_the_house(host: Host, trusted_peer: TlsPeer) -> None:
     """OpenSSL on the node verifies the corporate certificate of a server."""
-    said = handshake(host, house_peer, house_peer.address)
+    said = handshake(host, trusted_peer, trusted_peer.address)
     # Without any certificate the return code is 0 as well.
     assert re.search(r"subject=.*imagekit harness peer", said), said[-600:]
     assert "Verify return code: 0 (ok)" in said
 
 
 @pytest.mark.needs(network=True, service="tls")
-def test_openssl_refuses_a_stranger(host: Host, strange_peer: TlsPeer) -> None:
+def test_openssl_refuses_a_stranger(host: Host, untrusted_peer: TlsPeer) -> None:
     """OpenSSL on the node gives up on a certificate of an unknown authority."""
-    said = handshake(host, strange_peer, strange_peer.address)
+    said = handshake(host, untrusted_peer, untrusted_peer.address)
     assert re.search(r"verify error:num=(18|19|20|21)\b", said)
     assert "Verify return code: 0 (ok)" not in said
 
 
 @pytest.mark.needs(network=True, service="tls")
-def test_a_wrong_name_is_refused(host: Host, house_peer: TlsPeer) -> None:
+def test_a_wrong_name_is_refused(host: Host, trusted_peer: TlsPeer) -> None:
     """A corporate certificate for another address is refused."""
-    assert "IP address mismatch" in handshake(host, house_peer, "192.0.2.1")
+    assert "IP address mismatch" in handshake(host, trusted_peer, "192.0.2.1")
 
 
-def test_this_suite_tells_them_apart(house_peer: TlsPeer) -> None:
+def test_this_suite_tells_them_apart(trusted_peer: TlsPeer) -> None:
     """The test server is not trusted by this host already, or the checks above would prove nothing."""
     import socket
 
     context = ssl.create_default_context()
     context.check_hostname = False
     with (
-        socket.create_connection(("127.0.0.1", house_peer.port), 10) as plain,
+        socket.create_connection(("127.0.0.1", trusted_peer.port), 10) as plain,
         pytest.raises(ssl.SSLCertVerificationError),
     ):
         context.wrap_socket(plain)

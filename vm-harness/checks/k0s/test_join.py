@@ -17,7 +17,7 @@ from testinfra.host import Host
 
 from imagekit.checks import declared
 from imagekit.checks.facts import Facts
-from imagekit.checks.joincause import told_in
+from imagekit.checks.joincause import cause_in
 from imagekit.config.jointoken import Role
 from imagekit.config.tokenlint import arguments, token_file
 
@@ -41,8 +41,10 @@ def joined(root: Host) -> dict[str, Any]:
     text = root.run(f"cat {CONFIG}").stdout
     if not text:
         journal = root.run("journalctl -b -u k0sworker -o cat --no-pager | tail -n 400").stdout
-        told = told_in(journal)
-        pytest.fail(told.text if told else f"the node has not joined, and k0s says: {journal[-600:] or 'nothing'}")
+        reported = cause_in(journal)
+        pytest.fail(
+            reported.text if reported else f"the node has not joined, and k0s says: {journal[-600:] or 'nothing'}"
+        )
     return dict(yaml.safe_load(text))
 
 

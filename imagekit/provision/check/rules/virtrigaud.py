@@ -43,8 +43,10 @@ def one_source(tree: Tree) -> Iterator[Hit]:
             inner = source[name] if isinstance(source[name], dict) else {}
             places = [place for place in _PLACES.get(name, ()) if place in inner]
             if name in _PLACES and len(places) != 1:
-                told = ", ".join(places) or "none"
-                yield Hit(each, ("spec", "source", name), f"{len(places)} places of the image ({told}); one is wanted")
+                reported = ", ".join(places) or "none"
+                yield Hit(
+                    each, ("spec", "source", name), f"{len(places)} places of the image ({reported}); one is wanted"
+                )
 
 
 @lint(
@@ -119,8 +121,8 @@ def bare_hex(tree: Tree) -> Iterator[Hit]:
                 continue
             text, kind = str(inner["checksum"]), inner.get("checksumType", "sha256")
             if not _HEX.fullmatch(text) or kind != "sha256":
-                told = "has a prefix" if ":" in text else "is no bare sha256"
-                yield Hit(each, ("spec", "source", name, "checksum"), f"the checksum {told}")
+                reported = "has a prefix" if ":" in text else "is no bare sha256"
+                yield Hit(each, ("spec", "source", name, "checksum"), f"the checksum {reported}")
 
 
 @lint(
