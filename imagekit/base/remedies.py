@@ -16,6 +16,11 @@ _REMEDIES = (
         "machine lists them), or add the repository that has it.",
     ),
     (
+        r"error reading from server: EOF|rpc error: code = Unavailable|Cannot connect to the Docker daemon",
+        "The engine ended while it worked: somebody stopped it, or the kernel did for want of memory (`dmesg`). Its last "
+        "words are in .imagekit/engine/dockerd.log; run again, what was built until then is kept.",
+    ),
+    (
         r"sshd does not accept its configuration",
         "Mend the line: sshd_config(5) has the words. The next build asks sshd again.",
     ),

@@ -401,6 +401,7 @@ def test_a_check_of_a_suite_with_servers_is_run_as_it_was() -> None:
     [
         ("E: Unable to locate package jqq", "`apt-cache search WORD`"),
         ("Error: Unable to find a match: jqq", "`dnf search WORD`"),
+        ("ERROR: failed to receive status: rpc error: code = Unavailable desc = EOF", "dockerd.log; run again"),
         (
             "imagekit: lint: sshd does not accept its configuration: x: line 3: Bad configuration option: y",
             "sshd_config(5)",
