@@ -17,8 +17,8 @@ _REMEDIES = (
     ),
     (
         r"error reading from server: EOF|rpc error: code = Unavailable|Cannot connect to the Docker daemon",
-        "The engine ended while it worked: somebody stopped it, or the kernel did for want of memory (`dmesg`). Its last "
-        "words are in .imagekit/engine/dockerd.log; run again, what was built until then is kept.",
+        "The engine ended while it worked: somebody stopped it, or the kernel did for want of memory (`dmesg`). Its "
+        "last words are in .imagekit/engine/dockerd.log; run again, what was built until then is kept.",
     ),
     (
         r"sshd does not accept its configuration",
