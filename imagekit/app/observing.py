@@ -14,9 +14,6 @@ from imagekit.app.trusted import signer_of, trust_of
 from imagekit.base.errors import ConfigError, RefusedError
 from imagekit.base.files import write_whole
 from imagekit.config.load import Project
-from imagekit.kube.client import session
-from imagekit.kube.kubeconfig import read_kubeconfig
-from imagekit.observe.kubernetes import observe_cluster
 from imagekit.observe.model import Observation, ObservationError
 from imagekit.observe.ssh import Login, Place, Silent, observe_nodes
 from imagekit.observe.store import Head, Observations
@@ -45,6 +42,10 @@ def observer() -> str:
 
 def from_cluster(store: Observations, kubeconfig: Path, context: str = "") -> Observed:
     """Ask an API server for its nodes and keep what it says; all of it or, when it fails half-way, nothing."""
+    from imagekit.kube.client import session
+    from imagekit.kube.kubeconfig import read_kubeconfig
+    from imagekit.observe.kubernetes import observe_cluster
+
     with session(read_kubeconfig(kubeconfig, context)) as api:
         found = tuple(observe_cluster(api, at=int(time.time()), observer=observer()))
     return Observed(found=found, silent=(), head=store.add(found))

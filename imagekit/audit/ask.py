@@ -43,6 +43,7 @@ class Gathered:
     problems: tuple[str, ...] = ()
     wanted: set[str] = field(default_factory=set)
     _standings: dict[str, Standing] = field(default_factory=dict)
+    _commits: dict[int, str] = field(default_factory=dict)
 
     def standing(self, state: State) -> Standing:
         """What the registry says of a digest that is `wanted`, asked once."""
@@ -59,12 +60,17 @@ class Gathered:
         """What was asked of the registry."""
         return dict(self._standings)
 
+    def _commit(self, number: int) -> str:
+        if number not in self._commits:
+            self._commits[number] = commit_id(self.base, number)
+        return self._commits[number]
+
     def sources(self) -> Sources:
         """What intervals are held against."""
         return Sources(
             doubt=self.ledger.doubt,
             standing=self.standing,
-            name=lambda seq: commit_id(self.base, seq),
+            name=self._commit,
             version_of=self.ledger.version_of,
             rewritten=self.rewritten.why,
         )

@@ -7,7 +7,6 @@ A clock that is ahead of the reader's says nothing: such a commit lies between i
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Sequence
 
 from imagekit.audit.model import BEFORE, FOREVER, Piece, Point, State
@@ -46,21 +45,21 @@ def pieces(points: Sequence[Point], begin: int, end: int) -> list[Piece]:
 
     The first point is `before_history`.
     """
-    edges = {begin, *(each.low for each in points), *(each.high for each in points)}
-    cuts = sorted(edge for edge in edges if begin <= edge < end)
+    inside = {edge for each in points for edge in (each.low, each.high) if begin < edge < end}
+    cuts = [begin, *sorted(inside)] if begin < end else []
     found: list[Piece] = []
-    for cut, stop in zip(cuts, [*cuts[1:], end], strict=True):
-        states, seq = possible(points, cut)
+    sure = perhaps = 0  # how many commits were made by then for sure, and how many may have been
+    for cut, stop in zip(cuts, [*cuts[1:], end], strict=False):
+        while sure < len(points) and points[sure].high <= cut:
+            sure += 1
+        while perhaps < len(points) and points[perhaps].low <= cut:
+            perhaps += 1
+        last = points[sure - 1]
+        states: tuple[State, ...] = (last.state,)
+        if perhaps > sure:
+            states = tuple(dict.fromkeys(each.state for each in points[sure - 1 : perhaps]))
         if found and found[-1].states == states:
             found[-1] = Piece(found[-1].begin, stop, states, found[-1].seq)
         else:
-            found.append(Piece(cut, stop, states, seq))
+            found.append(Piece(cut, stop, states, last.seq))
     return found
-
-
-def possible(points: Sequence[Point], instant: int) -> tuple[tuple[State, ...], int]:
-    """Every state that a node may have been in at a moment, in the order of commits, and the last sure commit."""
-    sure = bisect_right(points, instant, key=lambda each: each.high)
-    perhaps = bisect_right(points, instant, key=lambda each: each.low)
-    states = tuple(dict.fromkeys(each.state for each in points[sure - 1 : perhaps]))
-    return states, points[sure - 1].seq

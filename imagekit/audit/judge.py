@@ -49,7 +49,7 @@ def answers(
 
     With `asked` only those that touch it, whole: beyond it no more is judged than they reach.
     """
-    parts = [each for piece, reach in _reaches(pieces(points, begin, end)) for each in _split(piece, reach, seen)]
+    parts = list(_witnessed(pieces(points, begin, end), seen))
     first, last = asked or (begin, end)
     touched = [at for at, (piece, _) in enumerate(parts) if piece.begin < last and piece.end > first]
     found: list[Answer] = []
@@ -85,6 +85,16 @@ class _Witnesses:
     after: tuple[Seen, ...] = ()
 
 
+_NOBODY = _Witnesses()
+
+
+def _witnessed(found: Sequence[Piece], seen: Sequence[Seen]) -> Iterable[tuple[Piece, _Witnesses]]:
+    """Pieces with what was seen; most nodes of a fleet were never observed."""
+    if not seen:
+        return ((each, _NOBODY) for each in found)
+    return (each for piece, reach in _reaches(found) for each in _split(piece, reach, seen))
+
+
 def _reaches(found: Sequence[Piece]) -> Iterable[tuple[Piece, tuple[int, int]]]:
     """Each piece with the time over which its neighbours run the same digest, by whatever channel or pin."""
     for _, group in groupby(found, key=_what):
@@ -99,6 +109,9 @@ def _what(piece: Piece) -> frozenset[tuple[Kind, str]]:
 def _split(piece: Piece, reach: tuple[int, int], seen: Sequence[Seen]) -> Iterable[tuple[Piece, _Witnesses]]:
     """A piece cut where observations begin and end; what was seen beside counts as far as `reach`."""
     inside = [each for each in seen if each.begin < reach[1] and each.end > reach[0]]
+    if not inside:
+        yield piece, _NOBODY
+        return
     edges = {piece.begin} | {edge for each in inside for edge in (each.begin, each.end)}
     cuts = sorted(edge for edge in edges if piece.begin <= edge < piece.end)
     stops = [*cuts[1:], piece.end]

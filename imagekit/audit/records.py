@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from imagekit.audit.model import Doubt, State, Verdict
 from imagekit.base.git import Git
@@ -14,7 +15,7 @@ _COMMIT = "git commit"  # how a record's basis calls the commit that it was deci
 _POINTS = (Action.PROMOTE, Action.ROLLBACK)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Ledger:
     """The ledger as far as it can be read; `problem` is why it does not verify, empty when it does."""
 
@@ -48,23 +49,30 @@ class Ledger:
         found = [each for each in self.chain.entries[number - 1 : number] if each.record.sequence == number]
         return found[0] if found else None
 
+    @cached_property
+    def _about(self) -> Mapping[str, Sequence[Record]]:
+        """What is vouched for, by the digest that it is about."""
+        found: dict[str, list[Record]] = {}
+        for each in self.chain.vouched:
+            found.setdefault(str(each.digest), []).append(each)
+        return found
+
     def version_of(self, state: State) -> str:
         """The version of what a node runs, for a pinned digest by the records that speak of it."""
         if state.version:
             return state.version
-        return next((each.version for each in self.chain.vouched if str(each.digest) == state.digest), "")
+        return next((each.version for each in self._about.get(state.digest, ())), "")
 
     def reference_of(self, state: State) -> str:
         """Where the digest is, by the channel file or by the last record about it; empty where nothing says so."""
         if state.reference:
             return state.reference
-        about = [each.reference for each in self.chain.vouched if str(each.digest) == state.digest]
-        return about[-1] if about else ""
+        about = self._about.get(state.digest)
+        return about[-1].reference if about else ""
 
     def withdrawn(self, digest: str) -> str:
         """Who withdrew a digest; empty when nobody did."""
-        found = (each for each in self.chain.vouched if each.action is Action.YANK and str(each.digest) == digest)
-        record = next(found, None)
+        record = next((each for each in self._about.get(digest, ()) if each.action is Action.YANK), None)
         return f"record {record.sequence} by {record.actor}: {record.reason}" if record is not None else ""
 
     def words(self, number: int) -> str:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from imagekit.base.strictjson import read_object
 from imagekit.oci.errors import MalformedError
 from imagekit.oci.manifest import DEPTH, MANIFEST_LIMIT, Manifest, require_finite
 from imagekit.oci.reference import Digest
-from imagekit.registry.client import Registry
 from imagekit.trust.evidence.identity import Identity
+
+if TYPE_CHECKING:
+    from imagekit.registry.client import Registry
 
 VERSION_LABEL = "org.opencontainers.image.version"
 _MOST_SERVED = 16

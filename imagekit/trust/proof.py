@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from imagekit.base.errors import RefusedError
 from imagekit.oci.errors import MalformedError
 from imagekit.oci.manifest import Descriptor
 from imagekit.oci.reference import BUNDLE_TYPE, Digest
-from imagekit.registry.client import Registry
 from imagekit.registry.errors import MissingObjectError
-from imagekit.registry.referrers import list_referrers
 from imagekit.trust.evidence.denial import Denial
 from imagekit.trust.evidence.statement import Statement
 from imagekit.trust.sign.interface import BUNDLE_LIMIT, Verifier
+
+if TYPE_CHECKING:
+    from imagekit.registry.client import Registry
 
 MOST_REFERRERS = 10_000
 # A manifest that holds a bundle has 1 KB.
@@ -83,6 +85,8 @@ def read_bundles(client: Registry, repository: str, digest: Digest) -> Iterator[
     the small ones first, up to 2 GiB; what is beyond comes as a problem, too. Raises `MalformedError` when the list
     itself cannot be read.
     """
+    from imagekit.registry.referrers import list_referrers  # the client of registries is loaded when one is asked
+
     entries = list_referrers(client, repository, digest)
     layers: list[_Layer] = []
     for entry in _within(entries):

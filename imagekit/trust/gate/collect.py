@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from imagekit.base.errors import RefusedError
 from imagekit.oci.reference import Digest, Reference
-from imagekit.registry.client import Registry
 from imagekit.trust.change.model import Changed
 from imagekit.trust.described import described, served
 from imagekit.trust.evidence.denial import Denial
@@ -21,6 +21,9 @@ from imagekit.trust.gate.policy import Policy
 from imagekit.trust.gate.view import View
 from imagekit.trust.proof import Found, read_bundles
 from imagekit.trust.sign.trust import SKEW, Problem, Reading, TrustStore
+
+if TYPE_CHECKING:
+    from imagekit.registry.client import Registry
 
 WAIVERS, YANKS, MUTES = Path("waivers"), Path("yanks"), Path("mutes")
 _FILE_LIMIT = 16 << 20
