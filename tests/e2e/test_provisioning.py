@@ -10,9 +10,11 @@ import json
 import os
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 
 import dns.message
@@ -28,7 +30,7 @@ from imagekit.machine.keys import fresh_pair
 from imagekit.provision.machines.wanted import API
 from tests.e2e.conftest import ROOT, Clone, environment
 from tests.support.bind import SECRET, ZONE
-from tests.support.lab import Lab, lab
+from tests.support.lab import Lab, lab, require_programs
 from tests.support.manifests import schemas_folder
 
 pytestmark = [pytest.mark.vm, pytest.mark.registry, pytest.mark.online]
@@ -71,9 +73,14 @@ class Story:
     """The clone with its platform; `digests` are those that were published, in their order."""
 
     clone: Clone
-    lab: Lab
+    open: Callable[[], Lab]
     digests: list[str] = field(default_factory=list)
     outputs: dict[str, list[Completed]] = field(default_factory=dict)
+
+    @cached_property
+    def lab(self) -> Lab:
+        """The platform, from when something first needs it: the machines of `imagekit run` boot without it."""
+        return self.open()
 
     def do(self, line: str) -> Completed:
         """Run a command of the page."""
@@ -91,8 +98,10 @@ class Story:
     def _filled(self, word: str) -> str:
         if word.startswith("$(date"):
             return f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
+        if word == "ns1.tdc.bank.example":
+            return self.lab.bind.address
         old, new = ([*self.digests, "", ""])[:2]
-        return {"OLD": old, "NEW": new, "ns1.tdc.bank.example": self.lab.bind.address}.get(word, word)
+        return {"OLD": old, "NEW": new}.get(word, word)
 
     def dns(self, name: str, kind: str) -> list[str]:
         """What a resolver gets."""
@@ -161,15 +170,12 @@ def story(clone: Clone, tmp_path: Path) -> Iterator[Story]:
     prepare(clone)
     key = f'key "imagekit" {{\n\talgorithm hmac-sha256;\n\tsecret "{SECRET}";\n}};\n'
     (clone.root / "tsig.key").write_text(key)
-    made = None
-    try:
-        with lab(clone.root / ".git", tmp_path, clone.root / "fleet.kubeconfig") as platform:
-            made = Story(clone, platform)
-            yield made
-    finally:
-        if made is not None:
-            clone.imagekit("provision", "apply", "--target", "libvirt", "--destroy")
-        clone.git("reset", "-q", "--hard", before)
+    require_programs()
+    with ExitStack() as stack:
+        stack.callback(clone.git, "reset", "-q", "--hard", before)
+        stack.callback(clone.imagekit, "provision", "apply", "--target", "libvirt", "--destroy")
+        platform = lab(clone.root / ".git", tmp_path, clone.root / "fleet.kubeconfig")
+        yield Story(clone, lambda: stack.enter_context(platform))
 
 
 def change(clone: Clone) -> None:

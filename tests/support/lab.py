@@ -32,10 +32,17 @@ class Lab:
             self.api.apply(each, force=True)
 
 
+def require_programs() -> None:
+    """All that the platform is made of, or the end of the test before its first minute."""
+    require_controllers()
+    named_program()
+    find_programs()
+
+
 @contextmanager
 def lab(repository: Path, folder: Path, kubeconfig: Path) -> Iterator[Lab]:
     """All of it for the time of the block; `repository` is a bare repository or a .git folder, which is only read."""
-    require_controllers()
+    require_programs()
     (folder / "bind").mkdir()
     with ExitStack() as stack:
         cluster = stack.enter_context(api_server(folder, find_programs()))
