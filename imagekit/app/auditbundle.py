@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -13,6 +12,7 @@ from imagekit.app.trusted import trust_of
 from imagekit.audit.bundle import Signed, git_files, pack, readme, report_files, table
 from imagekit.audit.model import Report
 from imagekit.base.errors import ConfigError
+from imagekit.base.files import write_whole
 from imagekit.config.load import Project
 from imagekit.oci.reference import Digest, Reference
 from imagekit.trust.evidence.statement import CYCLONEDX_TYPE, SPDX_TYPE
@@ -38,17 +38,7 @@ def write_bundle(project: Project, report: Report, path: Path, *, observations: 
     files |= {"signed.tsv": table(signed), "observations.tsv": rows}
     fingerprints = {name: sha256(data).hexdigest() for name, data in keys.items()}
     files["README.md"] = readme(report, signed, fingerprints, observations=rows.count(b"\n"))
-    return _whole(path, pack(files))
-
-
-def _whole(path: Path, data: bytes) -> Path:
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        beside.write_bytes(data)
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
-    return path
+    return write_whole(path, pack(files))
 
 
 def _records(project: Project, report: Report) -> Iterator[tuple[str, bytes]]:

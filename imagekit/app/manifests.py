@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +13,7 @@ from imagekit.oci.reference import Digest
 
 if TYPE_CHECKING:
     from imagekit.config.load import Project
+    from imagekit.kube.local import Cluster
     from imagekit.provision.check.check import Report
     from imagekit.provision.check.store import Schemas
 
@@ -55,15 +56,20 @@ def _inside(project: Project) -> dict[Digest, dict[str, str]]:
 
 
 def asked_server(
-    paths: Sequence[Path], report: Report, schemas: Schemas, *, work: Path, kubeconfig: Path | None, context: str
+    paths: Sequence[Path],
+    report: Report,
+    schemas: Schemas,
+    *,
+    server: Callable[[], Cluster] | None,
+    kubeconfig: Path | None,
+    context: str,
 ) -> Report:
-    """The report with what an API server says: a live cluster's, else one that is started for it below `work`.
+    """The report with what an API server says: a live cluster's, else that of one that is starting for it alone.
 
-    Raises `ProgramMissingError`, `ServerFailedError`, `ApiUnreachableError`.
+    Raises `ServerFailedError`, `ApiUnreachableError`.
     """
     from imagekit.kube.client import session
     from imagekit.kube.kubeconfig import read_kubeconfig
-    from imagekit.kube.local import api_server
     from imagekit.provision.check.reading import read_tree
     from imagekit.provision.check.server import check_live, check_with
 
@@ -71,7 +77,8 @@ def asked_server(
     if kubeconfig is not None:
         with session(read_kubeconfig(kubeconfig, context)) as api:
             return report.with_more(*check_live(api, tree))
-    with api_server(work) as cluster, session(cluster.access) as api:
+    assert server is not None
+    with session(server().access) as api:
         return report.with_more(*check_with(api, tree, schemas))
 
 

@@ -3,22 +3,38 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from imagekit.base.errors import ConfigError
 
-def write_whole(path: Path, text: str) -> Path:
-    """Write a text file under a name beside and rename it into place."""
+
+def write_whole(path: Path, content: str | bytes) -> Path:
+    """Write a file under a name beside and rename it into place. Raises `ConfigError` where its folder is none."""
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with beside.open("w", encoding="utf-8") as stream:
-            stream.write(text)
+        with named_place(path), beside.open("wb") as stream:
+            stream.write(content.encode() if isinstance(content, str) else content)
             stream.flush()
             os.fsync(stream.fileno())
-        beside.replace(path)
+        with named_place(path):
+            beside.replace(path)
     finally:
-        beside.unlink(missing_ok=True)
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
     return path
+
+
+@contextmanager
+def named_place(path: Path) -> Iterator[None]:
+    """Raise `ConfigError` where a file that somebody named has no folder to be in, or is one itself."""
+    try:
+        yield
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
+        raise ConfigError(
+            f"{path} cannot be written: {error.strerror}", hint=f"Is {path.absolute().parent} a folder, and there?"
+        ) from None
 
 
 def mark_used(path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 
 import click
@@ -45,16 +46,19 @@ def check(
     real API server as a dry run. Exit code 1 when there is an error, or no object at all.
     """
     from imagekit.app.manifests import asked_server, check_manifests, schemas_folder
+    from imagekit.kube.local import starting
     from imagekit.provision.check.show import render_json, render_text
     from imagekit.provision.check.store import load_schemas
 
     app: App = ctx.obj
     project = None if without_ledger else app.project
-    found = load_schemas(schemas_folder(folder, app.root / ".imagekit"))
     places = paths or (app.root / "provision",)
-    report = check_manifests(places, found, project=project, external=external)
-    if apiserver or kubeconfig is not None:
-        report = asked_server(places, report, found, work=app.work, kubeconfig=kubeconfig, context=context)
+    with ExitStack() as stack:
+        server = stack.enter_context(starting(app.work)) if apiserver and kubeconfig is None else None
+        found = load_schemas(schemas_folder(folder, app.root / ".imagekit"))
+        report = check_manifests(places, found, project=project, external=external)
+        if kubeconfig is not None or server is not None:
+            report = asked_server(places, report, found, server=server, kubeconfig=kubeconfig, context=context)
     say(render_json(report) if as_json else render_text(report))
     ctx.exit(0 if report.good else 1)
 

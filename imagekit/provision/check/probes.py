@@ -99,24 +99,30 @@ def _denies(binding: Manifest, policy: Manifest) -> bool:
     return binding.get("spec", "policyName") == policy.short and isinstance(actions, list) and "Deny" in actions
 
 
+def rules_of(policy: Manifest) -> list[dict[str, Any]]:
+    """What a policy is about, rule by rule."""
+    rules = policy.get("spec", "matchConstraints", "resourceRules")
+    return [rule for rule in rules if isinstance(rule, dict)] if isinstance(rules, list) else []
+
+
 def _about(api: Api, policy: Manifest, api_version: str, kind: str) -> bool:
     """Whether a policy's rules match the creation of an object of a kind."""
-    rules = policy.get("spec", "matchConstraints", "resourceRules")
     group, _, version = api_version.rpartition("/")
-    wanted = [rule for rule in rules if isinstance(rule, dict)] if isinstance(rules, list) else []
-    if not any(_in(group, rule.get("apiGroups")) and _in(version, rule.get("apiVersions")) for rule in wanted):
+    wanted = rules_of(policy)
+    if not any(within(group, rule.get("apiGroups")) and within(version, rule.get("apiVersions")) for rule in wanted):
         return False
     resource = api.resource(api_version, kind)
     return resource is not None and any(
-        _in(group, rule.get("apiGroups"))
-        and _in(version, rule.get("apiVersions"))
-        and _in(resource.plural, rule.get("resources"))
-        and _in("CREATE", rule.get("operations"))
+        within(group, rule.get("apiGroups"))
+        and within(version, rule.get("apiVersions"))
+        and within(resource.plural, rule.get("resources"))
+        and within("CREATE", rule.get("operations"))
         for rule in wanted
     )
 
 
-def _in(word: str, words: Any) -> bool:
+def within(word: str, words: Any) -> bool:
+    """Whether a rule names a word, or all of them."""
     return isinstance(words, list) and (word in words or "*" in words)
 
 

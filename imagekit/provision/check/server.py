@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from imagekit.base.errors import ConfigError
 from imagekit.base.log import step
 from imagekit.base.waiting import Deadline, wait_until
 from imagekit.kube.client import Api, ApiError
 from imagekit.provision.check.finding import Finding, Level, Seen, declare, found, key_of
 from imagekit.provision.check.objects import KUSTOMIZE, Manifest, Tree
-from imagekit.provision.check.probes import BINDING, POLICY, probe_policies
+from imagekit.provision.check.probes import BINDING, POLICY, probe_policies, rules_of, within
 from imagekit.provision.check.store import Schemas
 
 _AT_ONCE = 4
 _SECONDS = 60.0
 _CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+_VALUES = ("default", "enum", "example")
 _DENIES = "ValidatingAdmissionPolicy"
 
 REFUSED = declare(
@@ -53,7 +53,7 @@ def check_with(api: Api, tree: Tree, schemas: Schemas) -> tuple[tuple[Finding, .
     Returns the findings, and what was done in words. Raises what `Api` raises when the server goes away.
     """
     with step("Making CRDs, namespaces and policies on the API server"):
-        number = make_crds(api, [*schemas.crds, *(each.data for each in tree.of("CustomResourceDefinition"))])
+        number = make_crds(api, [*_needed(tree, schemas), *(each.data for each in tree.of("CustomResourceDefinition"))])
         _make_namespaces(api, tree)
         wrong = list(_made(api, _policies(tree)))
     with step("Probing the policies"):
@@ -77,10 +77,24 @@ def version_of(api: Api) -> str:
     return str(api.get("/version").get("gitVersion"))
 
 
+def _needed(tree: Tree, schemas: Schemas) -> list[dict[str, Any]]:
+    """The CRDs of the kinds that are there, and of those that a policy is about: each costs the server time."""
+    kinds = {(each.group, each.kind) for each in tree.manifests}
+    rules = [rule for policy in tree.of(POLICY) for rule in rules_of(policy)]
+
+    def wanted(spec: Mapping[str, Any]) -> bool:
+        group, names = spec["group"], spec["names"]
+        return (group, names["kind"]) in kinds or any(
+            within(group, rule.get("apiGroups")) and within(names["plural"], rule.get("resources")) for rule in rules
+        )
+
+    return [each for each in schemas.crds if wanted(each["spec"])]
+
+
 def make_crds(api: Api, crds: list[dict[str, Any]]) -> int:
     """Apply CRDs, the last of each name, and wait until they are served; conversion webhooks are left out."""
     if not crds:
-        raise ConfigError("no CRD for the API server", hint="`imagekit provision schemas fetch` fetches them.")
+        return 0
     plain = {each["metadata"]["name"]: _without_webhooks(each) for each in crds}
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         list(pool.map(lambda each: api.apply(each, force=True), plain.values()))
@@ -90,13 +104,24 @@ def make_crds(api: Api, crds: list[dict[str, Any]]) -> int:
 
 
 def _without_webhooks(crd: dict[str, Any]) -> dict[str, Any]:
-    spec = {name: value for name, value in crd["spec"].items() if name != "conversion"}
+    spec = {name: _undescribed(value) for name, value in crd["spec"].items() if name != "conversion"}
     return {
         "apiVersion": crd["apiVersion"],
         "kind": crd["kind"],
         "metadata": {key: value for key, value in crd["metadata"].items() if key in ("name", "annotations", "labels")},
         "spec": spec,
     }
+
+
+def _undescribed(value: Any) -> Any:
+    """A schema without its prose, which is most of it and refuses nothing; values stay as they are."""
+    if isinstance(value, dict):
+        return {
+            key: each if key in _VALUES else _undescribed(each)
+            for key, each in value.items()
+            if not (key == "description" and isinstance(each, str))  # a property of that name has a schema
+        }
+    return [_undescribed(each) for each in value] if isinstance(value, list) else value
 
 
 def _established(api: Api) -> set[str]:

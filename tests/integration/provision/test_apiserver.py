@@ -27,7 +27,7 @@ from imagekit.provision.check.fetch import fetch_from_cluster
 from imagekit.provision.check.objects import Tree
 from imagekit.provision.check.probes import least
 from imagekit.provision.check.reading import read_text, read_tree
-from imagekit.provision.check.server import check_live, check_with
+from imagekit.provision.check.server import check_live, check_with, make_crds
 from imagekit.provision.check.store import Schemas
 from imagekit.provision.render import render
 from tests.support.fleets import inputs_of
@@ -52,6 +52,7 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> Tree:
 @pytest.fixture(scope="module")
 def served(api: Api, rendered: Tree, schemas: Schemas) -> str:
     """The server after the check of what is rendered; CRDs, namespaces and policies are there then."""
+    assert make_crds(api, list(schemas.crds)) == len(schemas.crds)
     findings, words = check_with(api, rendered, schemas)
     wrong = [each for each in findings if OPTIONAL not in each.message]
     assert wrong == []
@@ -319,5 +320,9 @@ def test_from_start_to_verdict(cluster: Cluster, rendered: Tree, schemas: Schema
     done = run(argv, timeout=120, cwd=tmp_path, ok=(0, 1), env=dict(os.environ))
     after = os.times()
     spent = after.children_user + after.children_system - before.children_user - before.children_system
-    assert json.loads(done.stdout)["server"]
+    told = json.loads(done.stdout)
+    number = int(re.findall(r"(\d+) CRDs", told["server"])[0])
+    assert 10 < number < len(schemas.crds), "those that are needed"
+    wrong = [each for each in told["findings"] if each["level"] == "error" and OPTIONAL not in each["message"]]
+    assert wrong == []
     assert spent < 30, f"{spent:.1f} s of processor, {time.monotonic() - began:.1f} s in all"

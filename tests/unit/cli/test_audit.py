@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from imagekit.base.errors import ConfigError
 from imagekit.cli import cli
 from tests.support.audited import Scene, opened
 from tests.support.project import git
@@ -88,10 +89,17 @@ def test_every_file(scene: Scene, tmp_path: Path) -> None:
     assert [each.name for each in tmp_path.iterdir() if each.name.startswith(".")] == []
 
 
-def test_a_folder_that_is_not_there_leaves_nothing_half_written(scene: Scene, tmp_path: Path) -> None:
-    done = call(scene, "audit", "--node", "w1", "--at", "2026-03-05", "--html", str(tmp_path / "no" / "x.html"))
-    assert done.exit_code != 0
-    assert list(tmp_path.iterdir()) == []
+@pytest.mark.parametrize("option", ["--html", "--sign", "--bundle"])
+def test_a_folder_that_is_not_there_is_named_and_nothing_is_half_written(
+    scene: Scene, tmp_path: Path, option: str
+) -> None:
+    """It ended in a traceback, called a mistake in imagekit."""
+    (tmp_path / "file").touch()
+    for place, why in (("no/x", "No such file or directory"), ("file/x", "Not a directory")):
+        done = call(scene, "audit", "--node", "w1", "--at", "2026-03-05", option, str(tmp_path / place))
+        assert isinstance(done.exception, ConfigError), done.exception
+        assert f"cannot be written: {why}" in str(done.exception)
+    assert [each.name for each in tmp_path.iterdir()] == ["file"]
 
 
 @pytest.mark.attack
