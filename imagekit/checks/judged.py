@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
+from imagekit.base.errors import ConfigError
 from imagekit.base.files import write_whole
 from imagekit.checks.outcome import CheckResult, Outcome
 from imagekit.checks.session import CheckMeta
@@ -68,7 +69,7 @@ def keep_judged(path: Path, metas: Iterable[CheckMeta], results: Iterable[CheckR
             passed[meta.id] = (meta.source, when)
         else:
             passed.pop(meta.id, None)
-    with suppress(OSError):
+    with suppress(OSError, ConfigError):
         write_whole(path, json.dumps({"passed": passed}, indent=1) + "\n")
 
 
