@@ -246,9 +246,9 @@ def _strange(state: State, witnesses: _Witnesses, sources: Sources) -> list[str]
     after = [each for each in witnesses.after if _agrees(state, each, sources) is not None]
     last = max((each.end for each in before), default=0)
     first = min((each.begin for each in after), default=0)
-    near = [(each, "last before") for each in before if each.end == last]
-    near += [(each, "first after") for each in after if each.begin == first]
-    return [f"{_said(each)} {when}" for each, when in near if _agrees(state, each, sources) is False]
+    near = [(each, "last before it") for each in before if each.end == last]
+    near += [(each, "first after it") for each in after if each.begin == first]
+    return [f"{when} {_said(each)}" for each, when in near if _agrees(state, each, sources) is False]
 
 
 def _agrees(state: State, seen: Seen, sources: Sources) -> bool | None:

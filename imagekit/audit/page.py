@@ -10,11 +10,13 @@ from pathlib import Path
 
 from imagekit.audit.asked import stamp
 from imagekit.audit.model import Answer, Kind, Report, Verdict
-from imagekit.audit.show import span_of, what_of
+from imagekit.audit.show import span_of, unsaid_of, what_of
 from imagekit.base.files import write_whole
 from imagekit.report.cleaned import cleaned
 
 _TEMPLATE = "timeline.html.j2"
+_LOOK = (Verdict.CONTRADICTED, Verdict.UNKNOWN, Verdict.CONFIRMED, Verdict.PROVEN)
+_LEAST = 0.001  # percent: an observation lasts a second, and has to be seen on a lane of years
 _HUES = 6  # shades that tell one digest from the next
 _TICKS = 8
 _LAST_TICK = 94.0  # percent; a later date would be cut off at the edge
@@ -42,6 +44,12 @@ class Lane:
     bars: tuple[Bar, ...]
     answers: tuple[Answer, ...]
 
+    @property
+    def counts(self) -> list[tuple[Verdict, int]]:
+        """How many intervals have each verdict, those that need a look first."""
+        found = ((each, sum(answer.verdict is each for answer in self.answers)) for each in _LOOK)
+        return [(verdict, count) for verdict, count in found if count]
+
 
 @dataclass(frozen=True, slots=True)
 class Tick:
@@ -63,7 +71,7 @@ def render_page(report: Report) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(stamp=stamp, span=span_of, what=what_of)
+    environment.filters.update(stamp=stamp, span=span_of, what=what_of, unsaid=unsaid_of)
     report = cleaned(report)
     begin, end = shown(report)
     counts = [(each, sum(answer.verdict is each for answer in report.answers)) for each in Verdict]
@@ -103,7 +111,7 @@ def _bar(each: Answer, begin: int, end: int, hues: dict[str, int]) -> Bar:
     whole = max(end - begin, 1)
     left = max(each.begin, begin)
     right = min(end if each.end is None else each.end, end)
-    width = round(100 * max(right - left, 0) / whole, 3)
+    width = max(round(100 * (right - left) / whole, 3), _LEAST) if right > left else 0.0
     label = (each.version or each.digest[7:19]) if each.kind is Kind.RUNS else what_of(each)
     return Bar(
         left=round(100 * (left - begin) / whole, 3),

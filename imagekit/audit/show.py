@@ -52,13 +52,18 @@ def _interval(each: Answer, *, several: bool) -> Iterator[str]:
     reported = "; ".join(filter(None, (where, commit)))
     yield from (f"    {reported}",) if reported else ()
     yield from (f"    {reason}" for reason in each.reasons)
-    yield from (f"    {said}" for said in each.seen if not any(said in reason for reason in each.reasons))
+    yield from (f"    {said}" for said in unsaid_of(each))
 
 
 def span_of(each: Answer) -> str:
     """An interval as text; the beginning of time and what lasts have words."""
     begin = stamp(each.begin) if each.begin else "the beginning"
     return f"[{begin}, {stamp(each.end) if each.end is not None else 'still'})"
+
+
+def unsaid_of(each: Answer) -> list[str]:
+    """What a node said that no reason repeats."""
+    return [said for said in each.seen if not any(said in reason for reason in each.reasons)]
 
 
 def what_of(each: Answer) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -117,6 +118,20 @@ def test_the_axis_has_a_few_dates(seconds: int) -> None:
     found = ticks(BEGIN, BEGIN + seconds)
     assert len(found) <= 24
     assert all(0 <= each.left < 100 for each in found)
+
+
+def test_a_second_that_contradicts_is_seen_on_a_lane_of_years() -> None:
+    """An observation lasts a second; the one red bar of a fleet's page was rounded away."""
+    years, said = 3 * 365 * 86400, "seen by ssh saying sha256:ffff"
+    sure, odd = (
+        answer(node=node, end=BEGIN + 60, verdict=verdict, seen=(said,), reasons=(f"{said}, Git says v1",))
+        for node, verdict in (("w1", Verdict.PROVEN), ("w2", Verdict.CONTRADICTED))
+    )
+    found = report(sure, replace(odd, begin=BEGIN + 60, end=BEGIN + 61), answer(begin=BEGIN + 61, end=BEGIN + years))
+    page = render_page(replace(found, question=replace(found.question, end=BEGIN + years)))
+    assert page.count('<div class="bar contradicted') == 1
+    assert page.count(f"{said}, Git says") == page.count(said) == 2, "not once more below the reason"
+    assert '<summary>w2 <span class="tag contradicted">1 contradicted</span>' in page
 
 
 def test_the_statement_is_about_the_report() -> None:
