@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -112,6 +113,7 @@ def blame_pinned(counted: Counted, pinned: Lock, bad: Trial) -> Cause:
         attribution=Attribution.OURS,
         layer=layer,
         title=f"{_shown(bad)} does not hold any more",
+        about=bad.failed[0] if bad.failed else re.sub(r"[0-9a-f]*\d[0-9a-f]*", "#", bad.reason),
         evidence=(*why, *seen),
     )
 

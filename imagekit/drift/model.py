@@ -93,7 +93,10 @@ class Part(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cause:
-    """One root cause: its layer, the changes that are to blame (none: nothing that moved), and what shows it."""
+    """One root cause: its layer, the changes that are to blame (none: nothing that moved), and what shows it.
+
+    `about` is what stays the same of it over nights, where no change names it: its title may hold times and numbers.
+    """
 
     part: Part
     attribution: Attribution
@@ -101,6 +104,7 @@ class Cause:
     title: str
     culprits: tuple[Change, ...] = ()
     evidence: tuple[str, ...] = ()
+    about: str = ""
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -251,4 +251,5 @@ def _fleet_cause(digest: str, named_by: Sequence[str], trial: Trial) -> Cause:
         layer=trial.layers[0] if trial.layers else "",
         title=f"{digest[:19]} cannot be gone back to: {trial.reason or ', '.join(trial.failed[:2])}",
         evidence=(f"named by {', '.join(named_by)}",),
+        about=digest,
     )

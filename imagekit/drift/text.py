@@ -40,7 +40,7 @@ def as_data(report: Report) -> dict[str, Any]:
 
 def cause_key(image: str, cause: Cause) -> str:
     """Names a root cause over many nights: a version that moves on meanwhile makes no new one."""
-    what = sorted(cause.names) or [cause.layer, cause.title]
+    what = sorted(cause.names) or [cause.layer, cause.about or cause.title]
     text = "\n".join((image, cause.part.value, cause.attribution.value, *what))
     return sha256(text.encode()).hexdigest()[:16]
 

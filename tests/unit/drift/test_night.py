@@ -194,6 +194,25 @@ def test_a_root_cause_is_the_same_next_night_whatever_its_version() -> None:
     assert cause_key("node", third) != cause_key("node", one)
 
 
+def test_a_root_cause_is_the_same_whatever_numbers_are_in_its_words() -> None:
+    """A boot that failed says after how many seconds, and a fleet's registry from which port."""
+
+    def keys(reason: str) -> list[str]:
+        class Dead(SimWorld):
+            def trial(self, lock, *, layers=None, lifecycle=False):  # type: ignore[no-untyped-def]
+                return Trial(result=Result.BAD, reason=reason)
+
+        world = Dead(OLD, OLD, fleet=FLEET, bad_fleet={FLEET[1].digest: reason})
+        report = run(world)
+        assert len(report.causes) == 2
+        return [cause_key("node", each) for each in report.causes]
+
+    one = keys("no login after 183.2 s, pid 77 (run 20261129-0217-3fa9)")
+    assert one == keys("no login after 191.0 s, pid 81 (run 20261130-0217-b1c0)")
+    assert one[0] != keys("kernel panic after 3 s")[0]
+    assert len({*one}) == 2
+
+
 def test_text_json_and_issue_of_a_night() -> None:
     report = run(SimWorld(OLD, NEW, [bad_together("p10")]))
     [cause] = report.causes
