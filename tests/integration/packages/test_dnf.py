@@ -128,3 +128,30 @@ def test_without_advisories_nothing_is_called_a_security_update(dnf: Dnf) -> Non
     found = dnf.resolve(ASKS, Keep())
     with pytest.raises(MirrorError, match="updateinfo"):
         dnf.security(found)
+
+
+def test_a_lock_between_two_is_resolved_from_its_own_files_alone(dnf: Dnf, repository: Path, tmp_path: Path) -> None:
+    """What a night asks before it builds one: what is not asked for is not installed, what is torn apart is refused."""
+    old, store = dnf.resolve(ASKS, Keep()), Store(tmp_path / "work")
+    store.fill(old, [("the mirror", dnf.fetch)])
+    rpms.rpm(repository / "Packages", "libssl", "3.1")
+    rpms.rpm(repository / "Packages", "curl", "8.2", requires="libssl >= 3.1")
+    rpms.rpm(repository / "Packages", "libjq", "1.8")
+    rpms.rpm(repository / "Packages", "jq", "1.8", requires="libjq")
+    rpms.index(repository)
+    new = {each.name: each for each in dnf.resolve(ASKS, Keep())}
+    store.fill(tuple(new.values()), [("the mirror", dnf.fetch)])
+    alone = Dnf(tmp_path / "alone", "amd64", {})
+
+    def settled(*moved: str) -> tuple[LockedPackage, ...]:
+        kept = [each for each in old if each.name not in moved]
+        mix = (*kept, *(new[name] for name in moved))
+        return alone.resolve(ASKS, Keep(mix, store.repository(dnf, mix)))
+
+    assert settled("libjq") == old
+    assert {each.name: each.version for each in settled("libssl", "curl") if each not in old} == {
+        "libssl": "3.1-1.el9",
+        "curl": "8.2-1.el9",
+    }
+    with pytest.raises(ResolveError, match="base"):
+        settled("curl")
