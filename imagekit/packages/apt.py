@@ -27,6 +27,8 @@ _REMOVED = re.compile(r"Remv (\S+)")
 _SOLVER = (
     *("-o", "APT::Default-Release=", "-o", "APT::Install-Recommends=false", "-o", "APT::Install-Suggests=false"),
     *("-o", "APT::Get::Download-Only=false", "-o", "APT::Ignore-Hold=true"),
+    # Images for containers keep no caches: then each call parses all lists anew, and there is a dozen of them.
+    *("-o", "Dir::Cache::pkgcache=pkgcache.bin", "-o", "Dir::Cache::srcpkgcache=srcpkgcache.bin"),
 )
 _Stanzas = dict[tuple[str, str, str], str]  # the index's paragraphs, by name, version and architecture
 _KEPT = "Imagekit"  # the label of the repository with the files of an earlier lock
