@@ -20,6 +20,7 @@ _WHY = re.compile(
     | \b(?:not\ found|failed\ to\ \w+|could\ not\ \w+|unable\ to\ \w+|killed|out\ of\ memory|segmentation\ fault)\b
     """
 )
+_OWN = re.compile(r"^INTERNALERROR> ?")  # before each line of what broke pytest itself
 _SURE = re.compile(
     r"(?i)^\s*(?:\S+:\s+)?\[?(?:error|fatal|panic|usage error)\]?\s*[:!]|^E\s{2,}\S|^[\w.]*Error:\s"
     r"|^imagekit: lint: |^\[rule/"  # of a layer's lint, and of sssctl
@@ -28,7 +29,7 @@ _SURE = re.compile(
 
 def reasons(output: str) -> tuple[str, ...]:
     """The few lines that say why, in their order; those that tools mark as errors before those that only sound so."""
-    lines = [line.rstrip()[:_LONGEST] for line in stripped(output).splitlines() if line.strip()]
+    lines = [_OWN.sub("", line).rstrip()[:_LONGEST] for line in stripped(output).splitlines() if line.strip()]
     sure = [line for line in lines if _SURE.search(line)]
     chosen = sure or [line for line in lines if _WHY.search(line)]
     return tuple(dict.fromkeys(chosen[-_REASONS:]))

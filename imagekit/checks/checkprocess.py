@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ from imagekit.base.text import one_line
 from imagekit.checks.request import BrokenCheckError, SuiteError, Suites, empty_suite
 from imagekit.checks.session import SESSION_VARIABLE, Session
 from imagekit.checks.telling import Teller
+from imagekit.checks.wellformed import FOLDER
 
 _PYTEST_USAGE = 4  # https://docs.pytest.org/en/stable/reference/exit-codes.html
 _PYTEST_BROKE = (3, _PYTEST_USAGE)
@@ -42,14 +44,22 @@ def run_pytest(session: Session, suites: Suites, extra: Sequence[str], seconds: 
     (out / "pytest.log").write_text(done.stdout + done.stderr)
     if done.returncode in _PYTEST_BROKE or done.returncode > 128:
         output = done.stdout + done.stderr
-        why = next(iter(reasons(output)), "")
+        why = _said(output)
         kind = BrokenCheckError if why and done.returncode == _PYTEST_USAGE else SuiteError
         raise kind(
-            f"the checks did not run: {one_line(why.removeprefix('ERROR: '), 400)}"
-            if why
-            else f"pytest broke (exit status {done.returncode})",
+            f"the checks did not run: {one_line(why, 400)}" if why else f"pytest broke (exit status {done.returncode})",
             hint=f"{'' if why else summary(output)}\nAll that pytest wrote: {out / 'pytest.log'}".strip(),
         )
+
+
+def _said(output: str) -> str:
+    """What pytest says of why it did not run: of a conftest.py its place, and the last error."""
+    told = reasons(output)
+    # What broke pytest itself is told last, after all that led to it.
+    why = (told[-1] if "INTERNALERROR>" in output else told[0]) if told else ""
+    why = re.sub(r"^(ERROR: |E\s+)", "", why)
+    at = re.search(r"while loading conftest '.*?([^/']+/conftest\.py|conftest\.py)'", output)
+    return f"{FOLDER}/{at[1]}: {why}" if at else why
 
 
 def spread(workers: int) -> tuple[str, ...]:

@@ -51,6 +51,7 @@ _session_key = pytest.StashKey[Session]()
 _meta_key = pytest.StashKey[CheckMeta]()
 _compared_key = pytest.StashKey[str]()  # the last comparison that did not hold, as a sentence
 _batch_key = pytest.StashKey[Batch]()
+_FIXTURES = 3  # times what a check may take
 _MESSAGE = 2000  # characters; what names the fault is never cut, and a guest's flood is no message
 
 
@@ -102,19 +103,31 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if not item.stash[_meta_key].cold]
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Say that a check began."""
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> Iterator[None]:
+    """Say that a check began; give up on fixtures that never come, which may take longer than a check to wait."""
     item.config.stash[_compared_key] = ""
     item.config.stash[_batch_key].begin()
     append(Path(item.config.stash[_session_key].events), Event.STARTED, id=item.stash[_meta_key].id)
+    with _limited(_FIXTURES * item.config.stash[_session_key].check_seconds):
+        yield
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
+    """As for the set-up."""
+    with _limited(_FIXTURES * item.config.stash[_session_key].check_seconds):
+        yield
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     """Give up on a check that takes too long; the ones after it still run."""
     with _limited(item.config.stash[_session_key].check_seconds):
-        yield
+        try:
+            yield
+        except (pytest.exit.Exception, KeyboardInterrupt) as error:  # these would end the whole run
+            raise RuntimeError(f"a check ended the run by {type(error).__name__}: {error}") from None
 
 
 class _limited:  # noqa: N801 - reads as a word where it is used
@@ -182,8 +195,11 @@ def verdict(report: pytest.TestReport, call: pytest.CallInfo[None]) -> Outcome:
 def _reason(call: pytest.CallInfo[None], reported: str) -> str:
     if call.excinfo is None:
         return ""
-    text = str(call.excinfo.value)
     name = type(call.excinfo.value).__name__
+    try:
+        text = str(call.excinfo.value)
+    except Exception as error:  # an exception of a check's own that cannot say what it is
+        text = f"its text cannot be had ({type(error).__name__})"
     if name == "AssertionError":
         return sentence(text, reported)
     return text if name in ("Failed", "Skipped") else f"{name}: {text}"

@@ -90,7 +90,7 @@ def _applied(layout: Path, manifest: Digest, found: tuple[Layer, ...], folders: 
     for number, layer in enumerate(found):
         tree.begin(number)
         for count, (entry, source) in enumerate(_read(layout, layer, allowance)):
-            allowance.take(entry.path, entry.link)
+            allowance.take(entry.path, entry.link, zeros=entry.holes)
             tree.apply(entry, count)
             take(Where(number, count), entry, source)
     for path in _DROPPED:

@@ -45,9 +45,12 @@ class Allowance:
                 raise _too_large(f"image {self._image}", self._most, self._packed)
             yield chunk
 
-    def take(self, *names: str) -> None:
-        """One entry more, with its path and link target."""
+    def take(self, *names: str, zeros: int = 0) -> None:
+        """One entry more, with its path and link target, and the zeros that its sparse file is unpacked to."""
         self._entries += 1
+        self._unpacked += zeros
+        if self._unpacked > self._most:
+            raise _too_large(f"image {self._image}", self._most, self._packed)
         self._names += sum(map(len, names))
         if self._entries > ENTRIES:
             raise ImageContentError(f"image {self._image} has more than {ENTRIES} entries", hint=_HINT)

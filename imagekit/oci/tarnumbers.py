@@ -9,6 +9,7 @@ from imagekit.oci.errors import ImageContentError
 _OCTAL = re.compile(rb" *([0-7]*)[ \0]*\0?")
 _DECIMAL = re.compile(rb"[0-9]{1,19}")
 _TIME = re.compile(rb"(-?)([0-9]{1,18})(?:\.[0-9]*)?")
+_NEGATIVE = 0xFF  # how a negative number of base 256 begins
 _LATEST = (1 << 32) - 1  # what squashfs can date; 2106
 
 
@@ -49,7 +50,7 @@ def seconds(more: bytes | None, field: bytes) -> int:
     Raises `ImageContentError` for times that file systems cannot hold.
     """
     if more is None:
-        value = field_number(field)
+        value = 0 if field[0] == _NEGATIVE else field_number(field)
     elif (found := _TIME.fullmatch(more)) is not None:
         value = 0 if found[1] else int(found[2])
     else:

@@ -1,34 +1,36 @@
 """A tar archive read entry by entry.
 
-Read are ustar, pax and GNU long names as Go's archive/tar and Python's tarfile read them. What these two take
-differently, or what has two forms at once, is refused: an archive that shows each reader another file must not pass.
+Read are ustar, pax, GNU long names and sparse files as Go's archive/tar and Python's tarfile read them. What these two
+take differently, or what has two forms at once, is refused: an archive that shows each reader another file must not
+pass.
 Nothing of a header is passed on as it stood, see `imagekit.oci.tarheader`. Format: pax(1),
 https://pubs.opengroup.org/onlinepubs/9699919799/utilities/pax.html; tar(5) of libarchive for GNU's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from imagekit.oci import tarsparse
 from imagekit.oci.errors import ImageContentError
+from imagekit.oci.tarnames import decoded, link_target, safe_path
 from imagekit.oci.tarnumbers import decimal, field_number, field_text, is_time, seconds
+from imagekit.oci.tarsource import Source as Source
 
 BLOCK = 512
 REGULAR, HARD_LINK, SYMLINK, CHARACTER, BLOCK_DEVICE, FOLDER, FIFO = b"0", b"1", b"2", b"3", b"4", b"5", b"6"
 _LONGEST_HEADER = 1 << 20
 _MOST_GLOBALS = 64
-_DEEPEST = 256
-_LONGEST_PATH, _LONGEST_NAME = 4095, 255  # bytes; PATH_MAX and NAME_MAX
 _ZERO = bytes(BLOCK)
 XATTR = "SCHILY.xattr."
 # Keys of a pax header that say something of the file; all others are taken for remarks, as Go does.
 _MEANT = frozenset({"path", "linkpath", "size", "uid", "gid", "mtime", "hdrcharset", "charset"})
 _TEXTS = frozenset({"path", "linkpath", "uname", "gname"})
 _CHARSETS = (b"BINARY", b"ISO-IR 10646 2000 UTF-8")
-_REFUSED = ("GNU.sparse.", "SUN.", "RHT.sparse")
+_REFUSED = ("SUN.", "RHT.sparse")
+_MEANT_PREFIXES = (XATTR, *_REFUSED, tarsparse.PREFIX)
 _HINT = "Readers differ in what such a layer holds. Do not use this image; its builder can write plain pax headers."
-Sink = Callable[[bytes | memoryview], object]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -48,6 +50,7 @@ class TarMember:
     mtime: int = 0
     device: tuple[int, int] = (0, 0)
     xattrs: Mapping[str, bytes] = field(default_factory=dict)
+    holes: int = 0  # bytes of zeros of a sparse file that no archive holds
 
     @property
     def is_directory(self) -> bool:
@@ -60,65 +63,13 @@ class TarMember:
         return -(-self.size // BLOCK) * BLOCK
 
 
-class Source:
-    """Chunks of bytes with a place to read from; `at` counts the bytes read."""
-
-    def __init__(self, chunks: Iterable[bytes]) -> None:
-        self._chunks = iter(chunks)
-        self._now = b""
-        self._at = 0
-        self._before = 0
-
-    @property
-    def at(self) -> int:
-        """How many bytes were read until now."""
-        return self._before + self._at
-
-    def read(self, count: int) -> bytes:
-        """Exactly so many bytes, or fewer at the very end."""
-        end = self._at + count
-        if end <= len(self._now):
-            piece = self._now[self._at : end]
-            self._at = end
-            return piece
-        pieces: list[bytes] = []
-        self.copy(count, lambda piece: pieces.append(bytes(piece)), whole=False)
-        return b"".join(pieces)
-
-    def copy(self, count: int, sink: Sink, *, whole: bool = True) -> None:
-        """Pass so many bytes to `sink`; raises `ImageContentError` at a premature end unless `whole` is off."""
-        while count:
-            if self._at == len(self._now) and not self._refill():
-                if whole:
-                    raise ImageContentError("a layer's tar ends in the middle of a file")
-                return
-            piece = memoryview(self._now)[self._at : self._at + count]
-            sink(piece)
-            self._at += len(piece)
-            count -= len(piece)
-
-    def drain(self) -> None:
-        """Read to the end, so that the digest of what lies beneath is completed."""
-        while self._refill():
-            continue
-
-    def _refill(self) -> bool:
-        self._before += len(self._now)
-        for chunk in self._chunks:
-            if chunk:
-                self._now, self._at = chunk, 0
-                return True
-        self._now, self._at = b"", 0
-        return False
-
-
 def entries(source: Source) -> Iterator[TarMember]:
     """Each member in order; the consumer reads `padded` bytes of data from `source` before it asks for the next.
 
     Raises `ImageContentError` for what is no tar, is damaged, or has two meanings.
     """
     own: dict[str, bytes] = {}
-    globals_met, alone = 0, False
+    globals_met, alone, holes = 0, False, 0
     while header := source.read(BLOCK):
         if header == _ZERO:
             _require_end(source.read(BLOCK))
@@ -133,7 +84,13 @@ def entries(source: Source) -> Iterator[TarMember]:
         elif kind in (b"x", b"L", b"K"):
             _take(own, kind, _extension(source, size))
         else:
-            yield _entry(header, own, size)
+            sparse = _sparse(header, own, size, source)
+            member = _entry(header, own, size, sparse)
+            if sparse is not None:
+                source.insert(sparse.chunks)
+                holes += sparse.holes
+                tarsparse.require_few(holes)
+            yield member
             own, alone = {}, False
     if own or alone:
         raise ImageContentError("a layer's tar ends after a header that belongs to a file")
@@ -145,7 +102,7 @@ def _checked_size(block: bytes) -> int:
         raise ImageContentError("a layer is not a tar archive, or a damaged one: wrong header checksum")
     is_ustar, prefix = block[257:263] == b"ustar\0", block[345:500]
     # Go takes star's headers by their last bytes and the prefix of ustar alone, Python takes it of all.
-    if (is_ustar and block[508:512] == b"tar\0") or (not is_ustar and any(prefix)):
+    if (is_ustar and block[508:512] == b"tar\0") or (not is_ustar and any(prefix) and block[156:157] != tarsparse.KIND):
         raise ImageContentError("a layer holds tar headers of star or with GNU's access times", hint=_HINT)
     return field_number(block[124:136])
 
@@ -182,7 +139,7 @@ def _take(own: dict[str, bytes], kind: bytes, data: bytes) -> None:
 
 def _require_harmless(data: bytes, own: Mapping[str, bytes], met: int) -> None:
     """A global header may hold a comment, as git-archive writes it: Go ignores it all, Python applies it all."""
-    reported = sorted(key for key in _pax(data) if key in _MEANT or key.startswith((XATTR, *_REFUSED)))
+    reported = sorted(key for key in _pax(data) if key in _MEANT or key.startswith(_MEANT_PREFIXES))
     if reported or own:
         raise ImageContentError(
             f"a layer holds a pax header for all files, of {', '.join(reported) or 'one'}", hint=_HINT
@@ -212,37 +169,57 @@ def _pax(data: bytes) -> dict[str, bytes]:
     return found
 
 
-def _entry(block: bytes, own: Mapping[str, bytes], size: int) -> TarMember:
+def _sparse(block: bytes, own: Mapping[str, bytes], size: int, source: Source) -> tarsparse.Sparse | None:
+    """The map of a sparse file, read from where it stands; None for what is none."""
+    stored = decimal(own["size"]) if "size" in own else size
+    if (form := tarsparse.version_of(own)) is not None:
+        # Python takes another name than Go for a long one of version 0.1.
+        named = f"{tarsparse.PREFIX}name" in own if form == (b"1", b"0") else "path" not in own
+        if block[156:157] != REGULAR or "GNU:" in own or not named:
+            raise ImageContentError("a layer holds a sparse entry that is no file, or has a name unlike it", hint=_HINT)
+        return tarsparse.pax_map(own, stored, source.read)
+    if block[156:157] == tarsparse.KIND:
+        raise ImageContentError(
+            "a layer holds a sparse file in GNU's old form, which containerd does not take either", hint=tarsparse.HINT
+        )
+    return None
+
+
+def _entry(block: bytes, own: Mapping[str, bytes], size: int, sparse: tarsparse.Sparse | None) -> TarMember:
     kind, short = block[156:157], _ustar_name(block)
-    name = _decoded(own["path"]) if "path" in own else short
+    named = own.get(f"{tarsparse.PREFIX}name", own.get("path"))
+    name = decoded(named) if named is not None else short
+    kind = REGULAR if sparse is not None else kind
     if kind == b"\0":  # tar before POSIX.1-1988, where a trailing slash marks a folder
         # Python asks the name in the header itself, Go the one that holds in the end.
         if name.endswith("/") != field_text(block[0:100]).endswith(b"/"):
             raise ImageContentError(f"a layer holds {name[:200]!a}, a file or a folder", hint=_HINT)
         kind = FOLDER if name.endswith("/") else REGULAR
     if kind not in b"0123456" or any(key.startswith(_REFUSED) for key in own):
-        raise ImageContentError(f"a layer holds a tar entry of kind {kind!r} or a sparse one, which no image has")
-    link = (_decoded(own["linkpath"]) if "linkpath" in own else _text(block[157:257])) if kind in b"12" else ""
-    size = decimal(own["size"]) if "size" in own else size
+        raise ImageContentError(f"a layer holds a tar entry of kind {kind!r}, or one of another tar's own form")
+    link = (decoded(own["linkpath"]) if "linkpath" in own else _text(block[157:257])) if kind in b"12" else ""
+    size = sparse.size if sparse is not None else decimal(own["size"]) if "size" in own else size
     _require_numbers(block)
     return TarMember(
         path=safe_path(name),
         kind=kind,
-        link=safe_path(link) if kind == HARD_LINK else _symlink(name, link) if kind == SYMLINK else "",
+        link=safe_path(link) if kind == HARD_LINK else link_target(name, link) if kind == SYMLINK else "",
         size=size if kind == REGULAR else 0,
         mode=field_number(block[100:108]) & 0o7777,
         uid=_owner(own.get("uid"), block[108:116]),
         gid=_owner(own.get("gid"), block[116:124]),
         mtime=seconds(own.get("mtime"), block[136:148]),
         device=_device(block) if kind in b"34" else (0, 0),
+        holes=sparse.holes if sparse is not None else 0,
         xattrs={key[len(XATTR) :]: value for key, value in own.items() if key.startswith(XATTR)},
     )
 
 
 def _require_numbers(block: bytes) -> None:
     """Other readers read these fields even where they say nothing, and stop when they are no numbers."""
-    for at, end in ((108, 116), (116, 124), (136, 148), (329, 337), (337, 345)):
+    for at, end in ((108, 116), (116, 124), (329, 337), (337, 345)):
         field_number(block[at:end])
+    seconds(None, block[136:148])
 
 
 def _owner(more: bytes | None, field: bytes) -> int:
@@ -259,38 +236,10 @@ def _device(block: bytes) -> tuple[int, int]:
     return major, minor
 
 
-def safe_path(name: str) -> str:
-    """The path as a layer may name it, without leading and trailing slashes; `..` and control bytes are refused."""
-    parts = [part for part in name.split("/") if part not in ("", ".")]
-    if ".." in parts or "\0" in name:
-        raise ImageContentError(
-            f"a layer holds the path {name[:200]!a}, which leads out of the image", hint="Do not use this image."
-        )
-    if len(parts) > _DEEPEST:
-        raise ImageContentError(f"a layer holds a path of {len(parts)} folders, {_DEEPEST} are allowed")
-    if _length(name) > _LONGEST_PATH or any(len(part) > 63 and _length(part) > _LONGEST_NAME for part in parts):
-        raise ImageContentError(f"a layer holds a path that is too long for Linux: {name[:200]!a}")
-    return "/".join(parts)
-
-
-def _symlink(name: str, target: str) -> str:
-    if not target or _length(target) > _LONGEST_PATH:
-        raise ImageContentError(f"a layer holds the symbolic link {name[:200]!a} to nothing, or too far")
-    return target
-
-
-def _length(text: str) -> int:
-    return len(text.encode("utf-8", "surrogateescape"))
-
-
 def _ustar_name(block: bytes) -> str:
     name = _text(block[0:100])
     return f"{_text(block[345:500])}/{name}" if block[345] else name
 
 
 def _text(field: bytes) -> str:
-    return _decoded(field_text(field))
-
-
-def _decoded(data: bytes) -> str:
-    return data.decode("utf-8", "surrogateescape")
+    return decoded(field_text(field))

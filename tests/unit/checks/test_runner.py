@@ -159,7 +159,7 @@ def test_one_hanging_command_does_not_stop_the_rest(suites: Suites) -> None:
         '''
 def test_1(host):
     """Hangs in a command."""
-    host.run("sleep 50")
+    assert host.run("sleep 50").rc == 0
 
 def test_2(host):
     """Comes after."""
@@ -509,7 +509,7 @@ def forked(suites: Suites, judged: Path, start: Start) -> dict[str, CheckResult]
 def test_a_boot_is_judged_on_a_cold_one_alone(suites: Suites, tmp_path: Path) -> None:
     """On a fork the result of the cold boot counts, until the check changes: then only another cold boot can tell."""
     runs = tmp_path / "runs"
-    body = BOOT_AND_NODE.replace('was good."""', f'was good."""\n    host.run("echo x >> {runs}")')
+    body = BOOT_AND_NODE.replace('was good."""', f'was good."""\n    assert host.run("echo x >> {runs}").rc == 0')
     write(suites, "base", body)
     judged = tmp_path / "judged.json"
     first = forked(suites, judged, Start.FORK)
@@ -571,3 +571,74 @@ def test_checks_in_a_container_reach_the_engine_that_has_it(suites: Suites, monk
     body = "import os\n" + PLAIN + '    assert os.environ["DOCKER_HOST"] == "unix:///nowhere"\n'
     write(suites, "base", body)
     assert in_container(suites, "base").passed
+
+
+DOC = '    """Proves something."""\n'
+OTHER = f"def test_other():\n{DOC}"
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        (
+            f"class Own(Exception):\n    __str__ = None\ndef test_it():\n{DOC}    raise Own\n",
+            "Own: its text cannot be had (TypeError)",
+        ),
+        (f"def test_it():\n{DOC}    pytest.exit('enough')\n", "a check ended the run by Exit: enough"),
+        (f"def test_it():\n{DOC}    raise KeyboardInterrupt\n", "a check ended the run by KeyboardInterrupt"),
+        (f"import sys\ndef test_it():\n{DOC}    sys.exit(3)\n", "SystemExit: 3"),
+        (f"@pytest.fixture\ndef slow():\n    time.sleep(60)\ndef test_it(slow):\n{DOC}", "no answer within 3 s"),
+    ],
+    ids=["no text", "exit", "interrupt", "sys.exit", "fixture"],
+)
+def test_what_a_check_does_to_itself_leaves_the_others_alone(suites: Suites, body: str, says: str) -> None:
+    write(suites, "base", body + OTHER)
+    result = go(suites, "base", limit=1.0)
+    assert outcomes(result) == {"test_it": Outcome.ERRORED, "test_other": Outcome.PASSED}
+    assert says in result.checks[0].message
+
+
+@pytest.mark.parametrize(
+    ("files", "says"),
+    [
+        ({"base/test_it.py": "import sys\nsys.exit(3)\n"}, "base/test_it.py cannot be loaded (SystemExit: 3"),
+        (
+            {"base/conftest.py": "import nope\n"},
+            "vm-harness/checks/base/conftest.py: ModuleNotFoundError: No module named",
+        ),
+        ({"base/conftest.py": "def pytest_nonsense(): pass\n"}, "unknown hook 'pytest_nonsense'"),
+        ({"base/conftest.py": "pytest_plugins = ['nope']\n"}, 'Error importing plugin "nope"'),
+    ],
+    ids=["sys.exit", "conftest", "hook", "plugins"],
+)
+def test_a_file_that_stops_pytest_is_named_with_its_error(suites: Suites, files: dict[str, str], says: str) -> None:
+    write(suites, "base", OTHER)
+    for name, text in files.items():
+        (suites.checks_root / name).write_text(text)
+    with pytest.raises(SuiteError) as caught:
+        collect_checks(["base"], suites, boot_path=BootPath.DIRECT)
+    assert says in str(caught.value)
+    assert "INTERNALERROR" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("body", "right"),
+    [
+        ('    host.run("false")\n', False),
+        ('    found = host.run("false").rc\n    print(found)\n', False),
+        ('    root.file("/etc/passwd").exists\n    len(host.run("x").stdout)\n', False),
+        ('    assert host.run("true").rc == 0\n', True),
+        ('    host.run_expect([0], "true")\n', True),
+        ('    if host.run("true").rc:\n        raise AssertionError\n', True),
+        ("    helper(host)\n", True),
+        ('    with pytest.raises(ValueError):\n        host.run("true")\n        raise ValueError\n', True),
+    ],
+)
+def test_a_check_that_asserts_nothing_is_refused(suites: Suites, body: str, right: bool) -> None:
+    """It can never fail: `host.run("systemctl is-active x")` alone reads as a check and is none."""
+    write(suites, "base", f"def helper(host):\n    assert host\ndef test_it(host, root):\n{DOC}{body}")
+    if right:
+        assert len(collect_checks(["base"], suites, boot_path=BootPath.DIRECT)) == 1
+        return
+    with pytest.raises(BrokenCheckError, match=r"test_it\.py:6: test_it asks the node and asserts nothing"):
+        collect_checks(["base"], suites, boot_path=BootPath.DIRECT)

@@ -111,6 +111,7 @@ def test_what_has_two_readings_is_refused(tar: bytes) -> None:
         (pax(record("comment", "c0ffee"), kind=b"g") + FILE, [("x", b"abc")]),
         (pax(record("path", "é/y"), record("mtime", "-1.5")) + FILE, [("é/y", b"abc")]),
         (pax(record("size", "3")) + block(b"x", data=b"abc", at_124=b"00000000000\0"), [("x", b"abc")]),
+        (block(b"x", data=b"abc", at_136=b"\xff" * 10 + b"\xfe\x00"), [("x", b"abc")]),
         (LONG + FILE, [("etc/shadow", b"abc")]),
         (block(b"x", b"5", size=700), [("x", b"")]),
         (block(b"d/", b"\0"), [("d", b"")]),
