@@ -21,6 +21,16 @@ _REMEDIES = (
         "last words are in .imagekit/engine/dockerd.log; run again, what was built until then is kept.",
     ),
     (
+        r"PAM does not ask pam_pwquality\.so",
+        "On Debian the package libpam-pwquality switches it on: name it in a layer (sssd brings it). Or waive PAM-02 "
+        "until a day, with the reason, under `hardening` in a layer.yaml (docs/hardening.md).",
+    ),
+    (
+        r"\bhardening [A-Z]{3}-\d\d, ",
+        "Meet it in a layer, or waive it there until a day, with the reason: `hardening` in layer.yaml "
+        "(docs/hardening.md).",
+    ),
+    (
         r"sshd does not accept its configuration",
         "Mend the line: sshd_config(5) has the words. The next build asks sshd again.",
     ),

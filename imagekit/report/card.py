@@ -100,7 +100,7 @@ def card_of(result: RunResult) -> Card | None:
         word=word_of(result),
         stage=failure.stage,
         faults=tuple(faults),
-        hint="" if repeats else hint_of(failure.hint, faults[0].what, faults[0].said, faults[0].again),
+        hint=hint_of("" if repeats else failure.hint, faults[0].what, faults[0].said, faults[0].again),
         changes=tuple(change for change in result.changes if not change.endswith(_FOLLOWS)),
         notes=result.notes,
     )

@@ -16,7 +16,7 @@ def hint_of(hint: str, what: str, said: str, again: str) -> str:
 
     No telling line again, no command again, no call of a whole step, nothing that helps nobody.
     """
-    known = remedy(said)
+    known = remedy(said) or remedy(what)
     reported = {said, known, f"Again: {again}"}
     lines = (line.strip() for line in hint.strip().splitlines() if line.strip() not in what)
     kept = (

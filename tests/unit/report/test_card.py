@@ -420,3 +420,14 @@ def test_what_to_do_is_said_where_the_tool_does_not(said: str, words: str) -> No
     assert found.first.said == said
     assert words in found.hint
     assert "lint found" not in found.hint
+
+
+@pytest.mark.parametrize(
+    ("title", "said", "words"),
+    [
+        ("hardening PAM-02, new passwords are judged", "PAM does not ask pam_pwquality.so (CIS)", "libpam-pwquality"),
+        ("hardening SSH-09, root stays out", "permitrootlogin is yes, not no (CIS)", "waive it there until a day"),
+    ],
+)
+def test_a_control_that_does_not_hold_says_the_ways_out(title: str, said: str, words: str) -> None:
+    assert words in card(failed(replace(check(1, "base", Outcome.FAILED, said), title=title))).hint
