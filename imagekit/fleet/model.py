@@ -133,7 +133,11 @@ class Provider(Frozen):
     """A hypervisor that VirtRigaud drives; its Provider object with its credentials is the platform team's own."""
 
     type: ProviderType
-    network: Name = Field("default", description="the network that machines are put into")
+    network: Name | None = Field(
+        None,
+        description="VMNetworkAttachment that machines are put into; without it vSphere takes the template's own "
+        "network card, and libvirt a network that nobody reaches",
+    )
     artifacts: Annotated[str, StringConstraints(pattern=r"^https://[A-Za-z0-9.-]+(:[0-9]+)?(/[A-Za-z0-9._~-]+)*$")] = (
         Field(description="where disks are served; the file is ARTIFACTS/IMAGE/SHA256.FORMAT")
     )

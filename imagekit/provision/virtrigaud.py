@@ -116,7 +116,9 @@ def machine_objects(inputs: Inputs, configs: NodeConfigs, machine: Instance) -> 
     secret = f"{machine.name[:50].rstrip('-')}-config" if len(machine.name) > 56 else f"{machine.name}-config"
     config = made("v1", "Secret", secret, None, namespace=space, label=label, annotations=NO_SUBSTITUTION)
     config |= {"type": "Opaque", "stringData": {"userdata": configs.text(machine)}}
-    network: Object = {"name": machine.provider.network}
+    network: Object = {"name": machine.provider.network or "default"}
+    if machine.provider.network is not None:
+        network["networkRef"] = {"name": machine.provider.network}  # the name alone is read by no provider
     if machine.node.mac is not None and not machine.retiring:
         network["macAddress"] = machine.node.mac
     spec = {

@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 GOOD = ROOT / "tests" / "data" / "provision" / "good"
 EXTERNAL = frozenset(
     ("ClusterTemplate/remote-cluster-1-0-38", "Secret/fleet-ssh", "Secret/committers", "Secret/cosign-keys")
-) | {"Secret/libvirt-1-credentials"}
+) | {"Secret/libvirt-1-credentials", "VMNetworkAttachment/lan"}
 HEX = "9b74c9897bac770ffc029102a200c5de6f9f3fd2d3f17ab4c1d2e3f405162738"
 KEY = "-----BEGIN EC PRIVATE KEY-----\nMHc=\n-----END EC PRIVATE KEY-----\n"  # no key: the form alone
 GONE = object()

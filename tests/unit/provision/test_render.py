@@ -318,6 +318,14 @@ REFUSED: dict[str, tuple[Callable[[], Inputs], str]] = {
 }
 
 
+def test_a_machine_is_in_the_network_that_its_provider_names_and_else_in_the_template_s(tree: Tree) -> None:
+    """VirtRigaud reads the reference alone: by name only, every machine on libvirt was in a network of QEMU's own."""
+    machines = of_kind(tree, "VirtualMachine").values()
+    found = {each["metadata"]["labels"]["imagekit.dev/cluster"]: each["spec"]["networks"] for each in machines}
+    assert found["risk"] == [{"name": "lan", "networkRef": {"name": "lan"}}]
+    assert found["tdc"] == [{"name": "default"}]
+
+
 @pytest.mark.attack
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_must_not_be_rendered_is_refused(name: str) -> None:

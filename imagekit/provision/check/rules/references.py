@@ -21,7 +21,7 @@ _KINDS = {
     "configMapRef": "ConfigMap",
 }
 # What holds credentials, or comes with the platform's charts, is often applied by others.
-_ELSEWHERE = frozenset(("Secret", "Provider", "VMPlacementPolicy", "ClusterTemplate"))
+_ELSEWHERE = frozenset(("Secret", "Provider", "VMNetworkAttachment", "VMPlacementPolicy", "ClusterTemplate"))
 _PLATFORM = frozenset(("ClusterRole", "ServiceAccount", "HelmChart", "HelmRepository"))  # not even worth a warning
 Reference = tuple[Key, str, str, str]  # where, kind, namespace, name
 

@@ -42,6 +42,16 @@ def changed(kind: str, path: str, value: Any) -> list[dict[str, Any]]:
     ("kind", "path", "value", "rule"),
     [
         ("DNSZone", "spec.clusterRef", GONE, "dns-cluster-reference"),
+        ("VirtualMachine", "spec.networks", [{"name": "lan"}], "vm-network"),
+        ("VirtualMachine", "spec.networks", GONE, "vm-network"),
+        (
+            "VirtualMachine",
+            "spec.networks",
+            [{"name": "lan", "networkRef": {"name": "lan"}, "macAddress": "52:54:00:00:00:01"}],
+            "vm-mac",
+        ),
+        ("VirtualMachine", "spec.networks", [{"name": "lan", "networkRef": {"name": "other"}}], "reference-elsewhere"),
+        ("VMClass", "spec.securityProfile", GONE, "vmclass-not-uefi"),
         ("GitRepository", "spec.verify", GONE, "flux-unverified-git"),
         ("NodeOpUpgrade", "spec.nodeSelector", GONE, "upgrade-everywhere"),
         ("K0sWorkerConfig", "spec.preInstalledK0s", False, "k0s-downloaded"),
@@ -78,6 +88,17 @@ def copied(kind: str, name: str, **spec: Any) -> list[dict[str, Any]]:
     return [*objects, other]
 
 
+def in_another_namespace() -> list[dict[str, Any]]:
+    """The same VirtualMachine in two namespaces, at one provider and of one image."""
+    objects = copied("VirtualMachine", "second")
+    first = next(each for each in objects if each["kind"] == "VirtualMachine")
+    for each in (first, objects[-1]):
+        for field in ("providerRef", "imageRef"):
+            each["spec"][field]["namespace"] = "fleet"
+    objects[-1]["metadata"] |= {"name": first["metadata"]["name"], "namespace": "other"}
+    return objects
+
+
 @pytest.mark.parametrize(
     ("objects", "rule"),
     [
@@ -85,6 +106,7 @@ def copied(kind: str, name: str, **spec: Any) -> list[dict[str, Any]]:
         (copied("DNSZone", "second", zoneName="rdc.bank.example"), "dns-two-zones"),
         (copied("ARecord", "second"), "dns-record-twice"),
         (copied("RemoteMachine", "second"), "address-twice"),
+        (in_another_namespace(), "vm-name-shared"),
     ],
 )
 def test_two_of_a_kind(objects: list[dict[str, Any]], rule: str) -> None:

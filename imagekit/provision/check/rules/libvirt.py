@@ -1,0 +1,96 @@
+"""What VirtRigaud's controller and libvirt provider make of a VirtualMachine, as their source has it (July 2026)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from imagekit.provision.check.finding import Hit, Level, lint
+from imagekit.provision.check.objects import Manifest, Tree
+
+
+def _machines(tree: Tree) -> Iterator[Manifest]:
+    """VirtualMachines whose image is one for libvirt."""
+    images = {
+        (each.namespace, each.short) for each in tree.of("VMImage") if each.get("spec", "source", "libvirt") is not None
+    }
+    for each in tree.of("VirtualMachine"):
+        reference = each.get("spec", "imageRef")
+        if (
+            isinstance(reference, dict)
+            and (reference.get("namespace") or each.namespace, reference.get("name")) in images
+        ):
+            yield each
+
+
+def _cards(each: Manifest) -> list[dict[str, Any]]:
+    found = each.get("spec", "networks")
+    return [card for card in found if isinstance(card, dict)] if isinstance(found, list) else []
+
+
+@lint(
+    "vm-network",
+    "The libvirt provider puts a network card without networkRef into a network of QEMU's own, behind the host's "
+    "address: whatever name it has, nobody reaches the node at its address.",
+    "Name a VMNetworkAttachment as networkRef; in a fleet file it is `network` of the provider.",
+    level=Level.WARNING,
+)
+def network(tree: Tree) -> Iterator[Hit]:
+    """Network cards on libvirt that are in no network; the first machine of each provider."""
+    first: dict[object, tuple[Manifest, int]] = {}
+    for each in _machines(tree):
+        lost = [card for card in _cards(each) if not card.get("networkRef")]
+        if lost or not _cards(each):
+            provider = each.get("spec", "providerRef", "name")
+            found, count = first.get(provider, (each, 0))
+            first[provider] = found, count + 1
+    for each, count in first.values():
+        more = f", and so have {count - 1} others" if count > 1 else ""
+        yield Hit(each, ("spec", "networks"), f"a network card has no networkRef{more}")
+
+
+@lint(
+    "vmclass-not-uefi",
+    "The libvirt provider reads no firmware: a machine starts by BIOS unless its class asks for Secure Boot.",
+    "Say firmware: BIOS where that is meant, and see that the disk starts by it.",
+    level=Level.WARNING,
+)
+def not_uefi(tree: Tree) -> Iterator[Hit]:
+    """Classes that ask for UEFI, and are used on libvirt without Secure Boot."""
+    used = {(each.namespace, each.get("spec", "classRef", "name")) for each in _machines(tree)}
+    for each in tree.of("VMClass"):
+        secure = each.get("spec", "securityProfile", "secureBoot") is True
+        if each.get("spec", "firmware") == "UEFI" and not secure and (each.namespace, each.short) in used:
+            yield Hit(each, ("spec", "firmware"), "machines of this class on libvirt start by BIOS")
+
+
+@lint(
+    "vm-name-shared",
+    "The libvirt provider takes a domain of that name as the machine that it made, whatever namespace the "
+    "VirtualMachine is in: two objects are one machine, and whoever removes one removes the other's.",
+    "Give each VirtualMachine of a provider a name of its own.",
+)
+def own_name(tree: Tree) -> Iterator[Hit]:
+    """VirtualMachines of one name in several namespaces, at one provider."""
+    places: dict[tuple[object, object, str], Manifest] = {}
+    for each in _machines(tree):
+        provider = each.get("spec", "providerRef")
+        named = provider if isinstance(provider, dict) else {}
+        key = (named.get("namespace") or each.namespace, named.get("name"), each.short)
+        before = places.setdefault(key, each)
+        if before.namespace != each.namespace:
+            yield Hit(each, ("metadata", "name"), f"{before.namespace} has a VirtualMachine of this name there, too")
+
+
+@lint(
+    "vm-mac",
+    "The controller hands no hardware address on to any provider: the machine gets another one.",
+    "Do not let anything depend on it, such as a reservation of DHCP.",
+    level=Level.WARNING,
+)
+def mac(tree: Tree) -> Iterator[Hit]:
+    """Hardware addresses of network cards."""
+    for each in tree.of("VirtualMachine"):
+        for number, card in enumerate(_cards(each)):
+            if "macAddress" in card:
+                yield Hit(each, ("spec", "networks", number, "macAddress"), "no provider gets this address")
