@@ -248,6 +248,20 @@ FAULTS = (
         test="tests/unit/checks/test_runner.py::test_a_boot_is_judged_on_a_cold_one_alone",
     ),
     Fault(
+        name="a name that is no fixture is found after the boot",
+        file="imagekit/checks/wellformed.py",
+        old='if name != "request" and name not in known and name not in given]',
+        new="if False]",
+        test="tests/unit/checks/test_runner.py::test_a_name_that_is_no_fixture_is_told_before_the_boot",
+    ),
+    Fault(
+        name="the layer of the check is blamed for another one's unit",
+        file="imagekit/report/card.py",
+        old="brought = _brought(layer[1], result) if layer and layer[1] != fault.layer else fault.brought",
+        new="brought = fault.brought",
+        test="tests/unit/app/test_declaring.py::test_a_unit_of_another_layer_than_the_checks_is_found_and_that_layer_brought_it",
+    ),
+    Fault(
         name="a boot that no cold boot judged is passed on a fork",
         file="imagekit/checks/judged.py",
         old="        known = bool(meta.source) and source == meta.source\n",
