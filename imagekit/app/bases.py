@@ -25,6 +25,9 @@ from imagekit.registry.client import Registry
 from imagekit.registry.errors import MissingObjectError
 from imagekit.registry.pull import pull_image
 
+# On what BuildKit attaches to an index beside its images, https://docs.docker.com/build/metadata/attestations/
+_ATTESTED = "vnd.docker.reference.type"
+
 
 class BaseImageError(RefusedError):
     """A base image holds what cannot become the file system of a node."""
@@ -86,11 +89,15 @@ def _image_for(client: Registry, repository: str, digest: Digest, arch: str) -> 
 
 
 def _of_arch(index: Manifest, arch: str) -> Digest | None:
+    """The one that says so, else one that says nothing: an index of one image is often written without a platform."""
+    silent = []
     for entry in json.loads(index.raw)["manifests"]:
         platform = entry.get("platform") or {}
         if (platform.get("os"), platform.get("architecture")) == ("linux", arch):
             return Digest(entry["digest"])
-    return None
+        if not platform and _ATTESTED not in (entry.get("annotations") or {}):
+            silent.append(Digest(entry["digest"]))
+    return silent[0] if len(silent) == 1 else None
 
 
 def _refused(reference: Reference, error: RefusedError) -> BaseImageError:

@@ -6,6 +6,7 @@ Format: https://github.com/opencontainers/image-spec/blob/main/image-layout.md
 from __future__ import annotations
 
 import hashlib
+import itertools
 import zlib
 from collections.abc import Collection, Generator, Iterator
 from dataclasses import dataclass
@@ -19,6 +20,9 @@ from imagekit.oci.reference import MEDIA_TYPE_MANIFEST, Digest
 
 _CHUNK = 1 << 20
 _SMALL = 4 << 20  # no manifest or configuration is larger; the distribution spec asks registries for 4 MiB at least
+_ENOUGH = 512  # bytes that tell how a layer is packed: the first header of a tar
+_GZIP = b"\x1f\x8b\x08"
+_ZSTD_FRAME, _ZSTD_SKIPPED = 0xFD2FB528, 0x184D2A50  # RFC 8878, 3.1; the latter with its last four bits free
 
 
 class Compression(StrEnum):
@@ -29,8 +33,14 @@ class Compression(StrEnum):
     ZSTD = "zstd"
 
 
-# https://github.com/opencontainers/image-spec/blob/main/layer.md, and Docker's older names for the same
+# https://github.com/opencontainers/image-spec/blob/main/layer.md, and Docker's older names for the same. Layers of
+# vendors that may not be given away are packed as all others.
 _COMPRESSION = {
+    "application/vnd.oci.image.layer.nondistributable.v1.tar": Compression.NONE,
+    "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip": Compression.GZIP,
+    "application/vnd.oci.image.layer.nondistributable.v1.tar+zstd": Compression.ZSTD,
+    "application/vnd.docker.image.rootfs.foreign.diff.tar": Compression.NONE,
+    "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip": Compression.GZIP,
     "application/vnd.oci.image.layer.v1.tar": Compression.NONE,
     "application/vnd.oci.image.layer.v1.tar+gzip": Compression.GZIP,
     "application/vnd.oci.image.layer.v1.tar+zstd": Compression.ZSTD,
@@ -90,13 +100,35 @@ def unpacked(layout: Path, layer: Layer) -> Generator[bytes, None, None]:
 
     Whoever consumes the chunks must not keep what was made of them when this raises.
     """
-    match layer.compression:
+    chunks = _proven(layout, layer)
+    if layer.compression is Compression.NONE:
+        yield from chunks
+        return
+    first = b""
+    while len(first) < _ENOUGH and (more := next(chunks, b"")):
+        first += more
+    whole = itertools.chain((first,) if first else (), chunks)
+    match _packed_as(first, layer.compression):
         case Compression.NONE:
-            yield from _proven(layout, layer)
+            yield from whole
         case Compression.GZIP:
-            yield from _gunzip(_proven(layout, layer), layer)
+            yield from _gunzip(whole, layer)
         case Compression.ZSTD:
-            yield from _unzstd(_proven(layout, layer), layer)
+            yield from _unzstd(whole, layer)
+
+
+def _packed_as(first: bytes, said: Compression) -> Compression:
+    """How a layer is packed that says to be: its first bytes tell, as containerd, docker and Kairos's agent have it.
+
+    Builders write one name for all (Bazel, kaniko, `crane append` of a plain tar). What is neither gzip nor zstd and
+    does not look like a tar stays what it says to be, and is refused as that.
+    """
+    if first.startswith(_GZIP):
+        return Compression.GZIP
+    frame = int.from_bytes(first[:4], "little")
+    if frame == _ZSTD_FRAME or frame & ~0xF == _ZSTD_SKIPPED:
+        return Compression.ZSTD
+    return Compression.NONE if first[257:262] == b"ustar" else said
 
 
 def _layer(manifest: Digest, entry: object) -> Layer:

@@ -42,15 +42,21 @@ def put(upstream: RegistrySimulator, folder: Path, *tars: bytes) -> Digest:
 
 def put_index(upstream: RegistrySimulator, **images: Digest) -> Digest:
     """An index of images by architecture."""
+    return put_entries(upstream, *(({"os": "linux", "architecture": arch}, each, {}) for arch, each in images.items()))
+
+
+def put_entries(upstream: RegistrySimulator, *images: tuple[dict[str, str], Digest, dict[str, str]]) -> Digest:
+    """An index of manifests with a platform and annotations, or without."""
     held = upstream.manifests[REPOSITORY]
     entries = [
         {
             "mediaType": MEDIA_TYPE_MANIFEST,
             "digest": str(digest),
             "size": len(held[str(digest)][1]),
-            "platform": {"os": "linux", "architecture": arch},
+            **({"platform": platform} if platform else {}),
+            **({"annotations": annotations} if annotations else {}),
         }
-        for arch, digest in images.items()
+        for platform, digest, annotations in images
     ]
     raw = json.dumps({"schemaVersion": 2, "mediaType": MEDIA_TYPE_INDEX, "manifests": entries}).encode()
     held[str(Digest.of(raw))] = (MEDIA_TYPE_INDEX, raw)
@@ -116,6 +122,20 @@ def test_of_an_index_the_image_of_the_plans_architecture_is_read(tmp_path: Path,
         read(project_on(tmp_path / "two", put_index(upstream, **{arch: bad, other: good})), upstream)
     with pytest.raises(BaseImageError, match=f"no image for linux/{arch}"):
         read(project_on(tmp_path / "three", put_index(upstream, **{other: good})), upstream)
+
+
+def test_an_index_that_says_no_platform_and_one_with_attestations(tmp_path: Path, upstream: RegistrySimulator) -> None:
+    """`oras manifest index create` of one image; BuildKit's provenance beside it has platform unknown, or none."""
+    bad = put(upstream, tmp_path / "bad", OUTSIDE)
+    about = {"vnd.docker.reference.type": "attestation-manifest"}
+    silent = put_entries(upstream, ({}, bad, {}), ({}, put(upstream, tmp_path / "att", KANIKO), about))
+    with pytest.raises(BaseImageError, match="outside"):
+        read(project_on(tmp_path / "one", silent), upstream)
+    unknown = {"os": "unknown", "architecture": "unknown"}
+    with pytest.raises(BaseImageError, match="no image for linux/"):
+        read(project_on(tmp_path / "two", put_entries(upstream, (unknown, bad, about))), upstream)
+    with pytest.raises(BaseImageError, match="no image for linux/"):
+        read(project_on(tmp_path / "three", put_entries(upstream, ({}, bad, {}), ({}, silent, {}))), upstream)
 
 
 @pytest.mark.parametrize("status", [401, 404, 503])
