@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from hashlib import sha256
@@ -10,10 +9,9 @@ from typing import Any
 
 from imagekit.base.text import one_line
 from imagekit.drift.model import Cause, Change, Report, Trial
+from imagekit.report.markdown import code, escaped
 
 _MOST = 60
-_MARKUP = re.compile(r"[\\`*_\[\]!|~]")
-_LINKED = re.compile(r"[@#]|(?<=[a-z])(?=://)|(?<=www)(?=\.)|\bGH-", re.IGNORECASE)
 
 
 def as_text(report: Report) -> str:
@@ -53,16 +51,16 @@ def issue_title(image: str, cause: Cause) -> str:
 def issue_body(report: Report, cause: Cause) -> str:
     """What is known of a root cause tonight; the marker at the end finds the issue again."""
     lines = [
-        f"**{cause.attribution.value}**, layer {_code(cause.layer or 'unknown')}, found by the {cause.part.value} part "
+        f"**{cause.attribution.value}**, layer {code(cause.layer or 'unknown')}, found by the {cause.part.value} part "
         f"of night {report.night} ({report.verdict.value}).",
         "",
-        *(f"- {_plain(each.text)}" for each in cause.culprits[:_MOST]),
+        *(f"- {escaped(each.text, 500)}" for each in cause.culprits[:_MOST]),
         "",
-        *(f"- {_plain(each)}" for each in cause.evidence),
+        *(f"- {escaped(each, 500)}" for each in cause.evidence),
     ]
     trial = report.fresh if cause.part.value == "fresh" else report.pinned
     if trial is not None and trial.failed:
-        lines += ["", "Did not pass:", "", *(f"- {_code(each)}" for each in trial.failed[:20])]
+        lines += ["", "Did not pass:", "", *(f"- {code(each, 200)}" for each in trial.failed[:20])]
     if trial is not None and trial.run_id:
         lines += ["", f"Shown by run `{trial.run_id}`: `imagekit explain {trial.run_id}`."]
     lines += ["", "Kept up to date every night, closed by the night that is good again.", marker(report.image, cause)]
@@ -78,10 +76,10 @@ def pull_request(
     image: str, night: str, changes: Sequence[Change], trial: Trial | None, shared: Sequence[str] = ()
 ) -> str:
     """Title, an empty line, and the text of the pull request that takes an update in."""
-    shown = [f"- {_plain(each.text)}" for each in changes[:_MOST]]
+    shown = [f"- {escaped(each.text, 500)}" for each in changes[:_MOST]]
     more = [f"- and {len(changes) - _MOST} more"] if len(changes) > _MOST else []
     proof = f"Built and tested as {trial.digest} in run {trial.run_id}." if trial is not None else ""
-    warned = [f"**{_plain(each)}.**" for each in shared]
+    warned = [f"**{escaped(each, 500)}.**" for each in shared]
     what = f"{len(changes)} input{'' if len(changes) == 1 else 's'}"
     return "\n".join(
         [f"{image}: take in {what} that moved upstream", "", proof, f"Night {night}.", *warned, "", *shown, *more, ""]
@@ -109,19 +107,3 @@ def _lines(report: Report) -> Iterator[str]:
     yield from (f"{'shared':<8}{line}" for line in report.shared)
     if report.branch:
         yield f"{'ready':<8}branch {report.branch} takes in what moved"
-
-
-def _plain(text: str) -> str:
-    """Text that others wrote, so that it is no markup, no link, no reference and no marker, and mentions nobody.
-
-    In GitHub's Markdown any ASCII punctuation may be escaped (https://github.github.com/gfm/#backslash-escapes); what
-    makes mentions, references and links of bare text looks for no backslash, so these get a character of no width.
-    Entities count, too: ``&commat;`` is a mention once it is shown.
-    """
-    quoted = _MARKUP.sub(r"\\\g<0>", one_line(text, 500)).replace("&", "&amp;").replace("<", "&lt;")
-    return _LINKED.sub("\\g<0>\u200b", quoted)
-
-
-def _code(text: str) -> str:
-    """The same between backticks, where nothing but a backtick counts."""
-    return f"`{one_line(text, 200).replace('`', chr(39))}`"

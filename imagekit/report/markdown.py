@@ -13,6 +13,8 @@ from imagekit.report.cleaned import cleaned
 from imagekit.report.result import LayerRow, RunResult, Verdict
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#|~&!@:-])")
+# GitHub looks for these in what is shown, where a backslash is gone: a character of no width parts them.
+_REFERENCE = re.compile(r"@(?=\w)|#(?=\d)|\bGH\\-(?=\d)|\bwww(?=\.)", re.IGNORECASE)
 _CHECKS_SHOWN = 20
 _LONGEST = 4000
 
@@ -35,14 +37,19 @@ def render_markdown(result: RunResult) -> str:
 
 
 def escaped(text: object, limit: int = 300) -> str:
-    """Text as it stands, on one line, whatever it holds."""
-    return _SPECIAL.sub(r"\\\1", one_line(str(text), limit))
+    """Text as it stands, on one line, whatever it holds: no markup, link, reference or mention."""
+    return _REFERENCE.sub("\\g<0>\u200b", _SPECIAL.sub(r"\\\1", one_line(str(text), limit)))
+
+
+def code(text: str, limit: int = _LONGEST) -> str:
+    """Code, from which a backtick cannot break out."""
+    return "`" + one_line(text, limit).replace("`", "'") + "`" if text else ""
 
 
 def _headline(result: RunResult) -> str:
     word = word_of(result)
     mark = f"{'✅' if result.verdict is Verdict.PASSED else '❌' if word == 'failed' else '⏹️'} {word}"
-    about = [f"{escaped(result.version)}" if result.version else "", _code(result.digest)]
+    about = [f"{escaped(result.version)}" if result.version else "", code(result.digest)]
     kind = "embedded stand-in, not for production" if result.embedded else ""
     rest = " · ".join(part for part in (*about, kind, f"{result.seconds:.0f} s") if part)
     return f"## {mark}: {escaped(result.image)}\n\n{rest}"
@@ -54,7 +61,7 @@ def _card(result: RunResult) -> list[str]:
     if card is None:
         return [f"Note: {escaped(note)}" for note in result.notes]
     shown = [
-        f"- **{label}** {_code(text) if label in TO_COPY else escaped(text, _LONGEST)}"
+        f"- **{label}** {code(text) if label in TO_COPY else escaped(text, _LONGEST)}"
         for label, text in card_rows(card)
     ]
     return ["\n".join(shown)]
@@ -100,12 +107,7 @@ def _release(result: RunResult) -> list[str]:
     if result.release is None:
         return []
     kinds = ", ".join(escaped(row.kind) for row in result.release.evidence)
-    return [f"**Published** {_code(result.release.reference)}\n\nEvidence: {kinds or 'none'}"]
-
-
-def _code(text: str) -> str:
-    """Code, from which a backtick cannot break out."""
-    return "`" + one_line(text, _LONGEST).replace("`", "'") + "`" if text else ""
+    return [f"**Published** {code(result.release.reference)}\n\nEvidence: {kinds or 'none'}"]
 
 
 def _table(head: tuple[str, ...], rows: Sequence[tuple[object, ...]]) -> str:

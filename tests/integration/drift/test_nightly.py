@@ -170,7 +170,7 @@ def test_a_ready_lock_becomes_a_branch_and_one_pull_request(runner: Runner) -> N
     [request] = runner.api.issues.values()
     assert (request["head"], request["base"]) == (f"imagekit/drift/{IMAGE}", "main")
     assert request["title"] == f"{IMAGE}: take in 16 inputs that moved upstream"
-    assert "- p10 1 to 2 (sssd)" in request["body"]
+    assert r"- p10 1 to 2 \(sssd\)" in request["body"]
 
 
 @pytest.mark.attack

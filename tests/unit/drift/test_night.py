@@ -88,7 +88,7 @@ def test_what_moved_and_works_is_a_branch_that_is_ready() -> None:
     assert report.branch == "imagekit/drift/node"
     [text] = world.updates
     assert text.splitlines()[0] == "node: take in 16 inputs that moved upstream"
-    assert "- p10 1 to 2 (sssd)" in text
+    assert "- p10 1 to 2 \\(sssd\\)" in text
     assert report.fresh is not None
     assert report.fresh.digest in text
 
@@ -224,7 +224,7 @@ def test_text_json_and_issue_of_a_night() -> None:
     assert data["verdict"] == "drift"
     body = issue_body(report, cause)
     assert body.rstrip().endswith(marker("node", cause))
-    assert "- p10 1 to 2 (sssd)" in body
+    assert "- p10 1 to 2 \\(sssd\\)" in body
     assert issue_title("node", cause) == "node: p10 upstream breaks base/test_x.py::test_p10"
 
 
@@ -239,16 +239,16 @@ def test_what_a_node_says_makes_no_marker_and_mentions_nobody() -> None:
 @pytest.mark.parametrize(
     ("said", "shown"),
     [
-        ("@everyone", "@\u200beveryone"),
-        ("&commat;everyone", "&amp;commat;everyone"),
-        ("&#64;everyone", "&amp;#\u200b64;everyone"),
-        ("fixes #12 of o/r#3, GH-4", "fixes #\u200b12 of o/r#\u200b3, GH-\u200b4"),
-        ("https://evil.example/x", "https\u200b://evil.example/x"),
+        ("@everyone", "\\@\u200beveryone"),
+        ("&commat;everyone", "\\&commat;everyone"),  # a mention, if the entity were read
+        ("&#64;everyone", "\\&\\#\u200b64;everyone"),
+        ("fixes #12 of o/r#3, GH-4", "fixes \\#\u200b12 of o/r\\#\u200b3, GH\\-\u200b4"),
+        ("https://evil.example/x", "https\\://evil.example/x"),
         ("www.evil.example", "www\u200b.evil.example"),
-        ("![x](y) [a][b]", "\\!\\[x\\](y) \\[a\\]\\[b\\]"),
-        ("<img src=x onerror=y>", "&lt;img src=x onerror=y>"),
-        ("`a` *b* __c__ ~~d~~ |e|", "\\`a\\` \\*b\\* \\_\\_c\\_\\_ \\~\\~d\\~\\~ \\|e\\|"),
-        ("one\n# two\r\n- three", "one #\u200b two - three"),
+        ("![x](y)", "\\!\\[x\\]\\(y\\)"),
+        ("<img src=x onerror=y>", "\\<img src=x onerror=y\\>"),
+        ("`a` *b* __c__", "\\`a\\` \\*b\\* \\_\\_c\\_\\_"),
+        ("one\n# two\r\n- three", "one \\# two \\- three"),
         ("a \\` b", "a \\\\\\` b"),
     ],
 )
@@ -258,7 +258,7 @@ def test_what_upstream_says_is_text_in_an_issue_and_nothing_else(said: str, show
     assert f"- {shown}\n" in body
     named = {Key("base", said): Input("1", "x")}
     text = pull_request("node", NIGHT, changes_between(named, {}, LAYERS), None)
-    assert f"- {shown} 1 removed (base)\n" in text
+    assert f"- {shown} 1 removed \\(base\\)\n" in text
 
 
 @pytest.mark.attack

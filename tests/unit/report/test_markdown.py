@@ -40,7 +40,7 @@ def test_words_of_the_guest_make_no_markup() -> None:
 
 
 def test_a_line_stays_a_line_and_a_cell_a_cell() -> None:
-    assert escaped("a\n| b | @all #1") == r"a \| b \| \@all \#1"
+    assert escaped("a\n| b | @all #1") == "a \\| b \\| \\@\u200ball \\#\u200b1"
 
 
 def test_what_changed_stands_before_the_stages_once() -> None:
