@@ -51,7 +51,7 @@ def changed(kind: str, path: str, value: Any) -> list[dict[str, Any]]:
             "vm-mac",
         ),
         ("VirtualMachine", "spec.networks", [{"name": "lan", "networkRef": {"name": "other"}}], "reference-elsewhere"),
-        ("VMClass", "spec.securityProfile", GONE, "vmclass-not-uefi"),
+        ("VirtualMachine", "spec.classRef.name", "worker-m", "vmclass-secure-boot"),
         ("GitRepository", "spec.verify", GONE, "flux-unverified-git"),
         ("NodeOpUpgrade", "spec.nodeSelector", GONE, "upgrade-everywhere"),
         ("K0sWorkerConfig", "spec.preInstalledK0s", False, "k0s-downloaded"),
@@ -88,6 +88,13 @@ def copied(kind: str, name: str, **spec: Any) -> list[dict[str, Any]]:
     return [*objects, other]
 
 
+def with_class(**spec: Any) -> list[dict[str, Any]]:
+    """The VirtualMachine's own class with other fields."""
+    objects = good_objects()
+    next(each for each in objects if each["metadata"].get("name") == "worker-s")["spec"] |= spec
+    return objects
+
+
 def in_another_namespace() -> list[dict[str, Any]]:
     """The same VirtualMachine in two namespaces, at one provider and of one image."""
     objects = copied("VirtualMachine", "second")
@@ -107,6 +114,7 @@ def in_another_namespace() -> list[dict[str, Any]]:
         (copied("ARecord", "second"), "dns-record-twice"),
         (copied("RemoteMachine", "second"), "address-twice"),
         (in_another_namespace(), "vm-name-shared"),
+        (with_class(firmware="UEFI"), "vmclass-not-uefi"),
     ],
 )
 def test_two_of_a_kind(objects: list[dict[str, Any]], rule: str) -> None:
