@@ -18,12 +18,10 @@ _STRING = 255
 
 
 def selects(selector: Any, labels: Any) -> bool:
-    """Whether a label selector of Kubernetes takes an object; an empty one takes none here, as bindy needs one."""
+    """Whether a label selector takes an object, as bindy reads it (0.6.2): an empty one takes every one."""
     if not isinstance(selector, dict):
         return False
     exact, expressions = selector.get("matchLabels") or {}, selector.get("matchExpressions") or []
-    if not exact and not expressions:
-        return False
     return all(labels.get(key) == value for key, value in exact.items()) and all(
         _holds(each, labels) for each in expressions if isinstance(each, dict)
     )
@@ -85,15 +83,20 @@ def in_one_zone(tree: Tree) -> Iterator[Hit]:
 
 @lint(
     "dns-zone-selector",
-    "A zone without recordsFrom publishes no record at all.",
-    "Add recordsFrom with a selector.",
+    "A zone without recordsFrom publishes no record at all; one with an empty selector takes every record of its "
+    "namespace, those of other zones too.",
+    "Add recordsFrom with a selector that names a label.",
 )
 def has_selector(tree: Tree) -> Iterator[Hit]:
-    """Zones that select nothing."""
+    """Zones that select nothing, or everything."""
     for each in tree.of("DNSZone"):
-        given = [one.get("selector") for one in each.get("spec", "recordsFrom") or () if isinstance(one, dict)]
-        if not any(isinstance(one, dict) and (one.get("matchLabels") or one.get("matchExpressions")) for one in given):
+        given = [one for one in each.get("spec", "recordsFrom") or () if isinstance(one, dict)]
+        if not given:
             yield Hit(each, ("spec", "recordsFrom"), "the zone selects no record")
+        for number, one in enumerate(given):
+            wanted = one.get("selector")
+            if not isinstance(wanted, dict) or not (wanted.get("matchLabels") or wanted.get("matchExpressions")):
+                yield Hit(each, ("spec", "recordsFrom", number), "the zone selects every record of its namespace")
 
 
 @lint(

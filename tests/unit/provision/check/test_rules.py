@@ -42,6 +42,7 @@ def changed(kind: str, path: str, value: Any) -> list[dict[str, Any]]:
     ("kind", "path", "value", "rule"),
     [
         ("DNSZone", "spec.clusterRef", GONE, "dns-cluster-reference"),
+        ("DNSZone", "spec.recordsFrom", [{"selector": {}}], "dns-zone-selector"),
         ("VirtualMachine", "spec.networks", [{"name": "lan"}], "vm-network"),
         ("VirtualMachine", "spec.networks", GONE, "vm-network"),
         (
@@ -110,6 +111,7 @@ def in_another_namespace() -> list[dict[str, Any]]:
     ("objects", "rule"),
     [
         (copied("DNSZone", "second"), "dns-zone-twice"),
+        (copied("DNSZone", "all", zoneName="rdc.bank.example", recordsFrom=[{"selector": {}}]), "dns-two-zones"),
         (copied("DNSZone", "second", zoneName="rdc.bank.example"), "dns-two-zones"),
         (copied("ARecord", "second"), "dns-record-twice"),
         (copied("RemoteMachine", "second"), "address-twice"),
