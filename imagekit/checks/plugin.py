@@ -28,7 +28,7 @@ from imagekit.checks.declaration import describe, to_run
 from imagekit.checks.facts import Facts, collect_facts
 from imagekit.checks.outcome import Outcome
 from imagekit.checks.session import SESSION_VARIABLE, CheckMeta, Event, Session, append
-from imagekit.checks.text import compared, sentence
+from imagekit.checks.text import compared, of_command, sentence
 from imagekit.checks.tlspeer import Peers, TlsPeer
 from imagekit.fixtures.network import FixtureNetwork
 from imagekit.machine.interface import Start
@@ -197,7 +197,7 @@ def _reason(call: pytest.CallInfo[None], reported: str) -> str:
         return ""
     name = type(call.excinfo.value).__name__
     try:
-        text = str(call.excinfo.value)
+        text = of_command(str(call.excinfo.value))
     except Exception as error:  # an exception of a check's own that cannot say what it is
         text = f"its text cannot be had ({type(error).__name__})"
     if name == "AssertionError":

@@ -11,6 +11,12 @@ _SHOWN = 30
 _ASSERT = re.compile(r"^assert\b", re.MULTILINE)
 _SET = re.compile(r"\b(?:frozenset|set)\((\{[^{}]*\}|\[[^\[\]]*\]|)\)")
 _NONE = "nothing"
+# As testinfra writes a command that ended otherwise than its modules expect: its repr of a CommandResult.
+_COMMAND = re.compile(
+    r"^Unexpected (?:exit code \d+ for|output) CommandResult\(backend=.*?, exit_status=(?P<status>-?\d+), "
+    r"command=(?P<command>b?(?P<q>['\"]).*?(?P=q)), _stdout=b?['\"].*, _stderr=(?P<stderr>b?['\"].*['\"])\)$",
+    re.DOTALL,
+)
 
 
 def compared(operator: str, found: object, expected: object) -> str:
@@ -49,6 +55,18 @@ def sentence(message: str, reported: str = "") -> str:
     if own:
         return _without_sets(own)
     return reported or _without_sets(_read(message.strip()))
+
+
+def of_command(message: str) -> str:
+    """A message of testinfra's modules about a command, as command, status and complaint; any other as it is."""
+    found = _COMMAND.match(message.partition("\nassert ")[0].strip())  # pytest's own words follow
+    if found is None:
+        return message
+    try:
+        command, stderr = (ast.literal_eval(found[name]) for name in ("command", "stderr"))
+    except (ValueError, SyntaxError):
+        return message
+    return f"{words(command)} ended with {found['status']}: {words(stderr).strip() or _NONE}"
 
 
 def words(value: object) -> str:

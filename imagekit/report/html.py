@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from imagekit.report.prose import as_html
 from imagekit.report.result import RunResult, StageRow
 
 if TYPE_CHECKING:
+    from jinja2 import Template
     from markupsafe import Markup
 
 _TEMPLATE = "page.html.j2"
@@ -38,6 +40,12 @@ def render_html(result: RunResult, runbook: str = "") -> str:
 
     `runbook` is the text of the runbook page that the failure card names: it stands in the page, and is linked there.
     """
+    return _template().render(**_words(cleaned(result)), runbook=runbook.strip())
+
+
+@cache
+def _template() -> Template:
+    """The page, compiled once in a process."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
@@ -48,7 +56,7 @@ def render_html(result: RunResult, runbook: str = "") -> str:
         lstrip_blocks=True,
     )
     environment.filters.update(duration=duration, size=size, short=short, instant=instant, prose=_prose)
-    return environment.get_template(_TEMPLATE).render(**_words(cleaned(result)), runbook=runbook.strip())
+    return environment.get_template(_TEMPLATE)
 
 
 def _prose(text: str) -> Markup:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
+from collections.abc import Callable
 
-from imagekit.checks.text import compared, sentence, words
+import pytest
+import testinfra
+from testinfra.host import Host
+
+from imagekit.checks.text import compared, of_command, sentence, words
 
 
 @pytest.mark.parametrize(
@@ -66,3 +70,30 @@ def test_a_text_that_is_no_python_stays() -> None:
 
 def test_many_are_counted() -> None:
     assert words([str(n) for n in range(33)]).endswith("29 and 3 more")
+
+
+@pytest.mark.parametrize(
+    ("ask", "said"),
+    [
+        (
+            lambda host: host.file("/usr/bin/not-there").user,
+            "stat -Lc %U /usr/bin/not-there ended with 1: stat: cannot stat",
+        ),
+        (
+            lambda host: host.file("/not-there").content_string,
+            "cat -- /not-there ended with 1: cat: /not-there: No such",
+        ),
+        (lambda host: host.check_output("echo 'it'\\''s \"so\"' >&2; exit 3"), 'ended with 3: it\'s "so"'),
+        (lambda host: host.check_output("false"), "false ended with 1: nothing"),
+    ],
+    ids=["a file", "its content", "quotes", "no complaint"],
+)
+def test_a_command_of_testinfra_that_failed_is_said_in_words(ask: Callable[[Host], object], said: str) -> None:
+    with pytest.raises((AssertionError, RuntimeError)) as caught:
+        ask(testinfra.get_host("local://"))
+    assert said in of_command(str(caught.value))
+    assert "CommandResult" not in of_command(str(caught.value))
+
+
+def test_any_other_message_is_left_as_it_is() -> None:
+    assert of_command("no source is selected") == "no source is selected"
