@@ -74,7 +74,8 @@ class Store:
         manager.index(folder, sorted(files))
         for path in (*folder.rglob("*"), folder):
             path.chmod(_FOLDER_MODE if path.is_dir() else _FILE_MODE)
-            os.utime(path, (_TIME, _TIME))
+            time = _TIME if path.is_dir() or path.suffix == f".{manager.suffix}" else _time_of(path)
+            os.utime(path, (time, time))
 
     def _take(self, missing: Sequence[LockedPackage], fetch: Source, source: str, need: int) -> dict[str, str]:
         """Fetch into a folder beside and move what is as it should be; what was served instead, by wanted SHA-256."""
@@ -111,6 +112,11 @@ def sha256_of(file: Path) -> str:
     """The SHA-256 of a file, in hex."""
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _time_of(index: Path) -> int:
+    """A time that the content makes: BuildKit takes a file of one name, size and time for the one that it has."""
+    return _TIME + int(sha256_of(index)[:7], 16)
 
 
 def _not_to_be_had(missing: Sequence[LockedPackage], wrong: dict[str, str], sources: Sequence[str]) -> MirrorError:

@@ -187,6 +187,25 @@ def test_the_repository_of_a_stage_is_the_same_bytes_each_time_and_apt_reads_it(
     assert again == found
 
 
+def test_no_index_of_two_repositories_is_taken_for_the_same_by_name_size_and_time(
+    apt: Apt, archive: Archive, tmp_path: Path
+) -> None:
+    """BuildKit compares no content before it takes a file; versions of one length make an index of one length."""
+    old, store = apt.resolve(ASKS, Keep()), Store(tmp_path / "work")
+    store.fill(old, [("the mirror", apt.fetch)])
+    archive.add("stable", "jq", "1.8-1", depends="libc")
+    new = apt.resolve(ASKS, Keep())
+    store.fill(new, [("the mirror", apt.fetch)])
+    one, two = store.repository(apt, old), store.repository(apt, new)
+    for name in ("Packages", "Release"):
+        before, after = (one / name).stat(), (two / name).stat()
+        assert before.st_size == after.st_size
+        assert before.st_mtime != after.st_mtime
+    again = Store(tmp_path / "again")
+    again.fill(old, [("a copy", copied_from(store))])
+    assert (again.repository(apt, old) / "Release").stat().st_mtime == (one / "Release").stat().st_mtime
+
+
 def test_a_damaged_file_of_the_store_counts_as_missing(apt: Apt, tmp_path: Path) -> None:
     found, store = apt.resolve(ASKS, Keep()), Store(tmp_path / "work")
     store.fill(found, [("the mirror", apt.fetch)])
