@@ -11,11 +11,23 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 
 from imagekit.audit.clocks import pieces
-from imagekit.audit.model import FOREVER, Answer, Doubt, Evidence, Kind, Piece, Point, Seen, Standing, State, Verdict
+from imagekit.audit.model import (
+    FOREVER,
+    Answer,
+    AuditVerdict,
+    Doubt,
+    Evidence,
+    Kind,
+    Piece,
+    Point,
+    Seen,
+    Standing,
+    State,
+)
 
 _SHORT = 19  # characters of a digest that people compare: sha256: and 12 figures
 _MOST = 6  # reasons that are told
-_WEAKNESS = (Verdict.CONFIRMED, Verdict.PROVEN, Verdict.UNKNOWN, Verdict.CONTRADICTED)
+_WEAKNESS = (AuditVerdict.CONFIRMED, AuditVerdict.PROVEN, AuditVerdict.UNKNOWN, AuditVerdict.CONTRADICTED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,55 +191,55 @@ def _answer(node: str, piece: Piece, witnesses: _Witnesses, sources: Sources) ->
     )
 
 
-def _weakest(piece: Piece, seen: _Witnesses, sources: Sources) -> tuple[Verdict, list[str]]:
+def _weakest(piece: Piece, seen: _Witnesses, sources: Sources) -> tuple[AuditVerdict, list[str]]:
     """Of states that run the same digest (by another channel, in another cluster) the one that is borne out least."""
     judged = [_definite(piece, state, seen, sources) for state in piece.states]
     verdict = max((each for each, _ in judged), key=_WEAKNESS.index)
     return verdict, [reason for each, reasons in reversed(judged) if each is verdict for reason in reasons]
 
 
-def _ambiguous(piece: Piece, seen: tuple[Seen, ...], sources: Sources) -> tuple[Verdict, list[str]]:
+def _ambiguous(piece: Piece, seen: tuple[Seen, ...], sources: Sources) -> tuple[AuditVerdict, list[str]]:
     words = " or ".join(dict.fromkeys(_words(each) for each in piece.states))
     reasons = [f"clocks of commits contradict one another here: {words}"]
     running = [each for each in piece.states if each.kind is Kind.RUNS]
     strange = [each for each in seen if all(_agrees(state, each, sources) is False for state in running)]
     if strange and len(running) == len(piece.states):
-        return Verdict.CONTRADICTED, [*reasons, *(f"{_said(each)}, which is none of them" for each in strange)]
-    return Verdict.UNKNOWN, reasons
+        return AuditVerdict.CONTRADICTED, [*reasons, *(f"{_said(each)}, which is none of them" for each in strange)]
+    return AuditVerdict.UNKNOWN, reasons
 
 
-def _definite(piece: Piece, state: State, witnesses: _Witnesses, sources: Sources) -> tuple[Verdict, list[str]]:
+def _definite(piece: Piece, state: State, witnesses: _Witnesses, sources: Sources) -> tuple[AuditVerdict, list[str]]:
     seen = witnesses.during
     rewritten = sources.rewritten(piece.seq)
     if rewritten and state.kind is not Kind.BEFORE:
-        return Verdict.UNKNOWN, [rewritten, *(_said(each) for each in seen)]
+        return AuditVerdict.UNKNOWN, [rewritten, *(_said(each) for each in seen)]
     match state.kind:
         case Kind.BEFORE:
-            return Verdict.UNKNOWN, ["before the first commit of the history"]
+            return AuditVerdict.UNKNOWN, ["before the first commit of the history"]
         case Kind.ABSENT if seen:
-            return Verdict.CONTRADICTED, ["the fleet files have no such node", *(_said(each) for each in seen)]
+            return AuditVerdict.CONTRADICTED, ["the fleet files have no such node", *(_said(each) for each in seen)]
         case Kind.ABSENT:
-            return Verdict.UNKNOWN, ["the fleet files have no such node"]
+            return AuditVerdict.UNKNOWN, ["the fleet files have no such node"]
         case Kind.NOTHING:
-            return Verdict.UNKNOWN, [f"channel {state.channel} points at nothing for {state.image}"]
+            return AuditVerdict.UNKNOWN, [f"channel {state.channel} points at nothing for {state.image}"]
         case Kind.UNREADABLE:
-            return Verdict.UNKNOWN, [f"the files of that commit cannot be read: {state.problem}"]
+            return AuditVerdict.UNKNOWN, [f"the files of that commit cannot be read: {state.problem}"]
         case Kind.RUNS:
             return _running(state, witnesses, sources)
 
 
-def _running(state: State, witnesses: _Witnesses, sources: Sources) -> tuple[Verdict, list[str]]:
+def _running(state: State, witnesses: _Witnesses, sources: Sources) -> tuple[AuditVerdict, list[str]]:
     seen = witnesses.during
     other = [each for each in seen if _agrees(state, each, sources) is False]
     if other:
-        return Verdict.CONTRADICTED, [f"{_said(each)}, Git says {_words(state)}" for each in other]
+        return AuditVerdict.CONTRADICTED, [f"{_said(each)}, Git says {_words(state)}" for each in other]
     doubt = sources.doubt(state)
     if doubt is not None:
         return doubt.verdict, [doubt.reason]
     standing = sources.standing(state)
     reported = [f"withdrawn: {standing.yanked}"] if standing.yanked else []
     if standing.evidence is not Evidence.GOOD:
-        return Verdict.UNKNOWN, [
+        return AuditVerdict.UNKNOWN, [
             f"evidence of {_digest(state.digest)} {standing.evidence}: {standing.reason}",
             *reported,
         ]
@@ -235,9 +247,9 @@ def _running(state: State, witnesses: _Witnesses, sources: Sources) -> tuple[Ver
     by = f"decided by {decided}; {standing.reason}"
     reported += [f"its earlier instance, {_digest(state.retiring)}, is not drained yet"] if state.retiring else []
     if any(_agrees(state, each, sources) for each in seen):
-        return Verdict.CONFIRMED, [by, *reported]
+        return AuditVerdict.CONFIRMED, [by, *reported]
     strange = _strange(state, witnesses, sources)
-    return (Verdict.UNKNOWN, [*strange, by, *reported]) if strange else (Verdict.PROVEN, [by, *reported])
+    return (AuditVerdict.UNKNOWN, [*strange, by, *reported]) if strange else (AuditVerdict.PROVEN, [by, *reported])
 
 
 def _strange(state: State, witnesses: _Witnesses, sources: Sources) -> list[str]:

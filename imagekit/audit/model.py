@@ -8,7 +8,7 @@ from enum import StrEnum
 FOREVER = 1 << 62  # later than any time that is asked for
 
 
-class Verdict(StrEnum):
+class AuditVerdict(StrEnum):
     """How far an answer is borne out."""
 
     PROVEN = "proven"
@@ -144,7 +144,7 @@ class Standing:
 class Doubt:
     """Why the signed records do not bear out what a file of Git says, and the verdict that follows."""
 
-    verdict: Verdict
+    verdict: AuditVerdict
     reason: str
 
 
@@ -159,7 +159,7 @@ class Answer:
     node: str
     begin: int
     end: int | None
-    verdict: Verdict
+    verdict: AuditVerdict
     reasons: tuple[str, ...]
     kind: Kind = Kind.UNREADABLE
     digest: str = ""
@@ -222,5 +222,5 @@ class Report:
     @property
     def borne_out(self) -> bool:
         """Whether there is an answer and all of it is proven or confirmed."""
-        good = (Verdict.PROVEN, Verdict.CONFIRMED)
+        good = (AuditVerdict.PROVEN, AuditVerdict.CONFIRMED)
         return bool(self.answers) and all(each.verdict in good for each in self.answers)

@@ -9,13 +9,13 @@ from itertools import groupby
 from pathlib import Path
 
 from imagekit.audit.asked import stamp
-from imagekit.audit.model import Answer, Kind, Report, Verdict
+from imagekit.audit.model import Answer, AuditVerdict, Kind, Report
 from imagekit.audit.show import span_of, unsaid_of, what_of
 from imagekit.base.files import write_whole
 from imagekit.report.cleaned import cleaned
 
 _TEMPLATE = "timeline.html.j2"
-_LOOK = (Verdict.CONTRADICTED, Verdict.UNKNOWN, Verdict.CONFIRMED, Verdict.PROVEN)
+_LOOK = (AuditVerdict.CONTRADICTED, AuditVerdict.UNKNOWN, AuditVerdict.CONFIRMED, AuditVerdict.PROVEN)
 _LEAST = 0.001  # percent: an observation lasts a second, and has to be seen on a lane of years
 _HUES = 6  # shades that tell one digest from the next
 _TICKS = 8
@@ -45,7 +45,7 @@ class Lane:
     answers: tuple[Answer, ...]
 
     @property
-    def counts(self) -> list[tuple[Verdict, int]]:
+    def counts(self) -> list[tuple[AuditVerdict, int]]:
         """How many intervals have each verdict, those that need a look first."""
         found = ((each, sum(answer.verdict is each for answer in self.answers)) for each in _LOOK)
         return [(verdict, count) for verdict, count in found if count]
@@ -74,7 +74,7 @@ def render_page(report: Report) -> str:
     environment.filters.update(stamp=stamp, span=span_of, what=what_of, unsaid=unsaid_of)
     report = cleaned(report)
     begin, end = shown(report)
-    counts = [(each, sum(answer.verdict is each for answer in report.answers)) for each in Verdict]
+    counts = [(each, sum(answer.verdict is each for answer in report.answers)) for each in AuditVerdict]
     return environment.get_template(_TEMPLATE).render(
         r=report, lanes=lanes(report.answers, begin, end), ticks=ticks(begin, end), counts=counts, begin=begin, end=end
     )

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from imagekit.audit.model import Doubt, State, Verdict
+from imagekit.audit.model import AuditVerdict, Doubt, State
 from imagekit.base.git import Git
 from imagekit.release.ledger.chain import Chain, ChainEntry, Standing
 from imagekit.release.ledger.record import Action, Record
@@ -27,22 +27,26 @@ class Ledger:
         if not state.record:
             return None
         if self.problem:
-            return Doubt(Verdict.UNKNOWN, f"the ledger does not verify: {self.problem}"[:300])
+            return Doubt(AuditVerdict.UNKNOWN, f"the ledger does not verify: {self.problem}"[:300])
         entry = self._entry(state.record)
         if entry is None:
-            return Doubt(Verdict.UNKNOWN, f"the channel file names record {state.record}, and the ledger has none")
+            return Doubt(AuditVerdict.UNKNOWN, f"the channel file names record {state.record}, and the ledger has none")
         if entry.hash != state.record_hash:
-            return Doubt(Verdict.CONTRADICTED, f"the channel file names another record {state.record} than there is")
+            return Doubt(
+                AuditVerdict.CONTRADICTED, f"the channel file names another record {state.record} than there is"
+            )
         record = entry.record
         if (str(record.digest), record.channel, record.image) != (state.digest, state.channel, state.image):
             said = f"{str(record.digest)[:19]} in {record.channel or 'no channel'}"
             return Doubt(
-                Verdict.CONTRADICTED, f"the channel file says {state.digest[:19]}, record {state.record} {said}"
+                AuditVerdict.CONTRADICTED, f"the channel file says {state.digest[:19]}, record {state.record} {said}"
             )
         if record.action not in _POINTS:
-            return Doubt(Verdict.CONTRADICTED, f"record {state.record} is a {record.action}, which points at nothing")
+            return Doubt(
+                AuditVerdict.CONTRADICTED, f"record {state.record} is a {record.action}, which points at nothing"
+            )
         if entry.standing is Standing.CLAIMED:
-            return Doubt(Verdict.UNKNOWN, f"nothing vouches for record {state.record}")
+            return Doubt(AuditVerdict.UNKNOWN, f"nothing vouches for record {state.record}")
         return None
 
     def _entry(self, number: int) -> ChainEntry | None:

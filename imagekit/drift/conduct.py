@@ -16,7 +16,7 @@ from imagekit.base.files import write_whole
 from imagekit.base.text import one_line
 from imagekit.config.load import Project
 from imagekit.drift.interface import World
-from imagekit.drift.model import Part, Report, Verdict
+from imagekit.drift.model import DriftVerdict, Part, Report
 from imagekit.drift.night import Options, night
 from imagekit.drift.text import as_data, as_text, cause_key, issue_body, issue_title, marker, pull_request
 from imagekit.history.model import Night, NightOutcome
@@ -24,10 +24,10 @@ from imagekit.history.nightfile import FOLDER
 
 REPORT, TEXT, ISSUES, PULL_REQUEST = "drift.json", "drift.txt", "issues.json", "pull-request.md"
 _OUTCOMES = {
-    Verdict.HOLDS: NightOutcome.GREEN,
-    Verdict.DRIFT: NightOutcome.DRIFT,
-    Verdict.BROKEN: NightOutcome.BROKEN,
-    Verdict.UNKNOWN: NightOutcome.UNKNOWN,
+    DriftVerdict.HOLDS: NightOutcome.GREEN,
+    DriftVerdict.DRIFT: NightOutcome.DRIFT,
+    DriftVerdict.BROKEN: NightOutcome.BROKEN,
+    DriftVerdict.UNKNOWN: NightOutcome.UNKNOWN,
 }
 
 

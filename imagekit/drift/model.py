@@ -112,7 +112,7 @@ class Cause:
         return tuple(dict.fromkeys(each.key.name for each in self.culprits))
 
 
-class Verdict(StrEnum):
+class DriftVerdict(StrEnum):
     """The answer of the night."""
 
     HOLDS = "holds"  # what is shipped holds, and nothing moved, or what moved works
@@ -123,7 +123,7 @@ class Verdict(StrEnum):
     @property
     def exit_code(self) -> int:
         """What the process ends with."""
-        return {Verdict.HOLDS: 0, Verdict.BROKEN: 1, Verdict.UNKNOWN: 4, Verdict.DRIFT: 5}[self]
+        return {DriftVerdict.HOLDS: 0, DriftVerdict.BROKEN: 1, DriftVerdict.UNKNOWN: 4, DriftVerdict.DRIFT: 5}[self]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,7 +151,7 @@ class Report:
     image: str
     started: datetime
     seconds: float
-    verdict: Verdict
+    verdict: DriftVerdict
     pinned: Trial | None = None
     fresh: Trial | None = None
     fleet: tuple[Rehearsal, ...] = ()
@@ -167,7 +167,7 @@ class Report:
     @property
     def all_good(self) -> bool:
         """Whether every question was asked, and the answer is that it holds."""
-        return self.verdict is Verdict.HOLDS and {*self.parts} == {*Part}
+        return self.verdict is DriftVerdict.HOLDS and {*self.parts} == {*Part}
 
     @property
     def update_ready(self) -> bool:

@@ -13,6 +13,7 @@ from imagekit.drift.model import (
     Attribution,
     Cause,
     Change,
+    DriftVerdict,
     Lock,
     Part,
     Rehearsal,
@@ -20,7 +21,6 @@ from imagekit.drift.model import (
     Report,
     Result,
     Trial,
-    Verdict,
     changes_between,
 )
 from imagekit.drift.text import pull_request
@@ -214,14 +214,14 @@ class _Night:
         except InfrastructureError as error:
             return Trial(result=Result.UNKNOWN, reason=str(error))
 
-    def _verdict(self) -> Verdict:
+    def _verdict(self) -> DriftVerdict:
         if any(cause.part in (Part.PINNED, Part.FLEET) for cause in self.causes):
-            return Verdict.BROKEN
+            return DriftVerdict.BROKEN
         if any(cause.part is Part.FRESH for cause in self.causes):
-            return Verdict.DRIFT
+            return DriftVerdict.DRIFT
         asked = {Part.PINNED: self.pinned, Part.FRESH: self.fresh if self.changes else None}
         reported = all(trial is None or trial.result is Result.GOOD for trial in asked.values())
-        return Verdict.HOLDS if reported and not self.unknown else Verdict.UNKNOWN
+        return DriftVerdict.HOLDS if reported and not self.unknown else DriftVerdict.UNKNOWN
 
     def _report(self) -> Report:
         return Report(

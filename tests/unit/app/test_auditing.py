@@ -11,7 +11,7 @@ import pytest
 
 from imagekit.app.auditing import store_of
 from imagekit.audit.asked import stretch_of
-from imagekit.audit.model import Evidence, Verdict
+from imagekit.audit.model import AuditVerdict, Evidence
 from imagekit.audit.show import as_csv, as_json, as_text
 from imagekit.observe.model import Observation, Source
 from tests.support.audited import Scene, opened
@@ -43,14 +43,14 @@ def test_proven_confirmed_contradicted_unknown(scene: Scene) -> None:
     saw(scene, "w1", "03-12T00:00", digest=str(one.digest))
     found = scene.ask(node="w1", span="2026-01-15..2026-03-15").answers
     assert [(each.verdict, each.digest) for each in found] == [
-        (Verdict.UNKNOWN, ""),  # not in the fleet
-        (Verdict.UNKNOWN, ""),  # the channel pointed at nothing
-        (Verdict.PROVEN, str(one.digest)),
-        (Verdict.CONFIRMED, str(one.digest)),
-        (Verdict.PROVEN, str(one.digest)),
-        (Verdict.UNKNOWN, str(two.digest)),  # seen running the one before, later
-        (Verdict.CONTRADICTED, str(two.digest)),
-        (Verdict.UNKNOWN, str(two.digest)),
+        (AuditVerdict.UNKNOWN, ""),  # not in the fleet
+        (AuditVerdict.UNKNOWN, ""),  # the channel pointed at nothing
+        (AuditVerdict.PROVEN, str(one.digest)),
+        (AuditVerdict.CONFIRMED, str(one.digest)),
+        (AuditVerdict.PROVEN, str(one.digest)),
+        (AuditVerdict.UNKNOWN, str(two.digest)),  # seen running the one before, later
+        (AuditVerdict.CONTRADICTED, str(two.digest)),
+        (AuditVerdict.UNKNOWN, str(two.digest)),
     ]
     assert (found[3].begin, found[3].end) == (at("03-04T00:00"), at("03-05T00:00") + 1)
     assert found[-1].end is None
@@ -63,7 +63,7 @@ def test_a_registry_that_lost_the_evidence_proves_nothing(scene: Scene) -> None:
     for repository in scene.world.manifests:
         scene.world.manifests[repository].clear()
     [answer] = scene.ask(node="w1", at="2026-03-02").answers
-    assert answer.verdict is Verdict.UNKNOWN
+    assert answer.verdict is AuditVerdict.UNKNOWN
     assert answer.digest == str(one.digest)
     assert "does not verify" in answer.reasons[0]
 
@@ -72,7 +72,7 @@ def test_offline_proves_nothing(scene: Scene) -> None:
     scene.fleet({"w1": {"channel": "dev"}}, "02-01T00:00")
     scene.promote(scene.version(1), "dev", "03-01T10:00")
     report = scene.ask(node="w1", at="2026-03-02", offline=True)
-    assert [each.verdict for each in report.answers] == [Verdict.UNKNOWN]
+    assert [each.verdict for each in report.answers] == [AuditVerdict.UNKNOWN]
     assert [each.evidence for each in report.standings.values()] == [Evidence.UNASKED]
     assert not report.borne_out
 

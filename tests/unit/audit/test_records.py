@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from imagekit.audit.model import Kind, State, Verdict
+from imagekit.audit.model import AuditVerdict, Kind, State
 from imagekit.audit.records import Ledger, missing_anchors
 from imagekit.base.git import Git
 from imagekit.oci.reference import Digest
@@ -70,19 +70,19 @@ def test_a_pinned_digest_needs_no_record() -> None:
 @pytest.mark.parametrize(
     ("books", "said", "verdict", "why"),
     [
-        (ledger(record()), state(digest=digest(9)), Verdict.CONTRADICTED, "the channel file says"),
-        (ledger(record()), state(channel="dev"), Verdict.CONTRADICTED, "the channel file says"),
-        (ledger(record()), state(image="other"), Verdict.CONTRADICTED, "the channel file says"),
-        (ledger(record()), state(record_hash="9" * 64), Verdict.CONTRADICTED, "another record 1"),
-        (ledger(record(action=Action.YANK)), state(), Verdict.CONTRADICTED, "is a yank"),
-        (ledger(record()), state(2), Verdict.UNKNOWN, "the ledger has none"),
-        (ledger(), state(), Verdict.UNKNOWN, "the ledger has none"),
-        (ledger(record(), standing=Standing.CLAIMED), state(), Verdict.UNKNOWN, "nothing vouches for record 1"),
-        (ledger(record(), problem="it was cut"), state(), Verdict.UNKNOWN, "does not verify: it was cut"),
+        (ledger(record()), state(digest=digest(9)), AuditVerdict.CONTRADICTED, "the channel file says"),
+        (ledger(record()), state(channel="dev"), AuditVerdict.CONTRADICTED, "the channel file says"),
+        (ledger(record()), state(image="other"), AuditVerdict.CONTRADICTED, "the channel file says"),
+        (ledger(record()), state(record_hash="9" * 64), AuditVerdict.CONTRADICTED, "another record 1"),
+        (ledger(record(action=Action.YANK)), state(), AuditVerdict.CONTRADICTED, "is a yank"),
+        (ledger(record()), state(2), AuditVerdict.UNKNOWN, "the ledger has none"),
+        (ledger(), state(), AuditVerdict.UNKNOWN, "the ledger has none"),
+        (ledger(record(), standing=Standing.CLAIMED), state(), AuditVerdict.UNKNOWN, "nothing vouches for record 1"),
+        (ledger(record(), problem="it was cut"), state(), AuditVerdict.UNKNOWN, "does not verify: it was cut"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_doubt(books: Ledger, said: State, verdict: Verdict, why: str) -> None:
+def test_doubt(books: Ledger, said: State, verdict: AuditVerdict, why: str) -> None:
     found = books.doubt(said)
     assert found is not None
     assert found.verdict is verdict

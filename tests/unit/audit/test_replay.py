@@ -17,7 +17,7 @@ from imagekit.audit.clocks import SKEW
 from imagekit.audit.facts import all_points, commit_id
 from imagekit.audit.index import bring_up, open_index
 from imagekit.audit.judge import Sources, answers
-from imagekit.audit.model import Answer, Evidence, Seen, Standing, Verdict
+from imagekit.audit.model import Answer, AuditVerdict, Evidence, Seen, Standing
 from imagekit.base.git import Git
 from tests.support.fleethistory import History, channel_yaml, digest, fleet_yaml
 
@@ -117,30 +117,30 @@ def replay(worlds: list[World], times: list[int], node: str, moment: int, now: i
     return list(dict.fromkeys(states))
 
 
-def expected(states: list[str], seen: list[Seen], moment: int, alike: Callable[[int, int], bool]) -> Verdict:
+def expected(states: list[str], seen: list[Seen], moment: int, alike: Callable[[int, int], bool]) -> AuditVerdict:
     """The verdict, from the words of the documentation; `alike` tells whether Git says the same from one moment on."""
     said = {each.digest for each in seen if each.begin <= moment < each.end}
     words = ("before", "absent", "nothing")
     if len(states) > 1:
         running = [each for each in states if each not in words]
         strange = [each for each in said if each not in running]
-        return Verdict.CONTRADICTED if strange and len(running) == len(states) else Verdict.UNKNOWN
+        return AuditVerdict.CONTRADICTED if strange and len(running) == len(states) else AuditVerdict.UNKNOWN
     [state] = states
     if state == "absent":
-        return Verdict.CONTRADICTED if said else Verdict.UNKNOWN
+        return AuditVerdict.CONTRADICTED if said else AuditVerdict.UNKNOWN
     if state in words:
-        return Verdict.UNKNOWN
+        return AuditVerdict.UNKNOWN
     if said - {state}:
-        return Verdict.CONTRADICTED
+        return AuditVerdict.CONTRADICTED
     if state in BAD:
-        return Verdict.UNKNOWN
+        return AuditVerdict.UNKNOWN
     if said:
-        return Verdict.CONFIRMED
+        return AuditVerdict.CONFIRMED
     before = [each for each in seen if each.end <= moment and alike(each.end - 1, moment)]
     after = [each for each in seen if each.begin > moment and alike(moment, each.begin)]
     near = [each for each in before if each.end == max(one.end for one in before)]
     near += [each for each in after if each.begin == min(one.begin for one in after)]
-    return Verdict.UNKNOWN if any(each.digest != state for each in near) else Verdict.PROVEN
+    return AuditVerdict.UNKNOWN if any(each.digest != state for each in near) else AuditVerdict.PROVEN
 
 
 def seen_of(rng: random.Random, node: str, times: list[int]) -> list[Seen]:

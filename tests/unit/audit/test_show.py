@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from imagekit.audit.model import Answer, Change, Evidence, Kind, Question, Report, Standing, Verdict
+from imagekit.audit.model import Answer, AuditVerdict, Change, Evidence, Kind, Question, Report, Standing
 from imagekit.audit.page import render_page, ticks
 from imagekit.audit.show import COLUMNS, as_csv, as_json, as_text, cell
 from imagekit.audit.statement import statement_of
@@ -26,7 +26,7 @@ def answer(**fields: object) -> Answer:
         "node": "w1",
         "begin": BEGIN,
         "end": BEGIN + 3600,
-        "verdict": Verdict.PROVEN,
+        "verdict": AuditVerdict.PROVEN,
         "reasons": ("decided by record 1",),
         "kind": Kind.RUNS,
         "digest": DIGEST,
@@ -70,7 +70,7 @@ def test_text_says_how_the_question_was_read_and_what_it_rests_on() -> None:
 
 
 def test_a_gap_is_an_interval() -> None:
-    found = answer(verdict=Verdict.UNKNOWN, kind=Kind.ABSENT, digest="", version="", end=None, begin=0)
+    found = answer(verdict=AuditVerdict.UNKNOWN, kind=Kind.ABSENT, digest="", version="", end=None, begin=0)
     text = as_text(report(found))
     assert "[the beginning, still)  unknown  not in the fleet" in text
     [row] = json.loads(as_json(report(found)))["intervals"]
@@ -125,7 +125,7 @@ def test_a_second_that_contradicts_is_seen_on_a_lane_of_years() -> None:
     years, said = 3 * 365 * 86400, "seen by ssh saying sha256:ffff"
     sure, odd = (
         answer(node=node, end=BEGIN + 60, verdict=verdict, seen=(said,), reasons=(f"{said}, Git says v1",))
-        for node, verdict in (("w1", Verdict.PROVEN), ("w2", Verdict.CONTRADICTED))
+        for node, verdict in (("w1", AuditVerdict.PROVEN), ("w2", AuditVerdict.CONTRADICTED))
     )
     found = report(sure, replace(odd, begin=BEGIN + 60, end=BEGIN + 61), answer(begin=BEGIN + 61, end=BEGIN + years))
     page = render_page(replace(found, question=replace(found.question, end=BEGIN + years)))

@@ -24,7 +24,7 @@ from imagekit.config.packagelock import LockedPackage, PackageLock, as_text, loc
 from imagekit.drift.conduct import conduct, last_report, new_night
 from imagekit.drift.interface import InfrastructureError, World
 from imagekit.drift.local import LocalWorld, open_world
-from imagekit.drift.model import Change, Input, Key, Part, Report, Result, Verdict
+from imagekit.drift.model import Change, DriftVerdict, Input, Key, Part, Report, Result
 from imagekit.drift.night import Options as NightOptions
 from imagekit.drift.outcome import trial_of
 from imagekit.drift.text import pull_request
@@ -117,7 +117,7 @@ def test_a_bad_package_is_found_with_the_real_locks_and_runs(project: Project, m
     world = Upstream()
     world.bad = "nano 2"
     report = hold(project, world)
-    assert report.verdict is Verdict.DRIFT, report.unknown
+    assert report.verdict is DriftVerdict.DRIFT, report.unknown
     [cause] = report.causes
     assert (cause.names, cause.layer) == (("nano",), "base")
     assert git(project.root, "status", "--porcelain") == "", "the project itself is never changed"
@@ -127,7 +127,7 @@ def test_a_bad_package_is_found_with_the_real_locks_and_runs(project: Project, m
 
 def test_what_moved_and_works_is_a_branch_with_the_new_lock(project: Project, mirror: dict[str, object]) -> None:
     report = hold(project, Upstream(), parts=frozenset(Part))
-    assert (report.verdict, report.branch) == (Verdict.HOLDS, BRANCH)
+    assert (report.verdict, report.branch) == (DriftVerdict.HOLDS, BRANCH)
     path = str(lock_path(NAME, here().value))
     assert git(project.root, "show", f"{BRANCH}:{path}") == as_text(packages(*FRESH))
     assert git(project.root, "diff", "--name-only", f"HEAD..{BRANCH}").split() == [path]
@@ -143,10 +143,10 @@ def test_a_quiet_night_builds_and_boots_nothing(project: Project, mirror: dict[s
     mirror["rows"] = PINNED
     world = Upstream()
     first = hold(project, world)
-    assert (first.verdict, first.builds) == (Verdict.HOLDS, 1)
+    assert (first.verdict, first.builds) == (DriftVerdict.HOLDS, 1)
     world.calls.clear()
     second = hold(project, world)
-    assert (second.verdict, second.builds) == (Verdict.HOLDS, 0)
+    assert (second.verdict, second.builds) == (DriftVerdict.HOLDS, 0)
     assert world.calls["build"] == world.calls["boot direct"] == 0
     assert any(str(first.pinned.run_id) in line for line in second.evidence if first.pinned)
     (project.root / "vm-harness/checks/base/test_x.py").write_text('def test_x(host) -> None:\n    """y holds"""\n')
@@ -166,7 +166,7 @@ def test_a_night_that_did_not_ask_whether_what_is_shipped_holds_is_not_green(
     project: Project, mirror: dict[str, object]
 ) -> None:
     mirror["rows"] = PINNED
-    assert hold(project, Upstream(), parts=frozenset({Part.FRESH})).verdict is Verdict.HOLDS
+    assert hold(project, Upstream(), parts=frozenset({Part.FRESH})).verdict is DriftVerdict.HOLDS
     with open_history(project) as history:
         assert [each.outcome for each in read.nights(history)] == [NightOutcome.UNKNOWN]
 
@@ -191,13 +191,13 @@ def test_the_pinned_build_is_made_again_and_the_kept_one_comes_back_when_that_fa
 @pytest.mark.parametrize(
     ("error", "verdict", "code"),
     [
-        (MirrorError("the mirror serves half an index"), Verdict.UNKNOWN, 4),
-        (OSError(28, "No space left on device"), Verdict.UNKNOWN, 4),
-        (ResolveError("sssd depends on libldb2"), Verdict.DRIFT, 5),
+        (MirrorError("the mirror serves half an index"), DriftVerdict.UNKNOWN, 4),
+        (OSError(28, "No space left on device"), DriftVerdict.UNKNOWN, 4),
+        (ResolveError("sssd depends on libldb2"), DriftVerdict.DRIFT, 5),
     ],
 )
 def test_what_the_mirror_says(
-    project: Project, mirror: dict[str, object], error: Exception, verdict: Verdict, code: int
+    project: Project, mirror: dict[str, object], error: Exception, verdict: DriftVerdict, code: int
 ) -> None:
     mirror["error"] = error
     report = hold(project, Upstream())
@@ -207,7 +207,7 @@ def test_what_the_mirror_says(
 def test_a_layer_of_ours_that_breaks_is_named(project: Project, mirror: dict[str, object]) -> None:
     mirror["rows"] = PINNED
     report = hold(project, SimBackend(outcomes={BootPath.DIRECT: Outcome.FAILED}))
-    assert report.verdict is Verdict.BROKEN
+    assert report.verdict is DriftVerdict.BROKEN
     assert report.causes[0].layer == "base"
     assert report.verdict.exit_code == 1
 
@@ -241,7 +241,7 @@ def test_what_a_killed_night_left_is_no_hindrance(project: Project, mirror: dict
     git(project.root, "worktree", "add", "-q", "--detach", str(folder), "HEAD")
     (folder / ".imagekit").symlink_to(project.work)
     (folder / "images/images.yaml").write_text("broken")
-    assert hold(project, Upstream()).verdict is Verdict.HOLDS
+    assert hold(project, Upstream()).verdict is DriftVerdict.HOLDS
     assert (project.work / "runs").is_dir(), "nothing followed the link"
 
 

@@ -26,7 +26,7 @@ from imagekit.config.packagelock import PackageLock, load
 from imagekit.drift.conduct import conduct, new_night
 from imagekit.drift.local import LocalWorld, open_world
 from imagekit.drift.mix import settled
-from imagekit.drift.model import Attribution, Part, Report, Verdict
+from imagekit.drift.model import Attribution, DriftVerdict, Part, Report
 from imagekit.drift.night import Options
 from imagekit.machine.interface import BootPath
 from imagekit.packages.apt import Apt
@@ -141,7 +141,7 @@ def test_the_bad_one_is_named_and_none_that_only_cannot_be_installed_apart(
     world = Refusing()
     world.bad = (f"{bad} 1:2-1",)
     report = hold(project, world)
-    assert report.verdict is Verdict.DRIFT, report.unknown
+    assert report.verdict is DriftVerdict.DRIFT, report.unknown
     [cause] = report.causes
     assert cause.attribution is Attribution.UPSTREAM
     assert bad in cause.names

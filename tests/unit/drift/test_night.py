@@ -11,6 +11,7 @@ import pytest
 from imagekit.drift.interface import InfrastructureError
 from imagekit.drift.model import (
     Attribution,
+    DriftVerdict,
     Input,
     Key,
     Lock,
@@ -19,7 +20,6 @@ from imagekit.drift.model import (
     Report,
     Result,
     Trial,
-    Verdict,
     changes_between,
 )
 from imagekit.drift.night import Options, night
@@ -46,7 +46,7 @@ def good_before(world: SimWorld, hours: float = 24, *, same: bool = True) -> Non
 def test_a_planted_bad_package_among_sixteen_is_named_in_five_builds() -> None:
     world = SimWorld(OLD, NEW, [bad_together("p10")])
     report = run(world)
-    assert report.verdict is Verdict.DRIFT
+    assert report.verdict is DriftVerdict.DRIFT
     assert report.verdict.exit_code == 5
     [cause] = report.causes
     assert (cause.attribution, cause.layer, cause.names) == (Attribution.UPSTREAM, "sssd", ("p10",))
@@ -66,7 +66,7 @@ def test_two_that_break_only_together_are_both_named() -> None:
 def test_a_fault_of_ours_is_attributed_to_its_layer_by_twin_stacks(layer: str) -> None:
     world = SimWorld(OLD, OLD, [bad_layer(layer)], changed=("images/base/files/x",))
     report = run(world)
-    assert (report.verdict, report.verdict.exit_code) == (Verdict.BROKEN, 1)
+    assert (report.verdict, report.verdict.exit_code) == (DriftVerdict.BROKEN, 1)
     [cause] = report.causes
     assert (cause.attribution, cause.layer) == (Attribution.OURS, layer)
     assert "changed here since the last good night: images/base/files/x" in cause.evidence
@@ -84,7 +84,7 @@ def test_time_alone_breaks_it() -> None:
 def test_what_moved_and_works_is_a_branch_that_is_ready() -> None:
     world = SimWorld(OLD, NEW)
     report = run(world)
-    assert (report.verdict, report.verdict.exit_code, report.update_ready) == (Verdict.HOLDS, 0, True)
+    assert (report.verdict, report.verdict.exit_code, report.update_ready) == (DriftVerdict.HOLDS, 0, True)
     assert report.branch == "imagekit/drift/node"
     [text] = world.updates
     assert text.splitlines()[0] == "node: take in 16 inputs that moved upstream"
@@ -99,7 +99,7 @@ def test_a_quiet_night_says_so_in_under_five_percent_and_what_it_rests_on() -> N
     quiet = SimWorld(OLD, OLD, fleet=FLEET)
     good_before(quiet)
     report = run(quiet)
-    assert (report.verdict, report.builds) == (Verdict.HOLDS, 0)
+    assert (report.verdict, report.builds) == (DriftVerdict.HOLDS, 0)
     assert report.seconds < 0.05 * whole.seconds
     told = " / ".join(report.evidence)
     assert "16 inputs looked up anew, nothing moved" in told
@@ -116,7 +116,7 @@ def test_a_quiet_night_rests_on_nothing_that_does_not_hold(why: str) -> None:
         good_before(world, hours, same=why != "sources")
     report = run(world, full=why == "asked")
     assert report.builds == 1
-    assert report.verdict is Verdict.HOLDS
+    assert report.verdict is DriftVerdict.HOLDS
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_a_quiet_night_rests_on_nothing_that_does_not_hold(why: str) -> None:
 )
 def test_a_fault_of_the_infrastructure_is_not_called_drift(down: str, reason: str) -> None:
     report = run(SimWorld(OLD, NEW, fleet=FLEET, down={down: reason}))
-    assert report.verdict is Verdict.UNKNOWN
+    assert report.verdict is DriftVerdict.UNKNOWN
     assert report.verdict.exit_code == 4
     assert report.causes == ()
     assert any(reason in each for each in report.unknown)
@@ -148,21 +148,21 @@ def test_a_fault_in_the_middle_of_a_bisection_blames_nobody_alone() -> None:
 
 def test_a_flake_is_neither_drift_nor_breakage() -> None:
     report = run(SimWorld(OLD, OLD, flaky=1))
-    assert report.verdict is Verdict.UNKNOWN
+    assert report.verdict is DriftVerdict.UNKNOWN
     assert report.causes == ()
     assert "flaky" in report.unknown[0]
 
 
 def test_what_cannot_be_installed_together_is_upstreams() -> None:
     report = run(SimWorld(OLD, unresolvable="sssd depends on libldb2, which is not going to be installed"))
-    assert report.verdict is Verdict.DRIFT
+    assert report.verdict is DriftVerdict.DRIFT
     assert report.causes[0].attribution is Attribution.UPSTREAM
 
 
 def test_what_is_bad_both_times_is_no_drift() -> None:
     """The pinned image is bad, too: no package that moved is to blame."""
     report = run(SimWorld(OLD, NEW, [bad_layer("sssd")], changed=("x",)))
-    assert report.verdict is Verdict.BROKEN
+    assert report.verdict is DriftVerdict.BROKEN
     assert [cause.part for cause in report.causes] == [Part.PINNED]
     assert any("nothing that moved is to blame" in each for each in report.evidence)
 
@@ -171,7 +171,7 @@ def test_every_released_digest_is_rehearsed_from_the_newest() -> None:
     world = SimWorld(OLD, OLD, fleet=FLEET, bad_fleet={FLEET[1].digest: "does not boot"})
     report = run(world)
     assert world.rehearsed == [f"{FLEET[0].digest} from itself", f"{FLEET[1].digest} from {FLEET[0].digest}"]
-    assert report.verdict is Verdict.BROKEN
+    assert report.verdict is DriftVerdict.BROKEN
     [cause] = report.causes
     assert cause.part is Part.FLEET
     assert "named by node n1" in cause.evidence
