@@ -71,7 +71,7 @@ class _Search:
     def run(self) -> Found:
         needed: list[int] = []
         perhaps: list[int] = []
-        # told: with what is chosen and nothing else it was seen to be good
+        # reported: with what is chosen and nothing else it was seen to be good
         reported, end = True, len(self.groups)
         for _ in range(_MOST_NEEDED):
             low, high = self._edge(end, [*needed, *perhaps])

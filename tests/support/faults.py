@@ -369,8 +369,8 @@ FAULTS = (
     Fault(
         name="a culprit is blamed without a build of it alone",
         file="imagekit/drift/bisect.py",
-        old="            if high == 1 or self._result(needed) is Result.BAD:",
-        new="            if True:",
+        old="            alone = Result.BAD if low == 0 else self._result([*needed, *perhaps])\n",
+        new="            alone = Result.BAD\n",
         test="tests/unit/drift/test_bisect.py::test_two_that_break_only_together_are_both_named",
     ),
     Fault(
@@ -383,8 +383,8 @@ FAULTS = (
     Fault(
         name="a quiet night rests on other sources",
         file="imagekit/drift/night.py",
-        old="        if age > self.options.full_every or not same_sources or expired:",
-        new="        if age > self.options.full_every or expired:",
+        old="        if not self._young(at) or not same_sources or expired:",
+        new="        if not self._young(at) or expired:",
         test="tests/unit/drift/test_night.py::test_a_quiet_night_rests_on_nothing_that_does_not_hold",
     ),
     Fault(
