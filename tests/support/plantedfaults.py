@@ -50,14 +50,6 @@ NETWORK = (
         "static-address",
         "nmcli connection up bond-b",
     ),
-    NodeFault(
-        "logins do not know the proxy",
-        "mv /etc/environment /etc/environment.off",
-        "test_a_login_has_the_proxy",
-        "https_proxy",
-        "proxy",
-        "mv /etc/environment.off /etc/environment",
-    ),
 )
 PROXY = (
     NodeFault(
