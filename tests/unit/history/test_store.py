@@ -152,7 +152,7 @@ def test_a_later_format_is_refused(tmp_path: Path) -> None:
 def test_a_history_that_another_holds_for_too_long_is_said_and_nothing_is_lost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("imagekit.history.store._PATIENCE", 0.1)
+    monkeypatch.setattr("imagekit.history.store._BUSY_SECONDS", 0.1)
     path = full(tmp_path / "h")
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
