@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from imagekit.checks.outcome import CheckResult, Outcome
@@ -255,6 +256,7 @@ def _brought(layer: str, result: RunResult) -> str:
 
 # Rows that are there to be copied: paths and commands. No view folds or cuts them.
 TO_COPY = frozenset({"at", "runbook", "log", "again"})
+_SYSTEMD = re.compile(r" systemd\[1\]: ")
 _OTHERS = 5
 _HINT_LINES = 30
 
@@ -285,6 +287,16 @@ def card_rows(card: Card, *, others: int = _OTHERS) -> tuple[Row, ...]:
     rows += [("note", note) for note in card.notes]
     rows += [("changed", change) for change in card.changes]
     return tuple(rows)
+
+
+def telling_lines(lines: Sequence[str], most: int) -> tuple[str, ...]:
+    """So many lines of a unit's journal, in their order: the last that its programs wrote, then those of systemd.
+
+    A program says why it ended; systemd, whose lines come last, only that it did.
+    """
+    own = [line for line in lines if not _SYSTEMD.search(line)]
+    chosen = [*own[::-1], *(line for line in lines[::-1] if _SYSTEMD.search(line))][:most]
+    return tuple(line for line in lines if line in chosen)
 
 
 def card_text(fault: Fault) -> str:

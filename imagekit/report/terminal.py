@@ -10,7 +10,7 @@ from imagekit.checks.hardening.score import scores
 from imagekit.checks.outcome import Outcome, SuiteResult
 from imagekit.checks.scenario import ScenarioResult
 from imagekit.machine.interface import Start
-from imagekit.report.card import INTERRUPTED, TO_COPY, card_of, card_rows, word_of
+from imagekit.report.card import INTERRUPTED, TO_COPY, card_of, card_rows, telling_lines, word_of
 from imagekit.report.cleaned import cleaned
 from imagekit.report.result import RunResult, StageRow, StageStatus
 
@@ -147,18 +147,17 @@ def _headline(result: RunResult) -> Row:
 
 
 def _card(result: RunResult) -> list[Row]:
-    """The failure card in the words of every view; of a unit's journal the last lines."""
+    """The failure card in the words of every view; of a unit's journal the lines that tell most."""
     card = card_of(result)
     if card is None:
         return [_row("note", (note, "yellow")) for note in result.notes]
     rows = _limited(card_rows(card, others=_OTHERS), "changed", _CHANGED)
     if card.stage != "needs":  # there the hint is the commands that get what is lacking, and all of them are needed
         rows = _limited(rows, "hint", _HINT)
-    skipped = max(0, sum(label == "journal" for label, _ in rows) - _JOURNAL)
+    telling = telling_lines([text for label, text in rows if label == "journal"], _JOURNAL)
     kept: list[Row] = []
     for before, (label, text) in zip(("", *(label for label, _ in rows)), rows, strict=False):
-        if label == "journal" and skipped:
-            skipped -= 1
+        if label == "journal" and text not in telling:
             continue
         shown = "" if before == label and kept and label == "hint" else label
         kept.append(Row(shown, _text((text, _EMPHASIS.get(label, ""))), whole=label in TO_COPY))

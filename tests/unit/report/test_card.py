@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from imagekit.checks.outcome import CheckResult, Outcome
-from imagekit.report.card import INTERRUPTED, Card, Fault, card_of, card_rows, fault_rows, word_of
+from imagekit.report.card import INTERRUPTED, Card, Fault, card_of, card_rows, fault_rows, telling_lines, word_of
 from imagekit.report.html import render_html
 from imagekit.report.junit import render_junit
 from imagekit.report.markdown import render_markdown
@@ -431,3 +431,30 @@ def test_what_to_do_is_said_where_the_tool_does_not(said: str, words: str) -> No
 )
 def test_a_control_that_does_not_hold_says_the_ways_out(title: str, said: str, words: str) -> None:
     assert words in card(failed(replace(check(1, "base", Outcome.FAILED, said), title=title))).hint
+
+
+STARTED = "[19.0] node systemd[1]: Starting site-agent.service - Agent of the site..."
+REASON = "[20.4] node sh[274]: cannot read /etc/site/agent.conf: no such file"
+ENDED = (
+    "[21.3] node systemd[1]: site-agent.service: Main process exited, code=exited, status=3/NOTIMPLEMENTED",
+    "[21.4] node systemd[1]: site-agent.service: Failed with result 'exit-code'.",
+    "[21.5] node systemd[1]: Failed to start site-agent.service - Agent of the site.",
+)
+
+
+def test_the_words_of_the_program_go_before_those_of_systemd_which_come_last() -> None:
+    """Row "unit fails at boot", as it was met on a node: three lines of systemd hid the one that gave the reason."""
+    assert telling_lines((STARTED, REASON, *ENDED), 3) == (REASON, *ENDED[1:])
+    assert telling_lines((STARTED, *ENDED), 3) == ENDED
+    assert telling_lines((REASON,), 3) == (REASON,)
+    assert telling_lines(tuple(f"[{i}.0] node agent[274]: line {i}" for i in range(5)) + ENDED, 3) == tuple(
+        f"[{i}.0] node agent[274]: line {i}" for i in (2, 3, 4)
+    )
+    assert telling_lines((), 3) == ()
+
+
+def test_the_terminal_shows_why_a_unit_ended() -> None:
+    lines = (STARTED, REASON, *ENDED)
+    text = render_terminal(failed(UNIT, journals=(UnitJournal(unit="sssd.service", lines=lines),)))
+    assert REASON in text
+    assert STARTED not in text
