@@ -181,10 +181,13 @@ def _limited(rows: tuple[tuple[str, str], ...], label: str, most: int) -> tuple[
 def _cautions(result: RunResult) -> list[Row]:
     """What did not pass and only warns, on a good result too, and what was left out."""
     warnings = result.suites.cautions if result.suites else ()
+    # Under a failure they would push its card off the screen; mutes in force are shown all the same.
+    named = warnings if card_of(result) is None or len(warnings) == 1 else [each for each in warnings if each.muted_by]
     rows = [_row("selected", (result.selected, "yellow"))] if result.selected else []
-    rows += [_row("warning", (check.caution, "yellow")) for check in warnings[:_CAUTIONS]]
-    more = len(warnings) - _CAUTIONS
-    return [*rows, _row("warning", (f"and {more} more, see the report", "yellow"))] if more > 0 else rows
+    rows += [_row("warning", (check.caution, "yellow")) for check in named[:_CAUTIONS]]
+    more = len(warnings) - min(len(named), _CAUTIONS)
+    said = f"and {more} more, see the report" if named else f"{more} checks only warn, see the report"
+    return [*rows, _row("warning", (said, "yellow"))] if more > 0 else rows
 
 
 def _stages(stages: tuple[StageRow, ...], width: int) -> list[Row]:

@@ -458,3 +458,31 @@ def test_the_terminal_shows_why_a_unit_ended() -> None:
     text = render_terminal(failed(UNIT, journals=(UnitJournal(unit="sssd.service", lines=lines),)))
     assert REASON in text
     assert STARTED not in text
+
+
+def warning(number: int, muted_by: str = "") -> CheckResult:
+    found = replace(check(number, "base", Outcome.FAILED, "is not so"), required=False, expires="2027-01-01")
+    return replace(found, ticket="OPS-1", muted_by=muted_by)
+
+
+def test_what_only_warns_does_not_push_the_card_off_the_screen() -> None:
+    text = render_terminal(failed(UNIT, *(warning(number) for number in range(20, 35))))
+    assert "15 checks only warn, see the report" in text
+    assert text.count("is not so") == 0
+    assert len(text.splitlines()) <= 24
+
+
+def test_a_mute_in_force_is_shown_beside_a_failure() -> None:
+    muted = warning(20, "ada@bank.example")
+    text = render_terminal(failed(UNIT, muted, warning(21), warning(22)), width=200)
+    assert replace(muted, id=f"direct:{muted.id}").caution in text
+    assert "and 2 more, see the report" in text
+
+
+def test_where_nothing_failed_each_warning_is_named() -> None:
+    fine = good()
+    assert fine.suites is not None
+    checks = (*fine.suites.checks, *(warning(number) for number in range(20, 27)))
+    text = render_terminal(replace(fine, suites=replace(fine.suites, checks=checks)), width=200)
+    assert text.count("is not so") == 5
+    assert "and 2 more, see the report" in text
