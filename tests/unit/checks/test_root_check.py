@@ -31,17 +31,22 @@ def _marks(pytestconfig: pytest.Config) -> None:
         pytestconfig.addinivalue_line("markers", mark)
 
 
-def judge(free: int) -> None:
+def checks() -> Any:
+    """The check file as a module."""
     spec = importlib.util.spec_from_file_location("root_check", FILE)
     assert spec is not None
     assert spec.loader is not None
     module: Any = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
+    return module
+
+
+def judge(free: int) -> None:
     df = DF.format(used=594944 - free, free=free)
     node = SimpleNamespace(
         run=lambda command: SimpleNamespace(stdout="586632 KiB /var/log/eaten\n" if "find" in command else df)
     )
-    module.test_no_file_system_is_full(node, SimpleNamespace(mounts=MOUNTS))
+    checks().test_no_file_system_is_full(node, SimpleNamespace(mounts=MOUNTS))
 
 
 def test_a_full_var_is_named_with_what_fills_it() -> None:
@@ -52,3 +57,16 @@ def test_a_full_var_is_named_with_what_fills_it() -> None:
 
 def test_space_is_enough_and_what_is_only_read_may_be_full() -> None:
     judge(free=400000)
+
+
+def test_memory_is_told_after_what_fills_it_and_with_what_files_in_memory_hold() -> None:
+    text = FILE.read_text()
+    assert text.index("def test_no_file_system_is_full") < text.index("def test_boot_does_not_fill_the_memory")
+    said = "MemTotal: 991000 kB\nMemAvailable: {available} kB\nShmem: 601000 kB\n"
+    for available, enough in ((208900, False), (400000, True)):
+        node = SimpleNamespace(run=lambda _, now=available: SimpleNamespace(stdout=said.format(available=now)))
+        if enough:
+            checks().test_boot_does_not_fill_the_memory(node)
+            continue
+        with pytest.raises(AssertionError, match=r"204 of 967 MiB are available; .* hold 586 MiB"):
+            checks().test_boot_does_not_fill_the_memory(node)
