@@ -17,5 +17,9 @@ class HypervisorError(ToolError):
     """libvirt or QEMU is missing, too old or refuses its work."""
 
 
+class EmulatorLostError(ToolError):
+    """QEMU was killed or broke down under a machine that wanted to go on: the host's fault, not the image's."""
+
+
 class ConnectionLostError(ToolError):
     """The SSH connection to a running machine broke."""

@@ -27,6 +27,11 @@ class Power:
         """Whether the machine is on."""
         return self._guest is not None and self._guest.running
 
+    @property
+    def crashed(self) -> bool:
+        """Whether what ran the machine was killed or broke down."""
+        return self._guest is not None and self._guest.crashed
+
     def on(self, domain: Domain, template: Path) -> None:
         """Start the machine; raises `HypervisorError` when it runs already."""
         if self.running:

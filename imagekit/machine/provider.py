@@ -27,6 +27,10 @@ class Guest(Protocol):
     def cpu_seconds(self) -> float:
         """Processor seconds that its emulator has used; 0.0 when it is gone."""
 
+    @property
+    def crashed(self) -> bool:
+        """Whether its emulator was killed or broke down, while the guest wanted to go on; False where nobody says."""
+
     def press(self, codes: Sequence[int], *, held_ms: int) -> None:
         """Press keys, by Linux's key codes, all at once; a machine that just ended takes none."""
 

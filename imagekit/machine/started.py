@@ -181,7 +181,7 @@ class StartedNode(NodeMachine):
         if not through:
             require_no_fatal_line(self.name, fresh, self._console)
         if not running:
-            raise ended(self.name, self._console)
+            raise ended(self.name, self._console, crashed=self._power.crashed)
         require_no_flood(self.name, self._console)
         self._leave_menu()
 

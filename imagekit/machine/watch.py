@@ -8,7 +8,7 @@ from pathlib import Path
 
 from imagekit.base.waiting import DeadlineError, Limit, wait_until
 from imagekit.machine.console import Console, ConsoleMatch, Severity
-from imagekit.machine.errors import BootFailedError
+from imagekit.machine.errors import BootFailedError, EmulatorLostError
 
 
 def empty_log(folder: Path) -> Path:
@@ -42,8 +42,18 @@ def require_no_flood(name: str, console: Console) -> None:
         raise BootFailedError(f"{name} floods its console", hint=whole_log(console))
 
 
-def ended(name: str, console: Console) -> BootFailedError:
-    """The error for a machine that is gone and should not be."""
+def ended(name: str, console: Console, *, crashed: bool = False) -> BootFailedError | EmulatorLostError:
+    """The error for a machine that is gone and should not be; the host's when what ran it was killed or broke down.
+
+    A guest whose kernel panics is ended by libvirt as a crash too: what its console says of itself goes before.
+    """
+    own = any(match.pattern.severity is Severity.FATAL for match in console.matches)
+    if crashed and not own:
+        return EmulatorLostError(
+            f"QEMU, which ran {name}, was killed or broke down; the console's last lines:\n{console.tail()}",
+            hint="That is this host's doing, not the image's. Was memory short? `dmesg | grep -i 'out of memory'`; "
+            f"libvirt's own log is /var/log/libvirt/qemu/{name}.log. Then run it again. {whole_log(console)}",
+        )
     return BootFailedError(
         f"{name} ended by itself; the console's last lines:\n{console.tail()}", hint=whole_log(console)
     )

@@ -41,6 +41,7 @@ class SimGuest:
     domain: Domain
     running: bool = True
     cpu_seconds: float = 1.0
+    crashed: bool = False
     pressed: int = 0
     saves: Saves = field(default_factory=lambda: Saves.WHOLE)
 
@@ -65,13 +66,15 @@ class SimGuest:
 class SimProvider:
     """See `imagekit.machine.provider.Provider`.
 
-    `says` is what a start writes to the console; a machine that `dies` is off after that. `refuses` makes starts fail.
+    `says` is what a start writes to the console; a machine that `dies` is off after that, because its
+    emulator `crashes` or for a reason of its own. `refuses` makes starts fail.
     With `greets` something at the machine's SSH port says what an SSH server says first. `saves` is how states of its
     machines are written; with `rejects` no machine goes on from one, as with one of another QEMU.
     """
 
     says: bytes = b""
     dies: bool = False
+    crashes: bool = False
     refuses: str = ""
     greets: bool = True
     saves: Saves = Saves.WHOLE
@@ -102,7 +105,7 @@ class SimProvider:
         else:
             with domain.console.open("ab") as console:
                 console.write(self.says)
-        guest = SimGuest(domain, running=not self.dies, saves=self.saves)
+        guest = SimGuest(domain, running=not self.dies, crashed=self.crashes, saves=self.saves)
         self.guests.append(guest)
         try:
             with _greeting(domain) if self.greets and not self.dies else _silence():

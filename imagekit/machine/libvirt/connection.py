@@ -113,6 +113,21 @@ def send_keys(domain: Any, codes: Sequence[int], *, held_ms: int) -> None:
             raise HypervisorError(f"libvirt did not press a key on {domain.name()}: {error}") from None
 
 
+def crashed(name: str, folders: Sequence[Path] | None = None) -> bool:
+    """Whether libvirt's log of a domain ends with QEMU's crash, which a kill is too; False where it cannot be read.
+
+    A transient domain is forgotten with its end, and its reason (`virDomainShutoffReason`) stands there alone.
+    """
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser())
+    for folder in folders or (Path("/var/log/libvirt/qemu"), cache / "libvirt/qemu/log"):
+        try:
+            lines = (folder / f"{name}.log").read_text(errors="replace").rstrip().splitlines()
+        except OSError:
+            continue
+        return bool(lines) and lines[-1].endswith("shutting down, reason=crashed")
+    return False
+
+
 def cpu_seconds(domain: Any) -> float:
     """Processor seconds that QEMU has used; 0.0 when it is gone."""
     import libvirt

@@ -34,6 +34,11 @@ class LibvirtGuest:
         """Processor seconds that QEMU has used; 0.0 when it is gone."""
         return connection.cpu_seconds(self.domain)
 
+    @property
+    def crashed(self) -> bool:
+        """Whether QEMU was killed or broke down, by libvirt's log of it."""
+        return connection.crashed(self.domain.name())
+
     def press(self, codes: Sequence[int], *, held_ms: int) -> None:
         """Press keys, by Linux's key codes, all at once."""
         connection.send_keys(self.domain, codes, held_ms=held_ms)
