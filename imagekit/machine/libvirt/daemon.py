@@ -5,16 +5,20 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from imagekit.base.errors import ToolError
+from imagekit.base.process import run
 from imagekit.machine.libvirt.busy import URI
 from imagekit.services.lease import leased, running
 from imagekit.services.model import Daemon, ServiceError
 
 QEMU_CONF = Path("/etc/libvirt/qemu.conf")
 _STATE = Path("/run/imagekit-libvirt")
+# swtpm_setup(8) looks here for its configuration first, and so for what signs the certificates of TPMs.
+_TPM = _STATE / "swtpm"
 _SYSTEMD = Path("/run/systemd/system")
 _BEGIN = "# imagekit begin: settings for a machine without a service manager, see CONTRIBUTING.md"
 _END = "# imagekit end"
@@ -71,7 +75,7 @@ def daemon() -> Daemon:
     program = "libvirtd" if shutil.which("libvirtd") else "virtqemud"
     return Daemon(
         name="libvirtd",
-        argv=(program, "--pid-file", str(_STATE / "libvirtd.pid")),
+        argv=("env", f"XDG_CONFIG_HOME={_TPM}", program, "--pid-file", str(_STATE / "libvirtd.pid")),
         state=_STATE,
         log=_STATE / "libvirtd.log",
         leftovers=(_STATE / "libvirtd.pid",),
@@ -100,8 +104,23 @@ def prepare(private: Daemon) -> None:
     if os.geteuid() != 0:
         raise ServiceError(f"no libvirt answers at {URI}, and starting it needs root", hint="Run this with sudo.")
     private.state.mkdir(mode=0o755, exist_ok=True)
+    own_authority(_TPM)
     if QEMU_CONF.parent.is_dir():
         configure(QEMU_CONF)
+
+
+def own_authority(folder: Path) -> None:
+    """Make an authority for TPMs of machines that this daemon starts, which run as root.
+
+    That of the host is for its user tss, who could use it no more after root had: a libvirt with the distribution's
+    defaults would start no machine with a TPM. A swtpm_setup that makes no configuration (before 0.7) uses the host's.
+    """
+    program = shutil.which("swtpm_setup")
+    if program is None or (folder / "swtpm_setup.conf").exists():
+        return
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with suppress(ToolError):
+        run([program, "--create-config-files", "overwrite,root"], timeout=30, env={"XDG_CONFIG_HOME": str(folder)})
 
 
 def configure(path: Path) -> None:

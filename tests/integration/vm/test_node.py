@@ -102,8 +102,16 @@ def test_the_menu_is_left_by_a_key(tmp_path: Path) -> None:
 
 def test_uefi_finds_an_empty_disk_and_keeps_its_variables(tmp_path: Path) -> None:
     shape = VmShape(memory_mib=256, cpus=1, firmware=Firmware.UEFI, tpm=True)
+    before = tpm_authority()
     with started(request(tmp_path, None, run_id="t-uefi", shape=shape)) as machine:
         machine.wait_console("BdsDxe: (failed to load|No bootable)", limit=90)
+    assert tpm_authority() == before
+
+
+def tpm_authority() -> dict[str, tuple[int, int]]:
+    """The host's authority for TPMs, owner and time of each file: it is for user tss, and root must not make it."""
+    found = Path("/var/lib/swtpm-localca")
+    return {path.name: (path.stat().st_uid, path.stat().st_mtime_ns) for path in found.glob("*")}
 
 
 CHILD = """

@@ -66,3 +66,35 @@ def test_the_environment_names_the_connection_everywhere(tmp_path: Path, monkeyp
         pytest.fail("it answered")
     (root / "imagekit.yaml").write_text("version: 1\nlibvirt_uri: qemu:///session\n")
     assert libvirt_uri(load_project(root)) == "qemu:///session"
+
+
+SWTPM_SETUP = """#!/bin/sh
+[ "$*" = "--create-config-files overwrite,root" ] || exit 1
+echo "$XDG_CONFIG_HOME" >>"$XDG_CONFIG_HOME/swtpm_setup.conf"
+"""
+
+
+def test_tpms_of_this_daemon_have_an_authority_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The host's is made for its user tss; a file of root's in it ends every TPM of the host's own libvirt."""
+    program = tmp_path / "bin/swtpm_setup"
+    program.parent.mkdir()
+    monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
+    program.write_text(SWTPM_SETUP)
+    program.chmod(0o755)
+    folder = tmp_path / "state/swtpm"
+    libvirtd.own_authority(folder)
+    libvirtd.own_authority(folder)
+    assert (folder / "swtpm_setup.conf").read_text() == f"{folder}\n"
+    assert folder.stat().st_mode & 0o077 == 0
+    assert libvirtd.daemon().argv[:2] == ("env", "XDG_CONFIG_HOME=/run/imagekit-libvirt/swtpm")
+
+
+def test_a_setup_program_that_makes_no_configuration_does_not_matter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "swtpm_setup"
+    program.write_text("#!/bin/sh\nexit 1\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    libvirtd.own_authority(tmp_path / "state")
+    assert not (tmp_path / "state/swtpm_setup.conf").exists()
