@@ -9,6 +9,7 @@ from testinfra.host import Host
 
 from imagekit.checks import declared
 from imagekit.checks.facts import Facts
+from imagekit.checks.settings import refused
 
 pytestmark = [pytest.mark.runbook("kernel"), pytest.mark.suite("kernel")]
 
@@ -74,6 +75,14 @@ def test_sysctl_file_is_in_force(facts: Facts, path: Path) -> None:
     assert wanted
     found = {key: " ".join(facts.sysctl.get(key, "absent").split()) for key in wanted}
     assert found == wanted
+
+
+@pytest.mark.runbook("sysctl")
+def test_no_kernel_setting_was_refused(root: Host, facts: Facts) -> None:
+    """The kernel took every setting of sysctl.d, whichever layer or cloud-config brings it."""
+    said = root.run("journalctl -b -q --no-pager -o cat -u systemd-sysctl.service").stdout
+    wrong = [f"{key} is {facts.sysctl.get(key)!r}, not {value!r}" for key, value in refused(said, facts.sysctl).items()]
+    assert not wrong, "; ".join(wrong)
 
 
 def test_selinux_is_off(facts: Facts, host: Host) -> None:
