@@ -215,7 +215,7 @@ FAULTS = (
     Fault(
         name="a machine that ended is waited for",
         file="imagekit/machine/started.py",
-        old="        if not running:\n            raise ended(self.name, self._console)\n",
+        old="        if not running:\n            raise ended(self.name, self._console, crashed=self._power.crashed)\n",
         new="",
         test="tests/unit/machine/test_watch.py::test_a_machine_that_is_gone_ends_the_wait",
     ),
