@@ -45,7 +45,7 @@ def main(text: str) -> int:
 
 def _guard(daemon: Daemon, lease: IO[bytes]) -> tuple[DaemonRecord, int | None]:
     me = os.getpid()
-    with background(daemon.argv, log=daemon.log) as child, suppress(_ToldToStop):
+    with background(daemon.argv, log=daemon.log, env=daemon.environment) as child, suppress(_ToldToStop):
         record = DaemonRecord(guard=me, guard_started=start_time(me), pid=child.pid, started=start_time(child.pid))
         record.write(daemon.record)
         wait_until(

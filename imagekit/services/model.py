@@ -6,8 +6,9 @@ import hashlib
 import json
 import os
 import shutil
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from imagekit.base.errors import ToolError
@@ -22,8 +23,8 @@ class ServiceError(ToolError):
 class Daemon:
     """A program to keep running: `state` holds its locks, `log` what it writes.
 
-    A killed one leaves `leftovers` (files, folders) and mounts at or below `mounts` behind. `runtime` is a folder for
-    its sockets, made before its start and removed after its end.
+    `environment` is added to what every child gets. A killed one leaves `leftovers` (files, folders) and mounts at or
+    below `mounts` behind. `runtime` is a folder for its sockets, made before its start and removed after its end.
     `busy` names a function (``module:function``) that, while it says yes, keeps the daemon running.
     """
 
@@ -36,6 +37,7 @@ class Daemon:
     runtime: Path | None = None
     busy: str = ""
     time_limit: float = 60.0
+    environment: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def lock(self) -> Path:
@@ -98,6 +100,7 @@ class Daemon:
             runtime=Path(data["runtime"]) if data["runtime"] else None,
             busy=data["busy"],
             time_limit=data["time_limit"],
+            environment=data["environment"],
         )
 
 

@@ -75,11 +75,12 @@ def daemon() -> Daemon:
     program = "libvirtd" if shutil.which("libvirtd") else "virtqemud"
     return Daemon(
         name="libvirtd",
-        argv=("env", f"XDG_CONFIG_HOME={_TPM}", program, "--pid-file", str(_STATE / "libvirtd.pid")),
+        argv=(program, "--pid-file", str(_STATE / "libvirtd.pid")),
         state=_STATE,
         log=_STATE / "libvirtd.log",
         leftovers=(_STATE / "libvirtd.pid",),
         busy="imagekit.machine.libvirt.busy:busy",
+        environment={"XDG_CONFIG_HOME": str(_TPM)},
     )
 
 

@@ -86,7 +86,7 @@ def test_tpms_of_this_daemon_have_an_authority_of_its_own(tmp_path: Path, monkey
     libvirtd.own_authority(folder)
     assert (folder / "swtpm_setup.conf").read_text() == f"{folder}\n"
     assert folder.stat().st_mode & 0o077 == 0
-    assert libvirtd.daemon().argv[:2] == ("env", "XDG_CONFIG_HOME=/run/imagekit-libvirt/swtpm")
+    assert libvirtd.daemon().environment == {"XDG_CONFIG_HOME": "/run/imagekit-libvirt/swtpm"}
 
 
 def test_a_setup_program_that_makes_no_configuration_does_not_matter(
