@@ -52,7 +52,8 @@ def ended(name: str, console: Console, *, crashed: bool = False) -> BootFailedEr
         return EmulatorLostError(
             f"QEMU, which ran {name}, was killed or broke down; the console's last lines:\n{console.tail()}",
             hint="That is this host's doing, not the image's. Was memory short? `dmesg | grep -i 'out of memory'`; "
-            f"libvirt's own log is /var/log/libvirt/qemu/{name}.log. Then run it again. {whole_log(console)}",
+            f"libvirt's own log is {name}.log in /var/log/libvirt/qemu, of a user's libvirt in "
+            f"~/.cache/libvirt/qemu/log. Then run it again. {whole_log(console)}",
         )
     return BootFailedError(
         f"{name} ended by itself; the console's last lines:\n{console.tail()}", hint=whole_log(console)
