@@ -35,6 +35,10 @@ _REMEDIES = (
         "Mend the line: sshd_config(5) has the words. The next build asks sshd again.",
     ),
     (
+        r"visudo does not accept",
+        "Mend the line: sudoers(5) has the grammar. The next build asks visudo again.",
+    ),
+    (
         r": \S+: not found$|: command not found",
         "No program of this name is in the image at that step: mend the name, or let this layer or one below install "
         "the package that has it.",

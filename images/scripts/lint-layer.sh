@@ -41,5 +41,12 @@ if command -v sshd >/dev/null; then
     answer=$(sshd -t -h /run/lint_key 2>&1) || problem "sshd does not accept its configuration: $answer"
 fi
 
+if command -v visudo >/dev/null; then
+    # Named, because of a file that is not named visudo wants mode 0440 too. Strict: an alias that nothing defines lets
+    # nobody in, and without -s that is told and not refused. The first word on stderr is the one that counts.
+    answer=$(visudo -c -s -f /etc/sudoers 2>&1 >/dev/null) ||
+        problem "visudo does not accept sudo's rules: $(printf '%s\n' "$answer" | sed -n '/^Warning:/d; p; q')"
+fi
+
 [ "$problems" -eq 0 ] || die "lint found $problems problem(s)"
 say "lint: clean"

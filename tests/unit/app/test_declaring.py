@@ -69,6 +69,7 @@ def test_an_embedded_registry_is_declared_nowhere(tmp_path: Path) -> None:
 
 
 SSHD = "imagekit: lint: sshd does not accept its configuration: /etc/ssh/sshd_config.d/10-ours.conf: line 4: Bad option"
+SUDO = "imagekit: lint: visudo does not accept sudo's rules: /etc/sudoers.d/20-ops:2:25: syntax error"
 SSSD = "[rule/allowed_options]: Attribute 'id_provder' is not allowed in section 'domain/ad'. Check for typos."
 BUILD = "layer 'sssd' did not build (images/sssd/Dockerfile)"
 
@@ -77,6 +78,7 @@ BUILD = "layer 'sssd' did not build (images/sssd/Dockerfile)"
     ("said", "place"),
     [
         (SSHD, "images/sssd/files/etc/ssh/sshd_config.d/10-ours.conf:4"),
+        (SUDO, "images/sssd/files/etc/sudoers.d/20-ops:2"),
         (
             "error: /etc/ssh/sshd_config.d/10-ours.conf:7: what is this",
             "images/sssd/files/etc/ssh/sshd_config.d/10-ours.conf:7",
@@ -90,6 +92,7 @@ BUILD = "layer 'sssd' did not build (images/sssd/Dockerfile)"
 def test_the_line_of_a_layers_own_file_is_named(tmp_path: Path, said: str, place: str) -> None:
     files = {
         "etc/ssh/sshd_config.d/10-ours.conf": "# ours\nUseDNS no\n",
+        "etc/sudoers.d/20-ops": "# ours\n%ops ALL=(ALL) NOPASSWD ALL\n",
         "usr/share/sssd.conf.template": "[domain/ad]\n# more\nid_provder = ad\nservices = nss\nservices = pam\n",
     }
     for name, text in files.items():
