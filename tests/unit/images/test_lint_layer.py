@@ -20,7 +20,7 @@ Warning: /etc/sudoers:1:12: unused User_Alias "OPS"
 
 
 def said(folder: Path, visudo: str) -> str:
-    """What the lint writes where this is visudo, and there is no sshd; of the machine of the test it finds other faults."""
+    """What the lint writes where this is visudo; what else it finds is of the machine of the test."""
     programs = {"visudo": visudo, "grep": "exit 1"}
     for name, text in programs.items():
         (folder / name).write_text(f"#!/bin/sh\n{text}\n")
