@@ -9,8 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from imagekit.app.people import Hand
-from imagekit.app.trusted import trust_if_any
-from imagekit.base.errors import ConfigError
+from imagekit.app.trusted import require_holder, trust_if_any
 from imagekit.base.files import write_whole
 from imagekit.checks.known import known_checks, require_known
 from imagekit.checks.named import suites_for
@@ -20,8 +19,6 @@ from imagekit.config.load import Project
 from imagekit.trust.evidence.decisions import MUTE_TYPE, Mute, mute_statement, read_mute
 from imagekit.trust.gate.collect import MUTES, read_files
 from imagekit.trust.gate.mutes import counting, flaw_of
-from imagekit.trust.sign.trust import TRUST_FILE
-from imagekit.trust.sign.trustedit import read_trust
 from imagekit.trust.sign.trustfile import Purpose
 
 
@@ -66,7 +63,7 @@ def mute(hand: Hand, check: str, *, days: int, ticket: str, reason: str = "") ->
 def mutable(project: Project, check: str) -> str:
     """The id of a check that can be muted here; raises `UnknownCheckError`, and `ConfigError` where nobody may mute."""
     name = require_known(check, checks_of(project))
-    _require_somebody(project)
+    require_holder(project, Purpose.WAIVE, "mute a check")
     return name
 
 
@@ -92,13 +89,3 @@ def mute_rows(project: Project) -> Iterator[MuteRow]:
         if said is not None and not flaw and said.check.partition("[")[0] not in known:
             flaw = "there is no check of that name any more"
         yield MuteRow(path=Path(item.source), mute=said, flaw=flaw)
-
-
-def _require_somebody(project: Project) -> None:
-    """Without anybody who may, say how somebody comes to be."""
-    file = read_trust(project.root)
-    if not any(Purpose.WAIVE in key.purposes for key in (file.keys if file is not None else ())):
-        raise ConfigError(
-            f"{TRUST_FILE} names nobody who may mute a check",
-            hint='Once: imagekit keys create NAME --purpose waive --person "Your Name <you@example.org>"',
-        )

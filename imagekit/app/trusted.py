@@ -100,6 +100,19 @@ def _usable(project: Project, purpose: Purpose, channels: Sequence[str]) -> str 
     return None
 
 
+def require_holder(project: Project, purpose: Purpose, what: str) -> None:
+    """Where trust.yaml names nobody who may, say how somebody comes to be: before a password or a registry is asked."""
+    from imagekit.trust.sign.trust import TRUST_FILE
+    from imagekit.trust.sign.trustedit import read_trust
+
+    file = read_trust(project.root)
+    if not any(purpose in key.purposes for key in (file.keys if file is not None else ())):
+        raise ConfigError(
+            f"{TRUST_FILE} names nobody who may {what}",
+            hint=f'Once: imagekit keys create NAME --purpose {purpose} --person "Your Name <you@example.org>"',
+        )
+
+
 def current_suites(project: Project) -> dict[str, str]:
     """The hash of the checks as they stand now, for each image of the project."""
     checks = project.harness / "checks"

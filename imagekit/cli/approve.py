@@ -25,8 +25,11 @@ def command(app: App, reference: str, channel: str, reason: str, key: str | None
     from imagekit.app.context import named
     from imagekit.app.people import Hand, approve
     from imagekit.app.release import registry_client
+    from imagekit.app.trusted import require_holder
     from imagekit.cli.password import key_environment
+    from imagekit.trust.sign.trustfile import Purpose
 
+    require_holder(app.project, Purpose.APPROVE, "approve")
     target = named(app.project, reference)
     hand = Hand(project=app.project, person=person, key=key, environ=key_environment())
     with registry_client(app.project, target.registry) as client:

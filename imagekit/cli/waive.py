@@ -38,8 +38,11 @@ def command(
     from imagekit.app.context import named
     from imagekit.app.people import Hand, waive
     from imagekit.app.release import registry_client
+    from imagekit.app.trusted import require_holder
     from imagekit.cli.password import key_environment
+    from imagekit.trust.sign.trustfile import Purpose
 
+    require_holder(app.project, Purpose.WAIVE, "waive a check")
     target = named(app.project, reference)
     hand = Hand(project=app.project, person=person, key=key, environ=key_environment())
     with registry_client(app.project, target.registry) as client:

@@ -109,3 +109,17 @@ def test_waiver_without_a_password_and_a_terminal_is_2(released: Released) -> No
     done = released.run("waive", released.reference, "--check", "x", "--channel", "dev", "--reason", "r")
     assert (done.returncode, done.stdout) == (2, "")
     assert "no terminal to ask at" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "may"),
+    [(("waive", "--check", "live:base/test_x.py::test_x"), "waive a check"), (("approve",), "approve")],
+)
+def test_where_nobody_may_it_is_said_before_a_password_is_asked_for(
+    released: Released, command: tuple[str, ...], may: str
+) -> None:
+    done = released.run(command[0], released.reference, *command[1:], "--channel", "dev", "--reason", "lab")
+    assert done.returncode == 2, done.stderr
+    assert f"trust.yaml names nobody who may {may}" in done.stderr
+    assert f"imagekit keys create NAME --purpose {command[0]}" in done.stderr
+    assert "password" not in done.stderr
