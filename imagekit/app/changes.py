@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from imagekit.app.diff import commits_between, inventory_of_build, kept_build
 from imagekit.base.errors import ConfigError, ImagekitError
 from imagekit.base.text import one_line
-from imagekit.build.builder import Build
 from imagekit.build.kept import plan_of
+from imagekit.build.result import Build
 from imagekit.config.load import Project
 from imagekit.inventory.compare import compare
 from imagekit.plan.compare import changed_stages

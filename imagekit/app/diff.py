@@ -12,8 +12,8 @@ from imagekit.app.runs import find_run
 from imagekit.base.errors import ConfigError, ImagekitError
 from imagekit.base.git import Git
 from imagekit.base.strictjson import MANIFEST_FIELDS, read_object
-from imagekit.build.builder import Build
 from imagekit.build.kept import kept_builds, plan_of
+from imagekit.build.result import Build
 from imagekit.config.load import Project
 from imagekit.inventory.compare import Comparison, compare
 from imagekit.inventory.layerdiff import Image

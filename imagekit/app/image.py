@@ -18,7 +18,8 @@ from imagekit.artifact.removed import names_of_blobs, remover, whiteouts, writer
 from imagekit.base.errors import RefusedError
 from imagekit.base.files import write_whole
 from imagekit.build.authorities import authorities_of
-from imagekit.build.builder import Build, build_all, earlier_build
+from imagekit.build.builder import build_all
+from imagekit.build.result import Build, earlier_build
 from imagekit.config.imagesfile import DistroBase
 from imagekit.config.load import Project
 from imagekit.config.model import Arch

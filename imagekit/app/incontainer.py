@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from imagekit.app.image import built
 from imagekit.app.target import Target, suites_of
-from imagekit.build.builder import Build
+from imagekit.build.result import Build
 from imagekit.checks.outcome import SuiteResult
 from imagekit.checks.runner import host_session, run_session
 from imagekit.checks.selection import Selection

@@ -15,7 +15,7 @@ from typing import Protocol
 from imagekit.app.keptmachine import KeptMachine
 from imagekit.app.target import Target as Target
 from imagekit.artifact.packagelist import Package
-from imagekit.build.builder import Build
+from imagekit.build.result import Build
 from imagekit.checks.judged import NOT_ON_FORKS
 from imagekit.checks.outcome import SuiteResult
 from imagekit.config.load import Project

@@ -23,7 +23,7 @@ from imagekit.artifact.live import LiveArtifacts
 from imagekit.artifact.packagelist import Package
 from imagekit.base.log import step
 from imagekit.base.space import require_space
-from imagekit.build.builder import Build, earlier_build
+from imagekit.build.result import Build, earlier_build
 from imagekit.checks.named import prepare
 from imagekit.checks.tlspeer import Peers
 from imagekit.config.load import Project

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from imagekit.app.interface import BootPathResult
 from imagekit.app.record import StageRecorder, layer_rows
-from imagekit.build.builder import Build
+from imagekit.build.result import Build
 from imagekit.checks.outcome import SuiteResult
 from imagekit.checks.scenario import ScenarioResult
 from imagekit.inventory.live import LiveInventory

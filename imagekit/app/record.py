@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from imagekit.base.errors import ImagekitError
 from imagekit.base.log import step
 from imagekit.base.process import now
-from imagekit.build.builder import Build
+from imagekit.build.result import Build
 from imagekit.report.result import Failure, LayerRow, StageRow, StageStatus
 
 

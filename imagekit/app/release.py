@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from imagekit import __version__
 from imagekit.app.trusted import publish_gate, signer_of, trust_of, waivers_for
 from imagekit.artifact.packagelist import Package
-from imagekit.build.builder import Build
+from imagekit.build.result import Build
 from imagekit.config.load import Project
 from imagekit.oci.reference import Digest, Reference
 from imagekit.plan.model import Plan

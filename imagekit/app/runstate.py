@@ -13,7 +13,7 @@ from imagekit.app.outcome import BootPathTest, ScenarioTest, Tested, run_result
 from imagekit.app.record import StageRecorder
 from imagekit.app.runs import kept_runs
 from imagekit.app.verdict import keep_verdict, kept_verdict, verdict_id
-from imagekit.build.builder import Build
+from imagekit.build.result import Build
 from imagekit.checks.scenario import ScenarioResult
 from imagekit.config.load import Project
 from imagekit.machine.interface import BootPath

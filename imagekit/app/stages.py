@@ -13,7 +13,7 @@ from imagekit.app.reuse import Reuse
 from imagekit.app.runstate import RunState
 from imagekit.app.target import with_suite
 from imagekit.artifact.packagelist import Package
-from imagekit.build.builder import Build
+from imagekit.build.result import Build
 from imagekit.machine.interface import BootPath
 from imagekit.plan.model import Plan
 from imagekit.scenarios.options import ScenarioOptions

@@ -11,7 +11,7 @@ from imagekit.artifact.sparse import sha256_of
 from imagekit.bench.cost import Cost, cost, cost_of
 from imagekit.bench.model import Bound, Goal, Row, median
 from imagekit.bench.subject import BenchSubject
-from imagekit.build.builder import Build
+from imagekit.build.result import Build
 
 _ROUNDS = 3
 _TIMEOUT = 900.0

@@ -7,7 +7,7 @@ import hashlib
 from imagekit.bench.cost import cost
 from imagekit.bench.model import Bound, Goal, Row, median
 from imagekit.bench.subject import BenchSubject
-from imagekit.build.builder import Build
+from imagekit.build.result import Build
 from imagekit.inventory.compare import compare
 from imagekit.inventory.take import keep, read_kept, take
 from imagekit.oci.layout import layers, unpacked

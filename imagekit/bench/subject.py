@@ -14,7 +14,7 @@ from pathlib import Path
 from imagekit.app.image import built
 from imagekit.app.interface import Subject
 from imagekit.base import process
-from imagekit.build.builder import Build, earlier_build
+from imagekit.build.result import Build, earlier_build
 from imagekit.config.load import Project
 from imagekit.plan.resolve import make_plan
 from imagekit.services.mounts import unmount_below

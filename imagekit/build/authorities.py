@@ -7,10 +7,13 @@ import tempfile
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from imagekit.config.authorities import Authority, content_id, read_authorities
 from imagekit.config.load import Project
 from imagekit.plan.model import Plan
+
+if TYPE_CHECKING:  # with cryptography, which only a layer with certificates needs
+    from imagekit.config.authorities import Authority
 
 
 def authority_folders(project: Project, plans: Sequence[Plan]) -> dict[str, Path]:
@@ -30,15 +33,20 @@ def authorities_of(
 ) -> dict[str, tuple[Authority, ...]]:
     """The authorities of those layers that declare some, held against the clock; raises `ConfigError`."""
     instant = now or datetime.now(UTC)
-    declared = {layer: project.layers[layer].present.certificates for layer in layers}
+    declared = {layer: patterns for layer in layers if (patterns := project.layers[layer].present.certificates)}
+    if not declared:
+        return {}
+    from imagekit.config.authorities import read_authorities
+
     return {
         layer: read_authorities(project.located(f"images/{layer}"), patterns, now=instant)
         for layer, patterns in declared.items()
-        if patterns
     }
 
 
 def _written(into: Path, authorities: tuple[Authority, ...]) -> Path:
+    from imagekit.config.authorities import content_id
+
     folder = into / content_id(authorities)[:32]
     if not folder.exists():
         into.mkdir(parents=True, exist_ok=True)

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from imagekit.base.errors import RefusedError, ToolError
 from imagekit.base.filelock import lock
-from imagekit.base.files import mark_used, write_whole
 from imagekit.base.log import step
 from imagekit.base.process import ProcessError, run
 from imagekit.base.remedies import remedy
@@ -24,10 +21,10 @@ from imagekit.build import bake
 from imagekit.build.authorities import authority_folders
 from imagekit.build.distro import distro_context
 from imagekit.build.download import downloads_folder
-from imagekit.build.layers import LayerBuild as LayerBuild
 from imagekit.build.layers import layer_builds
 from imagekit.build.packages import repositories
 from imagekit.build.progress import Progress
+from imagekit.build.result import Build, earlier_build, folder_of, keep
 from imagekit.config.engine import located
 from imagekit.config.load import Project
 from imagekit.oci.reference import Digest
@@ -37,62 +34,11 @@ from imagekit.plan.model import Plan, StageKind
 
 _TIMEOUT = 3600.0
 NEEDED_BYTES = 4_000_000_000  # a cold build of the embedded image writes about 3 GB: caches, layers, layout
-_RESULT = "build.json"
-PLAN = "plan.json"  # beside it: what it was made by, for `imagekit plan` to tell what differs
 _NO_NETWORK = "\nThis build is locked: its steps have no network, and packages come from the lock (docs/lock.md)."
 
 
 class BuildError(RefusedError):
     """A layer did not build."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Build:
-    """A built image: the digest of its manifest in the OCI layout folder `layout`."""
-
-    image: str
-    plan_id: str
-    version: str
-    digest: Digest
-    layout: Path
-    layers: tuple[LayerBuild, ...]
-    seconds: float
-    reused: bool
-
-
-def folder_of(work: Path, plan: Plan) -> Path:
-    """Where the result of a plan is kept."""
-    return work / "builds" / plan.id[:32]
-
-
-def earlier_build(work: Path, plan: Plan) -> Build | None:
-    """The kept result of the same plan, when it is whole and carries the plan's version."""
-    found = read_build(folder_of(work, plan))
-    if found is None or found.version != plan.version:
-        return None
-    mark_used(found.layout)  # not the result's own file, whose time is that of the build, and is in the provenance
-    return found
-
-
-def read_build(folder: Path) -> Build | None:
-    """The result that a folder keeps, when it is whole."""
-    try:
-        data: dict[str, Any] = json.loads((folder / _RESULT).read_text())
-        digest = Digest(data["digest"])
-        if Digest.of_file(folder / "oci" / "blobs" / "sha256" / digest.hex) != digest:
-            return None
-    except (FileNotFoundError, ValueError, KeyError):
-        return None
-    return Build(
-        image=data["image"],
-        plan_id=data["plan_id"],
-        version=data["version"],
-        digest=digest,
-        layout=folder / "oci",
-        layers=tuple(LayerBuild(**layer) for layer in data["layers"]),
-        seconds=data["seconds"],
-        reused=True,
-    )
 
 
 def build(project: Project, plan: Plan, engine: Mapping[str, str]) -> Build:
@@ -144,7 +90,7 @@ def _build_new(project: Project, plans: Sequence[Plan], engine: Mapping[str, str
         current.note = " ".join(result.digest.short for result in results)
     results = [replace(result, seconds=current.seconds) for result in results]
     for plan, result in zip(plans, results, strict=True):
-        _keep(folders[plan.id], plan, result)
+        keep(folders[plan.id], plan, result)
         remember(project.work, plan)
     return {result.plan_id: result for result in results}
 
@@ -252,10 +198,3 @@ def _partial(folder: Path) -> Iterator[Path]:
         partial.rename(folder)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-
-
-def _keep(folder: Path, plan: Plan, result: Build) -> None:
-    data = asdict(result) | {"digest": str(result.digest)}
-    del data["layout"], data["reused"]
-    (folder / PLAN).write_text(json.dumps(asdict(plan)))
-    write_whole(folder / _RESULT, json.dumps(data, indent=1))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from imagekit.build.builder import PLAN, Build, read_build
+from imagekit.build.result import PLAN, Build, read_build
 from imagekit.plan.model import Plan
 
 

@@ -2,27 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from imagekit.base.strictjson import MANIFEST_FIELDS, read_object
 from imagekit.build import bake
 from imagekit.build.progress import LayerProgress, Progress
+from imagekit.build.result import LayerBuild
 from imagekit.oci.reference import Digest
 from imagekit.plan.model import Plan, StageKind
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LayerBuild:
-    """How one layer came about: wall seconds of its steps, packed bytes of its blobs, digest of the topmost blob."""
-
-    name: str
-    id: str
-    seconds: float
-    reused: bool
-    size: int = 0
-    digest: str = ""
 
 
 def layer_builds(

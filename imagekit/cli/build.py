@@ -11,7 +11,7 @@ from imagekit.cli.locked import locked_option
 from imagekit.cli.screen import say
 
 if TYPE_CHECKING:
-    from imagekit.build.builder import Build
+    from imagekit.build.result import Build
     from imagekit.config.model import Arch
     from imagekit.plan.model import Plan
 

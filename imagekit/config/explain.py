@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Iterable
 from typing import Any, TypeVar, get_args
@@ -36,6 +35,8 @@ def explained(model: type[BaseModel], source: YamlFile, error: ValidationError) 
 
 def suggestion(word: str, known: Iterable[str]) -> str:
     """What was probably meant, as a sentence, or nothing."""
+    import difflib
+
     close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
     return f"Did you mean {close[0]!r}?" if close else ""
 

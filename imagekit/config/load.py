@@ -16,7 +16,6 @@ from imagekit.config.layerfile import LayerSpec
 from imagekit.config.model import Firmware
 from imagekit.config.settings import Settings
 from imagekit.config.yamlfile import YamlFile, parse_yaml, read_yaml
-from imagekit.services.home import home
 
 M = TypeVar("M", bound=BaseModel)
 IMAGES_FILE = Path("images/images.yaml")
@@ -52,6 +51,8 @@ class Project:
     @property
     def registry(self) -> str:
         """``host:port`` of the registry that is published to: imagekit.yaml's, else that of the embedded one."""
+        from imagekit.services.home import home
+
         return self.settings.registry or home(self.work).address
 
     def image(self, name: str) -> ImageSpec:

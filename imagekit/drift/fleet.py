@@ -13,7 +13,7 @@ from imagekit.app.trusted import keys_of
 from imagekit.artifact.inventory import take_inventory
 from imagekit.base.errors import ConfigError, ImagekitError, RefusedError
 from imagekit.base.text import one_line
-from imagekit.build.builder import Build
+from imagekit.build.result import Build
 from imagekit.config.load import Project
 from imagekit.drift.interface import InfrastructureError
 from imagekit.drift.model import Released, Result, Trial

@@ -25,7 +25,7 @@ from imagekit.base.errors import ConfigError, ImagekitError
 from imagekit.base.files import write_whole
 from imagekit.base.space import lack_of_space
 from imagekit.base.text import one_line
-from imagekit.build.builder import earlier_build, folder_of
+from imagekit.build.result import earlier_build, folder_of
 from imagekit.config.imagesfile import LockFile
 from imagekit.config.load import LOCK_FILE, Project, load_project
 from imagekit.config.packagelock import PackageLock, as_text, load, lock_path

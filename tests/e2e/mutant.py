@@ -10,7 +10,7 @@ from pathlib import Path
 from imagekit.artifact import cpio
 from imagekit.artifact.inventory import read_root
 from imagekit.base.process import run
-from imagekit.build.builder import Build
+from imagekit.build.result import Build
 from imagekit.oci.reference import Digest
 from imagekit.oci.tarstream import Source, entries
 from imagekit.scenarios.variants import File, append_layer

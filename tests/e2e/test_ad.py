@@ -12,7 +12,7 @@ import pytest
 from imagekit.app.interface import Subject
 from imagekit.app.local import LocalBackend, LocalMachine
 from imagekit.app.target import with_suite
-from imagekit.build.builder import earlier_build
+from imagekit.build.result import earlier_build
 from imagekit.checks.named import named_suites
 from imagekit.checks.outcome import Outcome
 from imagekit.config.load import load_project

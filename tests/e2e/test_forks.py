@@ -13,7 +13,7 @@ import pytest
 from imagekit.app import bootpath
 from imagekit.app.forks import saved_nodes, session_machine
 from imagekit.app.interface import Subject
-from imagekit.build.builder import earlier_build
+from imagekit.build.result import earlier_build
 from imagekit.config.load import load_project
 from imagekit.machine.domain import Domain
 from imagekit.machine.hardware import NodeHardware

@@ -18,7 +18,7 @@ from imagekit.app.needs import libvirt_uri
 from imagekit.artifact.installed import installed_disk
 from imagekit.base.process import ProgramMissingError
 from imagekit.base.waiting import Deadline, wait_until
-from imagekit.build.builder import earlier_build
+from imagekit.build.result import earlier_build
 from imagekit.checks.joincause import Cause, cause_in
 from imagekit.checks.outcome import Outcome
 from imagekit.checks.request import Suites

@@ -12,8 +12,8 @@ import pytest
 from imagekit.app.interface import Subject
 from imagekit.app.lifecycle import run_lifecycle
 from imagekit.base.process import Completed, run
-from imagekit.build.builder import Build, earlier_build
 from imagekit.build.distro import distro_context
+from imagekit.build.result import Build, earlier_build
 from imagekit.checks.outcome import Outcome
 from imagekit.config.load import Project, load_project
 from imagekit.machine.folder import machines_folder

@@ -200,7 +200,7 @@ FAULTS = (
     ),
     Fault(
         name="the manifest of a kept build is not proven",
-        file="imagekit/build/builder.py",
+        file="imagekit/build/result.py",
         old='if Digest.of_file(folder / "oci" / "blobs" / "sha256" / digest.hex) != digest:',
         new='if not (folder / "oci" / "blobs" / "sha256" / digest.hex).exists():',
         test="tests/unit/build/test_builder.py::test_a_damaged_earlier_build_is_built_again",

@@ -11,7 +11,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from imagekit.artifact.packagelist import packages_of_dpkg
-from imagekit.build.builder import Build
+from imagekit.build.result import Build
 from imagekit.checks.outcome import CheckResult, Outcome, SuiteResult
 from imagekit.machine.interface import Accelerator, BootPath, BootRecord, VmShape
 from imagekit.oci.manifest import Descriptor

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from imagekit.build.builder import PLAN, Build, folder_of, read_build
+from imagekit.build.result import PLAN, Build, folder_of, read_build
 from imagekit.config.load import Project
 from imagekit.inventory.model import ImageInventory
 from imagekit.inventory.take import take

@@ -15,7 +15,7 @@ from imagekit.app.interface import Booted, BootPathResult, Disks, Origin, Subjec
 from imagekit.app.keptmachine import KeptMachine
 from imagekit.artifact.packagelist import Package
 from imagekit.base.errors import RefusedError
-from imagekit.build.builder import Build, folder_of
+from imagekit.build.result import Build, folder_of
 from imagekit.checks.judged import NOT_ON_FORKS
 from imagekit.checks.outcome import CheckResult, Outcome, SuiteResult
 from imagekit.checks.scenario import ScenarioResult

@@ -10,7 +10,7 @@ from pathlib import Path
 from imagekit.app.interface import Subject
 from imagekit.app.local import LocalBackend, LocalMachine
 from imagekit.app.target import suites_of, with_suite
-from imagekit.build.builder import earlier_build
+from imagekit.build.result import earlier_build
 from imagekit.checks.named import named_suites
 from imagekit.checks.outcome import CheckResult, Outcome
 from imagekit.checks.runner import run_suites

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from imagekit.artifact.programs import busybox
-from imagekit.build.builder import Build, build
+from imagekit.build.builder import build
+from imagekit.build.result import Build
 from imagekit.config.load import load_project
 from imagekit.plan.resolve import make_plan
 from imagekit.services.dockerd import engine

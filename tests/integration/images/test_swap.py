@@ -13,7 +13,7 @@ import pytest
 from imagekit.app.image import built_all
 from imagekit.base.process import run
 from imagekit.build import bake
-from imagekit.build.builder import Build
+from imagekit.build.result import Build
 from imagekit.config.imagesfile import ImageBase, ImageInit
 from imagekit.config.load import Project, load_project
 from imagekit.oci.reference import Digest, Reference

@@ -18,7 +18,7 @@ from imagekit.app import release
 from imagekit.app.options import Options
 from imagekit.app.run import run_image
 from imagekit.artifact.packagelist import Package, packages_of_dpkg
-from imagekit.build.builder import Build, folder_of
+from imagekit.build.result import Build, folder_of
 from imagekit.config.load import Project, load_project
 from imagekit.config.settings import Settings
 from imagekit.plan.model import Plan

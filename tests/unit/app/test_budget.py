@@ -13,7 +13,7 @@ from imagekit.app.budget import prune, removal_note
 from imagekit.app.cleaning import clean
 from imagekit.app.runs import new_run
 from imagekit.base import process
-from imagekit.build.builder import Build
+from imagekit.build.result import Build
 from imagekit.config.load import Project, load_project
 from tests.support.inventories import keep_build, put
 from tests.support.project import make_project

@@ -14,8 +14,8 @@ from imagekit.app.options import Options
 from imagekit.app.run import run_image
 from imagekit.app.runs import kept_runs
 from imagekit.base.process import run
-from imagekit.build.builder import Build
 from imagekit.build.kept import kept_builds
+from imagekit.build.result import Build
 from imagekit.config.load import Project, load_project
 from imagekit.plan.resolve import make_plan
 from imagekit.report.result import LayerRow, RunResult, Verdict, read_result, write_result

@@ -11,7 +11,7 @@ import pytest
 from imagekit.app import image as subject
 from imagekit.artifact.errors import NotBootableError
 from imagekit.artifact.removed import whiteouts
-from imagekit.build.builder import Build, LayerBuild
+from imagekit.build.result import Build, LayerBuild
 from tests.support.layout import directory, layer, layout, member
 
 

@@ -15,7 +15,7 @@ from imagekit.app.release import invocation_of, publish, reference_of
 from imagekit.app.trusted import current_suites, gate_of, keys_of
 from imagekit.artifact.packagelist import packages_of_dpkg
 from imagekit.base.errors import RefusedError
-from imagekit.build.builder import Build
+from imagekit.build.result import Build
 from imagekit.checks.outcome import SuiteResult
 from imagekit.config.load import Project, load_project
 from imagekit.config.settings import Settings

@@ -21,7 +21,7 @@ from imagekit.app.release import PREDICATE_ANNOTATION
 from imagekit.app.trusted import gate_of, keys_of
 from imagekit.base.errors import RefusedError
 from imagekit.base.process import Completed
-from imagekit.build.builder import Build
+from imagekit.build.result import Build
 from imagekit.config.load import Project, load_project
 from imagekit.config.settings import Settings
 from imagekit.oci.reference import MEDIA_TYPE_INDEX, MEDIA_TYPE_MANIFEST, Digest, Reference

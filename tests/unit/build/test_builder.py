@@ -11,7 +11,7 @@ import pytest
 
 from imagekit.base.errors import ToolError
 from imagekit.base.process import ProcessError
-from imagekit.build import bake, builder
+from imagekit.build import bake, builder, result
 from imagekit.build.progress import Progress
 from imagekit.config.load import load_project
 from imagekit.oci.reference import Digest
@@ -30,25 +30,25 @@ def plan(tmp_path: Path) -> Plan:
 
 def keep(work: Path, plan: Plan) -> Digest:
     """What a build leaves behind."""
-    folder = builder.folder_of(work, plan)
+    folder = result.folder_of(work, plan)
     digest = layout(folder / "oci", [layer(member("etc/a", b"a"))])
-    result = builder.Build(
+    built = result.Build(
         image=plan.image,
         plan_id=plan.id,
         version=plan.version,
         digest=digest,
         layout=folder / "oci",
-        layers=(builder.LayerBuild(name="base", id="x", seconds=1.5, reused=False),),
+        layers=(result.LayerBuild(name="base", id="x", seconds=1.5, reused=False),),
         seconds=2.0,
         reused=False,
     )
-    builder._keep(folder, plan, result)
+    result.keep(folder, plan, built)
     return digest
 
 
 def test_the_same_plan_finds_its_earlier_build(tmp_path: Path, plan: Plan) -> None:
     digest = keep(tmp_path, plan)
-    found = builder.earlier_build(tmp_path, plan)
+    found = result.earlier_build(tmp_path, plan)
     assert found is not None
     assert (found.digest, found.reused, found.layers[0].seconds) == (digest, True, 1.5)
 
@@ -56,10 +56,10 @@ def test_the_same_plan_finds_its_earlier_build(tmp_path: Path, plan: Plan) -> No
 def test_using_a_build_changes_the_mark_and_not_when_it_was_built(tmp_path: Path, plan: Plan) -> None:
     """The provenance has the time of the result's file; changed, each run would sign and publish another one."""
     keep(tmp_path, plan)
-    folder = builder.folder_of(tmp_path, plan)
+    folder = result.folder_of(tmp_path, plan)
     for path in (folder / "build.json", folder / "oci", folder):
         os.utime(path, (1_000_000, 1_000_000))
-    assert builder.earlier_build(tmp_path, plan) is not None
+    assert result.earlier_build(tmp_path, plan) is not None
     assert (folder / "build.json").stat().st_mtime == 1_000_000
     assert folder.stat().st_mtime == 1_000_000, "the order of builds is that of their making"
     assert (folder / "oci").stat().st_mtime > 1_000_000, "the budget sees that it was used"
@@ -68,7 +68,7 @@ def test_using_a_build_changes_the_mark_and_not_when_it_was_built(tmp_path: Path
 @pytest.mark.parametrize("damage", ["manifest", "result", "gone"])
 def test_a_damaged_earlier_build_is_built_again(tmp_path: Path, plan: Plan, damage: str) -> None:
     digest = keep(tmp_path, plan)
-    folder = builder.folder_of(tmp_path, plan)
+    folder = result.folder_of(tmp_path, plan)
     manifest = folder / "oci/blobs/sha256" / digest.hex
     match damage:
         case "manifest":
@@ -77,7 +77,7 @@ def test_a_damaged_earlier_build_is_built_again(tmp_path: Path, plan: Plan, dama
             (folder / "build.json").write_text(json.dumps({"image": "x"}))
         case _:
             shutil.rmtree(folder / "oci")
-    assert builder.earlier_build(tmp_path, plan) is None
+    assert result.earlier_build(tmp_path, plan) is None
 
 
 def test_too_little_space_is_told_before_anything_is_built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
