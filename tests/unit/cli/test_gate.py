@@ -106,6 +106,9 @@ def test_schemas_for_editors(released: Released, kind: str) -> None:
 
 
 def test_waiver_without_a_password_and_a_terminal_is_2(released: Released) -> None:
+    public = str(released.project / ".imagekit/keys/cosign.pub")
+    trusted = released.run("keys", "trust", "ada", public, "--purpose", "waive", "--person", "Ada <ada@bank.example>")
+    assert trusted.returncode == 0, trusted.stderr
     done = released.run("waive", released.reference, "--check", "x", "--channel", "dev", "--reason", "r")
     assert (done.returncode, done.stdout) == (2, "")
     assert "no terminal to ask at" in done.stderr
