@@ -116,6 +116,9 @@ class Backend(Protocol):
     def require(self, project: Project, needs: Sequence[Need]) -> None:
         """Hold this machine to what the stages need."""
 
+    def require_memory(self, name: str, mib: int) -> None:
+        """Hold this machine to the memory of an image's machine, in MiB."""
+
     def require_registry(self, project: Project) -> None:
         """Hold the registry that will be published to to an answer, before anything is built."""
 

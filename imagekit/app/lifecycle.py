@@ -15,6 +15,7 @@ from imagekit.artifact.installed import installed_disk
 from imagekit.artifact.live import live_artifacts
 from imagekit.artifact.programs import find
 from imagekit.config.merge import merged_cloud_config
+from imagekit.doctor.memory import available_mib
 from imagekit.machine.accel import Acceleration, acceleration
 from imagekit.machine.folder import machines_folder, owned_folder
 from imagekit.machine.interface import Accelerator, VmShape
@@ -35,7 +36,7 @@ def run_lifecycle(subject: Subject, start: Start, options: ScenarioOptions) -> I
     with lifecycle_world(subject, start, options) as world:
         shape = lifecycle_shape(subject.shape, this_machine().accelerator)
         side_by_side = lanes(
-            cores=os.cpu_count() or 1, free_mib=free_mib(), memory_mib=shape.memory_mib, cores_each=shape.cpus
+            cores=os.cpu_count() or 1, free_mib=available_mib(), memory_mib=shape.memory_mib, cores_each=shape.cpus
         )
         yield from run_scenarios(options.scenarios, world, scaled=this_machine().scaled, side_by_side=side_by_side)
 
@@ -118,14 +119,6 @@ def origin_digest(subject: Subject, options: ScenarioOptions) -> Digest | None:
 def this_machine() -> Acceleration:
     """How guests run here, and how fast."""
     return acceleration(find("qemu-system-x86_64", "qemu-system-x86"))
-
-
-def free_mib() -> int:
-    """Memory that programs could still get, in MiB, by proc(5)."""
-    from pathlib import Path
-
-    lines = Path("/proc/meminfo").read_text().splitlines()
-    return int(next(line.split()[1] for line in lines if line.startswith("MemAvailable:"))) >> 10
 
 
 def _pointers(subject: Subject) -> Iterator[Pointer]:

@@ -28,6 +28,7 @@ from imagekit.checks.named import prepare
 from imagekit.checks.tlspeer import Peers
 from imagekit.config.load import Project
 from imagekit.doctor.check import require
+from imagekit.doctor.memory import require_memory
 from imagekit.doctor.model import Need
 from imagekit.fixtures.network import FixtureNetwork
 from imagekit.fixtures.session import fixture_network
@@ -116,6 +117,10 @@ class LocalBackend:
         require(needs, host_of(project))
         if Need.QEMU in needs:
             require_space("booting the image's machines", project.work, _MACHINES)
+
+    def require_memory(self, name: str, mib: int) -> None:
+        """Raise unless a guest of that many MiB fits."""
+        require_memory(name, mib)
 
     def require_registry(self, project: Project) -> None:
         """Raise unless the registry answers and its address is one that publishing takes."""

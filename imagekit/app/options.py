@@ -25,6 +25,7 @@ class Options:
     `cold` boots every machine, where a fork of a saved one would do; so does `fresh`.
     With `lifecycle` its scenarios follow the checks; with no boot paths they are all that is done. `keep` is called
     with what its checks found while the last machine, good or bad, still runs; a machine to keep is always a fresh one.
+    A run that would take longer than `within` minutes, by its earlier runs, is refused before it begins.
     A `selection` of checks proves nothing about the image: it is neither kept nor published.
     """
 
@@ -37,6 +38,7 @@ class Options:
     keep: Callable[[Booted, SuiteResult], None] | None = None
     selection: Selection = ALL
     suites: tuple[NamedSuite, ...] = ()
+    within: float | None = None
 
     def __post_init__(self) -> None:
         if self.publish and self.selection.partial:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
+from imagekit.app.deadline import require_in_time
 from imagekit.app.interface import BootPathResult, Disks, Subject, Target
 from imagekit.app.needs import run_needs
 from imagekit.app.outcome import BootPathTest, start_note
@@ -47,11 +48,16 @@ class Run(RunState):
         with self.record.stage("needs", "What this machine must have") as stage:
             needs = run_needs(self.project.image(self.name), self.options, builds=kept is None, boots=self._boots())
             self.backend.require(self.project, needs)
+            if self._boots():
+                self.backend.require_memory(self.name, self.project.image(self.name).vm.memory_mib)
             if self.options.publish:
                 self.backend.require_registry(self.project)
                 if kept is None or self._boots():
                     self.backend.require_signer(self.project)
             stage.note = f"{len(needs)} needs met"
+            if self.options.within is not None:
+                left = self._left(built=kept is not None)
+                stage.note += f", {require_in_time(self.project, self.name, left, self.options.within)}"
         self._lint([boot_path for boot_path in self.options.boot_paths if boot_path not in self.known])
         with self.record.stage("build", f"Build of {self.name}") as stage:
             self.image = image = kept or self.backend.build(self.project, plan)
@@ -100,6 +106,15 @@ class Run(RunState):
             or bool(self.options.suites)
             or any(boot_path not in self.known for boot_path in self.options.boot_paths)
         )
+
+    def _left(self, *, built: bool) -> tuple[str, ...]:
+        """The names of the stages that have work to do after what is known already."""
+        done = {"plan", "needs", *(("build", "proof") if built else ())}
+        done |= {f"{part} {boot_path}" for boot_path in self.known for part in ("boot", "checks")}
+        script = self.options.lifecycle
+        if script is not None and all(each.name in self.scenarios for each in script.scenarios):
+            done.add("lifecycle")
+        return tuple(stage for stage in self.options.stages if stage not in done)
 
     def _test_boot_paths(self, image: Build) -> None:
         """Boot, and run the checks, on every boot path that has not passed yet; stops at the first that does not."""

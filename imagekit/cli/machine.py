@@ -34,6 +34,15 @@ cold_option = click.option(
 )
 
 
+within_option = click.option(
+    "--within",
+    type=click.FloatRange(0, min_open=True),
+    default=None,
+    metavar="MINUTES",
+    help="Refuse at once, with what would fit, when by its earlier runs this takes longer.",
+)
+
+
 with_option = click.option(
     "--with",
     "fixtures",

@@ -6,7 +6,7 @@ import click
 
 from imagekit.cli.app import App
 from imagekit.cli.locked import locked_option
-from imagekit.cli.machine import cold_option, fresh_option
+from imagekit.cli.machine import cold_option, fresh_option, within_option
 from imagekit.cli.screen import finish
 from imagekit.cli.selecting import suites_beside
 
@@ -25,6 +25,7 @@ from imagekit.cli.selecting import suites_beside
     help="Run these suites besides, in a network of their servers: ad, ca, network. Needs root.",
 )
 @click.option("--lifecycle", is_flag=True, help="Run all lifecycle scenarios after the checks.")
+@within_option
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -34,6 +35,7 @@ def command(
     no_publish: bool,
     suites: tuple[str, ...],
     lifecycle: bool,
+    within: float | None,
 ) -> None:
     """Build, boot, test, sign and publish IMAGE, and show the report.
 
@@ -52,5 +54,6 @@ def command(
         cold=cold,
         suites=suites_beside(app, name, suites),
         lifecycle=ScenarioOptions() if lifecycle else None,
+        within=within,
     )
     ctx.exit(finish(run_image(app.project, name, options)))

@@ -12,7 +12,7 @@ import click
 from imagekit.cli.app import App
 from imagekit.cli.lifecycle import LifecycleWords, lifecycle_options, scenario_options
 from imagekit.cli.locked import locked_option
-from imagekit.cli.machine import boot_option, cold_option, firmware_option, fresh_option
+from imagekit.cli.machine import boot_option, cold_option, firmware_option, fresh_option, within_option
 from imagekit.cli.screen import finish, say
 from imagekit.cli.selecting import apart, selected, selection_options
 
@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     metavar="HOURS",
     help="How long a machine is kept at most.",
 )
+@within_option
 @lifecycle_options
 @click.pass_context
 def command(
@@ -69,6 +70,7 @@ def command(
     keep: bool,
     watch: bool,
     hours: float,
+    within: float | None,
     **words: Unpack[LifecycleWords],
 ) -> None:
     """Boot IMAGE and run the checks of its layers.
@@ -107,6 +109,7 @@ def command(
         keep=partial(_hold, app, hours) if keep else None,
         selection=selection,
         suites=wanted,
+        within=within,
     )
     if watch:
         from imagekit.cli.watching import watch_image

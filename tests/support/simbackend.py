@@ -184,6 +184,10 @@ class SimBackend:
         """The key that would be opened."""
         self.called("require signer")
 
+    def require_memory(self, name: str, mib: int) -> None:
+        """The memory of this machine."""
+        self.called("memory")
+
     def require_registry(self, project: Project) -> None:
         """The registry that would be asked."""
         self.called("require registry")

@@ -50,7 +50,7 @@ def test_a_run_passes_and_is_published_with_all_that_was_tested(project: Project
     assert done.result.verdict is Verdict.PASSED
     assert set(statuses(done).values()) == {StageStatus.DONE}
     assert [boot.boot_path for boot in world.published[0].boots] == [BootPath.DIRECT, BootPath.LIVE]
-    assert world.published[0].tested == "2026-11-28T12:08:00+00:00"
+    assert world.published[0].tested == "2026-11-28T12:09:00+00:00"
     assert read_result(project.work / "runs" / done.result.run_id) == done.result
     assert world.alive == []
 
@@ -60,6 +60,7 @@ def test_a_run_passes_and_is_published_with_all_that_was_tested(project: Project
     [
         "plan",
         "needs",
+        "memory",
         "lint",
         "build",
         "proof",
@@ -79,7 +80,7 @@ def test_a_stage_that_breaks_ends_the_run_and_is_named(project: Project, stage: 
     assert done.result.verdict is Verdict.FAILED
     failure = done.result.failure
     assert failure is not None
-    assert failure.stage == stage.replace("check ", "checks ")
+    assert failure.stage == {"memory": "needs"}.get(stage, stage.replace("check ", "checks "))
     assert failure.again == f"imagekit run {NAME}"
     assert statuses(done)[failure.stage] is StageStatus.FAILED
     assert world.published == []

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from imagekit.base.errors import ToolError
 from imagekit.doctor import check, initrd, memory, mmdebstrap, ports, qemu, registry
 from imagekit.doctor.distribution import Distribution, packages, remedy, this_distribution
 from imagekit.doctor.model import Finding, Host, Need, State
@@ -84,6 +85,27 @@ def test_a_foreign_registry_needs_no_program(programs: Path, host: Host) -> None
 
 def test_available_memory_is_read_in_gib() -> None:
     assert memory.available_gib("MemTotal: 4194304 kB\nMemAvailable:    2097152 kB\n") == 2.0
+
+
+@pytest.mark.parametrize(
+    ("meminfo", "most"),
+    [
+        ("MemAvailable: 2097152 kB\nSwapFree: 0 kB\n", 1792),
+        ("MemAvailable: 1048576 kB\nSwapFree: 1048576 kB\n", 1792),
+        ("MemAvailable: 2097152 kB\n", 1792),
+        ("MemAvailable: 102400 kB\n", 0),
+    ],
+)
+def test_a_guest_that_does_not_fit_is_refused_with_what_would(
+    meminfo: str, most: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "meminfo").write_text(meminfo)
+    monkeypatch.setattr(memory, "_MEMINFO", tmp_path / "meminfo")
+    if most:
+        memory.require_memory("edge-node", most)
+    with pytest.raises(ToolError, match=f"edge-node has {most + 1} MiB of memory, and this host has") as caught:
+        memory.require_memory("edge-node", most + 1)
+    assert f"up to {most} MiB fit" in caught.value.hint
 
 
 def test_everything_missing_is_named_at_once(programs: Path, host: Host) -> None:
