@@ -50,7 +50,13 @@ def space_for(what: str, folder: Path, need: int | None = None) -> Iterator[Spac
 
 
 def no_space(what: str, folder: Path, need: int | None, why: str) -> NoSpaceError:
-    """The error for a folder that has no space left."""
+    """The error for a folder that has no space left, or that nobody may write to."""
+    if why == _WORDS[errno.EROFS]:
+        return NoSpaceError(
+            f"{what} writes to {folder}, which is on a read-only file system",
+            hint="A checkout that is mounted read-only needs a folder .imagekit that is not: mount one there. A disk "
+            "that became read-only by itself has an error: `dmesg` tells it.",
+        )
     free = free_at(folder)
     needs = f"needs about {_mib(need)} MiB" if need else "needs more"
     return NoSpaceError(

@@ -37,9 +37,12 @@ class Home:
 def home(work: Path) -> Home:
     """Where the registry of a work folder is; found and recorded when asked for the first time.
 
-    A port on which nothing is published yet is given up when somebody else listens there. Raises `ServiceError` for a
-    record that cannot be read: guessing another port would cut all references off.
+    A port on which nothing is published yet is given up when somebody else listens there. Below a read-only checkout
+    nothing can be recorded, nor served. Raises `ServiceError` for a record that cannot be read: guessing another port
+    would cut all references off.
     """
+    if _read_only(work):
+        return _read(work) or Home(address=_earlier(work) or _free(work))
     with _alone(work):
         found = _read(work)
         if found is None:
@@ -104,6 +107,12 @@ def _alone(work: Path) -> Iterator[None]:
             f"{work} belongs to another user ({error})",
             hint="Work in one checkout as one user: clone it again for yourself, or take the folder over with chown.",
         ) from None
+
+
+def _read_only(work: Path) -> bool:
+    """Whether the file system of a work folder, there or to be made, is mounted read-only."""
+    there = next(path for path in (work, *work.parents) if path.exists())
+    return bool(os.statvfs(there).f_flag & os.ST_RDONLY)
 
 
 def _earlier(work: Path) -> str:

@@ -32,6 +32,11 @@ def enlarge(folder: Path, mebibytes: int) -> None:
     run(["mount", "-o", f"remount,size={mebibytes}m", folder], timeout=10)
 
 
+def read_only(folder: Path) -> None:
+    """Let nobody write there any more."""
+    run(["mount", "-o", "remount,ro", folder], timeout=10)
+
+
 def fill(folder: Path, *, leave: int = 0) -> Path:
     """A file that takes all space but about `leave` KiB; returns it."""
     taken = folder / "taken"

@@ -11,9 +11,9 @@ from imagekit.artifact import installed
 from imagekit.artifact.formats import to_qcow2, whole_file
 from imagekit.artifact.grub import BiosCore, BootFiles
 from imagekit.artifact.installed import installed_disk, write_installed
-from imagekit.base.space import NoSpaceError
+from imagekit.base.space import NoSpaceError, space_for
 from tests.support.layout import layer, layout, member
-from tests.support.smalldisk import enlarge, files, small_disk
+from tests.support.smalldisk import enlarge, files, read_only, small_disk
 
 pytestmark = pytest.mark.attack
 MIB = 1 << 20
@@ -52,6 +52,17 @@ def test_a_qcow2(tmp_path: Path) -> None:
         with whole_file(target) as fresh:
             to_qcow2(raw, fresh)
         assert files(work) == ["disk.qcow2", "disk.qcow2.sha256"]
+
+
+def test_a_read_only_file_system_is_not_called_full(tmp_path: Path) -> None:
+    """`imagekit test` in a checkout that a container has read-only; 68 GiB were free."""
+    with small_disk(tmp_path / "work") as work:
+        read_only(work)
+        said = r"^a page writes to .*/work, which is on a read-only"
+        with pytest.raises(NoSpaceError, match=said) as caught, space_for("a page", work):
+            (work / "page").write_text("")
+        assert "mount one there" in caught.value.hint
+        assert "free" not in str(caught.value)
 
 
 def test_an_error_of_another_kind_stays_as_it_is(tmp_path: Path) -> None:

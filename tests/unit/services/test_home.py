@@ -13,6 +13,7 @@ from imagekit.services.home import home, move, present
 from imagekit.services.model import ServiceError
 from imagekit.services.registry import PortTakenError, prepare
 from tests.support.project import make_project
+from tests.support.smalldisk import files, read_only, small_disk
 
 
 def listener(address: str) -> socket.socket:
@@ -96,3 +97,15 @@ def test_imagekit_yaml_wins(tmp_path: Path) -> None:
     assert load_project(root).registry == home(root / ".imagekit").address
     (root / "imagekit.yaml").write_text("version: 1\nregistry: registry.example:5000\n")
     assert load_project(root).registry == "registry.example:5000"
+
+
+def test_a_checkout_that_is_mounted_read_only_has_an_address_too(tmp_path: Path) -> None:
+    """`config check` of a pipeline that mounts the sources read-only; the recorded address is that of before."""
+    with small_disk(tmp_path / "fresh") as fresh:
+        read_only(fresh)
+        assert home(fresh / ".imagekit").address.startswith("127.0.0.1:")
+        assert files(fresh) == []
+    with small_disk(tmp_path / "used") as used:
+        before = home(used / ".imagekit")
+        read_only(used)
+        assert home(used / ".imagekit") == before
