@@ -17,6 +17,7 @@ from imagekit.artifact.presence import Absence, replaced, require_present
 from imagekit.artifact.removed import names_of_blobs, remover, whiteouts, writer
 from imagekit.base.errors import RefusedError
 from imagekit.base.files import write_whole
+from imagekit.base.space import require_temporary
 from imagekit.build.authorities import authorities_of
 from imagekit.build.builder import build_all
 from imagekit.build.result import Build, earlier_build
@@ -48,6 +49,7 @@ def built_all(project: Project, plans: Sequence[Plan]) -> tuple[Build, ...]:
     missing = [plan for plan in plans if earlier_build(project.work, plan) is None]
     if not missing:
         return build_all(project, plans, {})
+    require_temporary("a build")
     authorities_of(project, sorted({layer for plan in missing for layer in project.image(plan.image).layers}))
     for plan in missing:
         require_buildable(plan)  # before anything is started for it

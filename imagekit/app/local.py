@@ -22,7 +22,7 @@ from imagekit.app.trusted import demands_cold, result_age
 from imagekit.artifact.live import LiveArtifacts
 from imagekit.artifact.packagelist import Package
 from imagekit.base.log import step
-from imagekit.base.space import require_space
+from imagekit.base.space import require_space, require_temporary
 from imagekit.build.result import Build, earlier_build
 from imagekit.checks.named import prepare
 from imagekit.checks.tlspeer import Peers
@@ -114,6 +114,7 @@ class LocalBackend:
 
     def require(self, project: Project, needs: Sequence[Need]) -> None:
         """Hold this machine to what the stages need."""
+        require_temporary("a run")  # without one, what programs say of it is about something else
         require(needs, host_of(project))
         if Need.QEMU in needs:
             require_space("booting the image's machines", project.work, _MACHINES)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +19,7 @@ _WORDS = {
     errno.EDQUOT: "Disk quota exceeded",
     errno.EROFS: "Read-only file system",
 }
+_TEMPORARY = 64 << 20  # apt's copies of its indexes are the largest; disks and layers lie in the work folder
 _GIT = "Out of diskspace"  # of a short write, which git does not ask the system about
 
 
@@ -70,6 +73,26 @@ def require_space(what: str, folder: Path, need: int) -> None:
     """Raise `NoSpaceError` where a file system has less than `need` bytes free, before anything is begun there."""
     if free_at(folder) < need:
         raise no_space(what, folder, need, "not enough to begin")
+
+
+def require_temporary(what: str) -> None:
+    """Hold the folder of temporary files to room; raises `NoSpaceError`, or `ToolError` for a TMPDIR that is none.
+
+    Python takes another folder then without a word, and the programs that we start do not.
+    """
+    named = os.environ.get("TMPDIR")
+    if named and not (Path(named).is_dir() and os.access(named, os.W_OK | os.X_OK)):
+        raise ToolError(
+            f"TMPDIR names {named}, which is no folder that can be written to",
+            hint="Make the folder, name another one, or unset TMPDIR.",
+        )
+    folder = Path(tempfile.gettempdir())
+    if free_at(folder) < _TEMPORARY:
+        raise NoSpaceError(
+            f"{what} needs about {_mib(_TEMPORARY)} MiB for temporary files in {folder}, where "
+            f"{free_at(folder) >> 20} MiB are free",
+            hint="Make space there, or name another folder: TMPDIR=FOLDER imagekit ...",
+        )
 
 
 def free_at(folder: Path) -> int:

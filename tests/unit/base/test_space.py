@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,8 @@ from imagekit.artifact import installed
 from imagekit.artifact.formats import to_qcow2, whole_file
 from imagekit.artifact.grub import BiosCore, BootFiles
 from imagekit.artifact.installed import installed_disk, write_installed
-from imagekit.base.space import NoSpaceError, space_for
+from imagekit.base.errors import ToolError
+from imagekit.base.space import NoSpaceError, require_temporary, space_for
 from tests.support.layout import layer, layout, member
 from tests.support.smalldisk import enlarge, files, read_only, small_disk
 
@@ -63,6 +65,25 @@ def test_a_read_only_file_system_is_not_called_full(tmp_path: Path) -> None:
             (work / "page").write_text("")
         assert "mount one there" in caught.value.hint
         assert "free" not in str(caught.value)
+
+
+def test_a_full_folder_of_temporary_files_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was "could not run a boot sector: check that the package qemu-system-x86 is whole"."""
+    with small_disk(tmp_path / "tmp") as folder:
+        monkeypatch.setenv("TMPDIR", str(folder))
+        monkeypatch.setattr(tempfile, "tempdir", None)
+        with pytest.raises(NoSpaceError, match=rf"a run needs about 64 MiB .* in {folder}, where 40 MiB are free"):
+            require_temporary("a run")
+        enlarge(folder, 100)
+        require_temporary("a run")
+
+
+@pytest.mark.parametrize("kind", ["missing", "file"])
+def test_a_folder_of_temporary_files_that_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("TMPDIR", str(tmp_path / kind))
+    with pytest.raises(ToolError, match=f"TMPDIR names .*/{kind}, which is no folder"):
+        require_temporary("a run")
 
 
 def test_an_error_of_another_kind_stays_as_it_is(tmp_path: Path) -> None:
