@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 from imagekit.app.keptmachine import KeptMachine, kept_machine
+from imagekit.app.stillfailing import failing_on, note_failing
 from imagekit.app.target import Target, suites_of, with_suite
 from imagekit.base.errors import ConfigError
 from imagekit.base.log import progress
@@ -51,14 +52,21 @@ def check_kept(
     session = replace(session, start=str(machine.start), cost=machine.cost, network=machine.network)
     # Of a cold boot nothing more is kept: somebody may have worked on the machine since.
     judged = Path(machine.judged) if machine.judged and machine.start is Start.FORK else None
-    return machine, run_session(session, suites, deadline_seconds=_SECONDS * machine.pace, judged=judged)
+    found = run_session(session, suites, deadline_seconds=_SECONDS * machine.pace, judged=judged)
+    note_failing(machine, found)
+    return machine, found
 
 
-def failed_before(project: Project, image: str) -> Selection:
-    """What did not pass in the last run of an image; raises `ConfigError` where there was none, or all passed."""
+def failed_before(project: Project, image: str, machine: KeptMachine | None = None) -> Selection:
+    """What did not pass on a kept machine, else in the last run of an image.
+
+    Raises `ConfigError` where there was none, or all passed.
+    """
     from imagekit.app.runs import kept_runs
     from imagekit.report.result import read_result
 
+    if machine is not None:
+        return failing_on(machine)
     for folder in kept_runs(project.work):
         result = read_result(folder)
         if result.image != image or result.suites is None:

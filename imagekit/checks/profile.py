@@ -93,6 +93,7 @@ def _step(step: Step) -> Iterator[Question]:
     if step.hostname:
         yield _hostname(step.hostname, when)
     yield from _kernel(step, when)
+    yield from _network(step, when)
     yield from _units(step, when)
     for name, value in step.environment.items():
         path = step.environment_file or "/etc/environment"
@@ -184,6 +185,22 @@ def _kernel(step: Step, when: str) -> Iterator[Question]:
     for module in step.modules:
         name = module.replace("-", "_")
         yield _asked(f"module {module} is loaded", f"test -d /sys/module/{_q(name)} && echo yes", "yes", when)
+
+
+def _network(step: Step, when: str) -> Iterator[Question]:
+    """The resolver's file belongs to whoever writes it last: what a step wrote is lost where NetworkManager does."""
+    path = _q(step.dns.path or "/etc/resolv.conf")
+    rows = [("name server", "nameserver", each) for each in step.dns.nameservers]
+    rows += [("domain", "search", each) for each in step.dns.search if step.dns.nameservers]
+    for what, key, value in rows:
+        command = f"grep -E '^{key}[[:space:]]' {path} | tr '\\n' ' '"
+        yield _asked(f"{what} {value} is in {path}", command, rf"(?:.*\s)?{re.escape(value)}(?:\s.*)?", when)
+    for key, value in step.timesyncd.items():
+        command = f"systemd-analyze cat-config systemd/timesyncd.conf | grep -E {_q(f'^{key} *=')} | tail -n 1"
+        yield _asked(f"timesyncd has {key}={value}", command, rf"{re.escape(key)} *= *{re.escape(value)}", when)
+    if step.timesyncd:
+        command = "systemctl show -p ActiveState --value systemd-timesyncd.service"
+        yield _asked("timesyncd runs, which the profile configures", command, "active", when)
 
 
 def _units(step: Step, when: str) -> Iterator[Question]:

@@ -66,10 +66,11 @@ def run_(
         where = f"in a container of sha256:{built.digest.short}"
         say(f"{result.said} ({result.selection}) in {result.seconds:.1f} s {where}")
         ctx.exit(0 if result.passed else 1)
-    there = kept_machine(app.work, image)
+    on = BootPath(boot_path) if boot_path else None
+    there = kept_machine(app.work, image, on)
     name = image or (there.image if there else app.image_name(image))
-    selection = selected(app, name, expression, failed, fail_fast, suites)
-    machine, result = check_kept(app.project, image, BootPath(boot_path) if boot_path else None, selection)
+    selection = selected(app, name, expression, failed, fail_fast, suites, there)
+    machine, result = check_kept(app.project, image, on, selection)
     asked = f" ({result.selection})" if result.selection else ""
     say(f"{result.said}{asked} in {result.seconds:.1f} s on {machine.name}, {machine.version}")
     ctx.exit(0 if result.passed else 1)

@@ -28,7 +28,6 @@ def command(app: App, run_id: str | None, boot_path: str | None, follow: bool, r
     from imagekit.app.consoles import find_console
     from imagekit.app.consoles import follow as followed
     from imagekit.app.keptmachine import kept_machine
-    from imagekit.machine.console import clean
 
     kept = kept_machine(app.work) if run_id is None and boot_path is None else None
     log = find_console(app.work, *((kept.run_id, kept.boot_path) if kept else (run_id, boot_path)))
@@ -43,12 +42,20 @@ def command(app: App, run_id: str | None, boot_path: str | None, follow: bool, r
     for chunk in chunks:
         *lines, pending = (pending + chunk).split(b"\n")
         for line in lines:
-            say(clean(line.decode("utf-8", "replace")))
-        written = written or bool(chunk.strip())
-    if pending:
-        say(clean(pending.decode("utf-8", "replace")))
+            written |= _said(line)
+    written |= bool(pending) and _said(pending)
     if not written:
         say(
             "nothing was written there, as in a quiet boot that goes well; see `imagekit shell -- journalctl -b`",
             err=True,
         )
+
+
+def _said(line: bytes) -> bool:
+    """Print a line; whether anything is in it but control sequences, which a terminal is prepared with."""
+    from imagekit.machine.console import clean
+
+    text = clean(line.decode("utf-8", "replace"))
+    if text or not line.strip():
+        say(text)
+    return bool(text)

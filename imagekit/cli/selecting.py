@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from imagekit.app.keptmachine import KeptMachine
     from imagekit.checks.named import NamedSuite
     from imagekit.checks.selection import Selection
     from imagekit.cli.app import App
@@ -18,7 +19,11 @@ def selection_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """`--suite`, `-k`, `--failed` and `--fail-fast`."""
     for option in (
         click.option("--fail-fast", is_flag=True, help="Stop at the first check that does not pass."),
-        click.option("--failed", is_flag=True, help="Only the checks that did not pass in the last run of IMAGE."),
+        click.option(
+            "--failed",
+            is_flag=True,
+            help="Only the checks that did not pass in the last run of IMAGE, or on its kept machine.",
+        ),
         click.option(
             "-k",
             "expression",
@@ -51,9 +56,18 @@ def apart(app: App, image: str, selection: Selection) -> tuple[Selection, tuple[
 
 
 def selected(
-    app: App, image: str, expression: str, failed: bool, fail_fast: bool, suites: Sequence[str] = ()
+    app: App,
+    image: str,
+    expression: str,
+    failed: bool,
+    fail_fast: bool,
+    suites: Sequence[str] = (),
+    machine: KeptMachine | None = None,
 ) -> Selection:
-    """What these options ask for; raises `UnknownSuiteError` for a suite that the image does not have."""
+    """What these options ask for, of a kept machine where one is named.
+
+    Raises `UnknownSuiteError` for a suite that the image does not have.
+    """
     from imagekit.checks.selection import Selection
     from imagekit.checks.suites import require_suites, split_names
 
@@ -67,7 +81,7 @@ def selected(
         return asked
     from imagekit.app.again import failed_before
 
-    return replace(asked, ids=failed_before(app.project, image).ids)
+    return replace(asked, ids=failed_before(app.project, image, machine).ids)
 
 
 def suites_beside(app: App, image: str, values: Sequence[str]) -> tuple[NamedSuite, ...]:

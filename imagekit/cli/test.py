@@ -123,8 +123,10 @@ def _hold(app: App, hours: float, machine: Booted, found: SuiteResult) -> None:
     from datetime import timedelta
 
     from imagekit.app.keptmachine import hold
+    from imagekit.app.stillfailing import note_failing
 
     kept, person = machine.kept(), sys.stdin.isatty()
+    note_failing(kept, found)
     say(
         f"The machine is kept for {hours:g} hours at most. From another terminal:\n"
         f"  imagekit check {kept.image} -k EXPR      run checks on it\n"

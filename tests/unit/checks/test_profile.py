@@ -34,6 +34,8 @@ stages:
       modules: [br-netfilter]
       systemctl: {enable: [a.service], disable: [b.service], mask: [c.service], start: [d.service]}
       environment: {A: "1.10"}
+      dns: {nameservers: [192.0.2.53], search: [corp.example]}
+      timesyncd: {NTP: ntp.corp.example}
   boot.after:
     - if: '[ -e /run/x ]'
       hostname: "n-{{ trunc 4 .MachineID }}"
@@ -79,6 +81,10 @@ def test_every_part_of_a_profile_is_asked_for(tmp_path: Path) -> None:
         "unit c.service is masked",
         "unit d.service was started",
         "A is set in /etc/environment",
+        "name server 192.0.2.53 is in /etc/resolv.conf",
+        "domain corp.example is in /etc/resolv.conf",
+        "timesyncd has NTP=ntp.corp.example",
+        "timesyncd runs, which the profile configures",
         "the host name is the declared one",
     }
 
@@ -102,6 +108,15 @@ ANSWERS = [
     ("the host name is the declared one", "n-1a2b", "node-1"),
     ("the host name is the declared one", "condition-does-not-hold", "kairos-1a2b"),
     ("sysctl net.ipv4.ip_forward is 1", "1", "0"),
+    (
+        "name server 192.0.2.53 is in /etc/resolv.conf",
+        "nameserver 10.0.2.3 nameserver 192.0.2.53",
+        "nameserver 10.0.2.3",
+    ),
+    ("name server 192.0.2.53 is in /etc/resolv.conf", "nameserver 192.0.2.53 ", "nameserver 192.0.2.5"),
+    ("domain corp.example is in /etc/resolv.conf", "search a.example corp.example", "search a.example"),
+    ("timesyncd has NTP=ntp.corp.example", "NTP = ntp.corp.example", "NTP=0.pool.example"),
+    ("timesyncd runs, which the profile configures", "active", "inactive"),
 ]
 
 

@@ -27,6 +27,8 @@ type Step struct {
 	EnvironmentFile string              `yaml:"environment_file"`
 	Datasource      Datasource          `yaml:"datasource"`
 	Layout          Layout              `yaml:"layout"`
+	DNS             DNS                 `yaml:"dns"`
+	Timesyncd       map[string]string   `yaml:"timesyncd"`
 
 	// Warnings tell of step keys that will not be run.
 	Warnings []string `yaml:"-"`
@@ -89,6 +91,14 @@ type Override struct {
 type Datasource struct {
 	Providers []string `yaml:"providers"`
 	Path      string   `yaml:"path"`
+}
+
+// DNS is what resolv.conf, or the file of Path, holds.
+type DNS struct {
+	Nameservers []string `yaml:"nameservers"`
+	Search      []string `yaml:"search"`
+	Options     []string `yaml:"options"`
+	Path        string   `yaml:"path"`
 }
 
 // Layout says how the partitions of a disk change; sizes are MiB, 0 is all that is left.

@@ -11,11 +11,11 @@ import (
 )
 
 var runKeys = words("name if directories files commands hostname sysctl users authorized_keys modules systemctl " +
-	"environment environment_file datasource layout <<")
+	"environment environment_file datasource layout dns timesyncd <<")
 
 // kairosKeys are known to Kairos and not run here.
-var kairosKeys = words("downloads ensure_entities delete_entities dns node packages package_pins unpack_images after " +
-	"systemd_firstboot timesyncd git only_os only_os_version only_arch only_service_manager if_files")
+var kairosKeys = words("downloads ensure_entities delete_entities node packages package_pins unpack_images after " +
+	"systemd_firstboot git only_os only_os_version only_arch only_service_manager if_files")
 
 func words(list string) map[string]bool {
 	set := map[string]bool{}

@@ -71,12 +71,14 @@ func (r *Runner) execute(step cloudconfig.Step) error {
 		r.directories(step.Directories),
 		r.files(step.Files),
 		r.commands(step.Commands),
+		r.dns(step.DNS),
 		r.hostname(step.Hostname),
 		r.sysctl(step.Sysctl),
 		r.users(step.Users),
 		r.authorizedKeys(step.AuthorizedKeys),
 		r.modules(step.Modules),
 		r.systemctl(step.Systemctl),
+		r.timesyncd(timesyncdFile, step.Timesyncd),
 		r.environment(step.EnvironmentFile, step.Environment),
 	)
 }

@@ -88,6 +88,31 @@ func TestEnvironmentIsMerged(t *testing.T) {
 	}
 }
 
+func TestResolverIsWritten(t *testing.T) {
+	dir, log, err := run(t, `
+  boot:
+    - {dns: {search: [a.example, b.example], nameservers: [192.0.2.1, 192.0.2.2], options: [rotate], path: "@/resolv.conf"}}
+    - {dns: {search: [of.nobody]}}
+`)
+	want := "search a.example b.example\nnameserver 192.0.2.1\nnameserver 192.0.2.2\noptions rotate\n"
+	if got := read(t, dir, "resolv.conf"); err != nil || got != want || strings.Contains(log, "warning") {
+		t.Errorf("%v %q\n%s", err, got, log)
+	}
+}
+
+func TestTimesyncdIsMerged(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "timesyncd.conf.d/10-yip.conf")
+	runner := Runner{Log: &strings.Builder{}}
+	for _, values := range []map[string]string{{"NTP": "a.example", "FallbackNTP": "c.example"}, {"NTP": "b.example"}, nil} {
+		if err := runner.timesyncd(path, values); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := read(t, filepath.Dir(path), "10-yip.conf"); got != "[Time]\nFallbackNTP=c.example\nNTP=b.example\n" {
+		t.Errorf("got %q", got)
+	}
+}
+
 func TestTemplates(t *testing.T) {
 	var log strings.Builder
 	runner := Runner{Log: &log}
