@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
+from imagekit.app.cloudconfigs import require_clean_profile
 from imagekit.app.deadline import require_in_time
 from imagekit.app.interface import BootPathResult, Disks, Subject, Target
 from imagekit.app.needs import run_needs
@@ -78,6 +79,7 @@ class Run(RunState):
             selection=self.options.selection,
         )
         with self.record.stage("lint", "Checks as they stand") as stage:
+            require_clean_profile(self.project, self.name)
             number = self.backend.lint(target, boot_paths) if boot_paths else 0
             number += sum(
                 self.backend.lint(with_suite(target, suite), (suite.boot_path,)) for suite in self.options.suites

@@ -35,6 +35,10 @@ _REMEDIES = (
         "Mend the line: sshd_config(5) has the words. The next build asks sshd again.",
     ),
     (
+        r"passed over: /\S+:\d+: ",
+        "Mend the word: systemd.syntax(7), and the page of that file, have those that are read.",
+    ),
+    (
         r"visudo does not accept",
         "Mend the line: sudoers(5) has the grammar. The next build asks visudo again.",
     ),

@@ -25,6 +25,7 @@ def check(app: App) -> None:
 
     Templates that no node fills, and workflows that are trusted whatever branch they run on, are warnings.
     """
+    from imagekit.app.cloudconfigs import require_clean_profile
     from imagekit.app.patterns import require_patterns
     from imagekit.artifact.presence import replaced
     from imagekit.build.authorities import authorities_of
@@ -38,6 +39,8 @@ def check(app: App) -> None:
     registry_place(app.project.registry)
     for image in app.project.images.values():
         replaced(app.project, image)
+    for name in app.project.images:
+        require_clean_profile(app.project, name)
     warnings = loose_entries(load_trust(app.root)) if (app.root / TRUST_FILE).exists() else []
     make_plans(app.project)
     authorities_of(app.project, sorted(app.project.layers))

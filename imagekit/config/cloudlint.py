@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from ipaddress import ip_address
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -146,6 +147,19 @@ def _host_names(source: YamlFile) -> Iterator[tuple[Key, str, str]]:
             )
 
 
+def _name_servers(source: YamlFile) -> Iterator[tuple[Key, str, str]]:
+    for key, text in texts(source.data):
+        if key[-3:-1] == ("dns", "nameservers") and "{{" not in text and not _is_address(text):
+            yield key, f"{text!r} is no address of a name server", "resolv.conf(5) takes addresses, IPv4 or IPv6."
+
+
+def _is_address(text: str) -> bool:
+    try:
+        return bool(ip_address(text.partition("%")[0]))
+    except ValueError:
+        return False
+
+
 def _keys(source: YamlFile) -> Iterator[tuple[Key, str, str]]:
     for key, text in texts(source.data):
         if not {"authorized_keys", "ssh_authorized_keys"} & set(key):
@@ -246,6 +260,7 @@ def _has_keys(document: dict[str, Any]) -> bool:
 _ERRORS: dict[str, Rule] = {
     "secret": _secrets,
     "host-name": _host_names,
+    "name-server": _name_servers,
     "ssh-key": _keys,
     "ignored-name": _ignored_names,
     "readable": _readable,

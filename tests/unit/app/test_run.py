@@ -55,6 +55,18 @@ def test_a_run_passes_and_is_published_with_all_that_was_tested(project: Project
     assert world.alive == []
 
 
+def test_what_the_node_would_pass_over_in_its_profile_is_found_before_the_build(project: Project) -> None:
+    profile = project.root / "cloud-config/node.yaml"
+    step = "- {name: dns, dns: {nameservers: [dns.corp.example]}}"
+    profile.write_text(profile.read_text().replace("- name: hello", step))
+    done = run_image(load_project(project.root), NAME, Options(), SimBackend())
+    assert str(done.error).startswith(
+        "cloud-config/node.yaml:5: stages.initramfs.0.dns.nameservers.0: 'dns.corp.example'"
+    )
+    assert statuses(done)["lint"] is StageStatus.FAILED
+    assert statuses(done)["build"] is StageStatus.MISSING
+
+
 @pytest.mark.parametrize(
     "stage",
     [

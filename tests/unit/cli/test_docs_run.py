@@ -187,5 +187,16 @@ def test_the_commands_do_what_the_page_says(sequence: str, monkeypatch: pytest.M
             monkeypatch.chdir(Path.cwd() / text.removeprefix("init "))
 
 
+def test_what_the_page_of_layers_takes_back_is_what_another_layer_declares(project: Path) -> None:
+    assert ended("layer new chrony") == 0
+    example = (ROOT / "docs/layers.md").read_text().partition("```yaml\nreplaces:")[2].partition("```")[0]
+    with (project / "images/chrony/layer.yaml").open("a") as file:
+        file.write(f"replaces:{example}")
+    images = project / "images/images.yaml"
+    images.write_text(images.read_text().replace("layers: [base, site]", "layers: [base, site, chrony]"))
+    assert "[systemd-timesyncd]" in example
+    assert ended("config check") == 0
+
+
 def test_an_example_is_what_the_other_tests_take_it_for() -> None:
     assert Example("README.md", "plan x", whole=True) not in EXAMPLES

@@ -99,6 +99,8 @@ WRONG = {
     "host name with a line under": ("hostname: web_1\n", "host-name", "no host name"),
     "host name of 64": (f"hostname: {'a' * 64}\n", "host-name", "no host name"),
     "host name of a step": (step("hostname: -node"), "host-name", "no host name"),
+    "name server by name": (step("dns: {nameservers: [192.0.2.53, dns.corp.example]}"), "name-server", "no address"),
+    "name server of five parts": (step("dns: {nameservers: [10.0.2.33.1]}"), "name-server", "no address"),
     "unknown key": ("userz: []\n", "refused", "means nothing to a node"),
     "wrong type": (step("commands: reboot"), "refused", "must be a list"),
 }

@@ -13,6 +13,10 @@ from imagekit.checks.facts import Facts
 from imagekit.checks.session import Session
 
 pytestmark = pytest.mark.runbook("boot")
+# systemd.syntax(7): how its parser begins, after file and line, what ends in "ignoring".
+_PASSED_OVER = (
+    "^/[^ ]+:[0-9]+: (Unknown (key|section|lvalue)|Assignment outside|Missing|Invalid section|Failed to parse)"
+)
 
 
 def test_the_system_is_up(host: Host, facts: Facts, session: Session) -> None:
@@ -47,6 +51,13 @@ def test_nothing_is_left_to_start(host: Host) -> None:
 def test_no_unit_file_is_broken(facts: Facts) -> None:
     """No unit has a file that systemd cannot use."""
     assert [name for name, unit in facts.units.items() if unit.load in ("error", "bad-setting")] == []
+
+
+def test_every_line_of_systemds_files_is_understood(root: Host) -> None:
+    """systemd and its daemons pass over no line of a unit or a settings file."""
+    # What is passed over has no effect and stops nothing: a server of time, a limit, a dependency that nobody misses.
+    said = root.run(f"journalctl -b -q --no-pager -o cat -g '{_PASSED_OVER}'").stdout.splitlines()
+    assert said == [], "passed over: " + "; ".join(dict.fromkeys(said[:8]))
 
 
 @pytest.mark.cold_boot
