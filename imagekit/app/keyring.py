@@ -35,8 +35,14 @@ def create_key(project: Project, name: str, *, environ: Mapping[str, str] = os.e
 
 
 def trust_key(project: Project, key: TrustedKey) -> Path:
-    """Add a key to trust.yaml, which is made when there is none: then with the project's own key in it first."""
+    """Add a key to trust.yaml, which is made when there is none: then with the project's own key in it first.
+
+    A project that builds with a key of its own and has none yet gets it now: without the file that key is what
+    counts, and with a file that lacks it nothing could be published any more.
+    """
     file = read_trust(project.root)
+    if file is None and project.images and project.settings.signing_key is None:
+        KeyStore(key_folder(project), environ={}).ensure()
     if file is None and keys_of(project).public_path.exists() and key.pem != own_entry(project).pem:
         file = TrustFile(version=1, keys=(own_entry(project),))
     return _written(project, with_key(file, key))

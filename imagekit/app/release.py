@@ -10,8 +10,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from imagekit import __version__
-from imagekit.app.trusted import publish_gate, signer_of, trust_of, waivers_for
+from imagekit.app.trusted import keys_of, publish_gate, signer_of, trust_of, waivers_for
 from imagekit.artifact.packagelist import Package
+from imagekit.base.errors import ConfigError
 from imagekit.build.result import Build
 from imagekit.config.load import Project
 from imagekit.oci.reference import Digest, Reference
@@ -65,11 +66,28 @@ def require_reachable(project: Project) -> None:
 
 
 def require_signer(project: Project) -> None:
-    """Open the key that will sign what passes, before an hour's work is done for it; raises what `signer_of` does."""
+    """Open the key that will sign what passes, before an hour's work is done for it, and see that its word counts.
+
+    Of a key that the cosign program holds only what it signed tells whose it is; that is read back at publishing.
+    Raises `ConfigError`, and what `signer_of` does.
+    """
     from imagekit.trust.gate.policy import PUBLISH
+    from imagekit.trust.sign.cosign import CosignSigner
+    from imagekit.trust.sign.trust import TRUST_FILE, standing
     from imagekit.trust.sign.trustfile import Purpose
 
-    signer_of(project, Purpose.BUILD, channels=[PUBLISH])
+    signer = signer_of(project, Purpose.BUILD, channels=[PUBLISH])
+    if isinstance(signer, CosignSigner):
+        return
+    held = [each.key for each in trust_of(project).holders if each.material == signer.label]
+    now = datetime.now(UTC)
+    if not any(Purpose.BUILD in key.purposes and key.serves(PUBLISH) and not standing(key, now)[0] for key in held):
+        public = keys_of(project).public_path.relative_to(project.root)
+        raise ConfigError(
+            f"{TRUST_FILE} trusts no key of this clone to build: nothing that is made here could be published",
+            hint=f"`imagekit keys list` shows who may what. For this clone's own key, after a review: "
+            f"imagekit keys trust project {public} --purpose build --purpose promote",
+        )
 
 
 @contextmanager

@@ -23,8 +23,9 @@ _LARGEST = 64 << 10
 class KeyStore:
     """A key pair in a folder; made on first use by `signer`, never by `verifier`.
 
-    The password comes from the environment (`IMAGEKIT_KEY_PASSWORD`) or from `<name>.password`, a file of mode 0600
-    that is made together with the key when the environment has none and `own_password` allows it. Nobody is asked.
+    The password comes from `<name>.password`, a file of mode 0600 that is made together with the key when the
+    environment has none and `own_password` allows it, or from the environment (`IMAGEKIT_KEY_PASSWORD`). Nobody is
+    asked.
     """
 
     def __init__(
@@ -87,10 +88,11 @@ class KeyStore:
         return decrypted_key(_read_secret(self.private_path), self._password(), str(self.private_path))
 
     def _password(self) -> bytes:
-        if PASSWORD_VARIABLE in self._environ:
-            password = self._environ[PASSWORD_VARIABLE].encode()
-        elif self.password_path.exists():
+        # Its own file first: the variable may be set for the key of a person, in the same shell.
+        if self.password_path.exists():
             password = _read_secret(self.password_path).rstrip(b"\r\n")
+        elif PASSWORD_VARIABLE in self._environ:
+            password = self._environ[PASSWORD_VARIABLE].encode()
         else:
             raise KeyFileError(
                 f"no password for {self.private_path}",

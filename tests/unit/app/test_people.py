@@ -11,19 +11,22 @@ import pytest
 
 from imagekit.app.keyring import create_key, list_keys, public_pem, rotate_key, trust_key
 from imagekit.app.people import Hand, approve, waive
+from imagekit.app.release import require_signer
 from imagekit.app.trusted import keys_of, require_not_yanked, signer_of, trust_of, waivers_for
 from imagekit.base.errors import ConfigError
-from imagekit.config.load import Project
+from imagekit.config.load import Project, load_project
 from imagekit.config.settings import Settings
 from imagekit.oci.reference import Digest, Reference
 from imagekit.registry.client import Registry
 from imagekit.registry.transfer import push_image
 from imagekit.trust.gate.collect import collect, read_files
 from imagekit.trust.sign.interface import KeyFileError, SignatureError
-from imagekit.trust.sign.keys import PASSWORD_VARIABLE
+from imagekit.trust.sign.keys import PASSWORD_VARIABLE, KeyStore
 from imagekit.trust.sign.trust import load_trust
-from imagekit.trust.sign.trustfile import Purpose, TrustedKey
+from imagekit.trust.sign.trustedit import write_trust
+from imagekit.trust.sign.trustfile import Purpose, TrustedKey, TrustFile
 from tests.support.images import write_image
+from tests.support.project import make_project
 from tests.support.registry import simulated_registry
 from tests.support.release import ADA, BOB
 
@@ -71,6 +74,22 @@ def test_first_trust_file_keeps_the_own_key(project: Project) -> None:
         "project": ("counts now", True),
         "ada": ("counts now", True),
     }
+
+
+def test_the_first_trust_file_of_a_project_that_never_ran_has_its_own_key_too(tmp_path: Path) -> None:
+    project = load_project(make_project(tmp_path / "project"))
+    person(project, "ada", Purpose.WAIVE, holder=ADA)
+    assert [key.id for key in load_trust(project.root).keys] == ["project", "ada"]
+    require_signer(project)
+    write_trust(project.root, TrustFile(version=1, keys=load_trust(project.root).keys[1:]))
+    with pytest.raises(ConfigError, match="trusts no key of this clone to build") as caught:
+        require_signer(project)
+    assert "keys trust project .imagekit/keys/cosign.pub --purpose build" in caught.value.hint
+
+
+def test_the_own_keys_password_is_its_own_where_a_persons_is_set(project: Project) -> None:
+    KeyStore(project.work / "keys", environ={}).ensure()
+    assert KeyStore(project.work / "keys", environ=ENVIRON).open()
 
 
 def test_private_part_stays_and_is_closed_to_others(project: Project) -> None:
