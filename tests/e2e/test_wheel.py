@@ -37,9 +37,9 @@ class Installed:
         own = (self.folder / "venv/bin/python", "-m", "pip", "--disable-pip-version-check")
         run([*own, "install", "-q", wheel], timeout=1200, env=_PIP)
 
-    def imagekit(self, project: Path, *arguments: str) -> Completed:
-        """Run it in a folder, whatever its exit code; nothing of this checkout is in reach."""
-        env = {"HOME": str(self.home)} | {name: os.environ[name] for name in ("CI",) if name in os.environ}
+    def imagekit(self, project: Path, *arguments: str, ci: bool = False) -> Completed:
+        """Run it in a folder as a person does, or a job of `ci`; nothing of this checkout is in reach."""
+        env = {"HOME": str(self.home)} | ({"CI": "true"} if ci else {})
         return run([self.program, *arguments], timeout=_SECONDS, cwd=project, env=env, ok=range(256))
 
 
@@ -75,6 +75,16 @@ def test_an_installed_imagekit_knows_its_own_data(installed: Installed, demo: Pa
     assert (
         owners["images/base/Dockerfile"] == owners["vm-harness/checks/base/test_boot.py"] == f"imagekit {__version__}"
     )
+
+
+@pytest.mark.online
+@pytest.mark.nightly(minutes=0.1)
+def test_ci_builds_a_new_project_from_its_locks_alone(installed: Installed, demo: Path) -> None:
+    """As the README of a new project says: `imagekit lock` once, then commit images/locks."""
+    done = installed.imagekit(demo, "run", ci=True)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "there is no images/locks/demo-node.amd64.lock" in done.stdout
+    assert "imagekit lock demo-node" in done.stdout
 
 
 @pytest.mark.vm
