@@ -17,11 +17,6 @@ from tests.support.releasestates import ReleaseStates, reserved_port
 Publish = Callable[[str], Digest]
 
 
-@pytest.fixture(autouse=True)
-def _no_credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "no-docker-config"))
-
-
 @pytest.fixture(scope="session")
 def port() -> Iterator[int]:
     with reserved_port() as found:

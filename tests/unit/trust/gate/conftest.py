@@ -13,8 +13,7 @@ from tests.support.registry import simulated_registry
 
 
 @pytest.fixture
-def fixture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[GateFixture]:
-    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "no-docker-config"))
+def fixture(tmp_path: Path) -> Iterator[GateFixture]:
     project = tmp_path / "project"
     project.mkdir()
     with simulated_registry() as world, world.client() as client:
