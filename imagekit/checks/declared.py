@@ -46,10 +46,13 @@ def layer(name: str) -> LayerSpec:
 
 
 def packages(name: str) -> tuple[str, ...]:
-    """The packages of a layer that must be installed on this family."""
+    """The packages of a layer that must be installed on this family, without those that a layer above takes back."""
     from imagekit.config.model import Family
 
-    return layer(name).expected_packages(Family(session().family))
+    layers = session().layers
+    above = layers[layers.index(name) + 1 :] if name in layers else ()
+    taken = {package for each in above for package in layer(each).replaces.packages}
+    return tuple(each for each in layer(name).expected_packages(Family(session().family)) if each not in taken)
 
 
 def drivers(name: str) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ SPOKEN_OF = (
     (("may not enter ",), "gate"),
     (("cosign key file", "no password for ", ": the password is wrong", "cannot read the public key"), "signature"),
     (("declared authorities",), "ca-trust"),
+    (("cloud-config/",), "cloud-config"),
     (("registry ",), "registry"),
     (("the build engine",), "engine"),
     (("libvirt", "QEMU", "qemu-system"), "libvirt"),

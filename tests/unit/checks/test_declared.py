@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from imagekit.checks import declared
 from imagekit.checks.declared import undeclared
 from imagekit.checks.facts import Listener as Open
 from imagekit.config.layerfile import Listener
@@ -65,3 +67,24 @@ def test_the_base_layer_decides_for_every_boot_path() -> None:
     }
     text = (ROOT / "images/base/setup.sh").read_text()
     assert [unit for unit in layer.present.masked if unit not in text] == []
+
+
+def test_a_package_that_a_layer_above_takes_back_is_not_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = {
+        "below": "packages: {debian: [systemd-timesyncd, nano], rhel: []}",
+        "above": "packages: {debian: [chrony], rhel: []}\nreplaces: {packages: [systemd-timesyncd]}",
+    }
+    for name, text in texts.items():
+        (tmp_path / "images" / name).mkdir(parents=True)
+        (tmp_path / "images" / name / "layer.yaml").write_text(f"version: 1\nname: {name}\n{text}\n")
+    monkeypatch.setattr(declared, "layer", declared.layer.__wrapped__)
+
+    def asked(*layers: str) -> tuple[str, ...]:
+        session = SimpleNamespace(layers=layers, images_root=str(tmp_path / "images"), family="debian")
+        monkeypatch.setattr(declared, "session", lambda: session)
+        return declared.packages("below")
+
+    assert asked("below", "above") == ("nano",)
+    assert asked("below") == asked("above", "below") == ("systemd-timesyncd", "nano")

@@ -14,7 +14,8 @@ pytestmark = pytest.mark.runbook("hygiene")
 @pytest.mark.container
 def test_declared_packages_are_installed(host: Host) -> None:
     """Every package that the layer declares is installed."""
-    assert [name for name in declared.packages("base") if not host.package(name).is_installed] == []
+    missing = [name for name in declared.packages("base") if not host.package(name).is_installed]
+    assert missing == [], f"not installed: {', '.join(missing)}"
 
 
 def test_no_cloud_init(host: Host, facts: Facts) -> None:
