@@ -208,7 +208,11 @@ def _layers(result: RunResult) -> list[Row]:
         return []
     words = ", ".join(f"{layer.name} {_time(layer.seconds)}" for layer in built) or "none built, all as before"
     reused = len(result.layers) - len(built)
-    return [_row("layers", words, (f"  ({reused} reused)" if reused and built else "", "dim"))]
+    sizes = ", ".join(f"{layer.name} {layer.size / 1e6:.1f} MB" for layer in result.layers if layer.size)
+    return [
+        _row("layers", words, (f"  ({reused} reused)" if reused and built else "", "dim")),
+        *([_row("sizes", sizes)] if sizes else []),
+    ]
 
 
 def _boot(result: RunResult) -> list[Row]:
