@@ -77,6 +77,7 @@ ELSEWHERE = {
     "test debian-node --failed": "tests/unit/checks/test_runner.py::test_some_checks_are_run_and_told_as_some",
     "check debian-node --container": _CONTAINER,
     "check -k": "tests/unit/app/test_keptmachine.py::test_the_commands_without_a_machine",
+    "check --failed": "tests/unit/app/test_stillfailing.py::test_each_look_changes_what_it_asked_for_alone",
     "console": "tests/unit/app/test_keptmachine.py::test_the_commands_without_a_machine",
     "shell debian-node --with": "tests/integration/fixtures/test_network.py::",
     "shell": f"{_RUN}::test_a_shell_runs_a_command_on_the_node",
