@@ -19,11 +19,12 @@ from typing import Protocol
 
 from imagekit.app.interface import Subject
 from imagekit.base.errors import ImagekitError
-from imagekit.base.log import step
+from imagekit.base.log import progress, step
 from imagekit.base.tree import folder_hash
 from imagekit.config.load import Project
 from imagekit.config.merge import cloud_config_text
 from imagekit.machine.domain import MACHINE
+from imagekit.machine.errors import NodeLostError
 from imagekit.machine.interface import Accelerator, BootPath
 from imagekit.machine.node import InstalledNode
 from imagekit.machine.provider import Provider
@@ -32,6 +33,7 @@ from imagekit.machine.savenode import save_node
 from imagekit.plan.model import inputs_id
 
 _OWN = ("machine", "artifact")  # the packages that make a machine and what it boots from
+_LOST = "the node before did not go on after it was saved"
 _DATA = ("domains", "profiles", "fast-init")  # the same of the harness; checks are not of it
 
 
@@ -92,9 +94,7 @@ def session_machine(machines: Machines, *, cold: str = "") -> Iterator[Installed
         name = inputs_id(inputs)
         machine, reason = (None, cold) if cold else _fork(stack, machines, store, name)
         if machine is None:
-            machine = _cold(stack, machines, reason)
-            if not store.has(name):
-                _save(machine, store, name, inputs)
+            machine = _saved(stack, machines, store, name, inputs, reason)
         machine.judged = store.folder(name) / JUDGED
         yield machine
 
@@ -123,11 +123,32 @@ def _fork(stack: ExitStack, machines: Machines, store: SavedNodes, name: str) ->
     return None, reason
 
 
+def _saved(
+    stack: ExitStack, machines: Machines, store: SavedNodes, name: str, inputs: Mapping[str, str], reason: str
+) -> InstalledNode:
+    """A booted node that was saved, where there is no state of such a node yet; another one when that cost the node."""
+    if store.has(name):
+        return _cold(stack, machines, reason)
+    with ExitStack() as attempt:
+        machine = _cold(attempt, machines, reason)
+        try:
+            _save(machine, store, name, inputs)
+        except NodeLostError as error:
+            progress(f"note: {str(error).splitlines()[0]}; it boots anew, and is not saved")
+        else:
+            stack.push(attempt.pop_all())
+            return machine
+    return _cold(stack, machines, f"{reason}; {_LOST}" if reason else _LOST)
+
+
 def _save(machine: InstalledNode, store: SavedNodes, name: str, inputs: Mapping[str, str]) -> None:
     """Save a node that is up; one that cannot be saved is as good for its session, and says so."""
     with step("Saving the running node, for forks") as reported:
         try:
             save_node(machine, store, name, inputs)
+        except NodeLostError as error:
+            reported.note, reported.failed = f"not saved: {str(error).splitlines()[0]}", True
+            raise
         except (ImagekitError, OSError) as error:
             if not machine.running:
                 raise

@@ -17,6 +17,10 @@ class HypervisorError(ToolError):
     """libvirt or QEMU is missing, too old or refuses its work."""
 
 
+class NodeLostError(HypervisorError):
+    """A running node did not go on after it was saved: nobody can log in to it any more."""
+
+
 class EmulatorLostError(ToolError):
     """QEMU was killed or broke down under a machine that wanted to go on: the host's fault, not the image's."""
 

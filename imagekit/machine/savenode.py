@@ -14,7 +14,8 @@ _UP, _UP_SECONDS = "systemctl is-system-running --wait", 60.0
 def save_node(machine: InstalledNode, store: SavedNodes, name: str, inputs: Mapping[str, str]) -> None:
     """Save it under a name, with what it depends on; not in the middle of its boot, and where there is space for it.
 
-    Raises `imagekit.base.errors.ImagekitError` or `OSError` when it cannot be saved; the node goes on then, too.
+    Raises `imagekit.base.errors.ImagekitError` or `OSError` when it cannot be saved; the node goes on then, too,
+    but for `NodeLostError`.
     """
     machine.run(_UP, timeout=_UP_SECONDS)
     with store.saving(name, inputs, machine.boot) as folder:

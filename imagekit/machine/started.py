@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from imagekit.base import process
+from imagekit.base.errors import ImagekitError
 from imagekit.base.log import step
 from imagekit.base.reason import summary
 from imagekit.base.waiting import Limit
@@ -18,7 +19,7 @@ from imagekit.machine.banner import BannerProbe
 from imagekit.machine.console import Console, load_patterns
 from imagekit.machine.disks import DiskSet
 from imagekit.machine.domain import MACHINE, Incoming
-from imagekit.machine.errors import BootFailedError, BootLoopError, ConnectionLostError
+from imagekit.machine.errors import BootFailedError, BootLoopError, ConnectionLostError, NodeLostError
 from imagekit.machine.hardware import NodeHardware, NodeRequest
 from imagekit.machine.identity import keep_keys, settling
 from imagekit.machine.interface import BootPhase, BootRecord, SshTarget, Start
@@ -144,17 +145,29 @@ class StartedNode(NodeMachine):
         """Write all that the running node is into a folder: keys, memory, devices, disks; see `imagekit.machine.saved`.
 
         It stands still for that long. No connection of ours is in it: that is made anew afterwards. Raises
-        `HypervisorError` or `OSError` when it could not be written; the node goes on then, too.
+        `HypervisorError` or `OSError` when it could not be written; the node goes on then, too. `NodeLostError` when
+        it does not.
         """
         self._disconnect()
         saved = self._request.saved
         try:
             keep_keys(self._request.keys if saved is None else saved.keys, folder / KEYS)
             self._power.save(folder / STATE, standing=lambda: self._disks.copy_to(folder))
-        except Exception:  # not for Ctrl-C: whoever ends the run waits for no login
-            self._connect(FORK_LIMIT)
+        except Exception as error:  # not for Ctrl-C: whoever ends the run waits for no login
+            self._go_on(str(error))
             raise
-        self._connect(FORK_LIMIT)
+        self._go_on("")
+
+    def _go_on(self, reason: str) -> None:
+        """Log in again after a save; `reason` is why that failed, if it did."""
+        try:
+            self._connect(FORK_LIMIT)
+        except (ImagekitError, OSError) as error:
+            also = f" {reason.splitlines()[0]};" if reason else ""
+            raise NodeLostError(
+                f"{self.name} did not go on when it had been saved:{also} {str(error).splitlines()[0]}",
+                hint=whole_log(self._console),
+            ) from error
 
     def _connect(self, limit: float) -> None:
         with explained(self._console):

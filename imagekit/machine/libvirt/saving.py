@@ -20,6 +20,7 @@ from imagekit.machine.libvirt.reach import admit_state
 _SECONDS = 120.0  # a state of a gigabyte on a slow disk
 _EVERY = 0.02
 _NO_LIMIT = 1 << 40  # bytes a second; QEMU's default would hold a file to 128 MiB a second
+_FINISHING = "finish-migrate"
 _ENDED = ("completed", "failed", "cancelled")
 
 
@@ -32,6 +33,7 @@ def save(domain: Any, state: Path, standing: Callable[[], None]) -> None:
         _ask(domain, "migrate-set-parameters", {"max-bandwidth": _NO_LIMIT})
         _ask(domain, "migrate", {"uri": f"file:{state}"})
         _migrated(domain, f"the state of {domain.name()} to be written to {state}")
+        _finalized(domain)
         standing()
     finally:
         _suspended(domain, False)
@@ -62,6 +64,20 @@ def _migrated(domain: Any, what: str) -> None:
     wait_until(ended, Deadline.after(_SECONDS), what=what, every=_EVERY)
     if seen["status"] != "completed":
         raise HypervisorError(f"waiting for {what}: {seen['status']}: {seen.get('error-desc', 'QEMU says no reason')}")
+
+
+def _finalized(domain: Any) -> None:
+    """Wait until a machine that was written can go on.
+
+    QEMU calls the migration completed a moment before it takes the machine out of ``finish-migrate``, in another
+    thread, and lets no machine go on until then ("Migration is not finalized yet", qmp_cont of QEMU 10.0).
+    """
+    wait_until(
+        lambda: _ask(domain, "query-status", {}).get("status") != _FINISHING,
+        Deadline.after(_SECONDS),
+        what=f"{domain.name()} to be able to go on",
+        every=_EVERY,
+    )
 
 
 def _suspended(domain: Any, stop: bool) -> None:

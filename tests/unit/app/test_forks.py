@@ -19,10 +19,12 @@ from imagekit.config.load import load_project
 from imagekit.config.model import Firmware
 from imagekit.config.settings import ForkSettings
 from imagekit.machine.boot import BootRequest, boot
+from imagekit.machine.errors import BootFailedError
 from imagekit.machine.interface import BootPath, BootRecord, Start, VmShape
 from imagekit.machine.node import InstalledNode
 from imagekit.machine.provider import Provider
 from imagekit.machine.saved import STATE, SavedNode
+from imagekit.machine.started import StartedNode
 from imagekit.oci.reference import Digest
 from tests.support.images import a_build
 from tests.support.project import make_project
@@ -337,6 +339,30 @@ def test_cleaning_removes_what_is_damaged_and_what_a_project_does_not_want_any_m
     settings = project.settings.model_copy(update={"forks": ForkSettings(gib=0)})
     assert len(clean_forks(replace(project, settings=settings), everything=False)) == 1
     assert states(machines) == []
+
+
+def test_a_node_that_its_saving_cost_is_booted_anew_and_not_saved(
+    machines: Machines, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A machine that stood still after it was saved made the checks fail that followed."""
+    caplog.set_level("INFO", logger="imagekit")
+    connect, lost = StartedNode._connect, [True]
+
+    def connected(node: StartedNode, limit: float) -> None:
+        if lost:
+            lost.pop()
+            raise BootFailedError("waited 162 s for SSH login as imagekit-test, in vain")
+        connect(node, limit)
+
+    monkeypatch.setattr(StartedNode, "_connect", connected)
+    with session_machine(machines) as machine:
+        assert machine.running
+        assert [guest.running for guest in machines.world.guests] == [False, True]
+        assert machine.boot.reason.endswith("yet; the node before did not go on after it was saved")
+    store = saved_nodes(machines.subject.project)
+    assert store is not None
+    assert "did not go on when it had been saved: waited 162 s for SSH login" in caplog.text
+    assert session(machines).start is Start.COLD  # no state is left of the node that was lost
 
 
 def test_a_boot_that_does_not_come_to_its_end_is_not_saved(machines: Machines, monkeypatch: pytest.MonkeyPatch) -> None:
