@@ -10,9 +10,11 @@ import click
 from imagekit.cli.screen import say
 
 if TYPE_CHECKING:
+    from imagekit.cli.app import App
     from imagekit.config.cloudlint import Finding
 
 _FILES = click.Path(exists=True, dir_okay=False, path_type=Path)
+_IMAGE = click.option("--image", help="The files of this image of the project, instead of FILES.")
 
 
 @click.group("cloudconfig")
@@ -21,13 +23,22 @@ def command() -> None:
 
 
 @command.command("lint")
-@click.argument("files", nargs=-1, required=True, type=_FILES)
+@click.argument("files", nargs=-1, type=_FILES)
+@_IMAGE
 @click.option("--flux", is_flag=True, help="The files go where Flux substitutes: `${...}` is an error.")
 @click.option("--seed", is_flag=True, help="The files are one machine's own and not in Git: secrets belong there.")
 @click.option("--fragment", is_flag=True, help="The files are parts: do not ask what all of them together lack.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
-def lint(ctx: click.Context, files: tuple[Path, ...], flux: bool, seed: bool, fragment: bool, as_json: bool) -> None:
+def lint(
+    ctx: click.Context,
+    files: tuple[Path, ...],
+    image: str | None,
+    flux: bool,
+    seed: bool,
+    fragment: bool,
+    as_json: bool,
+) -> None:
     """Say what a Kairos node would ignore, drop or do otherwise.
 
     FILES are merged in this order, as a node does. Exit code 1 when there is an error; warnings alone end with 0.
@@ -37,6 +48,7 @@ def lint(ctx: click.Context, files: tuple[Path, ...], flux: bool, seed: bool, fr
 
     from imagekit.config.cloudlint import Severity, lint, lint_together
 
+    files = _profile(ctx.obj, files, image)
     found = [finding for path in files for finding in lint(path, flux=flux, seed=seed)]
     if not fragment and all(finding.rule != "refused" for finding in found):
         found += lint_together(files)
@@ -51,7 +63,8 @@ def lint(ctx: click.Context, files: tuple[Path, ...], flux: bool, seed: bool, fr
 
 
 @command.command("render")
-@click.argument("files", nargs=-1, required=True, type=_FILES)
+@click.argument("files", nargs=-1, type=_FILES)
+@_IMAGE
 @click.option(
     "--for",
     "form",
@@ -62,7 +75,8 @@ def lint(ctx: click.Context, files: tuple[Path, ...], flux: bool, seed: bool, fr
 )
 @click.option("--name", default="node", show_default=True, help="Name of the machine.")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Write the files into this folder.")
-def render(files: tuple[Path, ...], form: str, name: str, out: Path | None) -> None:
+@click.pass_obj
+def render(app: App, files: tuple[Path, ...], image: str | None, form: str, name: str, out: Path | None) -> None:
     """Merge FILES as a node does, and print or write what a platform hands to it.
 
     Refused with exit code 2: what `lint` calls an error.
@@ -70,7 +84,7 @@ def render(files: tuple[Path, ...], form: str, name: str, out: Path | None) -> N
     from imagekit.app.cloudconfigs import rendered_files
     from imagekit.base.files import write_whole
 
-    made = rendered_files(files, form, name)
+    made = rendered_files(_profile(app, files, image), form, name)
     for file, data in made.items():
         if out is None:
             say(f"# {file}\n{data}" if len(made) > 1 else data, nl=len(made) > 1)
@@ -118,6 +132,13 @@ def token(
     else:
         say(said.as_text())
     ctx.exit(bool(said.wrong))
+
+
+def _profile(app: App, files: tuple[Path, ...], image: str | None) -> tuple[Path, ...]:
+    """The files that were named, or those of an image in the order in which its node merges them."""
+    if bool(files) == (image is not None):
+        raise click.UsageError("name FILES, or an image with --image")
+    return files or tuple(app.root / path for path in app.project.image(str(image)).cloud_config)
 
 
 def _print(finding: Finding) -> None:

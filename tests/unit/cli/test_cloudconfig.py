@@ -72,3 +72,10 @@ def test_an_error_renders_nothing(wrong: Path, tmp_path: Path) -> None:
 def test_a_name_is_a_label(name: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no name of a machine"):
         called("render", NODE, "--name", name, "--out", tmp_path / "seed")
+
+
+def test_the_profile_of_an_image_is_named_by_the_image(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    assert called("render", "--image", "debian-node").output == called("render", NODE).output
+    assert "1 files: 0 errors" in called("lint", "--image", "debian-node").output
+    assert called("render").exit_code == called("render", NODE, "--image", "debian-node").exit_code == 2
