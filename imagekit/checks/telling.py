@@ -47,9 +47,12 @@ class Teller:
         if ended["id"] in self.reported:
             return
         self.reported.add(ended["id"])
-        required = bool(check.get("required", True))
-        by = f"muted by {check['muted_by']}" if check.get("muted_by") else "warns only"
-        muted = "" if required else f" ({by} until {check['expires']}, {check['ticket']})"
-        why = f": {ended['message']}" if ended["message"] else ""
+        required, person = bool(check.get("required", True)), check.get("muted_by", "")
+        by = f"muted by {person}" if person else "warns only"
+        # What the project itself lets pass until a day is told in a line: the report has why. A ticket has no spaces.
+        short = not required and not person
+        ticket = "" if required or (short and " " in check["ticket"]) else f", {check['ticket']}"
+        muted = "" if required else f" ({by} until {check['expires']}{ticket})"
+        why = f": {ended['message']}" if ended["message"] and not short else ""
         said = f"{check.get('layer', '')} {ended['outcome']}: {check.get('title', ended['id'])}{muted}{why}"
         trouble(one_line(said, _LONGEST), blocks=required)

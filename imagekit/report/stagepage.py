@@ -5,7 +5,16 @@ from __future__ import annotations
 SPOKEN_OF = (
     (("No space left on device", "Disk quota exceeded", "not enough to begin", " GiB free at "), "disk-full"),
     (("may not enter ",), "gate"),
-    (("cosign key file", "no password for ", ": the password is wrong", "cannot read the public key"), "signature"),
+    (
+        (
+            "trusts no key of this clone",
+            "cosign key file",
+            "no password for ",
+            ": the password is wrong",
+            "cannot read the public key",
+        ),
+        "signature",
+    ),
     (("declared authorities",), "ca-trust"),
     (("cloud-config/",), "cloud-config"),
     (("registry ",), "registry"),

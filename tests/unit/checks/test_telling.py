@@ -44,6 +44,24 @@ def test_each_is_told_once_with_its_reason(tmp_path: Path, caplog: pytest.LogCap
     assert reported(caplog, "caution") == ["base errored: test_two holds (warns only until 2027-01-01, IK-7)"]
 
 
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"ticket": "said by the cloud-config", "muted_by": ""}, " (warns only until 2027-01-01)"),
+        ({"ticket": "OPS-42", "muted_by": "Ann"}, " (muted by Ann until 2027-01-01, OPS-42): the banner is empty"),
+    ],
+)
+def test_a_waived_control_is_one_line_and_a_mute_is_whole(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, more: dict[str, str], said: str
+) -> None:
+    caplog.set_level(logging.INFO, "imagekit")
+    events = tmp_path / "events.jsonl"
+    collected(events, "test_one", required=False, expires="2027-01-01", **more)
+    ended(events, "test_one", "failed", "the banner is empty")
+    Teller(events)(f"{ONE} FAILED   [ 33%]")
+    assert reported(caplog, "caution") == [f"base failed: test_one holds{said}"]
+
+
 @pytest.mark.parametrize("line", ["", "FAILED", "E   assert 1 == 2", "collected 3 items"])
 def test_other_lines_say_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture, line: str) -> None:
     caplog.set_level(logging.INFO, "imagekit")
