@@ -17,7 +17,8 @@ from imagekit.report.stagepage import page_of_stage
 INTERRUPTED = "interrupted"
 CHECKS_FOLDER = "vm-harness/checks"
 _CONSOLE = 5  # lines of a machine that did not come up
-_FOLLOWS = " below it changed"  # of a layer that changed for another's sake, which is in the list of layers already
+# Of a layer that changed for another's sake, which is in the list of layers already.
+_FOLLOWS = re.compile(r"(?:;|(?<=:)) [\w, -]+ below it changed$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,9 +103,16 @@ def card_of(result: RunResult) -> Card | None:
         stage=failure.stage,
         faults=tuple(faults),
         hint=hint_of("" if repeats else failure.hint, faults[0].what, faults[0].said, faults[0].again),
-        changes=tuple(change for change in result.changes if not change.endswith(_FOLLOWS)),
+        changes=_changes(result, faults[0].layer),
         notes=result.notes,
     )
+
+
+def _changes(result: RunResult, layer: str) -> tuple[str, ...]:
+    """What changed, without layers that only follow; after the line of the run that of the layer at fault."""
+    lines = [re.sub(_FOLLOWS, "", line) for line in result.changes]
+    told = [line for line in lines if not line.endswith(":")]
+    return (*told[:1], *sorted(told[1:], key=lambda line: not (layer and line.startswith(f"{layer}: "))))
 
 
 def _declared(fault: Fault, result: RunResult) -> Fault:

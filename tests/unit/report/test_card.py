@@ -348,6 +348,16 @@ def test_layers_that_only_follow_are_not_told_twice() -> None:
     assert card(broken("build", "it broke", changes=changes)).changes == changes[:2]
 
 
+def test_a_layer_that_follows_and_has_a_change_of_its_own_is_told_with_that_first() -> None:
+    changes = (
+        "since run x (v1): layers base, sssd",
+        "kairos-init: its files changed",
+        "sssd: its files changed; kairos-init, base below it changed",
+    )
+    result = broken("build", "layer 'sssd' did not build (images/sssd/Dockerfile)", changes=changes)
+    assert card(result).changes == (changes[0], "sssd: its files changed", changes[1])
+
+
 def test_a_card_with_much_to_say_stands_on_one_screen() -> None:
     result = broken(
         "build",
