@@ -74,7 +74,7 @@ def waive(
     digest nor the policy names.
     """
     digest = digest_of(client, reference)
-    check = _waivable(hand.project, client, reference.at(digest), check)
+    check = waivable(hand.project, client, reference.at(digest), check)
     expires = datetime.now(UTC) + timedelta(days=days)
 
     def say(person: str) -> Statement:
@@ -89,13 +89,12 @@ def waive(
     return write_whole(folder / f"{digest.short}-{mark}.json", bundle.decode() + "\n")
 
 
-def _waivable(project: Project, client: Registry, reference: Reference, check: str) -> str:
+def waivable(project: Project, client: Registry, reference: Reference, check: str) -> str:
     """The name of a check as the gate has it; raises `UnknownCheckError`."""
     from imagekit.trust.gate.policy import load_policy
 
-    name = check_id_today(check.removeprefix(CHECK))
-    assert reference.digest is not None
-    proof = read_proof(client, reference.repository, reference.digest, trust_of(project).verifier(Purpose.BUILD))
+    name, digest = check_id_today(check.removeprefix(CHECK)), reference.digest or digest_of(client, reference)
+    proof = read_proof(client, reference.repository, digest, trust_of(project).verifier(Purpose.BUILD))
     runs = [read_run(each) for each in proof.of_type(TEST_RESULT_TYPE)]
     policy = load_policy(project.root)
     wanted = [each.tests for each in (policy.publish, *policy.channels.values()) if each.tests is not None]

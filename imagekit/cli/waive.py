@@ -36,7 +36,7 @@ def command(
     date. The policy says how many different persons are needed, and what nobody can waive.
     """
     from imagekit.app.context import named
-    from imagekit.app.people import Hand, waive
+    from imagekit.app.people import Hand, waivable, waive
     from imagekit.app.release import registry_client
     from imagekit.app.trusted import require_holder
     from imagekit.cli.password import key_environment
@@ -44,7 +44,8 @@ def command(
 
     require_holder(app.project, Purpose.WAIVE, "waive a check")
     target = named(app.project, reference)
-    hand = Hand(project=app.project, person=person, key=key, environ=key_environment())
     with registry_client(app.project, target.registry) as client:
+        waivable(app.project, client, target, check_id)  # before a password is asked for
+        hand = Hand(project=app.project, person=person, key=key, environ=key_environment())
         path = waive(hand, client, target, check=check_id, channels=channels, reason=reason, days=days)
     say(str(path.relative_to(app.root)))

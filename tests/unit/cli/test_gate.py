@@ -109,8 +109,11 @@ def test_waiver_without_a_password_and_a_terminal_is_2(released: Released) -> No
     public = str(released.project / ".imagekit/keys/cosign.pub")
     trusted = released.run("keys", "trust", "ada", public, "--purpose", "waive", "--person", "Ada <ada@bank.example>")
     assert trusted.returncode == 0, trusted.stderr
-    done = released.run("waive", released.reference, "--check", "x", "--channel", "dev", "--reason", "r")
-    assert (done.returncode, done.stdout) == (2, "")
+    words = ("waive", released.reference, "--channel", "dev", "--reason", "r", "--check")
+    unknown = released.run(*words, "scenario/instal")
+    assert "Did you mean" in unknown.stderr, "before a password is asked for"
+    done = released.run(*words, "scenario/install")
+    assert (unknown.returncode, done.returncode, done.stdout) == (2, 2, "")
     assert "no terminal to ask at" in done.stderr
 
 
