@@ -49,7 +49,9 @@ def check_kept(
     session = host_session(
         host, target.checked, suites, machine.boot_path, _CHECK_SECONDS * machine.pace, machine.peers
     )
-    session = replace(session, start=str(machine.start), cost=machine.cost, network=machine.network)
+    session = replace(
+        session, start=str(machine.start), cost=machine.cost, network=machine.network, agent=machine.agent
+    )
     # Of a cold boot nothing more is kept: somebody may have worked on the machine since.
     judged = Path(machine.judged) if machine.judged and machine.start is Start.FORK else None
     found = run_session(session, suites, deadline_seconds=_SECONDS * machine.pace, judged=judged)

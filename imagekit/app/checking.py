@@ -54,7 +54,9 @@ def check_machine(
     judged = machine.judged if network is None else None
     chart = collect_chart(machine)
     cost = boot_cost(subject, machine.boot, chart)
-    suites = run_suites(machine, subject.checked, where, peers=peers, judged=judged, network=network, cost=cost)
+    suites = run_suites(
+        machine, subject.checked, where, peers=peers, judged=judged, network=network, cost=cost, agent=machine.agent
+    )
     with step("Collecting the journal"):
         listening = collect_listening(machine)
         kept = keep_journal(machine, subject.folder / boot_path.value / "journal.log", suites)

@@ -22,6 +22,7 @@ from imagekit.checks.bootcost import BootCost
 from imagekit.checks.tlspeer import Peers
 from imagekit.fixtures.network import FixtureNetwork
 from imagekit.machine.interface import BootPath, Start
+from imagekit.machine.libvirt.agent import GuestAgent
 
 _FOLDER = "kept"
 _POLL = 0.3  # seconds between looks at the file
@@ -47,6 +48,7 @@ class KeptMachine:
     network: FixtureNetwork | None = None  # the fixtures of that suite
     judged: str = ""  # where it is kept what checks judged of its cold boot; empty: nowhere
     cost: BootCost | None = None
+    agent: GuestAgent | None = None
     pid: int = 0
     started: float = 0.0
     place: str = ""

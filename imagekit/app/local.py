@@ -87,6 +87,7 @@ class LocalMachine:
             network=self.network,
             judged=str(self.machine.judged or ""),
             cost=boot_cost(self.subject, boot, collect_chart(self.machine)),
+            agent=self.machine.agent,
         )
 
     def check(self) -> BootPathResult:

@@ -116,6 +116,11 @@ class Facts:
     arch: str
     image_files: Mapping[str, File] | None
 
+    @property
+    def loaded(self) -> dict[str, Unit]:
+        """The units that there are; `units` also has names without a unit, after which others only want to start."""
+        return {name: unit for name, unit in self.units.items() if unit.load != "not-found"}
+
     def mount_of(self, path: str) -> Mount:
         """The mount that holds a path."""
         best = max((p for p in self.mounts if path == p or path.startswith(p.rstrip("/") + "/")), key=len)

@@ -32,6 +32,7 @@ from imagekit.checks.text import compared, of_command, sentence
 from imagekit.checks.tlspeer import Peers, TlsPeer
 from imagekit.fixtures.network import FixtureNetwork
 from imagekit.machine.interface import Start
+from imagekit.machine.libvirt.agent import GuestAgent
 
 _MARKS = (
     "runbook(page): the page below docs/runbook that helps when this check fails",
@@ -255,6 +256,12 @@ def network(session: Session) -> FixtureNetwork:
     if session.network is None:
         raise RuntimeError("no fixtures run beside this node")
     return session.network
+
+
+@pytest.fixture(scope="session")
+def guest_agent(session: Session) -> GuestAgent | None:
+    """The line to the node's guest agent, asked as the hypervisor would; None on a machine that has none."""
+    return session.agent
 
 
 @pytest.fixture(scope="session")

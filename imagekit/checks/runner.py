@@ -29,6 +29,7 @@ from imagekit.checks.tlspeer import Peers
 from imagekit.checks.wellformed import FOLDER
 from imagekit.fixtures.network import FixtureNetwork
 from imagekit.machine.interface import BootPath, Machine, Start
+from imagekit.machine.libvirt.agent import GuestAgent
 
 _COLLECT_SECONDS = 120.0
 _NO_MARK = re.compile(r"'(\w+)' not found in `markers`")
@@ -89,9 +90,11 @@ def run_suites(
     judged: Path | None = None,
     network: FixtureNetwork | None = None,
     cost: BootCost | None = None,
+    agent: GuestAgent | None = None,
 ) -> SuiteResult:
     """Run every check of `layers` against `machine` over its one SSH connection; `cost` is what its boot cost.
 
+    `agent` is the line to its guest agent.
     `peers` are test servers that run already, at the address where the guest finds them, `network` fixtures that do.
     `judged` keeps what checks judged of the cold boot, where the machine was saved or is a fork: there such a check is
     not run again.
@@ -103,7 +106,7 @@ def run_suites(
     session = _session(
         host, True, layers, suites, machine.boot.boot_path, today, machine.boot.scaled(check_seconds), peers
     )
-    session = replace(session, start=str(machine.boot.start), network=network, cost=cost)
+    session = replace(session, start=str(machine.boot.start), network=network, cost=cost, agent=agent)
     seconds = machine.boot.scaled(deadline_seconds)
     return run_session(session, suites, deadline_seconds=seconds, workers=workers, judged=judged)
 

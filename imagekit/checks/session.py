@@ -20,6 +20,7 @@ from imagekit.checks.bootcost import BootCost
 from imagekit.checks.tlspeer import Peers, TlsPeer
 from imagekit.fixtures.network import FixtureNetwork
 from imagekit.machine.interface import Start
+from imagekit.machine.libvirt.agent import GuestAgent
 
 SESSION_VARIABLE = "IMAGEKIT_VERIFY_SESSION"
 _MAX_EVENTS = 32 << 20
@@ -53,7 +54,8 @@ class Session:
     that the node was booted with, `mutes` are in force, `ids` are the only checks
     to run (empty: all), `suites` the only suites (empty: all); with `fail_fast` none is run after one that blocks.
     `network` are the fixtures beside the node, for a suite that wants some. `cost` is what the node's latest boot cost;
-    None: nobody measured it. `engine` is the DOCKER_HOST of the daemon whose container `host` is, where only checks
+    None: nobody measured it. `agent` is the line to the node's guest agent, where its machine has one.
+    `engine` is the DOCKER_HOST of the daemon whose container `host` is, where only checks
     that need no kernel are run; empty: `host` is a node.
     """
 
@@ -76,6 +78,7 @@ class Session:
     fail_fast: bool = False
     network: FixtureNetwork | None = None
     cost: BootCost | None = None
+    agent: GuestAgent | None = None
     engine: str = ""
 
     def write(self, path: Path) -> None:
@@ -97,6 +100,7 @@ class Session:
                 "peers": peers,
                 "network": network,
                 "cost": data["cost"] and BootCost(**data["cost"]),
+                "agent": data["agent"] and GuestAgent(**data["agent"]),
             }
         )
 

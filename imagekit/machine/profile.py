@@ -54,6 +54,11 @@ class Profile(Frozen):
         return self
 
     @property
+    def agent(self) -> bool:
+        """Whether the machine has a line to QEMU's guest agent; one that is like VMware's has none."""
+        return self.network == "virtio-net-pci"
+
+    @property
     def efi(self) -> bool:
         """Whether it is UEFI."""
         return self.firmware == "efi"

@@ -23,9 +23,12 @@ from imagekit.machine.errors import BootFailedError, BootLoopError, ConnectionLo
 from imagekit.machine.hardware import NodeHardware, NodeRequest
 from imagekit.machine.identity import keep_keys, settling
 from imagekit.machine.interface import BootPhase, BootRecord, SshTarget, Start
+from imagekit.machine.libvirt.agent import GuestAgent
+from imagekit.machine.libvirt.daemon import default_uri
 from imagekit.machine.machine import NodeMachine
 from imagekit.machine.phases import boot_phases
 from imagekit.machine.power import Power
+from imagekit.machine.profile import load_profile
 from imagekit.machine.progresslimit import ProgressLimit
 from imagekit.machine.saved import KEYS, STATE
 from imagekit.machine.starts import Starts
@@ -84,6 +87,14 @@ class StartedNode(NodeMachine):
         self._cpu_before = 0.0
         self._key_at = 0.0
         self._saved = request.saved  # until it was continued once
+
+    @property
+    def agent(self) -> GuestAgent | None:
+        """The line to its guest agent; None where its machine has none."""
+        request = self._request
+        if not load_profile(request.shape.firmware, request.harness).agent:
+            return None
+        return GuestAgent(uri=request.uri or default_uri(), domain=self.name)
 
     @property
     def boot_count(self) -> int:

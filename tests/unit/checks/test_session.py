@@ -7,6 +7,7 @@ from imagekit.checks.bootcost import BootCost
 from imagekit.checks.session import Event, Session, append, read_events
 from imagekit.checks.suitehash import suite_hash
 from imagekit.checks.tlspeer import Peers, TlsPeer
+from imagekit.machine.libvirt.agent import GuestAgent
 
 
 def session(tmp_path: Path) -> Session:
@@ -32,6 +33,9 @@ def test_session_survives_its_file(tmp_path: Path) -> None:
     costed = replace(written, cost=BootCost(cpu_seconds=40.5, budget=60.0, units={"a.service": 1.5}))
     costed.write(tmp_path / "s.json")
     assert Session.read(tmp_path / "s.json") == costed
+    answering = replace(written, agent=GuestAgent(uri="qemu:///system", domain="imagekit-a"))
+    answering.write(tmp_path / "s.json")
+    assert Session.read(tmp_path / "s.json") == answering
     alone = replace(written, peers=None)
     alone.write(tmp_path / "s.json")
     assert Session.read(tmp_path / "s.json") == alone

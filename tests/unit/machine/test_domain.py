@@ -109,6 +109,16 @@ def test_a_machine_with_sata_and_an_intel_card_has_its_media_as_discs() -> None:
     assert any(each.startswith("e1000e,netdev=n0,") for each in arguments)
 
 
+@pytest.mark.parametrize("firmware", Firmware)
+def test_a_machine_with_virtio_has_a_line_to_the_guest_agent(firmware: Firmware) -> None:
+    """One like VMware's has none: the tools of VMware have a way of their own."""
+    domain = under(INSTALLED, firmware)
+    root = xml(domain)
+    lines = [each.attrib["name"] for each in root.findall("devices/channel/target")]
+    assert lines == (["org.qemu.guest_agent.0"] if domain.profile.agent else [])
+    assert domain.profile.agent is (firmware not in (Firmware.SATA, Firmware.VSPHERE))
+
+
 def test_further_cards_reach_one_another_alone() -> None:
     root = xml(replace(INSTALLED, shape=VmShape(extra_nics=3)))
     arguments = [each.attrib["value"] for each in root.iter(f"{{{QEMU}}}arg")]

@@ -21,7 +21,7 @@ def test_declared_packages_are_installed(host: Host) -> None:
 def test_no_cloud_init(host: Host, facts: Facts) -> None:
     """There is no cloud-init: the framework reads the cloud-config, and two readers fight over one file."""
     assert not host.package("cloud-init").is_installed
-    assert [name for name in facts.units if name.startswith("cloud-")] == []
+    assert [name for name in facts.loaded if name.startswith("cloud-")] == []
 
 
 def test_nothing_updates_itself(host: Host, facts: Facts) -> None:

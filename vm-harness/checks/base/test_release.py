@@ -111,7 +111,7 @@ def test_agent_says_active(agent: dict[str, str]) -> None:
 def test_stages_ran(facts: Facts) -> None:
     """The framework's boot stages ran and did not fail."""
     stages = {
-        name: unit for name, unit in facts.units.items() if name.startswith("cos-setup-") and name.endswith(".service")
+        name: unit for name, unit in facts.loaded.items() if name.startswith("cos-setup-") and name.endswith(".service")
     }
     assert stages
     assert all(unit.active != "failed" for unit in stages.values())

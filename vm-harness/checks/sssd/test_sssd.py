@@ -139,7 +139,7 @@ def test_configuration_folder_is_closed(host: Host) -> None:
 
 def test_sssd_waits(facts: Facts) -> None:
     """SSSD did not fail for want of a configuration."""
-    ours = {name: unit for name, unit in facts.units.items() if name.startswith("sssd")}
+    ours = {name: unit for name, unit in facts.loaded.items() if name.startswith("sssd")}
     assert ours
     assert [name for name, unit in ours.items() if unit.active == "failed"] == []
 
