@@ -18,6 +18,7 @@ from imagekit.provision.lockfile import LOCK_PATH, lock_text
 from tests.support.fleetpublished import published, push_disk_of
 from tests.support.fleetsite import FleetSite, open_fleet_site
 from tests.support.registry import simulated_registry
+from tests.support.releasestates import ReleaseStates
 from tests.support.simhypervisor import SimHypervisor
 
 SAID = {"KAIROS_SOFTWARE_VERSION_PREFIX": "k0s", "KAIROS_SOFTWARE_VERSION": "v1.36.3+k0s.2"}
@@ -73,16 +74,28 @@ def a_disk(folder: Path, name: str) -> Path:
 
 
 @contextmanager
-def open_lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
-    """Published, locked and rendered; on a hypervisor without guests, unless another is named."""
+def open_lab(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, states: ReleaseStates | None = None, port: int = 0
+) -> Iterator[Lab]:
+    """Published, locked and rendered; on a hypervisor without guests, unless another is named.
+
+    With `states` that is done once, for a registry on `port`, and then copied.
+    """
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "no-docker-config"))
-    with simulated_registry() as simulator:
+    with simulated_registry(port=port) as simulator:
         fleet = open_fleet_site(tmp_path, simulator)
-        path = fleet.root / "fleet" / "site.yaml"
-        path.write_text(path.read_text().replace("w-[1-4]", "w-[1-2]").replace("10.0.0.[1-4]", "10.0.0.[1-2]"))
-        fleet.commit("two nodes")
-        digest = published(fleet, {"KAIROS_VERSION": "v1", **SAID})
-        push_disk_of(fleet, digest, a_disk(tmp_path, "disk"))
-        made = Lab(fleet, digest)
-        made.render()
-        yield made
+
+        def make() -> Digest:
+            return _prepared(fleet, tmp_path)
+
+        yield Lab(fleet, states.begin("lab", fleet.release, make) if states else make())
+
+
+def _prepared(fleet: FleetSite, folder: Path) -> Digest:
+    path = fleet.root / "fleet" / "site.yaml"
+    path.write_text(path.read_text().replace("w-[1-4]", "w-[1-2]").replace("10.0.0.[1-4]", "10.0.0.[1-2]"))
+    fleet.commit("two nodes")
+    digest = published(fleet, {"KAIROS_VERSION": "v1", **SAID})
+    push_disk_of(fleet, digest, a_disk(folder, "disk"))
+    Lab(fleet, digest).render()
+    return digest

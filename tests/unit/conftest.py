@@ -11,6 +11,7 @@ from imagekit.registry.client import Registry
 from imagekit.trust.sign import keyfile
 from tests.support.images import LayoutImage, write_image
 from tests.support.registry import RegistrySimulator, simulated_registry
+from tests.support.releasestates import ReleaseStates, reserved_port
 
 KEY_COST = keyfile._COST  # as cosign has it
 
@@ -45,3 +46,16 @@ def client(world: RegistrySimulator) -> Iterator[Registry]:
 @pytest.fixture
 def image(tmp_path: Path) -> LayoutImage:
     return write_image(tmp_path / "oci")
+
+
+@pytest.fixture(scope="session")
+def port() -> Iterator[int]:
+    """Where the registry of each state answers."""
+    with reserved_port() as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def states(tmp_path_factory: pytest.TempPathFactory) -> ReleaseStates:
+    """States of a release that tests begin from."""
+    return ReleaseStates(tmp_path_factory.mktemp("states"))

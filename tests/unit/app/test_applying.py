@@ -20,12 +20,13 @@ from imagekit.provision.machines.plan import Action
 from imagekit.registry.errors import DigestMismatchError, VerificationError
 from imagekit.trust.gate.model import YankedError
 from tests.support.fleetlab import Lab, open_lab
+from tests.support.releasestates import ReleaseStates
 from tests.support.simhypervisor import KilledError
 
 
 @pytest.fixture
-def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
-    with open_lab(tmp_path, monkeypatch) as made:
+def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, states: ReleaseStates, port: int) -> Iterator[Lab]:
+    with open_lab(tmp_path, monkeypatch, states, port) as made:
         yield made
 
 

@@ -22,6 +22,7 @@ from imagekit.trust.sign.keys import PASSWORD_VARIABLE
 from imagekit.trust.sign.trustfile import Purpose, TrustedKey
 from tests.support.fleetsite import FleetSite, open_fleet_site
 from tests.support.registry import simulated_registry
+from tests.support.releasestates import ReleaseStates
 
 POLICY = """\
 version: 1
@@ -38,10 +39,9 @@ channels:
 
 
 @pytest.fixture
-def fleet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FleetSite]:
-    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "no-docker-config"))
+def fleet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, port: int) -> Iterator[FleetSite]:
     monkeypatch.setenv(PASSWORD_VARIABLE, "a password of tests")
-    with simulated_registry() as simulator:
+    with simulated_registry(port=port) as simulator:
         site = open_fleet_site(tmp_path, simulator)
         (site.root / "policy.yaml").write_text(POLICY)
         path = site.root / "fleet" / "site.yaml"
@@ -55,11 +55,15 @@ def fleet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FleetSite
 
 
 @pytest.fixture
-def pair(fleet: FleetSite) -> tuple[Digest, Digest]:
+def pair(fleet: FleetSite, states: ReleaseStates) -> tuple[Digest, Digest]:
     """What nodes run, and what they shall run; both are in the channel."""
-    old = fleet.publish("v1", "prod")
-    fleet.render()
-    return old, fleet.publish("v2", "prod")
+
+    def make() -> tuple[Digest, Digest]:
+        old = fleet.publish("v1", "prod")
+        fleet.render()
+        return old, fleet.publish("v2", "prod")
+
+    return states.begin("roll with a change", fleet.release, make)
 
 
 def system(fleet: FleetSite, *digests: Digest, state: str = "open", approvals: int = 1) -> None:

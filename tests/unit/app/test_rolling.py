@@ -33,13 +33,36 @@ from imagekit.release.ledger.store import LedgerBusyError
 from tests.support.fleetsite import FleetSite, open_fleet_site
 from tests.support.project import git
 from tests.support.registry import simulated_registry
+from tests.support.releasestates import ReleaseStates
 
 
 @pytest.fixture
-def fleet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FleetSite]:
-    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "no-docker-config"))
-    with simulated_registry() as simulator:
+def fleet(tmp_path: Path, port: int) -> Iterator[FleetSite]:
+    with simulated_registry(port=port) as simulator:
         yield open_fleet_site(tmp_path, simulator)
+
+
+@pytest.fixture
+def old(fleet: FleetSite, states: ReleaseStates) -> Digest:
+    """What the nodes run; the tree is rendered."""
+
+    def make() -> Digest:
+        digest = fleet.publish("v1", "prod")
+        fleet.render()
+        return digest
+
+    return states.begin("rolling, old", fleet.release, make)
+
+
+@pytest.fixture
+def pair(fleet: FleetSite, states: ReleaseStates, request: pytest.FixtureRequest) -> tuple[Digest, Digest]:
+    """What the nodes run, and what they shall run; both are in the channel."""
+
+    def make() -> tuple[Digest, Digest]:
+        before: Digest = request.getfixturevalue("old")
+        return before, fleet.publish("v2", "prod")
+
+    return states.begin("rolling, pair", fleet.release, make)
 
 
 def standing(fleet: FleetSite) -> set[str]:
@@ -58,10 +81,10 @@ def roll(fleet: FleetSite, record: RollRecord, *, new: bool = True) -> RollRecor
         return begin(record, around) if new else advance(record, around)
 
 
-def test_a_roll_is_one_commit_a_wave_and_ends_in_the_tree_that_rendering_gives(fleet: FleetSite) -> None:
-    old = fleet.publish("v1", "prod")
-    fleet.render()
-    new = fleet.publish("v2", "prod")
+def test_a_roll_is_one_commit_a_wave_and_ends_in_the_tree_that_rendering_gives(
+    fleet: FleetSite, pair: tuple[Digest, Digest]
+) -> None:
+    old, new = pair
     plan = changes(committed_tree(fleet.site, inputs_of(fleet.project).fleet), render(inputs_of(fleet.project)))
     assert [(each.node, each.kind) for each in plan.nodes] == [
         (f"w-{number}", Kind.REPLACED) for number in (1, 2, 3, 4)
@@ -87,10 +110,10 @@ def test_a_roll_is_one_commit_a_wave_and_ends_in_the_tree_that_rendering_gives(f
     assert fleet.site.record == done
 
 
-def test_nodes_stay_on_the_old_digest_until_their_wave_although_the_channel_moved(fleet: FleetSite) -> None:
-    old = fleet.publish("v1", "prod")
-    fleet.render()
-    new = fleet.publish("v2", "prod")
+def test_nodes_stay_on_the_old_digest_until_their_wave_although_the_channel_moved(
+    fleet: FleetSite, pair: tuple[Digest, Digest]
+) -> None:
+    old, new = pair
     record = planned(fleet.site, old, new)
     tree, text = rendered(fleet.site, record.model_copy(update={"done": 2}))
     assert machines_in(tree) == {"w-1": str(new), **{f"w-{number}": str(old) for number in (2, 3, 4)}}
@@ -99,10 +122,8 @@ def test_nodes_stay_on_the_old_digest_until_their_wave_although_the_channel_move
 
 
 @pytest.mark.attack
-def test_it_stops_and_is_resumed_or_taken_back(fleet: FleetSite) -> None:
-    old = fleet.publish("v1", "prod")
-    fleet.render()
-    new = fleet.publish("v2", "prod")
+def test_it_stops_and_is_resumed_or_taken_back(fleet: FleetSite, pair: tuple[Digest, Digest]) -> None:
+    old, new = pair
     (fleet.root / "hooks" / "health").write_text("#!/bin/sh\nexit 1\n")
     fleet.commit("the health hook is broken")
     with pytest.raises(RollError, match="hooks/health ended with status 1"):
@@ -133,9 +154,7 @@ def test_it_stops_and_is_resumed_or_taken_back(fleet: FleetSite) -> None:
         turned_back(fleet.site)
 
 
-def test_all_of_it_goes_back_in_one_commit(fleet: FleetSite) -> None:
-    old = fleet.publish("v1", "prod")
-    fleet.render()
+def test_all_of_it_goes_back_in_one_commit(fleet: FleetSite, old: Digest) -> None:
     before = committed_tree(fleet.site, inputs_of(fleet.project).fleet)
     new = fleet.publish("v2", "prod")
     roll(fleet, planned(fleet.site, old, new))
@@ -146,10 +165,8 @@ def test_all_of_it_goes_back_in_one_commit(fleet: FleetSite) -> None:
 
 
 @pytest.mark.attack
-def test_nodes_are_rolled_away_from_a_digest_that_was_withdrawn(fleet: FleetSite) -> None:
-    old = fleet.publish("v1", "prod")
-    fleet.render()
-    new = fleet.publish("v2", "prod")
+def test_nodes_are_rolled_away_from_a_digest_that_was_withdrawn(fleet: FleetSite, pair: tuple[Digest, Digest]) -> None:
+    old, new = pair
     fleet.yank(old)
     done = roll(fleet, planned(fleet.site, old, new))
     assert (done.withdrawn, done.phase) == (True, Phase.DONE)
@@ -158,9 +175,7 @@ def test_nodes_are_rolled_away_from_a_digest_that_was_withdrawn(fleet: FleetSite
 
 
 @pytest.mark.attack
-def test_a_digest_that_was_withdrawn_is_nowhere_rendered_nor_rolled_to(fleet: FleetSite) -> None:
-    old = fleet.publish("v1", "prod")
-    fleet.render()
+def test_a_digest_that_was_withdrawn_is_nowhere_rendered_nor_rolled_to(fleet: FleetSite, old: Digest) -> None:
     new = fleet.publish("v2", "dev", "prod")
     fleet.yank(new)
     with pytest.raises(ImagekitError, match="withdrawn: loses disks"):
@@ -170,9 +185,7 @@ def test_a_digest_that_was_withdrawn_is_nowhere_rendered_nor_rolled_to(fleet: Fl
 
 
 @pytest.mark.attack
-def test_a_digest_of_another_channel_is_not_rolled_to(fleet: FleetSite) -> None:
-    old = fleet.publish("v1", "prod")
-    fleet.render()
+def test_a_digest_of_another_channel_is_not_rolled_to(fleet: FleetSite, old: Digest) -> None:
     new = fleet.publish("v2", "dev")
     with pytest.raises(ImagekitError, match="was never let into it"):
         planned(fleet.site, old, new)
@@ -187,11 +200,11 @@ def test_two_rolls_at_once_are_refused(fleet: FleetSite) -> None:
 
 
 @pytest.mark.attack
-def test_a_branch_that_moved_meanwhile_takes_no_wave(fleet: FleetSite, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_branch_that_moved_meanwhile_takes_no_wave(
+    fleet: FleetSite, pair: tuple[Digest, Digest], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Two machines with clones of one repository: the remote lets one of them win."""
-    old = fleet.publish("v1", "prod")
-    fleet.render()
-    new = fleet.publish("v2", "prod")
+    old, new = pair
     git(fleet.root, "clone", "-q", "--bare", ".", "../hub.git")
     git(fleet.root, "remote", "add", "origin", "../hub.git")
     (fleet.root / "imagekit.yaml").write_text("version: 1\nledger_remote: origin\n")
@@ -209,11 +222,11 @@ def test_a_branch_that_moved_meanwhile_takes_no_wave(fleet: FleetSite, monkeypat
 
 @pytest.mark.attack
 @pytest.mark.parametrize(("hook", "taken"), [("pre-receive", False), ("post-receive", True)])
-def test_a_git_server_that_dies_half_way_leaves_a_roll_that_goes_on(fleet: FleetSite, hook: str, taken: bool) -> None:
+def test_a_git_server_that_dies_half_way_leaves_a_roll_that_goes_on(
+    fleet: FleetSite, pair: tuple[Digest, Digest], hook: str, taken: bool
+) -> None:
     """It dies within the push of the second wave, before or after it took the commit, and nobody gets its answer."""
-    old = fleet.publish("v1", "prod")
-    fleet.render()
-    new = fleet.publish("v2", "prod")
+    old, new = pair
     git(fleet.root, "clone", "-q", "--bare", ".", "../hub.git")
     git(fleet.root, "remote", "add", "origin", "../hub.git")
     (fleet.root / "imagekit.yaml").write_text("version: 1\nledger_remote: origin\n")
@@ -241,10 +254,8 @@ def test_a_git_server_that_dies_half_way_leaves_a_roll_that_goes_on(fleet: Fleet
 
 
 @pytest.mark.attack
-def test_without_anything_that_tells_the_health_nothing_begins(fleet: FleetSite) -> None:
-    old = fleet.publish("v1", "prod")
-    fleet.render()
-    new = fleet.publish("v2", "prod")
+def test_without_anything_that_tells_the_health_nothing_begins(fleet: FleetSite, pair: tuple[Digest, Digest]) -> None:
+    old, new = pair
     path = fleet.root / "fleet" / "site.yaml"
     path.write_text(path.read_text().replace(", hooks: {health: [{run: hooks/health}]}", ""))
     fleet.commit("no health")
@@ -286,11 +297,9 @@ def test_the_plan_says_what_an_edit_does_not_do(fleet: FleetSite) -> None:
     assert json.loads(as_json(found))["nodes"][0]["change"] == "objects edited"
 
 
-def test_where_a_roll_would_be_taken_back_to_is_needed(fleet: FleetSite) -> None:
+def test_where_a_roll_would_be_taken_back_to_is_needed(fleet: FleetSite, pair: tuple[Digest, Digest]) -> None:
     """Retention asks what is needed: no channel and no node names the digest before the roll, and --back goes there."""
-    old = fleet.publish("v1", "prod")
-    fleet.render()
-    new = fleet.publish("v2", "prod")
+    old, new = pair
     third = fleet.publish("v3", "prod")
     roll(fleet, planned(fleet.site, old, third))
     context = fleet.release.context()

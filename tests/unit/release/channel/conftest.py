@@ -12,20 +12,8 @@ from imagekit.registry.transfer import push_image
 from tests.support.images import write_image
 from tests.support.registry import simulated_registry
 from tests.support.releasefixture import IMAGE, ReleaseFixture, open_release_fixture
-from tests.support.releasestates import ReleaseStates, reserved_port
 
 Publish = Callable[[str], Digest]
-
-
-@pytest.fixture(scope="session")
-def port() -> Iterator[int]:
-    with reserved_port() as found:
-        yield found
-
-
-@pytest.fixture(scope="session")
-def states(tmp_path_factory: pytest.TempPathFactory) -> ReleaseStates:
-    return ReleaseStates(tmp_path_factory.mktemp("states"))
 
 
 @pytest.fixture
