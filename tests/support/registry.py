@@ -16,9 +16,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from imagekit.oci.manifest import parse_manifest
+from imagekit.oci.manifest import Manifest, parse_manifest, referrers_index
 from imagekit.oci.reference import MEDIA_TYPE_INDEX, Digest
 from imagekit.registry.client import Registry
+from imagekit.registry.listing import entries_of
+from imagekit.registry.referrers import fallback_tag
 from imagekit.registry.timeouts import Timeouts
 
 QUICK = Timeouts(attempts=4, first_pause=0.001, longest_pause=0.005, silence=5.0, answer=5.0)
@@ -90,6 +92,21 @@ class RegistrySimulator:
         return json.dumps(
             [self.tags, {k: sorted(v) for k, v in self.manifests.items()}, sorted(map(sorted, self.blobs.values()))]
         )
+
+    def attach(self, repository: str, subject: Digest, manifest: Manifest, *blobs: bytes) -> None:
+        """Store a referrer with its blobs, and list it, as `imagekit.registry.referrers.attach` leaves it behind."""
+        stored = self.blobs.setdefault(repository, {})
+        stored.update((str(Digest.of(blob)), blob) for blob in blobs)
+        there = self.manifests.setdefault(repository, {})
+        there[str(manifest.digest)] = (manifest.media_type, manifest.raw)
+        if self.referrers_api:
+            return
+        tags, tag = self.tags.setdefault(repository, {}), fallback_tag(subject)
+        listed = entries_of(there[tags[tag]][1], tag) if tag in tags else ()
+        if manifest.digest not in {entry.digest for entry in listed}:
+            index = referrers_index((*listed, manifest.listed))
+            tags[tag] = str(index.digest)
+            there[tags[tag]] = (index.media_type, index.raw)
 
     def user_tags(self, repository: str) -> dict[str, str]:
         """Tags that are neither claims nor lists of referrers."""

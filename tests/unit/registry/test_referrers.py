@@ -14,7 +14,7 @@ from imagekit.registry.client import Registry
 from imagekit.registry.errors import AccessDeniedError, RegistryError, RegistryUnavailableError, VerificationError
 from imagekit.registry.listing import next_page
 from imagekit.registry.referrers import attach, bundle_manifest, fallback_tag, list_referrers
-from tests.support.registry import RegistrySimulator, Reply, simulated_registry
+from tests.support.registry import RegistrySimulator, Reply, serving, simulated_registry
 
 pytestmark = pytest.mark.attack
 JSON = {"Content-Type": "application/json"}
@@ -227,3 +227,19 @@ def test_two_writers_of_the_list_both_end_in_it(world: RegistrySimulator, client
 )
 def test_link_header(link: str, leads: str | None) -> None:
     assert next_page(link) == leads
+
+
+@pytest.mark.parametrize("listing", [False, True], ids=["fallback", "referrers API"])
+def test_what_tests_attach_at_once_is_what_a_client_leaves(listing: bool) -> None:
+    """Fixtures store a dozen statements in the simulator without a request; that must be the same state."""
+    with simulated_registry(referrers_api=listing) as world, world.client() as client:
+        image, made = attached(client, b"one", b"two", b"three")
+        attach(client, "x", image.descriptor, made[1])
+        other = RegistrySimulator(referrers_api=listing)
+        with serving(other), other.client() as second:
+            image_of(second)
+            for name, each in zip((b"one", b"two", b"three", b"two"), (*made, made[1]), strict=True):
+                other.attach("x", image.digest, each, EMPTY, name)
+            assert other.snapshot() == world.snapshot()
+            assert other.manifests == world.manifests
+            assert list_referrers(second, "x", image.digest) == list_referrers(client, "x", image.digest)
