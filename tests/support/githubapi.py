@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,6 +16,8 @@ from pathlib import Path
 from socketserver import ThreadingUnixStreamServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+from tests.support.answering import answering
 
 TOKEN = "stand-in-token"
 
@@ -118,13 +119,9 @@ def github_api(folder: Path) -> Iterator[tuple[GitHubApi, dict[str, str]]]:
         daemon_threads = True
 
     server = Server(str(socket), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
     config = folder / "gh"
     config.mkdir(mode=0o700)
     (config / "config.yml").write_text(f'version: "1"\nhttp_unix_socket: {socket}\n')
     (config / "config.yml").chmod(0o600)
-    try:
+    with answering(server):
         yield api, {"GH_CONFIG_DIR": str(config), "GH_TOKEN": TOKEN, "HOME": str(folder)}
-    finally:
-        server.shutdown()
-        server.server_close()

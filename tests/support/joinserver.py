@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from threading import Thread
 
 from imagekit.kube.pki import Authority
+from tests.support.answering import answering
 from tests.support.jointokens import BOOTSTRAP
 
 
@@ -38,14 +38,8 @@ def served(
     with _file(pair.certificate + pair.key) as path:
         context.load_cert_chain(path)
     server.socket = context.wrap_socket(server.socket, server_side=True)
-    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    try:
+    with answering(server):
         yield f"https://{address}:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from imagekit.registry.client import Registry
 from imagekit.registry.listing import entries_of
 from imagekit.registry.referrers import fallback_tag
 from imagekit.registry.timeouts import Timeouts
+from tests.support.answering import answering
 
 QUICK = Timeouts(attempts=4, first_pause=0.001, longest_pause=0.005, silence=5.0, answer=5.0)
 Reply = tuple[int, dict[str, str], bytes]
@@ -267,17 +268,12 @@ def serving(simulator: RegistrySimulator, tls: ssl.SSLContext | None = None, *, 
     class Handler(_Handler):
         world = simulator
 
-    with _Server(("127.0.0.1", port), Handler) as server:
-        if tls is not None:
-            server.socket = tls.wrap_socket(server.socket, server_side=True)
-        simulator.address = f"127.0.0.1:{server.server_address[1]}"
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            server.shutdown()
-            thread.join()
+    server = _Server(("127.0.0.1", port), Handler)
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+    simulator.address = f"127.0.0.1:{server.server_address[1]}"
+    with answering(server):
+        yield
 
 
 class _Server(ThreadingHTTPServer):

@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import json
 import ssl
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
+from tests.support.answering import answering
 from tests.support.certificates import loopback_certificate
 
 ISSUER, SERVICE = "tests", "registry of the tests"
@@ -52,13 +52,9 @@ def token_server(folder: Path, users: Mapping[str, str], allowed: Mapping[str, l
             """Tests have nothing to tell."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
+    with answering(server):
         realm = f"http://127.0.0.1:{server.server_address[1]}/token"
         yield {"token": {"realm": realm, "service": SERVICE, "issuer": ISSUER, "rootcertbundle": str(public)}}
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 def _known(header: str, users: Mapping[str, str]) -> bool:

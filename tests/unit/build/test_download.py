@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import threading
 from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -12,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from imagekit.build.download import DownloadError, WrongFileError, downloads_folder, fetched, mirrored
+from tests.support.answering import answering
 
 ADDRESS = "https://github.com/k0sproject/k0s/releases/download/v1+k0s.0/k0s-v1+k0s.0-amd64"
 DATA = b"#!/bin/sh\necho v1+k0s.0\n"
@@ -31,12 +31,9 @@ def copy(tmp_path: Path) -> Path:
 def mirror(copy: Path) -> Iterator[str]:
     """The same folder by HTTP."""
     handler = partial(SimpleHTTPRequestHandler, directory=str(copy))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    with answering(server):
         yield f"http://127.0.0.1:{server.server_address[1]}/"
-        server.shutdown()
-        thread.join()
 
 
 def test_the_longest_beginning_is_replaced() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 from imagekit.services.dockerapi import EngineFacts, engine_facts
 from imagekit.services.dockerd import address, engine, prepare, unfit
 from imagekit.services.model import ServiceError, runtime_folder
+from tests.support.answering import answering
 
 STORE = [["driver-type", "io.containerd.snapshotter.v1"]]
 
@@ -46,12 +46,9 @@ class Handler(BaseHTTPRequestHandler):
 @pytest.fixture
 def docker(tmp_path: Path) -> Iterator[Daemon]:
     """A daemon that answers at ``docker.sock`` in the temporary folder."""
-    with Daemon(str(tmp_path / "docker.sock"), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    server = Daemon(str(tmp_path / "docker.sock"), Handler)
+    with answering(server):
         yield server
-        server.shutdown()
-        thread.join()
 
 
 def host(docker: Daemon) -> str:

@@ -7,7 +7,6 @@ import hashlib
 from collections.abc import Iterator
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
@@ -17,6 +16,7 @@ from imagekit.build.download import DownloadError, WrongFileError
 from imagekit.provision.check.fetch import MARK, fetch_from_cluster, fetch_pinned
 from imagekit.provision.check.pins import Pin, read_pins
 from imagekit.provision.check.store import load_schemas
+from tests.support.answering import answering
 
 CRD = """
 apiVersion: apiextensions.k8s.io/v1
@@ -46,12 +46,8 @@ def mirror(tmp_path: Path) -> Iterator[dict[str, str]]:
     (tmp_path / "www").mkdir()
     (tmp_path / "www" / "thing.yaml").write_text(CRD)
     server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(tmp_path / "www")))
-    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield {UPSTREAM: f"http://127.0.0.1:{server.server_address[1]}/"}
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with answering(server):
+        yield {UPSTREAM: f"http://127.0.0.1:{server.server_address[1]}/"}
 
 
 def pin(name: str = "thing.yaml", checksum: str = hashlib.sha256(CRD.encode()).hexdigest()) -> Pin:

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
@@ -17,6 +16,7 @@ from imagekit.base.errors import ConfigError
 from imagekit.cli import cli
 from imagekit.provision.check.reading import read_tree
 from imagekit.provision.nameserver.bindcar import Bindcar, BindcarError, ZoneRefusedError, creation
+from tests.support.answering import answering
 from tests.support.manifests import GOOD
 
 TOKEN = "a-token-of-a-test"
@@ -73,14 +73,8 @@ class Handler(BaseHTTPRequestHandler):
 def serving() -> Iterator[tuple[Stub, str]]:
     server = Stub(("127.0.0.1", 0), Handler)
     server.zones = {}
-    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
+    with answering(server):
         yield server, f"http://127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ https://developer.atlassian.com/cloud/jira/service-desk/rest/api-group-request/
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -21,6 +20,7 @@ from imagekit.oci.reference import Digest
 from imagekit.trust.change.model import ChangeError, ChangeQuestion, ChangeRecord, ChangeState
 from imagekit.trust.change.provider import ask_provider
 from imagekit.trust.gate.policy import ChangeProvider
+from tests.support.answering import answering
 
 EXAMPLES = Path(__file__).parents[4] / "docs" / "examples"
 DIGEST = Digest.of(b"an image")
@@ -47,14 +47,8 @@ def stub(answers: Answers) -> Iterator[str]:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
+    with answering(server):
         yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def servicenow(plan: str, state: str = "-1") -> Answers:
