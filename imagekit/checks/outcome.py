@@ -91,12 +91,13 @@ class SuiteResult:
 
     @property
     def cautions(self) -> tuple[CheckResult, ...]:
-        """What every report shows beside the verdict: what did not pass and only warns, and each mute in force."""
-        return tuple(
+        """What every report shows beside the verdict: each mute in force, then what did not pass and only warns."""
+        shown = (
             check
             for check in self.checks
             if not check.required and (check.muted_by or check.outcome is not Outcome.PASSED)
         )
+        return tuple(sorted(shown, key=lambda check: not check.muted_by))
 
     @property
     def said(self) -> str:

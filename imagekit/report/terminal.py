@@ -183,9 +183,10 @@ def _cautions(result: RunResult) -> list[Row]:
     warnings = result.suites.cautions if result.suites else ()
     # Under a failure they would push its card off the screen; mutes in force are shown all the same.
     named = warnings if card_of(result) is None or len(warnings) == 1 else [each for each in warnings if each.muted_by]
+    most = max(_CAUTIONS, sum(bool(each.muted_by) for each in warnings))
     rows = [_row("selected", (result.selected, "yellow"))] if result.selected else []
-    rows += [_row("warning", (check.caution, "yellow")) for check in named[:_CAUTIONS]]
-    more = len(warnings) - min(len(named), _CAUTIONS)
+    rows += [_row("warning", (check.caution, "yellow")) for check in named[:most]]
+    more = len(warnings) - min(len(named), most)
     said = f"and {more} more, see the report" if named else f"{more} checks only warn, see the report"
     return [*rows, _row("warning", (said, "yellow"))] if more > 0 else rows
 

@@ -496,3 +496,13 @@ def test_where_nothing_failed_each_warning_is_named() -> None:
     text = render_terminal(replace(fine, suites=replace(fine.suites, checks=checks)), width=200)
     assert text.count("is not so") == 5
     assert "and 2 more, see the report" in text
+
+
+def test_mutes_in_force_come_before_what_the_project_itself_lets_pass() -> None:
+    fine = good()
+    assert fine.suites is not None
+    mutes = [warning(number, "ada@bank.example") for number in range(40, 46)]
+    checks = (*fine.suites.checks, *(warning(number) for number in range(20, 27)), *mutes)
+    text = render_terminal(replace(fine, suites=replace(fine.suites, checks=checks)), width=200)
+    assert text.count("muted by ada@bank.example") == 6
+    assert "and 7 more, see the report" in text
