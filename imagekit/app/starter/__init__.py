@@ -91,7 +91,7 @@ def start_project(new: NewProject) -> list[str]:
         "cloud-config/node.yaml": render("node.yaml", values),
         "policy.yaml": (resources.files("imagekit.trust.gate") / "default.yaml").read_text("utf-8"),
         "README.md": render("readme.md", values),
-        ".gitignore": "/.imagekit/\n__pycache__/\n",
+        ".gitignore": "/.imagekit\n__pycache__/\n",
         **layer_files(new.layer, new.root.name, debian=_FIRST_DEBIAN, rhel=("jq",)),
         **_ci(new.forge, values),
     }
