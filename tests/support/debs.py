@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import re
+import tempfile
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from imagekit.base.process import run
@@ -21,12 +23,11 @@ class Archive:
 
     def add(self, suite: str, name: str, version: str, *, depends: str = "", source: str = "", extra: str = "") -> Path:
         """Put a package of this version into a suite, beside those that are there."""
-        file = deb(self.root / "build", name, version, depends=depends, extra=extra)
+        data, control = _built(name, version, depends, extra)
         pool = self.root / "pool/main" / (source or name)[0] / (source or name)
         pool.mkdir(parents=True, exist_ok=True)
-        target = pool / file.name
-        file.replace(target)
-        control = run(["dpkg-deb", "--field", target], timeout=20).stdout.strip()
+        target = pool / f"{name}_{version.rpartition(':')[2]}_amd64.deb"
+        target.write_bytes(data)
         path = target.relative_to(self.root).as_posix()
         self.packages[suite, f"{name} {version}"] = (
             f"{control}\nFilename: {path}\nSize: {target.stat().st_size}\n"
@@ -58,6 +59,14 @@ class Archive:
     def source(self, suite: str) -> AptSource:
         """How a resolver is told of a suite."""
         return AptSource(uri=f"file:{self.root}", suite=suite, components=("main",), trusted=True)
+
+
+@cache
+def _built(name: str, version: str, depends: str, extra: str) -> tuple[bytes, str]:
+    """A package, and what dpkg says of it: the same each time, for its files have a fixed date."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = deb(Path(folder), name, version, depends=depends, extra=extra)
+        return file.read_bytes(), run(["dpkg-deb", "--field", file], timeout=20).stdout.strip()
 
 
 def deb(folder: Path, name: str, version: str, *, depends: str = "", extra: str = "") -> Path:
