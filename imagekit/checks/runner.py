@@ -20,7 +20,7 @@ from imagekit.base.text import one_line
 from imagekit.checks.account import read_account, require_checks, results_of
 from imagekit.checks.bootcost import BootCost
 from imagekit.checks.checkprocess import run_pytest, spread
-from imagekit.checks.judged import keep_judged, read_judged
+from imagekit.checks.judged import NOT_ON_FORKS, keep_judged, read_judged
 from imagekit.checks.outcome import SuiteResult
 from imagekit.checks.request import BrokenCheckError, SuiteError, Suites
 from imagekit.checks.session import CheckMeta, Session
@@ -138,7 +138,9 @@ def run_session(
         )
         if judged is not None and session.start == Start.COLD:
             keep_judged(judged, account.expected.values(), result.checks, f"the cold boot of {session.today}")
-        current.note, current.failed = result.said, not result.passed
+        current.note = result.said
+        # What only a cold boot can judge did not fail: whoever booted the fork decides what follows.
+        current.failed = not result.checks or any(check.message != NOT_ON_FORKS for check in result.blocking)
     return result
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -304,7 +305,9 @@ def test_later():
     reported = [record.getMessage() for record in caplog.records if getattr(record, "step", "") == "trouble"]
     assert reported[0] == "base failed: Modules are there: wireguard is not among the 500 there"
     assert len(reported) == 3
-    assert [record.step for record in caplog.records if record.getMessage().startswith("Checking base: ")] == ["failed"]  # type: ignore[attr-defined]  # of our own log
+    assert [
+        getattr(record, "step", "") for record in caplog.records if record.getMessage().startswith("Checking base: ")
+    ] == ["failed"]  # type: ignore[attr-defined]  # of our own log
 
 
 def test_words_of_the_guest_are_cleaned(suites: Suites) -> None:
@@ -525,6 +528,26 @@ def test_a_boot_is_judged_on_a_cold_one_alone(suites: Suites, tmp_path: Path) ->
     assert runs.read_text() == "x\n"  # on the cold boot alone
     write(suites, "base", body + "\n# changed\n")
     assert forked(suites, judged, Start.FORK)["test_boot"].outcome is Outcome.MISSING
+
+
+def test_what_only_a_cold_boot_can_judge_is_no_failure_of_a_fork(
+    suites: Suites, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def ends() -> list[str]:
+        return [
+            getattr(record, "step", "")
+            for record in caplog.records
+            if getattr(record, "step", "") in ("done", "failed")
+        ]
+
+    caplog.set_level(logging.INFO, "imagekit")
+    write(suites, "base", BOOT_AND_NODE)
+    forked(suites, tmp_path / "judged.json", Start.FORK)
+    assert ends() == ["done"]
+    caplog.clear()
+    write(suites, "base", BOOT_AND_NODE + "    assert 1 == 2, 'no'\n")
+    forked(suites, tmp_path / "judged.json", Start.FORK)
+    assert ends() == ["failed"]
 
 
 def test_a_cold_boot_that_was_bad_is_not_good_on_a_fork(suites: Suites, tmp_path: Path) -> None:
