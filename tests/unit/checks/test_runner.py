@@ -307,7 +307,7 @@ def test_later():
     assert len(reported) == 3
     assert [
         getattr(record, "step", "") for record in caplog.records if record.getMessage().startswith("Checking base: ")
-    ] == ["failed"]  # type: ignore[attr-defined]  # of our own log
+    ] == ["failed"]
 
 
 def test_words_of_the_guest_are_cleaned(suites: Suites) -> None:
