@@ -1046,6 +1046,43 @@ def test_two_persons_can_waive(fixture: GateFixture) -> None:
     )
 
 
+def test_a_waiver_may_run_as_long_as_is_allowed(fixture: GateFixture) -> None:
+    """14 days to the second: a day less than "for too long" begins at."""
+    longest = {"at": NOW - DAY, "expires": NOW + 13 * DAY}
+    waived(fixture, ADA, "ada", **longest)
+    waived(fixture, BOB, "bob", **longest)
+    fixture.settle()
+    assert fixture.gate().passed
+
+
+def test_waivers_of_other_checks_stand_in_no_waivers_way(fixture: GateFixture) -> None:
+    """They are read in the order of their names, which are hashes."""
+    for number in range(8):
+        waived(fixture, ADA, "ada", check="base::root", reason=f"another {number}")
+    waived(fixture, ADA, "ada")
+    waived(fixture, BOB, "bob")
+    fixture.settle()
+    assert fixture.gate().passed
+
+
+def test_each_waiver_that_does_not_count_is_told_with_its_reason(fixture: GateFixture) -> None:
+    waived(fixture, ADA, "ada", reason=" ")
+    waived(fixture, BOB, "bob", channels=())
+    waived(fixture, "A" * 120, "ada")
+    waived(fixture, BOB, "bob", at=None)
+    waived(fixture, BOB, "bob", channels=("dev", "test"))
+    fixture.settle()
+    (reason,) = [item.reason for item in fixture.gate().unsatisfied if item.name == "check/base::ssh"]
+    told = reason.partition(", not counted: ")[2].split("; ")
+    assert sorted(line.partition(": ")[2] for line in told) == [
+        "does not say when it was signed",
+        "is for dev, test, not for prod",
+        "is for no channel, not for prod",
+        "is not complete",
+        f"names {'A' * 100}, the key is held by {ADA}",
+    ]
+
+
 @pytest.mark.parametrize("minutes", [-4, 4])
 def test_small_skew_is_no_attack(fixture: GateFixture, minutes: int) -> None:
     fixture.signed["signature"] = replace(fixture.signed["signature"], at=NOW + timedelta(minutes=minutes))
