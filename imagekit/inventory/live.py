@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from statistics import median
 from typing import NamedTuple
 
 from imagekit.base.text import one_line
@@ -17,6 +18,7 @@ _HOLDER = re.compile(r'\("([^"]{1,15})"')
 _LOOPBACK = re.compile(r"(\[?::ffff:)?127\.|\[?::1\]?(%|$)")
 # A unit is told when it costs so much more, in seconds and as a factor; emulated boots differ by less.
 _SECONDS, _FACTOR = 2.0, 1.5
+_ENOUGH = 5  # units that both boots had, to tell a slow host from a slow unit
 
 
 class Listening(NamedTuple):
@@ -101,11 +103,18 @@ def _programs(sockets: Iterable[Listening]) -> dict[tuple[str, str, int], str]:
 
 
 def _units(a: Mapping[str, float], b: Mapping[str, float]) -> Iterator[Change]:
+    slower = _slower(a, b)
     for name in sorted(b):
         was, now = a.get(name, 0.0), b[name]
-        if now - was >= _SECONDS and now >= _FACTOR * was:
+        if now - was * slower >= _SECONDS and now >= _FACTOR * was * slower:
             text = f"boot: {name} takes {now:.1f} s" + (f", it was {was:.1f} s" if was else "")
             yield Change(kind=ChangeKind.BOOT, name=name, before=f"{was:.1f}", after=f"{now:.1f}", text=text)
+
+
+def _slower(a: Mapping[str, float], b: Mapping[str, float]) -> float:
+    """How much slower the whole of the second boot was: others worked on its host, and no unit costs more for that."""
+    ratios = [b[name] / a[name] for name in a.keys() & b.keys() if a[name] > 0]
+    return max(1.0, median(ratios)) if len(ratios) >= _ENOUGH else 1.0
 
 
 def _on(change: Change, paths: list[str]) -> Change:

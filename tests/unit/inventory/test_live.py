@@ -81,3 +81,16 @@ def test_a_unit_is_told_when_it_costs_clearly_more() -> None:
     a = [live("direct", a=1.0, b=10.0, c=5.0)]
     b = [live("direct", a=2.5, b=12.5, c=9.0, d=3.0)]
     assert texts(a, b) == ["boot: c takes 9.0 s, it was 5.0 s", "boot: d takes 3.0 s"]
+
+
+def test_a_boot_beside_others_work_is_no_change_of_its_units() -> None:
+    # Of two runs of one layer list on 29 November 2026, the second on a busy machine.
+    a = {"nm": 5.0, "dbus": 1.8, "udevd": 1.7, "timesyncd": 2.0, "cos-setup-fs": 1.8, "greet": 1.4}
+    b = {"nm": 15.9, "dbus": 3.9, "udevd": 7.0, "timesyncd": 7.2, "cos-setup-fs": 5.8, "greet": 3.5}
+    assert texts([live("live", **a)], [live("live", **b)]) == []
+    assert texts([live("live", **a)], [live("live", **{**b, "greet": 30.0})]) == [
+        "boot: greet takes 30.0 s, it was 1.4 s"
+    ]
+    assert texts([live("live", **a)], [live("live", **{**a, "greet": 4.0})]) == [
+        "boot: greet takes 4.0 s, it was 1.4 s"
+    ]
