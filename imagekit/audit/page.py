@@ -20,6 +20,7 @@ _LEAST = 0.001  # percent: an observation lasts a second, and has to be seen on 
 _HUES = 6  # shades that tell one digest from the next
 _TICKS = 8
 _LAST_TICK = 94.0  # percent; a later date would be cut off at the edge
+_LEAD = 6  # of what is shown after it, this part before the first node ran
 _LABEL = 9.0  # percent of a lane that a version's name needs
 _STEPS = (1, 5, 15, 30, 60, 180, 360, 720, 1440, 2880, 7 * 1440, 14 * 1440, 30 * 1440, 91 * 1440, 365 * 1440)  # minutes
 
@@ -86,13 +87,18 @@ def write_page(report: Report, path: Path) -> Path:
 
 
 def shown(report: Report) -> tuple[int, int]:
-    """What the lanes show: the question's time, or where that is the whole history or a moment, the intervals' own."""
+    """What the lanes show: the question's time, or where that is the whole history or a moment, the intervals' own.
+
+    Of a whole history they begin a little before the first node ran: years without it would make its life a hairline.
+    """
     question = report.question
     if question.begin and question.end - question.begin > 1:
         return question.begin, question.end
     edges = [edge for each in report.answers for edge in (each.begin, each.end) if edge]
     begin = min(edges, default=question.begin)
     end = max([*edges, *([report.asked_at] if any(each.end is None for each in report.answers) else [])], default=0)
+    ran = min((each.begin for each in report.answers if each.kind is Kind.RUNS), default=begin)
+    begin = max(begin, ran - (end - ran) // _LEAD)
     return (begin, end) if end > begin else (question.begin, question.end)
 
 

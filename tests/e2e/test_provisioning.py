@@ -185,7 +185,7 @@ def change(clone: Clone) -> None:
     clone.git("commit", "-qam", "images: one more line")
 
 
-@pytest.mark.nightly(minutes=45)
+@pytest.mark.nightly(minutes=25)
 def test_the_section_is_true(story: Story) -> None:
     branch = story.clone.git("rev-parse", "--abbrev-ref", "HEAD").strip()
     for line in commands():

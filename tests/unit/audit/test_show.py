@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from imagekit.audit.model import Answer, AuditVerdict, Change, Evidence, Kind, Question, Report, Standing
-from imagekit.audit.page import render_page, ticks
+from imagekit.audit.page import lanes, render_page, shown, ticks
 from imagekit.audit.show import COLUMNS, as_csv, as_json, as_text, cell
 from imagekit.audit.statement import statement_of
 from imagekit.oci.reference import Digest
@@ -132,6 +132,19 @@ def test_a_second_that_contradicts_is_seen_on_a_lane_of_years() -> None:
     assert page.count('<div class="bar contradicted') == 1
     assert page.count(f"{said}, Git says") == page.count(said) == 2, "not once more below the reason"
     assert '<summary>w2 <span class="tag contradicted">1 contradicted</span>' in page
+
+
+def test_the_lanes_of_a_whole_history_begin_a_little_before_the_first_node_ran() -> None:
+    """Thirteen minutes of a node were a line as thin as a hair after a week without it; the week is still told."""
+    week = 7 * 86400
+    before = answer(begin=BEGIN - week, end=BEGIN, verdict=AuditVerdict.UNKNOWN, kind=Kind.ABSENT, digest="")
+    found = report(before, answer(end=BEGIN + 900), answer(begin=BEGIN + 900, end=None), asked_at=BEGIN + 1800)
+    whole = replace(found, question=replace(found.question, begin=0, end=BEGIN + 1800))
+    assert shown(whole) == (BEGIN - 300, BEGIN + 1800)
+    assert [round(bar.width) for bar in lanes(whole.answers, *shown(whole))[0].bars] == [14, 43, 43]
+    assert "2025-12-25T00:00:00Z" in render_page(whole)
+    assert shown(found) == (BEGIN, BEGIN + 3600), "what was asked for is shown"
+    assert shown(replace(whole, answers=(before,))) == (BEGIN - week, BEGIN)
 
 
 def test_the_statement_is_about_the_report() -> None:
