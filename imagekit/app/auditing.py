@@ -196,21 +196,21 @@ def _standing(project: Project, ledger: Ledger, state: State) -> Standing:
 
 def standing_of(decision: Decision, notes: tuple[str, ...] = ()) -> Standing:
     """What of a gate's answer says that the digest is what its builder signed, whatever else the gate wants today."""
-    from imagekit.trust.gate.model import Status
+    from imagekit.trust.finding import Requirement
 
-    asked = {
-        item.name: item for item in decision.findings if item.name in ("signature", "identity", "yank", "evidence")
-    }
-    yank = asked.pop("yank", None)
-    bad = [f"{item.name}: {item.reason}" for item in asked.values() if item.status is not Status.SATISFIED]
-    good = not bad and {"signature", "identity"} <= asked.keys()
-    reason = f"signature {asked['signature'].reason}" if good else "; ".join(bad) or "nothing is signed about it"
+    named = (Requirement.SIGNATURE, Requirement.IDENTITY, Requirement.EVIDENCE)
+    asked = [item for item in decision.findings if item.requirement in named]
+    yanks = [item for item in decision.findings if item.requirement is Requirement.YANK and not item.satisfied]
+    bad = [f"{item.name}: {item.reason}" for item in asked if not item.satisfied]
+    whole = {item.requirement: item for item in asked if not item.image}
+    good = not bad and {Requirement.SIGNATURE, Requirement.IDENTITY} <= whole.keys()
+    signed = f"signature {whole[Requirement.SIGNATURE].reason}" if good else ""
     return Standing(
         evidence=Evidence.GOOD if good else Evidence.BAD,
-        reason=one_line(reason, 300),
-        yanked=one_line(yank.reason, 300) if yank is not None and yank.status is not Status.SATISFIED else "",
+        reason=one_line(signed or "; ".join(bad) or "nothing is signed about it", 300),
+        yanked=one_line(yanks[0].reason, 300) if yanks else "",
         notes=notes,
-        sources=tuple(dict.fromkeys(source for item in asked.values() for source in item.sources)),
+        sources=tuple(dict.fromkeys(source for item in asked for source in item.sources)),
     )
 
 

@@ -22,8 +22,8 @@ from imagekit.registry.referrers import attach_bundle
 from imagekit.trust.evidence.decisions import Waiver, approval_statement, waiver_statement
 from imagekit.trust.evidence.statement import TEST_RESULT_TYPE, Statement
 from imagekit.trust.evidence.testrun import SCENARIO_PREFIX, read_run
+from imagekit.trust.finding import Requirement
 from imagekit.trust.gate.collect import WAIVERS
-from imagekit.trust.gate.results import CHECK
 from imagekit.trust.proof import read_proof
 from imagekit.trust.sign.checked import CheckedSigner
 from imagekit.trust.sign.interface import SignatureError, Signer
@@ -93,7 +93,8 @@ def waivable(project: Project, client: Registry, reference: Reference, check: st
     """The name of a check as the gate has it; raises `UnknownCheckError`."""
     from imagekit.trust.gate.policy import load_policy
 
-    name, digest = check_id_today(check.removeprefix(CHECK)), reference.digest or digest_of(client, reference)
+    name = check_id_today(check.removeprefix(f"{Requirement.CHECK}/"))
+    digest = reference.digest or digest_of(client, reference)
     proof = read_proof(client, reference.repository, digest, trust_of(project).verifier(Purpose.BUILD))
     runs = [read_run(each) for each in proof.of_type(TEST_RESULT_TYPE)]
     policy = load_policy(project.root)

@@ -13,8 +13,7 @@ from imagekit.config.load import Project
 from imagekit.fleet.fleet import Fleet
 from imagekit.oci.reference import Digest
 from imagekit.provision.roll.model import RollError, RollRecord
-from imagekit.trust.gate.change import CHANGE
-from imagekit.trust.gate.model import Status
+from imagekit.trust.finding import Requirement, Status
 from imagekit.trust.gate.policy import load_policy
 
 if TYPE_CHECKING:
@@ -59,7 +58,8 @@ def _ask(project: Project, record: RollRecord, channel: str) -> None:
 
 
 def _require_satisfied(decision: Decision, record: RollRecord, channel: str) -> None:
-    found = next((each for each in decision.findings if each.name == CHANGE), None)
+    asked = [each for each in decision.findings if each.requirement is Requirement.CHANGE and not each.image]
+    found = asked[0] if asked else None
     reason = found.reason if found is not None else "the gate did not ask for it"
     if found is None or found.status is Status.UNSATISFIED:
         raise RollError(

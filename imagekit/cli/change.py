@@ -29,6 +29,7 @@ def show(ctx: click.Context, reference: str, change: str, channel: str) -> None:
     from imagekit.app.context import named
     from imagekit.app.release import registry_client
     from imagekit.app.trusted import gate_of
+    from imagekit.trust.finding import Requirement
 
     app: App = ctx.obj
     target = named(app.project, reference)
@@ -42,7 +43,7 @@ def show(ctx: click.Context, reference: str, change: str, channel: str) -> None:
         for approval in record.approvals:
             say(f"  approved  {approval.person}")
         say(f"  {record.url}" if record.url else f"  by {record.provider}")
-    asked = [each for each in decision.findings if each.name == "change"]
+    asked = [each for each in decision.findings if each.requirement is Requirement.CHANGE and not each.image]
     for each in asked:
         say(f"{each.status}  {each.reason}")
     if not asked:

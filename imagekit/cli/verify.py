@@ -115,6 +115,8 @@ def _print_json(found: Verification, items: tuple[Item, ...]) -> None:
     import json
     from dataclasses import asdict
 
+    about = {name: value for name, value in asdict(found).items() if name != "findings"}
+    requirements = [{"name": item.name, "satisfied": item.satisfied, "reason": item.reason} for item in found.findings]
     evidence = [
         {
             "source": item.source,
@@ -126,7 +128,8 @@ def _print_json(found: Verification, items: tuple[Item, ...]) -> None:
         }
         for item in items
     ]
-    say(json.dumps(asdict(found) | {"passed": found.passed, "evidence": evidence}, default=str, indent=2))
+    data = about | {"requirements": requirements, "passed": found.passed, "evidence": evidence}
+    say(json.dumps(data, default=str, indent=2))
 
 
 def _print_text(found: Verification, items: tuple[Item, ...], reference: str) -> None:
@@ -134,7 +137,7 @@ def _print_text(found: Verification, items: tuple[Item, ...], reference: str) ->
     from imagekit.trust.gate.view import named
     from imagekit.trust.sign.trust import day
 
-    for item in found.requirements:
+    for item in found.findings:
         word = "satisfied    " if item.satisfied else "unsatisfied  "
         click.secho(word, nl=False, fg="green" if item.satisfied else "red")
         say(plain(f"{item.name:<10} {item.reason}"))

@@ -16,44 +16,34 @@ from imagekit.trust.evidence.identity import mistaken
 from imagekit.trust.evidence.sbom import listed_components
 from imagekit.trust.evidence.statement import CYCLONEDX_TYPE, SIGNATURE_TYPE, TEST_RESULT_TYPE
 from imagekit.trust.evidence.testresult import judge
+from imagekit.trust.finding import Finding, Requirement, finding
 from imagekit.trust.proof import Proof, read_proof
 from imagekit.trust.sign.interface import Verifier
-
-DENIED = "yank"
-
-
-@dataclass(frozen=True, slots=True)
-class Requirement:
-    """One thing that must hold, whether it does, and why."""
-
-    name: str
-    satisfied: bool
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """All requirements of an image; `digest` is what the reference named when it was resolved, once."""
+    """What was found of each requirement; `digest` is what the reference named when it was resolved, once."""
 
     reference: Reference
     digest: Digest | None
-    requirements: tuple[Requirement, ...]
+    findings: tuple[Finding, ...]
 
     @property
     def passed(self) -> bool:
         """True when there are requirements and every one is satisfied."""
-        return bool(self.requirements) and all(item.satisfied for item in self.requirements)
+        return bool(self.findings) and all(item.satisfied for item in self.findings)
 
     @property
-    def unsatisfied(self) -> tuple[Requirement, ...]:
+    def unsatisfied(self) -> tuple[Finding, ...]:
         """The requirements that do not hold."""
-        return tuple(item for item in self.requirements if not item.satisfied)
+        return tuple(item for item in self.findings if not item.satisfied)
 
     def denied(self, reason: str) -> Verification:
         """The same with a denial that stands elsewhere; one that is told already is not told twice."""
-        if not reason or any(item.name == DENIED for item in self.requirements):
+        if not reason or any(item.requirement is Requirement.YANK for item in self.findings):
             return self
-        return replace(self, requirements=(*self.requirements, Requirement(DENIED, False, reason)))
+        return replace(self, findings=(*self.findings, finding(Requirement.YANK, False, reason)))
 
 
 def verify_image(
@@ -73,8 +63,8 @@ def verify_image(
     try:
         image = client.manifest(reference.repository, name)
     except RefusedError as error:
-        return Verification(reference, reference.digest, (Requirement("manifest", False, str(error)),))
-    found = [Requirement("manifest", True, f"{image.digest}, hashed")]
+        return Verification(reference, reference.digest, (finding(Requirement.MANIFEST, False, str(error)),))
+    found = [finding(Requirement.MANIFEST, True, f"{image.digest}, hashed")]
     if content:
         found.append(_content(client, reference.repository, image))
     found += _evidence(client, reference.repository, image, verifier, suite_hash)
@@ -82,16 +72,16 @@ def verify_image(
     return Verification(reference, image.digest, tuple(found))
 
 
-def verify_content(client: Registry, repository: str, digest: Digest) -> Requirement:
+def verify_content(client: Registry, repository: str, digest: Digest) -> Finding:
     """Whether a repository's manifest and every blob of it hash to what they are named by."""
     try:
         image = client.manifest(repository, digest)
     except RefusedError as error:
-        return Requirement("content", False, str(error))
+        return finding(Requirement.CONTENT, False, str(error))
     return _content(client, repository, image)
 
 
-def _content(client: Registry, repository: str, image: Manifest) -> Requirement:
+def _content(client: Registry, repository: str, image: Manifest) -> Finding:
     """Every blob hashed, once each; all that do not match are named."""
     hashing = _Hashing(client, repository)
     try:
@@ -99,9 +89,9 @@ def _content(client: Registry, repository: str, image: Manifest) -> Requirement:
     except MalformedError as error:
         bad = [str(error)]
     if bad:
-        return Requirement("content", False, "; ".join(bad))
+        return finding(Requirement.CONTENT, False, "; ".join(bad))
     blobs = hashing.blobs
-    return Requirement("content", True, f"{len(blobs)} blobs, {sum(blobs.values()) / 1e6:.1f} MB, all hashed")
+    return finding(Requirement.CONTENT, True, f"{len(blobs)} blobs, {sum(blobs.values()) / 1e6:.1f} MB, all hashed")
 
 
 @dataclass(slots=True)
@@ -145,66 +135,66 @@ class _Hashing:
 
 def _evidence(
     client: Registry, repository: str, image: Manifest, verifier: Verifier, suite_hash: str | None
-) -> list[Requirement]:
+) -> list[Finding]:
     try:
         proof = read_proof(client, repository, image.digest, verifier)
         wrong = mistaken(proof.statements, described(client, repository, image))
     except RefusedError as error:
         proof, wrong = Proof((), (str(error),)), ""
-    about = [Requirement("identity", False, wrong)] if wrong else []
+    about = [finding(Requirement.IDENTITY, False, wrong)] if wrong else []
     return [*_denials(proof), *about, _signature(proof), _tests(proof, image.digest, suite_hash), _sbom(proof)]
 
 
 def _images(
     client: Registry, repository: str, index: Manifest, verifier: Verifier, suite_hash: str | None
-) -> list[Requirement]:
+) -> list[Finding]:
     """The evidence of each image that an index serves; that of the index says nothing about them."""
     try:
         images = served(client, repository, index)
     except RefusedError as error:
-        return [Requirement("images", False, str(error))]
+        return [finding(Requirement.IMAGES, False, str(error))]
     return [
-        replace(item, name=f"{image.digest.short}/{item.name}")
+        replace(item, image=image.digest.short)
         for image in images
         for item in _evidence(client, repository, image, verifier, suite_hash)
     ]
 
 
-def _denials(proof: Proof) -> list[Requirement]:
+def _denials(proof: Proof) -> list[Finding]:
     """What was yanked is not verified, whoever signed it besides; nothing is told of where nobody yanked."""
-    return [Requirement(DENIED, False, denial.reported) for denial in proof.denials[:1]]
+    return [finding(Requirement.YANK, False, denial.reported) for denial in proof.denials[:1]]
 
 
-def _signature(proof: Proof) -> Requirement:
+def _signature(proof: Proof) -> Finding:
     """A statement of cosign's signature type: an attestation by the right key is not a signature.
 
     `cosign verify` 3.1 exits 0 for an image that has no signature but any attestation by the key.
     """
     signed = proof.of_type(SIGNATURE_TYPE)
     if not signed:
-        return Requirement("signature", False, _none("no signature by this key", proof))
+        return finding(Requirement.SIGNATURE, False, _none("no signature by this key", proof))
     marks = ", ".join(f"{key}={value}" for key, value in sorted(signed[0].annotations.items()))
-    return Requirement("signature", True, "by this key" + (f", {marks}" if marks else ""))
+    return finding(Requirement.SIGNATURE, True, "by this key" + (f", {marks}" if marks else ""))
 
 
-def _tests(proof: Proof, digest: Digest, suite_hash: str | None) -> Requirement:
+def _tests(proof: Proof, digest: Digest, suite_hash: str | None) -> Finding:
     """At least one test result, and none that says anything but passed."""
     results = proof.of_type(TEST_RESULT_TYPE)
     if not results:
-        return Requirement("tests", False, _none("no test result by this key", proof))
+        return finding(Requirement.TESTS, False, _none("no test result by this key", proof))
     verdicts = [judge(result, digest, suite_hash=suite_hash) for result in results]
     bad = [verdict.reason for verdict in verdicts if not verdict.passed]
     if bad:
-        return Requirement("tests", False, f"{len(bad)} of {len(results)} test results do not count: {bad[0]}")
-    return Requirement("tests", True, verdicts[-1].reason)
+        return finding(Requirement.TESTS, False, f"{len(bad)} of {len(results)} test results do not count: {bad[0]}")
+    return finding(Requirement.TESTS, True, verdicts[-1].reason)
 
 
-def _sbom(proof: Proof) -> Requirement:
+def _sbom(proof: Proof) -> Finding:
     documents = proof.of_type(CYCLONEDX_TYPE)
     if not documents:
-        return Requirement("sbom", False, _none("no SBOM by this key", proof))
+        return finding(Requirement.SBOM, False, _none("no SBOM by this key", proof))
     count = max(listed_components(document) for document in documents)
-    return Requirement("sbom", count > 0, f"{count} components listed")
+    return finding(Requirement.SBOM, count > 0, f"{count} components listed")
 
 
 def _none(what: str, proof: Proof) -> str:

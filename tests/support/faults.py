@@ -383,8 +383,8 @@ FAULTS = (
     Fault(
         name="a gate that was not told of vulnerabilities opens",
         file="imagekit/trust/gate/vulnerable.py",
-        old='        return [finding(_NAME, False, f"could not be told: {why}")]',
-        new='        return [finding(_NAME, True, f"could not be told: {why}")]',
+        old='        return [finding(Requirement.VULNERABILITIES, False, f"could not be told: {why}")]',
+        new='        return [finding(Requirement.VULNERABILITIES, True, f"could not be told: {why}")]',
         test="tests/unit/trust/gate/test_vulnerable.py::test_without_a_scan_the_gate_stays_closed",
     ),
     Fault(

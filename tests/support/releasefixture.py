@@ -13,7 +13,8 @@ from imagekit.oci.reference import Digest, Reference
 from imagekit.registry.client import Registry
 from imagekit.release.channel.context import ReleaseContext
 from imagekit.release.ledger.store import LedgerStore
-from imagekit.trust.gate.model import Decision, Finding, Status
+from imagekit.trust.finding import Finding, Requirement, Status
+from imagekit.trust.gate.model import Decision
 from imagekit.trust.sign.native import NativeSigner, NativeVerifier
 from tests.support.images import fixed_key
 from tests.support.project import commit, git
@@ -77,7 +78,7 @@ class ReleaseFixture:
         closed |= {"identity": "of another image"} if reference.digest in self.foreign else {}
         findings = [
             Finding(
-                name=name,
+                requirement=Requirement(name),
                 status=Status.UNSATISFIED if name in closed else Status.SATISFIED,
                 reason=closed.get(name, "good"),
             )

@@ -23,7 +23,8 @@ from imagekit.release.ledger.judge import Judge, VerifierJudge
 from imagekit.release.ledger.record import Action, LedgerError, Record
 from imagekit.release.ledger.store import LedgerStore
 from imagekit.release.ledger.witness import FOLDER
-from imagekit.trust.gate.model import Decision, Status
+from imagekit.trust.finding import Requirement, Status
+from imagekit.trust.gate.model import Decision
 from imagekit.trust.sign.interface import Signer, Verifier
 
 OpenRegistry = Callable[[str], AbstractContextManager[Registry]]
@@ -100,8 +101,9 @@ class ReleaseContext:
     def vouched(self, client: Registry, target: Reference) -> bool:
         """Whether a trusted key signed a digest as this image, as the gate of the first channel sees it."""
         findings = self.gate(client, target, next(iter(self.repositories))).findings
-        asked = {item.name: item.status for item in findings if item.name in ("signature", "identity")}
-        return "signature" in asked and all(status is Status.SATISFIED for status in asked.values())
+        named = (Requirement.SIGNATURE, Requirement.IDENTITY)
+        asked = {item.requirement: item.status for item in findings if item.requirement in named and not item.image}
+        return Requirement.SIGNATURE in asked and all(status is Status.SATISFIED for status in asked.values())
 
     def channel(self, name: str) -> ChannelFile:
         """A channel's file as it is committed; an empty one when there is none yet."""

@@ -13,11 +13,12 @@ from imagekit.release.channel.point import Moved, point
 from imagekit.release.channel.promote import require_content
 from imagekit.release.ledger.chain import Chain
 from imagekit.release.ledger.record import Action, Record
+from imagekit.trust.finding import Requirement
 from imagekit.trust.gate.model import Decision
 
 # What must hold today. Age, soak, approvals and the checks of today were judged when the digest entered; its record,
 # signed, says how.
-_TODAY = frozenset({"evidence", "yank", "signature"})
+_TODAY = (Requirement.EVIDENCE, Requirement.YANK, Requirement.SIGNATURE)
 
 
 def rollback(
@@ -97,10 +98,13 @@ def _allowed(record: Record, pointer: Pointer, withdrawn: Record | None, *, rele
 
 
 def _today(decision: Decision) -> Decision:
-    """The part of the gate's answer that a rollback depends on; raises `MoveRefusedError` where it does not hold."""
+    """The part of the gate's answer that a rollback depends on, for each image of an index too.
+
+    Raises `MoveRefusedError` where it does not hold.
+    """
     from dataclasses import replace
 
-    kept = replace(decision, findings=tuple(item for item in decision.findings if item.name in _TODAY))
+    kept = replace(decision, findings=tuple(item for item in decision.findings if item.requirement in _TODAY))
     if not kept.passed:
         reasons = "; ".join(f"{item.name}: {item.reason}" for item in kept.unsatisfied) or "nothing vouches for it"
         raise MoveRefusedError(f"{decision.digest} does not hold any more: {reasons}")

@@ -5,16 +5,13 @@ from __future__ import annotations
 from imagekit.trust.change.model import ChangeRecord, ChangeState
 from imagekit.trust.evidence.decisions import EMERGENCY_TYPE
 from imagekit.trust.evidence.timestamp import read_timestamp
-from imagekit.trust.gate.documents import finding
-from imagekit.trust.gate.model import Finding, Status
+from imagekit.trust.finding import Finding, Requirement, Status, finding
 from imagekit.trust.gate.people import builders_of
 from imagekit.trust.gate.policy import Change, Emergency, span
 from imagekit.trust.gate.view import Accepted, View, named, shown
 from imagekit.trust.sign.person import distinct, same_person
 from imagekit.trust.sign.trust import day
 from imagekit.trust.sign.trustfile import Purpose
-
-CHANGE = "change"
 
 
 def change(view: View, wanted: Change | None) -> list[Finding]:
@@ -26,7 +23,7 @@ def change(view: View, wanted: Change | None) -> list[Finding]:
     if known.record is not None and not flaw:
         people = distinct([each.person for each in known.record.approvals])
         reported = f"{known.record.id} names this digest, is open, approved by {', '.join(sorted(people))}"
-        return [finding(CHANGE, True, reported)]
+        return [finding(Requirement.CHANGE, True, reported)]
     return [_emergency(view, flaw, wanted.emergency)]
 
 
@@ -63,7 +60,7 @@ def _unapproved(view: View, record: ChangeRecord, wanted: Change) -> str:
 def _emergency(view: View, flaw: str, wanted: Emergency | None) -> Finding:
     """What holds only because enough persons said so, and for how long."""
     if wanted is None:
-        return finding(CHANGE, False, flaw)
+        return finding(Requirement.CHANGE, False, flaw)
     found = view.of(EMERGENCY_TYPE, Purpose.APPROVE)
     builders = builders_of(view.evidence)
     persons: dict[str, Accepted] = {}
@@ -79,12 +76,14 @@ def _emergency(view: View, flaw: str, wanted: Emergency | None) -> Finding:
         reported = (
             f"{flaw}; emergency signed by {len(counted)} of {wanted.persons} persons" if persons or refused else flaw
         )
-        return finding(CHANGE, False, reported + (f", not counted: {'; '.join(refused[:5])}" if refused else ""))
+        return finding(
+            Requirement.CHANGE, False, reported + (f", not counted: {'; '.join(refused[:5])}" if refused else "")
+        )
     items = [persons[person] for person in counted]
     until = min(end for item in items if (end := read_timestamp(item.statement.predicate.get("expires"))) is not None)
     reason = str(items[0].statement.predicate.get("reason"))[:300]
     return Finding(
-        name=CHANGE,
+        requirement=Requirement.CHANGE,
         status=Status.WAIVED,
         reason=f"{flaw}; emergency by {' and '.join(sorted(counted))} until {day(until)}: {reason}",
         sources=tuple(item.source for item in items),

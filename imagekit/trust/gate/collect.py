@@ -15,8 +15,9 @@ from imagekit.oci.reference import Digest, Reference
 from imagekit.trust.change.model import Changed
 from imagekit.trust.described import described, served
 from imagekit.trust.evidence.denial import Denial
+from imagekit.trust.finding import Finding, Requirement, Status
 from imagekit.trust.gate.evaluate import evaluate
-from imagekit.trust.gate.model import Dated, Decision, Evidence, Finding, Item, Scanned, Status, Stays
+from imagekit.trust.gate.model import Dated, Decision, Evidence, Item, Scanned, Stays
 from imagekit.trust.gate.policy import Policy
 from imagekit.trust.gate.view import View
 from imagekit.trust.proof import Found, read_bundles
@@ -182,7 +183,7 @@ def decide(
             channel=channel,
             policy=policy.digest,
             at=now,
-            findings=(Finding(name="evidence", status=Status.UNSATISFIED, reason=str(error)),),
+            findings=(Finding(requirement=Requirement.EVIDENCE, status=Status.UNSATISFIED, reason=str(error)),),
         )
     return _together(judged)
 
@@ -205,7 +206,7 @@ def _together(judged: Sequence[Decision]) -> Decision:
     """The decision about what was named, with every requirement of each image that it serves."""
     whole, *images = judged
     inner = [
-        replace(item, name=f"{image.digest.short}/{item.name}")
+        replace(item, image=image.digest.short)
         for image in images
         for item in image.findings
         if image.digest is not None

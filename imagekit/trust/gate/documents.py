@@ -16,7 +16,7 @@ from imagekit.trust.evidence.statement import (
     TEST_RESULT_TYPE,
     Statement,
 )
-from imagekit.trust.gate.model import Finding, Status
+from imagekit.trust.finding import Finding, Requirement, finding
 from imagekit.trust.gate.policy import Provenance, SbomFormat, Signatures
 from imagekit.trust.gate.view import Accepted, View
 from imagekit.trust.sign.trustfile import Purpose
@@ -27,16 +27,6 @@ _SBOM: dict[SbomFormat, tuple[str, Callable[[Statement], int]]] = {
 }
 
 
-def finding(name: str, accepted: bool, reason: str, sources: tuple[str, ...] = ()) -> Finding:
-    """A requirement that nobody can waive."""
-    return Finding(
-        name=name,
-        status=Status.SATISFIED if accepted else Status.UNSATISFIED,
-        reason=reason,
-        sources=sources if accepted else (),
-    )
-
-
 def signature(view: View, wanted: Signatures) -> list[Finding]:
     """Statements of cosign's signature type: an attestation by the right key is not a signature."""
     found = view.of(SIGNATURE_TYPE, Purpose.BUILD)
@@ -44,13 +34,19 @@ def signature(view: View, wanted: Signatures) -> list[Finding]:
     keys = sorted({item.key.id for item in accepted})
     sources = tuple(item.source for item in accepted)
     if len(keys) >= wanted.least:
-        return [finding("signature", True, f"by {', '.join(keys)}", sources)]
+        return [finding(Requirement.SIGNATURE, True, f"by {', '.join(keys)}", sources)]
     if not keys and found.accepted:
         others = ", ".join(sorted({item.key.id for item in found.accepted}))
-        return [finding("signature", False, f"signed by {others}, the policy asks for {' or '.join(wanted.keys)}")]
+        return [
+            finding(Requirement.SIGNATURE, False, f"signed by {others}, the policy asks for {' or '.join(wanted.keys)}")
+        ]
     if not keys:
-        return [finding("signature", False, found.why_none("signature"))]
-    return [finding("signature", False, f"signed by {len(keys)} key ({', '.join(keys)}), {wanted.least} are asked for")]
+        return [finding(Requirement.SIGNATURE, False, found.why_none("signature"))]
+    return [
+        finding(
+            Requirement.SIGNATURE, False, f"signed by {len(keys)} key ({', '.join(keys)}), {wanted.least} are asked for"
+        )
+    ]
 
 
 def identity(view: View) -> Finding:
@@ -60,12 +56,14 @@ def identity(view: View) -> Finding:
     wanted = view.evidence.identity
     wrong = mistaken((item.statement for item in said), wanted)
     if wrong:
-        return finding("identity", False, wrong)
+        return finding(Requirement.IDENTITY, False, wrong)
     naming = [item for item in said if (one := claimed(item.statement)) is not None and one.image]
     if not naming:
-        return finding("identity", False, f"no evidence of the builder says that this is {wanted.image}")
+        return finding(Requirement.IDENTITY, False, f"no evidence of the builder says that this is {wanted.image}")
     reported = " ".join(each for each in (wanted.image, wanted.version, wanted.arch) if each)
-    return finding("identity", True, f"the evidence is about {reported}", tuple(item.source for item in naming))
+    return finding(
+        Requirement.IDENTITY, True, f"the evidence is about {reported}", tuple(item.source for item in naming)
+    )
 
 
 def sbom(view: View, formats: tuple[SbomFormat, ...]) -> list[Finding]:
@@ -77,12 +75,12 @@ def _sbom(view: View, wanted: SbomFormat) -> Finding:
     kind, count_of = _SBOM[wanted]
     found = view.of(kind, Purpose.BUILD)
     if not found.accepted:
-        return finding(f"sbom/{wanted}", False, found.why_none(f"{wanted} bill of materials"))
+        return finding(Requirement.SBOM, False, found.why_none(f"{wanted} bill of materials"), about=wanted)
     best = max(found.accepted, key=lambda item: count_of(item.statement))
     count = count_of(best.statement)
     if count == 0:
-        return finding(f"sbom/{wanted}", False, "the bill of materials lists nothing")
-    return finding(f"sbom/{wanted}", True, f"{count} packages listed", (best.source,))
+        return finding(Requirement.SBOM, False, "the bill of materials lists nothing", about=wanted)
+    return finding(Requirement.SBOM, True, f"{count} packages listed", (best.source,), about=wanted)
 
 
 def provenance(view: View, wanted: Provenance, *, embedded: bool) -> list[Finding]:
@@ -97,11 +95,11 @@ def provenance(view: View, wanted: Provenance, *, embedded: bool) -> list[Findin
             findings.append(_made_by(allowed))
         elif made:
             stranger = f"made by {made[0][1].builder}, which the policy does not name"
-            findings.append(finding("provenance", False, stranger))
+            findings.append(finding(Requirement.PROVENANCE, False, stranger))
         elif read:
-            findings.append(finding("provenance", False, "the provenance does not say what SLSA v1 asks for"))
+            findings.append(finding(Requirement.PROVENANCE, False, "the provenance does not say what SLSA v1 asks for"))
         else:
-            findings.append(finding("provenance", False, found.why_none("provenance")))
+            findings.append(finding(Requirement.PROVENANCE, False, found.why_none("provenance")))
     if wanted.clean_source:
         findings.append(_clean([each for _, each in allowed]))
     if not embedded:
@@ -112,30 +110,34 @@ def provenance(view: View, wanted: Provenance, *, embedded: bool) -> list[Findin
 def _made_by(made: list[tuple[Accepted, Made]]) -> Finding:
     item, each = made[-1]
     reason = f"plan {each.plan[:12]} of {each.image} by {each.builder}, source {each.revision[:12] or 'unknown'}"
-    return finding("provenance", True, reason, (item.source,))
+    return finding(Requirement.PROVENANCE, True, reason, (item.source,))
 
 
 def _clean(made: list[Made]) -> Finding:
     if not made:
-        return finding("source", False, "without provenance nobody knows what source the image was made from")
+        return finding(Requirement.SOURCE, False, "without provenance nobody knows what source the image was made from")
     # A plan's id is its content: what was built before it was committed is, under the same id, what the commit holds.
     committed = {each.plan for each in made if each.revision and not each.dirty}
     for each in made:
         if each.plan in committed:
             continue
         if not each.revision:
-            return finding("source", False, "the provenance names no commit")
+            return finding(Requirement.SOURCE, False, "the provenance names no commit")
         if each.dirty:
-            return finding("source", False, f"made from {each.revision[:12]} with changes that are in no commit")
+            return finding(
+                Requirement.SOURCE, False, f"made from {each.revision[:12]} with changes that are in no commit"
+            )
     named = [each.revision for each in made if each.revision and not each.dirty]
-    return finding("source", True, f"commit {named[-1][:12]}, nothing changed beside it")
+    return finding(Requirement.SOURCE, True, f"commit {named[-1][:12]}, nothing changed beside it")
 
 
 def _framework(made: list[Made]) -> Finding:
     if not made:
-        return finding("framework", False, "without provenance nobody knows what framework the image stands on")
+        return finding(
+            Requirement.FRAMEWORK, False, "without provenance nobody knows what framework the image stands on"
+        )
     if any(each.embedded is not False for each in made):
         if any(each.embedded for each in made):
-            return finding("framework", False, "the image stands on the stand-in for Kairos")
-        return finding("framework", False, "the provenance does not say what framework the image stands on")
-    return finding("framework", True, "the image stands on kairos-init, not on the stand-in")
+            return finding(Requirement.FRAMEWORK, False, "the image stands on the stand-in for Kairos")
+        return finding(Requirement.FRAMEWORK, False, "the provenance does not say what framework the image stands on")
+    return finding(Requirement.FRAMEWORK, True, "the image stands on kairos-init, not on the stand-in")

@@ -6,11 +6,8 @@ from collections.abc import Iterable
 
 from imagekit.checks.hardening.score import score
 from imagekit.trust.evidence.testrun import CheckRow
-from imagekit.trust.gate.documents import finding
-from imagekit.trust.gate.model import Finding
+from imagekit.trust.finding import Finding, Requirement, finding
 from imagekit.trust.gate.policy import HardeningScore
-
-NAME = "hardening"
 
 
 def hardening(rows: Iterable[CheckRow], wanted: HardeningScore | None) -> list[Finding]:
@@ -22,4 +19,4 @@ def hardening(rows: Iterable[CheckRow], wanted: HardeningScore | None) -> list[F
         return []
     found = score(wanted.profile, ((row.id, row.outcome) for row in rows))
     said = f"{found.said}, at least {wanted.minimum:.0%} wanted"
-    return [finding(NAME, found.value >= wanted.minimum, said)]
+    return [finding(Requirement.HARDENING, found.value >= wanted.minimum, said)]

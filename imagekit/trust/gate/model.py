@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
 
 from imagekit.base.errors import RefusedError
 from imagekit.cve.model import Scan
@@ -13,6 +12,7 @@ from imagekit.inventory.horizon import Expiry
 from imagekit.oci.reference import Digest
 from imagekit.trust.change.model import Changed, ChangeRecord
 from imagekit.trust.evidence.identity import Identity
+from imagekit.trust.finding import Finding, Status
 from imagekit.trust.sign.trust import Reading
 
 
@@ -22,14 +22,6 @@ class GateClosedError(RefusedError):
 
 class YankedError(RefusedError):
     """Somebody trusted has denied the digest."""
-
-
-class Status(StrEnum):
-    """How one requirement stands."""
-
-    SATISFIED = "satisfied"
-    UNSATISFIED = "unsatisfied"
-    WAIVED = "waived"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,16 +93,6 @@ class Evidence:
     def identity(self) -> Identity:
         """What the evidence has to be about."""
         return Identity(image=self.image, arch=self.arch, version=self.version)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """One requirement, how it stands, why, and which items were taken for it."""
-
-    name: str
-    status: Status
-    reason: str
-    sources: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

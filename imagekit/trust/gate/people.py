@@ -16,11 +16,9 @@ from imagekit.trust.evidence.decisions import (
     summarised_channel,
 )
 from imagekit.trust.evidence.statement import PROVENANCE_TYPE, SIGNATURE_TYPE, SUMMARY_TYPE, TEST_RESULT_TYPE, Statement
-from imagekit.trust.evidence.testrun import SCENARIO_PREFIX as SCENARIO
-from imagekit.trust.gate.documents import finding
-from imagekit.trust.gate.model import Evidence, Finding, Status
+from imagekit.trust.finding import Finding, Requirement, Status, finding
+from imagekit.trust.gate.model import Evidence
 from imagekit.trust.gate.policy import Approvals, Soak, Waivers, span
-from imagekit.trust.gate.results import CHECK
 from imagekit.trust.gate.view import Accepted, View, named, shown
 from imagekit.trust.sign.person import distinct, same_person
 from imagekit.trust.sign.trust import day
@@ -33,7 +31,7 @@ _GLOB = re.compile(r"[*?\[]")
 def yank(view: View) -> Finding:
     """No trusted key has denied the digest."""
     reported = denial_of(view.evidence)
-    return finding("yank", not reported, reported or "no denial is attached or listed")
+    return finding(Requirement.YANK, not reported, reported or "no denial is attached or listed")
 
 
 def denial_of(evidence: Evidence) -> str:
@@ -59,13 +57,13 @@ def soak(view: View, wanted: Soak | None) -> list[Finding]:
     if wanted is None:
         return []
     if view.evidence.stays.problem:
-        return [finding("soak", False, f"the ledger cannot tell: {view.evidence.stays.problem}"[:300])]
+        return [finding(Requirement.SOAK, False, f"the ledger cannot tell: {view.evidence.stays.problem}"[:300])]
     known = view.evidence.stays.channels
     stay = known.get(wanted.channel) if known is not None else None
     if known is not None and stay is None:
-        return [finding("soak", False, f"no record of the ledger let it into {wanted.channel}")]
+        return [finding(Requirement.SOAK, False, f"no record of the ledger let it into {wanted.channel}")]
     if stay is not None and stay.taken_back:
-        return [finding("soak", False, f"it was taken back from {wanted.channel}: {stay.taken_back}")]
+        return [finding(Requirement.SOAK, False, f"it was taken back from {wanted.channel}: {stay.taken_back}")]
     found = view.of(SUMMARY_TYPE, Purpose.PROMOTE, channel=wanted.channel)
     entered = []
     for item in found.accepted:
@@ -75,13 +73,17 @@ def soak(view: View, wanted: Soak | None) -> list[Finding]:
             entered += [(at, item.source)] if not view.ahead(at) else []
     if not entered:
         reason = found.why_none(f"verification summary of {wanted.channel}")
-        return [finding("soak", False, reason if not found.accepted else f"it was never let into {wanted.channel}")]
+        return [
+            finding(
+                Requirement.SOAK, False, reason if not found.accepted else f"it was never let into {wanted.channel}"
+            )
+        ]
     at, source = min(entered)
     begin, end = (at, view.now) if stay is None else (max(at, stay.entered), stay.left or view.now)
     begin = max([begin, *_built_at(view)[:1]])
     been, needed = max(timedelta(0), min(end, view.now) - begin), span(wanted.time)
     text = f"{shown(been)} in {wanted.channel}, {shown(needed)} are asked for"
-    return [finding("soak", been >= needed, text, (source,))]
+    return [finding(Requirement.SOAK, been >= needed, text, (source,))]
 
 
 def _built_at(view: View) -> list[datetime]:
@@ -109,7 +111,7 @@ def approvals(view: View, wanted: Approvals | None) -> list[Finding]:
     if refused:
         reason += "; not counted: " + "; ".join(refused[:5])
     sources = tuple(persons[person] for person in counted)
-    return [finding("approvals", len(counted) >= wanted.persons, reason, sources)]
+    return [finding(Requirement.APPROVALS, len(counted) >= wanted.persons, reason, sources)]
 
 
 def builders_of(evidence: Evidence) -> list[str]:
@@ -155,14 +157,14 @@ def waive(view: View, findings: list[Finding], wanted: Waivers) -> list[Finding]
     """The findings, with those waived that enough persons waived; only checks and scenarios can be."""
     return [
         _waived(view, each, wanted)
-        if each.status is Status.UNSATISFIED and each.name.startswith((CHECK, SCENARIO))
+        if each.status is Status.UNSATISFIED and each.requirement in (Requirement.CHECK, Requirement.SCENARIO)
         else each
         for each in findings
     ]
 
 
 def _waived(view: View, bad: Finding, wanted: Waivers) -> Finding:
-    name = bad.name.removeprefix(CHECK)
+    name = bad.about if bad.requirement is Requirement.CHECK else bad.name
     found = view.of(WAIVER_TYPE, Purpose.WAIVE)
     asked = _asked(view.evidence, name)
     if not asked:
@@ -181,9 +183,7 @@ def _waived(view: View, bad: Finding, wanted: Waivers) -> Finding:
     names = " and ".join(sorted(str(item.key.person) for item in persons.values()))
     until = min(waiver.expires for _, waiver in accepted)
     text = f"{bad.reason}; waived by {names} until {day(until)}: {accepted[0][1].reason}"
-    return Finding(
-        name=bad.name, status=Status.WAIVED, reason=text, sources=tuple(item.source for item in persons.values())
-    )
+    return replace(bad, status=Status.WAIVED, reason=text, sources=tuple(item.source for item in persons.values()))
 
 
 def _meet(name: str, never: str) -> bool:

@@ -9,17 +9,13 @@ from fnmatch import fnmatchcase
 from imagekit.trust.evidence.statement import TEST_RESULT_TYPE
 from imagekit.trust.evidence.testrun import SCENARIO_PREFIX as SCENARIO
 from imagekit.trust.evidence.testrun import CheckRow, TestRun, read_run
-from imagekit.trust.gate.documents import finding
+from imagekit.trust.finding import Finding, Requirement, Status, finding
 from imagekit.trust.gate.hardened import hardening
-from imagekit.trust.gate.model import Finding, Status
 from imagekit.trust.gate.mutes import mute_of
 from imagekit.trust.gate.policy import CURRENT, Tests, span
 from imagekit.trust.gate.view import Accepted, View, named, shown
 from imagekit.trust.sign.trust import day
 from imagekit.trust.sign.trustfile import Purpose
-
-CHECK = "check/"
-SUITE = "suite/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +33,11 @@ def tests(view: View, wanted: Tests) -> list[Finding]:
     flaws = tuple(f"{named(result.item.source)}: {flaw}" for result, flaw in judged if flaw)
     broken = [f"{named(result.item.source)}: {result.run.flaw}" for result in results if result.run.flaw]
     if broken:
-        whole = finding("tests", False, f"a trusted test result is none: {'; '.join(broken[:5])}")
+        whole = finding(Requirement.TESTS, False, f"a trusted test result is none: {'; '.join(broken[:5])}")
     elif not counted:
         refused = "; ".join((*flaws, *found.refused))
         reason = f"no test result counts: {refused}" if refused else "there is no test result"
-        whole = finding("tests", False, reason)
+        whole = finding(Requirement.TESTS, False, reason)
     else:
         whole = _whole(view, counted)
     return [
@@ -118,18 +114,19 @@ def _whole(view: View, counted: list[_Result]) -> Finding:
     passed = sum(1 for check in newest.run.checks if check.outcome == "passed")
     when = f", {day(newest.item.signed_at)}" if newest.item.signed_at else ""
     reason = f"{passed} of {len(newest.run.checks)} checks passed, suite {newest.run.suite[:12]}{when}"
-    return finding("tests", True, reason, tuple(result.item.source for result in counted))
+    return finding(Requirement.TESTS, True, reason, tuple(result.item.source for result in counted))
 
 
 def _boot_paths(counted: list[_Result], wanted: tuple[str, ...]) -> list[Finding]:
     there = {boot_path for result in counted for boot_path in result.run.boot_paths}
     return [
         finding(
-            f"boot-path/{boot_path}",
+            Requirement.BOOT_PATH,
             boot_path in there,
             "tested on it"
             if boot_path in there
             else f"not tested on it, only on: {', '.join(sorted(there)) or 'none'}",
+            about=boot_path,
         )
         for boot_path in wanted
     ]
@@ -141,7 +138,7 @@ def _failures(results: list[_Result]) -> list[Finding]:
     for result in results:
         for name, outcome in result.run.failures.items():
             bad.setdefault(name, f"{outcome}, says {named(result.item.source)}")
-    return [finding(finding_name(name), False, reason) for name, reason in sorted(bad.items())]
+    return [_failure(name, reason) for name, reason in sorted(bad.items())]
 
 
 def _muted(view: View, results: list[_Result], wanted: Tests) -> list[Finding]:
@@ -156,13 +153,13 @@ def _is_muted(check: CheckRow) -> bool:
 
 def _muted_check(view: View, name: str, outcome: str, *, allowed: bool) -> Finding:
     if not allowed:
-        return finding(CHECK + name, False, f"{outcome} and muted, which the policy does not take (tests.muted)")
+        return _failure(name, f"{outcome} and muted, which the policy does not take (tests.muted)")
     found = mute_of(view, name.partition(":")[2] if _on_path(name) else name)
     if found is None:
-        return finding(CHECK + name, False, f"{outcome}; it was muted then, and no mute of it counts now")
+        return _failure(name, f"{outcome}; it was muted then, and no mute of it counts now")
     mute, source = found
     reason = f"{outcome}; muted by {mute.person} until {day(mute.expires)}: {mute.ticket}"
-    return Finding(name=CHECK + name, status=Status.WAIVED, reason=reason, sources=(source,))
+    return Finding(requirement=Requirement.CHECK, about=name, status=Status.WAIVED, reason=reason, sources=(source,))
 
 
 def _on_path(name: str) -> bool:
@@ -180,11 +177,11 @@ def _checks(counted: list[_Result], results: list[_Result], wanted: tuple[str, .
             check.outcome for result in counted for check in result.run.checks if fnmatchcase(check.id, pattern)
         ]
         if not outcomes:
-            found.append(finding(CHECK + pattern, False, "missing: no check of that name was run"))
+            found.append(finding(Requirement.CHECK, False, "missing: no check of that name was run", about=pattern))
         elif bad := sorted({outcome for outcome in outcomes if outcome != "passed"}):
-            found.append(finding(CHECK + pattern, False, f"{', '.join(bad)} where it had to pass"))
+            found.append(finding(Requirement.CHECK, False, f"{', '.join(bad)} where it had to pass", about=pattern))
         else:
-            found.append(finding(CHECK + pattern, True, f"passed ({len(outcomes)})"))
+            found.append(finding(Requirement.CHECK, True, f"passed ({len(outcomes)})", about=pattern))
     return found
 
 
@@ -195,7 +192,7 @@ def _suites(counted: list[_Result], wanted: tuple[str, ...]) -> list[Finding]:
         outcomes = [check.outcome for result in counted for check in result.run.checks if name in check.suites]
         passed = outcomes.count("passed")
         reason = f"{passed} of {len(outcomes)} checks passed" if outcomes else "missing: no check of this suite was run"
-        found.append(finding(SUITE + name, passed > 0, reason))
+        found.append(finding(Requirement.SUITE, passed > 0, reason, about=name))
     return found
 
 
@@ -207,10 +204,11 @@ def _scenarios(counted: list[_Result], results: list[_Result], wanted: tuple[str
         if SCENARIO + name in failed:
             continue  # told among the failures
         if passed:
-            found.append(finding(SCENARIO + name, True, "passed", (passed[-1].item.source,)))
+            found.append(finding(Requirement.SCENARIO, True, "passed", (passed[-1].item.source,), about=name))
         else:
             outcomes = {result.run.scenarios[name] for result in counted if name in result.run.scenarios}
-            found.append(finding(SCENARIO + name, False, f"{', '.join(sorted(outcomes)) or 'missing: it was not run'}"))
+            reason = ", ".join(sorted(outcomes)) or "missing: it was not run"
+            found.append(finding(Requirement.SCENARIO, False, reason, about=name))
     return found
 
 
@@ -218,6 +216,8 @@ def _failed(results: list[_Result]) -> set[str]:
     return {name for result in results for name in result.run.failures}
 
 
-def finding_name(name: str) -> str:
-    """The finding of a check id or of ``scenario/<name>``."""
-    return name if name.startswith(SCENARIO) else CHECK + name
+def _failure(name: str, reason: str) -> Finding:
+    """A check by its id, or ``scenario/<name>``, that did not pass."""
+    if name.startswith(SCENARIO):
+        return finding(Requirement.SCENARIO, False, reason, about=name.removeprefix(SCENARIO))
+    return finding(Requirement.CHECK, False, reason, about=name)

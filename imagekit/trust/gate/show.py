@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 
 from imagekit.base.text import printable
-from imagekit.trust.gate.model import Decision, Finding, Status
+from imagekit.trust.finding import Finding, Status
+from imagekit.trust.gate.model import Decision
 from imagekit.trust.gate.view import named
 from imagekit.trust.sign.trust import day
 

@@ -9,6 +9,7 @@ from imagekit.oci.reference import Digest, Reference
 from imagekit.trust.evidence.decisions import summary_statement
 from imagekit.trust.evidence.provenance import BUILD_LEVEL
 from imagekit.trust.evidence.statement import Statement
+from imagekit.trust.finding import Requirement
 from imagekit.trust.gate.model import Decision
 
 
@@ -21,7 +22,7 @@ def summary_of(decision: Decision, target: Reference, root: Path, *, version: st
     decision.require_passed()
     if decision.digest is None:
         raise ConfigError(f"{decision.reference} names no digest")
-    proven = any(item.name == "provenance" for item in decision.findings)
+    proven = any(item.requirement is Requirement.PROVENANCE for item in decision.findings)
     return summary_statement(
         decision.digest,
         channel=decision.channel,

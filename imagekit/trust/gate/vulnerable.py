@@ -10,13 +10,12 @@ from imagekit.cve.model import Advisories, Scan, State
 from imagekit.cve.sbom import packages_of_sbom
 from imagekit.cve.vex import Statement
 from imagekit.trust.evidence.statement import CYCLONEDX_TYPE
-from imagekit.trust.gate.documents import finding
-from imagekit.trust.gate.model import Finding, Scanned
+from imagekit.trust.finding import Finding, Requirement, finding
+from imagekit.trust.gate.model import Scanned
 from imagekit.trust.gate.policy import Vulnerabilities, span
 from imagekit.trust.gate.view import View, shown
 from imagekit.trust.sign.trustfile import Purpose
 
-_NAME = "vulnerabilities"
 _GRAVE = {"high", "critical"}
 
 
@@ -38,16 +37,16 @@ def vulnerabilities(view: View, wanted: Vulnerabilities | None) -> list[Finding]
     scanned = view.evidence.scanned
     if scanned is None or scanned.scan is None:
         why = scanned.problem if scanned is not None else "nobody looked"
-        return [finding(_NAME, False, f"could not be told: {why}")]
+        return [finding(Requirement.VULNERABILITIES, False, f"could not be told: {why}")]
     found = scanned.scan
     if reported := too_old(found, wanted, view.now):
-        return [finding(_NAME, False, reported)]
+        return [finding(Requirement.VULNERABILITIES, False, reported)]
     problems = over(found, wanted)
     counted = ", ".join(f"{len(found.of(state))} {state.value}" for state in State)
     if problems:
-        return [finding(_NAME, False, f"{'; '.join(problems)} ({counted})")]
+        return [finding(Requirement.VULNERABILITIES, False, f"{'; '.join(problems)} ({counted})")]
     reported = f"{counted}, in {found.packages} packages, by data {shown(view.now - found.as_of)} old"
-    return [finding(_NAME, True, reported, (scanned.source,) if scanned.source else ())]
+    return [finding(Requirement.VULNERABILITIES, True, reported, (scanned.source,) if scanned.source else ())]
 
 
 def too_old(found: Scan, wanted: Vulnerabilities, now: datetime) -> str:

@@ -49,7 +49,7 @@ def verified(served: tuple[VariantSupply, Forward], kind: Kind) -> Verification:
 
 @pytest.mark.parametrize("kind", [Kind.NEXT, Kind.LATER, Kind.LAST, Kind.PANIC, Kind.HANG, Kind.FAIL])
 def test_images_are_signed_and_whole(served: tuple[VariantSupply, Forward], kind: Kind) -> None:
-    satisfied = {item.name: item.satisfied for item in verified(served, kind).requirements}
+    satisfied = {item.name: item.satisfied for item in verified(served, kind).findings}
     assert satisfied["content"]
     assert satisfied["signature"]
 
@@ -62,13 +62,13 @@ def test_versions_and_digests_all_differ(served: tuple[VariantSupply, Forward]) 
 
 
 def test_one_is_not_signed(served: tuple[VariantSupply, Forward]) -> None:
-    satisfied = {item.name: item.satisfied for item in verified(served, Kind.UNSIGNED).requirements}
+    satisfied = {item.name: item.satisfied for item in verified(served, Kind.UNSIGNED).findings}
     assert satisfied["content"]
     assert not satisfied["signature"]
 
 
 def test_a_damaged_one_is_signed_and_not_whole(served: tuple[VariantSupply, Forward]) -> None:
-    satisfied = {item.name: item.satisfied for item in verified(served, Kind.DAMAGED).requirements}
+    satisfied = {item.name: item.satisfied for item in verified(served, Kind.DAMAGED).findings}
     assert satisfied["signature"]
     assert not satisfied["content"]
 
@@ -87,7 +87,7 @@ def test_it_dies_half_way_and_comes_back(served: tuple[VariantSupply, Forward]) 
         read_all(forward, digest_of(images, Kind.NEXT))
     assert not isinstance(caught.value, DigestMismatchError)
     images.revive()
-    assert {item.name for item in verified(served, Kind.NEXT).requirements if item.satisfied} >= {"content"}
+    assert {item.name for item in verified(served, Kind.NEXT).findings if item.satisfied} >= {"content"}
 
 
 def test_the_same_image_gives_the_same_variant(tmp_path: Path, served: tuple[VariantSupply, Forward]) -> None:

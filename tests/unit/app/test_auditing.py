@@ -5,15 +5,20 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from imagekit.app.auditing import store_of
+from imagekit.app.auditing import standing_of, store_of
 from imagekit.audit.asked import stretch_of
 from imagekit.audit.model import AuditVerdict, Evidence
 from imagekit.audit.show import as_csv, as_json, as_text
 from imagekit.observe.model import Observation, Source
+from imagekit.oci.reference import Digest
+from imagekit.trust.finding import Requirement, finding
+from imagekit.trust.gate.model import Decision
 from tests.support.audited import Scene, opened
 
 
@@ -102,3 +107,21 @@ def test_a_question_takes_less_than_a_second(scene: Scene) -> None:
     begun = time.process_time()
     scene.ask(fleet=True, offline=True)
     assert time.process_time() - begun < 1
+
+
+def test_an_index_of_which_one_image_was_withdrawn_or_is_unsigned_is_not_good() -> None:
+    good = tuple(finding(each, True, "good") for each in (Requirement.SIGNATURE, Requirement.IDENTITY))
+    decision = Decision(
+        reference="r",
+        digest=Digest.of(b"x"),
+        channel="prod",
+        policy=Digest.of(b"p"),
+        at=datetime.now(UTC),
+        findings=good,
+    )
+    inner = replace(finding(Requirement.YANK, False, "withdrawn by Ann"), image="0123456789ab")
+    unsigned = replace(finding(Requirement.SIGNATURE, False, "there is no signature"), image="0123456789ab")
+    assert (standing_of(decision).evidence, standing_of(decision).yanked) == (Evidence.GOOD, "")
+    assert standing_of(replace(decision, findings=(*good, inner))).yanked == "withdrawn by Ann"
+    found = standing_of(replace(decision, findings=(*good, unsigned)))
+    assert (found.evidence, found.reason) == (Evidence.BAD, "0123456789ab/signature: there is no signature")

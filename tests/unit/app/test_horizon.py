@@ -15,9 +15,10 @@ from imagekit.cli import cli
 from imagekit.config.load import Project, load_project
 from imagekit.inventory.horizon import Expiry, Place
 from imagekit.oci.reference import Digest, Reference
+from imagekit.trust.finding import Status
 from imagekit.trust.gate.evaluate import evaluate
 from imagekit.trust.gate.expiring import certificates
-from imagekit.trust.gate.model import Dated, Status
+from imagekit.trust.gate.model import Dated
 from imagekit.trust.gate.policy import Certificates
 from imagekit.trust.gate.view import View
 from imagekit.trust.sign.trust import SKEW

@@ -63,7 +63,7 @@ def test_published_image_verifies(image: LayoutImage, referrers_api: bool) -> No
         assert world.user_tags(REPOSITORY) == {"v1": str(image.digest)}
         assert not [tag for tag in world.tags[REPOSITORY] if "claim" in tag]
         found = verify_image(Reference(world.address, REPOSITORY, "v1"), client, verifier())
-        assert [item.name for item in found.requirements] == ["manifest", "content", "signature", "tests", "sbom"]
+        assert [item.name for item in found.findings] == ["manifest", "content", "signature", "tests", "sbom"]
         assert found.passed
 
 
@@ -155,7 +155,7 @@ def test_evidence_must_be_there_and_about_this_digest(image: LayoutImage, client
 def test_a_warning_does_not_block_and_is_told(image: LayoutImage, client: Registry) -> None:
     result = suite(check("root"), check("slow", Outcome.FAILED, required=False))
     done = publish(image, client, evidence=evidence_of(image.digest, result))
-    assert "1 warned" in {item.name: item.reason for item in done.verification.requirements}["tests"]
+    assert "1 warned" in {item.name: item.reason for item in done.verification.findings}["tests"]
 
 
 @pytest.mark.parametrize("tag", [None, "imagekit-claim-x", "sha256-abc", "SHA512-" + "a" * 64, "imagekit-next"])

@@ -57,7 +57,7 @@ def test_all_there(image: LayoutImage, client: Registry) -> None:
     found = verify_image(put(client, image, *whole(image)), client, verifier())
     assert found.passed
     assert found.digest == image.digest
-    assert "channel=dev" in found.requirements[2].reason
+    assert "channel=dev" in found.findings[2].reason
 
 
 def test_yanked_is_not_verified_whatever_else_holds(image: LayoutImage, client: Registry) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
 from imagekit.base.errors import ConfigError
@@ -11,6 +14,8 @@ from imagekit.release.channel.errors import MoveRefusedError
 from imagekit.release.channel.promote import promote
 from imagekit.release.channel.rollback import rollback
 from imagekit.release.channel.yank import yank
+from imagekit.trust.finding import Requirement, finding
+from imagekit.trust.gate.model import Decision
 from tests.support.releasefixture import IMAGE, ReleaseFixture
 from tests.support.releasestates import ReleaseStates
 from tests.unit.release.channel.conftest import Publish
@@ -101,3 +106,20 @@ def test_a_reason_is_needed_and_something_to_leave(fixture: ReleaseFixture) -> N
         rollback(fixture.context(), "prod", image=IMAGE, reason=" ")
     with pytest.raises(MoveRefusedError, match="points at nothing"):
         rollback(fixture.context(), "prod", image=IMAGE, reason="x")
+
+
+@pytest.mark.parametrize("requirement", [Requirement.YANK, Requirement.SIGNATURE, Requirement.EVIDENCE])
+def test_nothing_goes_back_to_an_index_of_which_one_image_does_not_hold(
+    fixture: ReleaseFixture, three: list[Digest], requirement: Requirement
+) -> None:
+    """A node takes the image of its architecture; that it was withdrawn says the answer about that one alone."""
+    context = fixture.context()
+    bad = replace(finding(requirement, False, "withdrawn by Ann"), image="0123456789ab")
+
+    def gate(*asked: Any) -> Decision:
+        decision = context.gate(*asked)
+        return replace(decision, findings=(*decision.findings, bad))
+
+    with pytest.raises(MoveRefusedError, match=f"0123456789ab/{requirement}: withdrawn by Ann"):
+        rollback(replace(context, gate=gate), "prod", image=IMAGE, reason="bad news")
+    assert pointed(fixture) == "v3"

@@ -26,7 +26,8 @@ from imagekit.trust.evidence.decisions import (
     yank_statement,
 )
 from imagekit.trust.evidence.statement import Statement, signature_statement
-from imagekit.trust.gate.model import GateClosedError, Status
+from imagekit.trust.finding import Status
+from imagekit.trust.gate.model import GateClosedError
 from imagekit.trust.gate.policy import Provenance, Waivers
 from imagekit.trust.gate.summary import summary_of
 from imagekit.trust.sign.trustfile import Purpose

@@ -11,8 +11,9 @@ import pytest
 from imagekit.oci.reference import Digest
 from imagekit.trust.change.model import ChangeApproval, Changed, ChangeRecord, ChangeState
 from imagekit.trust.evidence.decisions import emergency_statement
+from imagekit.trust.finding import Finding, Status
 from imagekit.trust.gate.evaluate import evaluate
-from imagekit.trust.gate.model import Finding, Item, Status
+from imagekit.trust.gate.model import Item
 from imagekit.trust.gate.policy import Change, ChangeProvider, Emergency
 from imagekit.trust.sign.trustfile import Purpose
 from tests.support.release import (

@@ -17,8 +17,9 @@ from imagekit.checks.outcome import Outcome, SuiteResult
 from imagekit.oci.reference import Digest
 from imagekit.trust.evidence.decisions import Mute, mute_statement
 from imagekit.trust.evidence.statement import TEST_RESULT_TYPE, Statement, parse_statement
+from imagekit.trust.finding import Status
 from imagekit.trust.gate.evaluate import evaluate
-from imagekit.trust.gate.model import Decision, Evidence, GateClosedError, Item, Status, Stay, Stays
+from imagekit.trust.gate.model import Decision, Evidence, GateClosedError, Item, Stay, Stays
 from imagekit.trust.gate.policy import HardeningScore, Policy
 from imagekit.trust.sign.trust import Problem, Reading
 from tests.support.images import check

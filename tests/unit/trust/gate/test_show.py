@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 
 from imagekit.oci.reference import Digest
+from imagekit.trust.finding import Finding, Requirement, Status
 from imagekit.trust.gate.evaluate import evaluate
-from imagekit.trust.gate.model import Decision, Finding, Status
+from imagekit.trust.gate.model import Decision
 from imagekit.trust.gate.show import as_json, as_markdown, as_text
 from tests.support.release import DIGEST, NOW, evidence, policy
 
@@ -16,7 +17,7 @@ HOSTILE = (
 
 
 def hostile() -> Decision:
-    finding = Finding(name="check/" + HOSTILE, status=Status.UNSATISFIED, reason=HOSTILE)
+    finding = Finding(requirement=Requirement.CHECK, about=HOSTILE, status=Status.UNSATISFIED, reason=HOSTILE)
     return Decision(reference="r", digest=DIGEST, channel="prod", policy=Digest.of(b"p"), at=NOW, findings=(finding,))
 
 

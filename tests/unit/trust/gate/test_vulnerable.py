@@ -12,8 +12,9 @@ from imagekit.cve.errors import NoAdvisoriesError
 from imagekit.cve.model import Advisories, Advisory
 from imagekit.cve.sbom import packages_of_sbom
 from imagekit.cve.vex import Statement as Vex
+from imagekit.trust.finding import Status
 from imagekit.trust.gate.evaluate import evaluate
-from imagekit.trust.gate.model import Scanned, Status
+from imagekit.trust.gate.model import Scanned
 from imagekit.trust.gate.policy import Vulnerabilities
 from imagekit.trust.gate.view import View
 from imagekit.trust.gate.vulnerable import scan_evidence, vulnerabilities
