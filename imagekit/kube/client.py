@@ -21,6 +21,22 @@ from imagekit.kube.kubeconfig import Access
 
 _SECONDS = 30.0
 _LIMIT = 64 << 20  # bytes of one answer
+# A server that is busy, or whose kinds are new ("storage is (re)initializing"), is asked again for a quarter of a
+# minute, whatever time it names; client-go asks up to ten times, too. What changes something is asked once: the refusal
+# of an eviction is a 429 as well, and an answer.
+_RETRIES = urllib3.Retry(
+    None,
+    connect=False,
+    read=False,
+    redirect=False,
+    status=10,
+    status_forcelist=(429,),
+    allowed_methods=("GET",),
+    raise_on_status=False,
+    respect_retry_after_header=False,
+    backoff_factor=0.2,
+    backoff_max=2.0,
+)
 _APPLY = "application/apply-patch+yaml"
 _JSON = "application/json"
 Object = Mapping[str, Any]
@@ -79,7 +95,7 @@ class Api:
                 body=data,
                 headers={**self.headers, "Content-Type": kind, "Accept": _JSON},
                 timeout=_SECONDS,
-                retries=False,
+                retries=_RETRIES,
                 preload_content=False,
             )
             text = answer.read(_LIMIT)
