@@ -75,7 +75,8 @@ def changed(before: Mapping[str, Stamp], after: Mapping[str, Stamp], layers: Seq
 class Watch:
     """One machine that is watched for: `check` runs a selection on it, `same` says whether its image is still this one.
 
-    `same` raises an `ImagekitError` for files that make no image.
+    `same` raises an `ImagekitError` for files that make no image. `seen` is how the files were before the machine's run
+    began, so that what was changed while it was built and booted counts.
     """
 
     root: Path
@@ -83,12 +84,12 @@ class Watch:
     boot_path: str
     check: Callable[[Selection], SuiteResult]
     same: Callable[[], bool]
+    seen: Mapping[str, Stamp]
     failing: dict[str, CheckResult] = field(default_factory=dict)
-    seen: dict[str, Stamp] = field(init=False)
-    settling: dict[str, Stamp] = field(init=False)
+    settling: Mapping[str, Stamp] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.seen = self.settling = snapshot(self.root)
+        self.settling = self.seen
 
     def look(self) -> bool:
         """Run again what was changed since the last look; whether the machine is out of date.

@@ -46,7 +46,7 @@ def watch_image(app: App, name: str, options: Options, hours: float) -> int:
     while True:
         again: list[bool] = []
         before = snapshot(app.root)
-        keep = partial(_keep, app, hours, ended, again)
+        keep = partial(_keep, app, hours, ended, again, before)
         try:
             finished = run_image(app.read_again(), name, replace(options, keep=keep))
         except ConfigError as error:  # of the project's files, which are being worked on
@@ -63,7 +63,13 @@ def watch_image(app: App, name: str, options: Options, hours: float) -> int:
 
 
 def _keep(
-    app: App, hours: float, ended: Callable[[], bool], again: list[bool], machine: Booted, found: SuiteResult
+    app: App,
+    hours: float,
+    ended: Callable[[], bool],
+    again: list[bool],
+    before: Mapping[str, tuple[int, int]],
+    machine: Booted,
+    found: SuiteResult,
 ) -> None:
     """Watch on a machine that is kept; `again` gets whether a new one is wanted."""
     from imagekit.app.again import check_kept
@@ -78,6 +84,7 @@ def _keep(
         boot_path=kept.boot_path,
         check=lambda selection: check_kept(app.read_again(), kept.image, kept.boot_path, selection)[1],
         same=lambda: make_plan(app.read_again(), kept.image).version == kept.version,
+        seen=before,
         failing=failing_of(found),
     )
     say(

@@ -112,7 +112,15 @@ class Machine:
 
 def watch(root: Path, machine: Machine, *, failing: Sequence[str] = (), same: bool = True) -> Watch:
     before = failing_of(result(*((name, Outcome.FAILED) for name in failing))) if failing else {}
-    return Watch(root=root, layers=LAYERS, boot_path="direct", check=machine, same=lambda: same, failing=before)
+    return Watch(
+        root=root,
+        layers=LAYERS,
+        boot_path="direct",
+        check=machine,
+        same=lambda: same,
+        seen=snapshot(root),
+        failing=before,
+    )
 
 
 def settled(watching: Watch) -> bool:
@@ -205,6 +213,19 @@ def test_files_that_make_no_image_are_said_and_watched_on(root: Path) -> None:
     def broken() -> bool:
         raise ConfigError("images/base/layer.yaml:3: unknown key", hint="Did you mean packages?")
 
-    watching = Watch(root=root, layers=LAYERS, boot_path="direct", check=Machine(), same=broken)
+    watching = Watch(root=root, layers=LAYERS, boot_path="direct", check=Machine(), same=broken, seen=snapshot(root))
     edit(root, "images/base/layer.yaml")
     assert not settled(watching)
+
+
+def test_what_was_changed_while_the_machine_was_made_counts(root: Path) -> None:
+    """A build and a boot take minutes, in which people go on working: a layer that they changed was never built."""
+    before, machine = snapshot(root), Machine(result(("base/test_ssh.py::test_a", Outcome.PASSED)))
+    edit(root, f"{CHECKS}/base/test_ssh.py")
+    edit(root, "images/base/layer.yaml")
+    watching = Watch(root=root, layers=LAYERS, boot_path="direct", check=machine, same=lambda: False, seen=before)
+    assert [watching.look(), watching.look()] == [False, True]
+    (root / "images/base/layer.yaml").write_text("1")
+    again = Watch(root=root, layers=LAYERS, boot_path="direct", check=machine, same=lambda: True, seen=before)
+    assert [again.look(), again.look(), again.look()] == [False, False, False]
+    assert [each.expression for each in machine.asked] == ["test_ssh.py"]
