@@ -44,14 +44,6 @@ def copy_runs(source: Path, target: Path, runs: Sequence[Run]) -> int:
     return copied
 
 
-def copy_sparse(source: Path, target: Path) -> None:
-    """Copy a file to a new one, its holes as holes."""
-    size = source.stat().st_size
-    with target.open("xb") as stream:
-        stream.truncate(size)
-    copy_runs(source, target, [(0, 0, size)])
-
-
 def sha256_of(path: Path) -> str:
     """The SHA-256 of a whole file in hex; holes count as the zeros that they are, and are not read."""
     state, zeros = hashlib.sha256(), memoryview(bytes(_HASHED))

@@ -29,11 +29,6 @@ def expand(text: str) -> tuple[str, ...]:
     return tuple("".join(parts) for parts in product(*choices))
 
 
-def is_range(text: str) -> bool:
-    """Whether a text has brackets."""
-    return "[" in text or "]" in text
-
-
 def _numbers(inside: str, text: str) -> list[str]:
     found: list[str] = []
     for part in inside.split(","):

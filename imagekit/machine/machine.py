@@ -9,7 +9,7 @@ from imagekit.base.process import Completed
 from imagekit.base.reason import summary
 from imagekit.base.waiting import Deadline
 from imagekit.machine import ssh
-from imagekit.machine.console import Console, ConsoleMatch
+from imagekit.machine.console import Console
 from imagekit.machine.errors import BootFailedError, ConnectionLostError
 from imagekit.machine.interface import BootRecord, SshTarget
 from imagekit.machine.watch import awaited
@@ -90,11 +90,6 @@ class NodeMachine:
             return  # the node was quicker than its answer; what it does is seen on the console
         if done.returncode != 0:
             raise BootFailedError(f"{self.name} did not take the order: {command}", hint=summary(done.stderr))
-
-    def console_matches(self) -> list[ConsoleMatch]:
-        """Every line of the console so far that the pattern table knows."""
-        self._console.poll()
-        return list(self._console.matches)
 
     def save_journal(self, local: Path) -> None:
         """Keep the journal of this boot as text, at most 32 MiB."""

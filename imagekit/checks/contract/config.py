@@ -11,7 +11,6 @@ STAGES = ("rootfs", "initramfs", "fs", "boot", "network")
 # Run by two units that do not wait for each other; all other stages come one after the other, and before these.
 UNORDERED = ("boot", "network")
 ORDER = tuple(f"{stage}{part}" for stage in STAGES for part in (".before", "", ".after"))
-LOGIN_STAGE = "boot"
 USER = "prober"
 WORD = "kept-as-it-is"
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGltYWdla2l0LWNvbmZvcm1hbmNlLW5vdC1hLWtleSEh conformance"

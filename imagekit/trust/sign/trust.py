@@ -36,7 +36,6 @@ class Problem(StrEnum):
     UNDATED = "undated"
     NOT_YET_VALID = "key not yet valid"
     EXPIRED = "key expired"
-    OTHER_DIGEST = "other digest"
     FROM_THE_FUTURE = "from the future"
     OTHER_PURPOSE = "other purpose"
     OTHER_CHANNEL = "other channel"

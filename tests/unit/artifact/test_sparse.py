@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from imagekit.artifact.sparse import copy_runs, copy_sparse, data_ranges, sha256_of
+from imagekit.artifact.sparse import copy_runs, data_ranges, sha256_of
 
 MIB = 1 << 20
 
@@ -40,7 +40,10 @@ def test_the_checksum_of_nothing_and_of_a_hole(tmp_path: Path) -> None:
 
 def test_a_copy_is_the_same_and_as_small(holey: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
-    copy_sparse(holey, copy)
+    size = holey.stat().st_size
+    with copy.open("xb") as stream:
+        stream.truncate(size)
+    assert copy_runs(holey, copy, [(0, 0, size)]) == 2 * MIB
     assert copy.read_bytes() == holey.read_bytes()
     assert copy.stat().st_blocks == holey.stat().st_blocks
 
