@@ -655,6 +655,11 @@ def _(fixture: GateFixture) -> None:
     fixture.add("staging", "promoter", promoted(fixture), NOW - timedelta(hours=1))
 
 
+@attack("verification summary by a promoter of another channel", "soak", "not trusted for channel staging")
+def _(fixture: GateFixture) -> None:
+    fixture.keys["promoter"] = trusted("promoter", Purpose.PROMOTE, channels=("prod",))
+
+
 @attack("one approval", "approvals", "1 of 2 persons approved")
 def _(fixture: GateFixture) -> None:
     del fixture.signed["bob"]
@@ -1052,6 +1057,12 @@ def test_a_waiver_may_run_as_long_as_is_allowed(fixture: GateFixture) -> None:
     longest = {"at": NOW - DAY, "expires": NOW + 13 * DAY}
     waived(fixture, ADA, "ada", **longest)
     waived(fixture, BOB, "bob", **longest)
+    fixture.settle()
+    assert fixture.gate().passed
+
+
+def test_a_promoter_of_the_channel_before_is_enough_for_the_soak(fixture: GateFixture) -> None:
+    fixture.keys["promoter"] = trusted("promoter", Purpose.PROMOTE, channels=("staging",))
     fixture.settle()
     assert fixture.gate().passed
 

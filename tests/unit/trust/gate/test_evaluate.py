@@ -20,7 +20,7 @@ from imagekit.trust.evidence.statement import TEST_RESULT_TYPE, Statement, parse
 from imagekit.trust.finding import Status
 from imagekit.trust.gate.evaluate import evaluate
 from imagekit.trust.gate.model import Decision, Evidence, GateClosedError, Item, Stay, Stays
-from imagekit.trust.gate.policy import HardeningScore, Policy
+from imagekit.trust.gate.policy import Approvals, HardeningScore, Policy
 from imagekit.trust.sign.trust import Problem, Reading
 from tests.support.images import check
 from tests.support.release import (
@@ -350,6 +350,7 @@ def test_a_soak_does_not_begin_before_the_digest_was_built() -> None:
     ("stay", "says"),
     [
         (Stay(entered=NOW - 3 * DAY, left=NOW - DAY / 2, taken_back="rolled back by record 3: bad"), "record 3: bad"),
+        (Stay(entered=NOW - 3 * DAY, left=NOW - DAY, taken_back="rolled back by record 3: bad"), "record 3: bad"),
         (Stay(entered=NOW - 9 * DAY, left=NOW - 2 * DAY, taken_back="rolled back by record 3: bad"), ""),
         (Stay(entered=NOW - 3 * DAY, left=NOW - DAY / 2), ""),
         (Stay(entered=NOW - 3 * DAY), ""),
@@ -363,6 +364,13 @@ def test_an_approval_does_not_outlive_a_rollback(stay: Stay, says: str) -> None:
     [reason] = [each.reason for each in decision.findings if each.name == "approvals"]
     assert ("was given before the digest was taken back from prod: rolled back by" in reason) is bool(says)
     assert says in reason
+
+
+def test_where_no_age_is_asked_for_an_old_approval_counts() -> None:
+    old = {**GOOD, **{name: item(name, statements()[name][1], at=NOW - 300 * DAY) for name in ("ada", "bob")}}
+    seen = Evidence(digest=DIGEST, image=IMAGE, items=tuple(old.values()), suites={IMAGE: SUITE})
+    assert not evaluate(policy(), "prod", seen, NOW).passed
+    assert evaluate(policy(approvals=Approvals(persons=2)), "prod", seen, NOW).passed
 
 
 def test_a_decision_says_what_it_is_about() -> None:
