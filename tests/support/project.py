@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from imagekit.base.process import run
+
+_MADE: dict[str, tempfile.TemporaryDirectory[str]] = {}  # removed when the process ends
 
 IMAGES = """\
 version: 1
@@ -30,6 +35,10 @@ CLOUD_CONFIG = "#cloud-config\nhostname: node\nstages:\n  initramfs:\n    - name
 
 def make_project(root: Path) -> Path:
     """Write the project below `root` and commit it once, dated 2026-11-22 12:00 UTC."""
+    return repository("project", root, _write_project)
+
+
+def _write_project(root: Path) -> None:
     files = {
         "images/images.yaml": IMAGES,
         "images/base/layer.yaml": BASE,
@@ -49,6 +58,24 @@ def make_project(root: Path) -> Path:
         path.write_text(text)
     git(root, "init", "-q", "-b", "main")
     commit(root, "first", "2026-11-22T12:00:00+00:00")
+
+
+def repository(name: str, root: Path, make: Callable[[Path], None]) -> Path:
+    """A repository below `root`, which `make` makes the first time that this process asks for that name; then copied.
+
+    Its dates are fixed, so it is the same each time. Where something is there already, it is made beside that.
+    """
+    if root.is_dir() and any(root.iterdir()):
+        make(root)
+        return root
+    if name not in _MADE:
+        _MADE[name] = tempfile.TemporaryDirectory(prefix="imagekit-repository-")
+        template = Path(_MADE[name].name, name)
+        template.mkdir()
+        make(template)
+        for sample in (template / ".git/hooks").glob("*.sample"):
+            sample.unlink()
+    shutil.copytree(Path(_MADE[name].name, name), root, symlinks=True, dirs_exist_ok=True)
     return root
 
 

@@ -17,7 +17,7 @@ from imagekit.trust.finding import Finding, Requirement, Status
 from imagekit.trust.gate.model import Decision
 from imagekit.trust.sign.native import NativeSigner, NativeVerifier
 from tests.support.images import fixed_key
-from tests.support.project import commit, git
+from tests.support.project import commit, git, repository
 from tests.support.registry import RegistrySimulator
 
 IMAGE = "node"
@@ -105,11 +105,13 @@ class ReleaseFixture:
 
 def open_release_fixture(root: Path, simulator: RegistrySimulator) -> ReleaseFixture:
     """A fixture with a ledger that has one commit."""
-    work = root / "work"
-    work.mkdir(parents=True)
+    repository("ledger", root / "work", _write_ledger)
+    return ReleaseFixture(root, simulator)
+
+
+def _write_ledger(work: Path) -> None:
     git(work, "init", "-q", "-b", "main")
     git(work, "config", "user.email", "ann@example.org")
     git(work, "config", "user.name", "Ann")
     (work / "README").write_text("a project\n")
     commit(work, "first", "2026-11-22T12:00:00+00:00")
-    return ReleaseFixture(root, simulator)
