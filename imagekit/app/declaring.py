@@ -25,13 +25,33 @@ _OF_STEP = re.compile(r"/media/([\w./-]+?):(?: line)? ?(\d+):")  # where a step 
 _CERTIFICATE = re.compile(r"(?<![\w./-])([\w.-]+\.(?:crt|pem|cer))\b")
 _QUOTED = re.compile(r"['\"`]([\w.-]{3,})['\"`]")
 _MOST, _LARGE = 500, 256 << 10  # files of a layer, bytes of one
+_PROFILE = "docs/runbook/profile.md"
+# Of the titles of `imagekit.checks.profile`.
+_TITLES = frozenset(
+    (
+        "account",
+        "file",
+        "directory",
+        "unit",
+        "module",
+        "key",
+        "sysctl",
+        "stage",
+        "name",
+        "server",
+        "domain",
+        "is",
+        "has",
+    )
+)
 _REGISTRY = re.compile(r"registry ([\w.:-]+?):? ")  # how errors of `imagekit.registry` begin
 
 
-def declared_at(root: Path, result: RunResult, family: str = "") -> str:
+def declared_at(root: Path, result: RunResult, family: str = "", profile: Iterable[str] = ()) -> str:
     """``images/LAYER/layer.yaml:LINE`` of what the first fault is about, of a registry its line in imagekit.yaml.
 
-    Of a package that several families list, the line in the list of `family`. Empty when it is not known for sure.
+    Of a package that several families list, the line in the list of `family`; of what did not arrive of the `profile`
+    (the image's cloud-config files) its line there. Empty when it is not known for sure.
     """
     card = card_of(result)
     if card is None:
@@ -40,6 +60,8 @@ def declared_at(root: Path, result: RunResult, family: str = "") -> str:
         return _line_with(root, str(SETTINGS_FILE), registry[1])
     if not card.first.layer:
         return ""
+    if card.first.page == _PROFILE:
+        return next(filter(None, _in_profile(root, card.first.said, tuple(profile))), "")
     layers = dict.fromkeys((card.first.layer, *(row.name for row in result.layers)))
     found = (
         *_on_node(root, card.first, layers),
@@ -47,6 +69,13 @@ def declared_at(root: Path, result: RunResult, family: str = "") -> str:
         *_brought(root, card.first, layers),
     )
     return next(filter(None, found), "")
+
+
+def _in_profile(root: Path, said: str, files: tuple[str, ...]) -> Iterator[str]:
+    """The line of what a check of the profile names in its title; words that every title has tell nothing."""
+    for word in (each.strip(",;") for each in said.partition(": ")[0].split()):
+        found = [place for name in files if (place := _line_with(root, name, word, ends=""))]
+        yield found[0] if word not in _TITLES and len(found) == 1 else ""
 
 
 def _on_node(root: Path, fault: Fault, layers: Iterable[str]) -> Iterator[str]:

@@ -48,7 +48,8 @@ def run_image(project: Project, name: str, options: Options, backend: Backend | 
         return Finished(result=earlier, page=project.work / "runs" / earlier.run_id / "report.html", unchanged=True)
     if not isinstance(error, KeyboardInterrupt):
         result = replace(result, changes=run.changes())
-    result = replace(result, declared=declared_at(project.root, result, project.image(name).family))
+    image = project.image(name)
+    result = replace(result, declared=declared_at(project.root, result, image.family, image.cloud_config))
     write_result(result, run.folder)
     remember_run(project, result)
     if result.verdict is Verdict.PASSED:

@@ -39,6 +39,11 @@ _REMEDIES = (
         "Mend the word: systemd.syntax(7), and the page of that file, have those that are read.",
     ),
     (
+        r"timesyncd runs, which the profile configures",
+        "This image keeps its time with another service: give the profile a file of that one (of chrony in "
+        "/etc/chrony/conf.d), and take `timesyncd:` out.",
+    ),
+    (
         r"visudo does not accept",
         "Mend the line: sudoers(5) has the grammar. The next build asks visudo again.",
     ),

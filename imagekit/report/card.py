@@ -120,6 +120,8 @@ def _declared(fault: Fault, result: RunResult) -> Fault:
     places = tuple(dict.fromkeys((*fault.places, result.declared)))
     layer = re.match(r"images/([^/]+)/", result.declared)
     brought = _brought(layer[1], result) if layer and layer[1] != fault.layer else fault.brought
+    if result.declared.startswith("cloud-config/"):
+        brought = ""  # no layer did
     return replace(fault, places=places, brought=brought)
 
 

@@ -213,3 +213,24 @@ def test_a_certificate_is_named_as_it_lies_in_the_layer(tmp_path: Path) -> None:
     (tmp_path / "images/sssd/layer.yaml").write_text(LAYER)
     error = "layer sssd: 1 of the declared authorities cannot be taken: site-root.crt, certificate 1 (CN=x): not yet"
     assert declared_at(tmp_path, broken("plan", error)) == "images/sssd/files/site-root.crt"
+
+
+@pytest.mark.parametrize(
+    ("title", "place"),
+    [
+        ("timesyncd runs, which the profile configures", "cloud-config/time.yaml:5"),
+        ("name server 192.0.2.53 is in /etc/resolv.conf", "cloud-config/node.yaml:4"),
+        ("account zoe has the shell /bin/bash", "cloud-config/node.yaml:2"),
+        ("the host name is the declared one", ""),
+    ],
+)
+def test_what_did_not_arrive_of_the_profile_has_its_line_there(tmp_path: Path, title: str, place: str) -> None:
+    files = {
+        "cloud-config/node.yaml": "#cloud-config\nusers: [{name: zoe, shell: /bin/bash}]\n\ny: 192.0.2.53\n",
+        "cloud-config/time.yaml": "#cloud-config\nstages:\n  initramfs:\n  - name: time\n    timesyncd: {NTP: a}\n",
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    result = failed(replace(UNIT, layer="base", runbook="profile", message=f"{title}: no, the node says '' to x"))
+    assert declared_at(tmp_path, result, "debian", files) == place
