@@ -11,7 +11,7 @@ from imagekit.base.git import Git
 from imagekit.release.ledger import witness
 from imagekit.release.ledger.grown import grown_otherwise
 from imagekit.release.ledger.witness import lost_files
-from tests.support.project import commit, git
+from tests.support.project import commit, git, repository
 
 pytestmark = pytest.mark.attack
 DATE = "2026-11-22T12:00:00+00:00"
@@ -21,9 +21,15 @@ FOLDER = PurePosixPath("ledger")
 @pytest.fixture(params=["sha1", "sha256"])
 def work(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
     """A ledger of four records, a commit each, with other files between."""
-    root = tmp_path / "work"
-    root.mkdir()
-    git(root, "init", "-q", "-b", "main", f"--object-format={request.param}")
+
+    def make(root: Path) -> None:
+        _write(root, request.param)
+
+    return repository(f"grown-{request.param}", tmp_path / "work", make)
+
+
+def _write(root: Path, hashed: str) -> None:
+    git(root, "init", "-q", "-b", "main", f"--object-format={hashed}")
     git(root, "config", "user.email", "ann@example.org")
     git(root, "config", "user.name", "Ann")
     (root / "README").write_text("x\n")
@@ -32,7 +38,6 @@ def work(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
         record(root, number)
         (root / "README").write_text(f"{number}\n")
         commit(root, "beside it", DATE)
-    return root
 
 
 def record(root: Path, number: int, text: str = "") -> None:
