@@ -142,7 +142,9 @@ class Provider(Frozen):
         Field(description="where disks are served; the file is ARTIFACTS/IMAGE/SHA256.FORMAT")
     )
     storage: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._/ -]+$", max_length=100)] | None = Field(
-        None, description="storage pool (libvirt), datastore (vSphere) or storage (Proxmox)"
+        None,
+        description="datastore (vSphere), storage (Proxmox), or the storage pool of images (libvirt): `images` where "
+        "none is named, and never `default`, which is the machines' own",
     )
     gateway: str | None = Field(None, description="IPv4 gateway of nodes with fixed addresses")
     prefix: int | None = Field(None, ge=1, le=32, description="length of the IPv4 network's prefix")

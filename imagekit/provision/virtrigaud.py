@@ -20,6 +20,8 @@ from imagekit.provision.yamlout import Object
 API = "infra.virtrigaud.io/v1beta1"
 # The distributions that its enum knows; all others are `other`.
 _DISTRIBUTIONS = frozenset({"ubuntu", "centos", "rhel", "fedora", "debian", "suse", "coreos"})
+# A machine's disk is in the pool `default`. Of an image in that pool it would be no copy, but the image's own file.
+_POOL = "images"
 _FORMATS = {ProviderType.LIBVIRT: "qcow2", ProviderType.VSPHERE: "ova", ProviderType.PROXMOX: "qcow2"}
 
 
@@ -105,8 +107,18 @@ def _source(name: str, machine: Instance) -> Object:
     known: Object = {"checksum": checksum, "checksumType": "sha256"}
     if provider.type is ProviderType.VSPHERE:
         return {"ovaURL": url, **known}
-    pool: Object = {"storagePool": provider.storage} if provider.storage is not None else {}
-    return {"url": url, "format": form, **known, **pool}
+    return {"url": url, "format": form, **known, "storagePool": _pool(machine)}
+
+
+def _pool(machine: Instance) -> str:
+    found = machine.provider.storage or _POOL
+    if found == "default":
+        raise ProvisionError(
+            f"{machine.node.where}: provider {machine.provider_name} keeps images in the pool `default`, where "
+            "VirtRigaud makes no copy for a machine: all machines would run on one file",
+            hint=f"Let `storage` name another pool, one with a folder of its own; left out, it is `{_POOL}`.",
+        )
+    return found
 
 
 def machine_objects(inputs: Inputs, configs: NodeConfigs, machine: Instance) -> tuple[Object, ...]:

@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 GOOD = ROOT / "tests" / "data" / "provision" / "good"
 EXTERNAL = frozenset(
     ("ClusterTemplate/remote-cluster-1-0-38", "Secret/fleet-ssh", "Secret/committers", "Secret/cosign-keys")
-) | {"Secret/libvirt-1-credentials", "VMNetworkAttachment/lan"}
+) | {"Secret/libvirt-1-credentials", "Secret/libvirt-1-tls", "VMNetworkAttachment/lan"}
 HEX = "9b74c9897bac770ffc029102a200c5de6f9f3fd2d3f17ab4c1d2e3f405162738"
 KEY = "-----BEGIN EC PRIVATE KEY-----\nMHc=\n-----END EC PRIVATE KEY-----\n"  # no key: the form alone
 GONE = object()
@@ -117,6 +117,10 @@ WRONG = (
     Wrong("registry-source", "VMImage", "spec.source", {"registry": {"image": "r.example/n:1"}}, "source-registry"),
     Wrong("two-sources", "VMImage", "spec.source.http", {"url": f"{_URL}.raw"}, "source-count"),
     Wrong("path-and-url", "VMImage", "spec.source.libvirt.path", "/var/lib/libvirt/images/n.qcow2", "source-count"),
+    Wrong("image-in-the-machines-pool", "VMImage", "spec.source.libvirt.storagePool", "default", "vmimage-shared"),
+    Wrong("provider-without-tls", "Provider", "spec.runtime.service.tls", GONE, "provider-tls"),
+    Wrong("provider-name-long", "Provider", "metadata.name", "hypervisors-of-the-second-floor-in-london",
+          "provider-name"),
     Wrong("secure-boot-on-bios", "VMClass", "spec.firmware", "BIOS", "vmclass-firmware"),
     Wrong("vmset", "VirtualMachine", "spec.powerState", "Off", "vmset", more=(_VMSET,)),
     Wrong("vm-without-image", "VirtualMachine", "spec.imageRef", GONE, "vm-image"),

@@ -104,8 +104,17 @@ def test_each_provider_reads_its_own_form_with_a_bare_checksum(tree: Tree) -> No
     assert all(len(each) == 1 for each in sources)
     assert found["libvirt"]["url"] == f"https://artifacts.bank.example/disks/node/{'c' * 64}.qcow2"
     assert found["libvirt"]["checksum"] == "c" * 64
+    assert found["libvirt"]["storagePool"] == "images"
     assert found["vsphere"]["ovaURL"].endswith(f"{'d' * 64}.ova")
     assert found["proxmox"]["templateName"] == next(each for each in of_kind(tree, "VMImage") if "proxmox" in each)
+
+
+def test_images_of_libvirt_are_never_in_the_pool_of_the_machines() -> None:
+    """VirtRigaud 0.3.11 copies none that lies there: its first two machines had one disk."""
+    for text in (", storage: images", ""):
+        images = of_kind(render(with_site(", storage: images", text)), "VMImage")
+        found = [each["spec"]["source"]["libvirt"] for each in images.values() if "libvirt" in each["spec"]["source"]]
+        assert [each["storagePool"] for each in found] == ["images"]
 
 
 def test_what_no_provider_reads_is_not_written(tree: Tree) -> None:
@@ -314,6 +323,10 @@ REFUSED: dict[str, tuple[Callable[[], Inputs], str]] = {
             ("tools: {extends: all, provider: lab,", "tools: {extends: all, provider: lab2,"),
         ),
         "different stores",
+    ),
+    "images where the machines' disks are": (
+        lambda: with_site("storage: images", "storage: default"),
+        "provider lab keeps images in the pool `default`",
     ),
 }
 

@@ -1,11 +1,11 @@
-"""What VirtRigaud's controller and libvirt provider make of a VirtualMachine, as their source has it (July 2026)."""
+"""What VirtRigaud's controller and libvirt provider make of a VirtualMachine, as v0.3.11-5-g4e3560b was seen to."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
 
-from imagekit.provision.check.finding import Hit, Level, lint
+from imagekit.provision.check.finding import Hit, Key, Level, lint
 from imagekit.provision.check.objects import Manifest, Tree
 
 
@@ -52,6 +52,65 @@ def network(tree: Tree) -> Iterator[Hit]:
     for each, count in first.values():
         more = f", and so have {count - 1} others" if count > 1 else ""
         yield Hit(each, ("spec", "networks"), f"a network card has no networkRef{more}")
+
+
+# Where the provider has the pool `default`: it makes one there, and removes one of that name that lies elsewhere.
+_POOL_FOLDER = "/var/lib/libvirt/images"
+_SERVICE = 63
+
+
+def _providers(tree: Tree) -> Iterator[Manifest]:
+    """VirtRigaud's; Flux has Providers of its own, of notifications."""
+    return (each for each in tree.of("Provider") if each.group == "infra.virtrigaud.io")
+
+
+@lint(
+    "vmimage-shared",
+    "The libvirt provider copies no image that lies in its pool `default`: each machine runs on the file itself. All "
+    "of them write to one disk, and with the first machine that is removed the disk of all is gone.",
+    "Name another pool as storagePool, one with a folder of its own; in a fleet file it is `storage` of the provider.",
+)
+def shared(tree: Tree) -> Iterator[Hit]:
+    """Images of libvirt in the pool that machines have their disks in."""
+    for each in tree.of("VMImage"):
+        source = each.get("spec", "source", "libvirt")
+        if not isinstance(source, dict):
+            continue
+        key: Key = ("spec", "source", "libvirt")
+        path = source.get("path")
+        if "url" in source and source.get("storagePool", "default") == "default":
+            yield Hit(each, (*key, "storagePool"), "machines of this image run on the image's own file")
+        elif isinstance(path, str) and path.endswith(".qcow2") and path.rpartition("/")[0] == _POOL_FOLDER:
+            yield Hit(each, (*key, "path"), "machines of this image run on this very file")
+
+
+@lint(
+    "provider-tls",
+    "Without a word about TLS the controller starts no provider (TLSBlockMissing), and no machine of it is ever made.",
+    "Say spec.runtime.service.tls: enabled: true, and the Secret with tls.crt, tls.key and ca.crt as secretRef.",
+)
+def tls(tree: Tree) -> Iterator[Hit]:
+    """Providers that leave TLS open, or name no Secret for it."""
+    for each in _providers(tree):
+        found = each.get("spec", "runtime", "service", "tls")
+        if not isinstance(found, dict):
+            yield Hit(each, ("spec", "runtime", "service"), "nothing is said about TLS")
+        elif found.get("enabled", True) and not each.get("spec", "runtime", "service", "tls", "secretRef", "name"):
+            yield Hit(each, ("spec", "runtime", "service", "tls"), "TLS is on, and no secretRef names its Secret")
+
+
+@lint(
+    "provider-name",
+    "The controller makes a Service named virtrigaud-provider-NAMESPACE-NAME for each Provider, and names of Services "
+    "end at 63 characters: with a longer one the provider is never started.",
+    "Give the Provider a shorter name.",
+)
+def provider_name(tree: Tree) -> Iterator[Hit]:
+    """Providers whose Service could not be made."""
+    for each in _providers(tree):
+        service = f"virtrigaud-provider-{each.namespace}-{each.short}"
+        if len(service) > _SERVICE:
+            yield Hit(each, ("metadata", "name"), f"its Service would be named {service}, {len(service)} characters")
 
 
 @lint(

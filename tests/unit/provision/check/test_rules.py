@@ -53,6 +53,10 @@ def changed(kind: str, path: str, value: Any) -> list[dict[str, Any]]:
         ),
         ("VirtualMachine", "spec.networks", [{"name": "lan", "networkRef": {"name": "other"}}], "reference-elsewhere"),
         ("VirtualMachine", "spec.classRef.name", "worker-m", "vmclass-secure-boot"),
+        ("VMImage", "spec.source.libvirt.storagePool", GONE, "vmimage-shared"),
+        ("VMImage", "spec.source", {"libvirt": {"path": "/var/lib/libvirt/images/n.qcow2"}}, "vmimage-shared"),
+        ("Provider", "spec.runtime.service", GONE, "provider-tls"),
+        ("Provider", "spec.runtime.service.tls.secretRef", GONE, "provider-tls"),
         ("GitRepository", "spec.verify", GONE, "flux-unverified-git"),
         ("NodeOpUpgrade", "spec.nodeSelector", GONE, "upgrade-everywhere"),
         ("K0sWorkerConfig", "spec.preInstalledK0s", False, "k0s-downloaded"),
@@ -79,6 +83,16 @@ def test_one_edit(kind: str, path: str, value: Any, rule: str) -> None:
 
 def test_the_right_ones_have_none() -> None:
     assert hits(good_objects()) == set()
+
+
+def test_a_provider_of_flux_is_none_of_virtrigaud() -> None:
+    other = {
+        "apiVersion": "notification.toolkit.fluxcd.io/v1beta3",
+        "kind": "Provider",
+        "metadata": {"name": "the-channel-of-the-platform-team-in-london", "namespace": "fleet"},
+        "spec": {"type": "generic", "address": "https://chat.bank.example/hook"},
+    }
+    assert hits([*good_objects(), other]) == set()
 
 
 def copied(kind: str, name: str, **spec: Any) -> list[dict[str, Any]]:
