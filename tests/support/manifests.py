@@ -123,6 +123,7 @@ WRONG = (
           "provider-name"),
     Wrong("secure-boot-on-bios", "VMClass", "spec.firmware", "BIOS", "vmclass-firmware"),
     Wrong("vmset", "VirtualMachine", "spec.powerState", "Off", "vmset", more=(_VMSET,)),
+    Wrong("never-off-enough", "VirtualMachine", "spec.powerState", "OffGraceful", "vm-off-graceful"),
     Wrong("vm-without-image", "VirtualMachine", "spec.imageRef", GONE, "vm-image"),
     Wrong("image-not-there", "VirtualMachine", "spec.imageRef.name", "node-rhel9-1-4-3-3f9c1a2b7d10",
           "reference-missing"),

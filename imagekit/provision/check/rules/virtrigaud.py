@@ -201,3 +201,16 @@ def has_image(tree: Tree) -> Iterator[Hit]:
         named = [name for name in ("imageRef", "importedDisk") if name in each.spec]
         if len(named) != 1:
             yield Hit(each, ("spec",), f"{' and '.join(named) or 'neither imageRef nor importedDisk'}; one is wanted")
+
+
+@lint(
+    "vm-off-graceful",
+    "A provider reports Off, the controller compares it with OffGraceful, and shuts the machine down again and again: "
+    "the VirtualMachine is never ready.",
+    "Say Off; shut the machine down from inside where that matters.",
+)
+def off_graceful(tree: Tree) -> Iterator[Hit]:
+    """VirtualMachines whose power state is never reached."""
+    for each in tree.of("VirtualMachine"):
+        if each.get("spec", "powerState") == "OffGraceful":
+            yield Hit(each, ("spec", "powerState"), "no machine is ever reported as OffGraceful")
