@@ -25,7 +25,9 @@ class _Pace:
 
 # QEMU's user network takes a connection at once and passes it on when the guest is ready, trying again 6 s later and
 # then each 12 s (libslirp, tcp_timer.h); a young sshd needs a second or two to greet. So quick boots are asked often.
-_QUICK, _QUICK_SECONDS = _Pace(1.5, 4.5), 45.0
+# All that came while the guest had no network are passed on, also those that we have closed meanwhile; so of these
+# there must be fewer than sshd counts, too.
+_QUICK, _QUICK_SECONDS = _Pace(4.0, 12.0), 36.0
 # On a slow boot sshd may listen for more than a minute before it greets, and then answers all that came: OpenSSH
 # drops what is more than ten (MaxStartups), and bans for some seconds who came fifteen times without logging in
 # (PerSourcePenalties, sshd_config(5)).

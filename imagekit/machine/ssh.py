@@ -96,6 +96,9 @@ def session(target: SshTarget, deadline: Limit, watch: Callable[[], None]) -> It
     argv: list[str | Path] = ["ssh", "-F", target.config, "-N", "-o", "ControlMaster=yes", target.alias]
     refused = 0
     while True:
+        # What a connection before left, which was killed: it would be taken for this one's, and every command would
+        # log in for itself.
+        _control(target).unlink(missing_ok=True)
         with process.background(argv, log=log) as child:
 
             def settled() -> bool:

@@ -92,3 +92,16 @@ def test_a_login_that_is_denied_says_where_the_account_comes_from(
         raise AssertionError("nobody is logged in")
     assert "Permission denied (publickey)" in caught.value.hint
     assert "drops whole for one value that it cannot read" in caught.value.hint
+
+
+def test_a_socket_that_a_killed_connection_left_is_no_login(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was taken for the new connection's: two hundred checks logged in each for itself, until sshd had enough."""
+    (tmp_path / "bin").mkdir()
+    client, control = tmp_path / "bin/ssh", tmp_path / "control"
+    client.write_text(f"#!/bin/sh\nsleep 0.3\ntouch '{tmp_path}/in' '{control}'\nexec sleep 30\n")
+    client.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    target = write_target(tmp_path, port=1, user="imagekit-test", client=fresh_pair(), host=fresh_pair())
+    control.touch()
+    with session(target, Deadline.after(30), lambda: None):
+        assert (tmp_path / "in").exists()
