@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import inf
 
 from imagekit.app.remember import history_path
 from imagekit.base.errors import RefusedError
@@ -34,15 +35,15 @@ def require_in_time(project: Project, name: str, stages: Sequence[str], minutes:
 
 
 def _fitting(stages: Sequence[str], expected: Mapping[str, float], minutes: float) -> str:
-    """What of it could be done: what every run does, and with it one machine's part."""
+    """What of it could be done: what every run does, and with it one machine's part, as far as its times are known."""
     parts = dict[str, float]()
     for stage in stages:
         _, _, machine = stage.partition(" ")
         part = machine or ("lifecycle" if stage == "lifecycle" else "")
-        parts[part] = parts.get(part, 0.0) + expected.get(stage, 0.0) / 60
+        parts[part] = parts.get(part, 0.0) + expected.get(stage, inf if part else 0.0) / 60
     common = parts.pop("", 0.0)
     fits = [f"{name} ({common + each:.1f} min)" for name, each in parts.items() if common + each <= minutes]
     if fits:
         return f"What fits, each alone: {', '.join(fits)}."
-    least = min((common + each for each in parts.values()), default=common)
+    least = min((common + each for each in parts.values() if each < inf), default=common)
     return f"Nothing of it fits alone; the shortest part takes {least:.1f} min."

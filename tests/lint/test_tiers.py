@@ -38,16 +38,21 @@ def everything(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, bool
     return json.loads(out.read_text()), done.stdout.splitlines()
 
 
-def calls_of(folder: Path, *arguments: str) -> list[list[str]]:
-    """The arguments of each run of pytest that bin/test starts."""
+def laid_out(folder: Path, python: str) -> Path:
+    """A copy of bin/test beside empty folders of tests, with that text for its Python."""
     shutil.copytree(ROOT / "bin", folder / "bin")
     for kind in sorted(path.name for path in (ROOT / "tests").iterdir() if path.is_dir()):
         (folder / "tests" / kind).mkdir(parents=True)
     (folder / ".venv/bin").mkdir(parents=True)
-    for name, text in {"bin/setup": "#!/bin/sh\n", ".venv/bin/python": RECORD}.items():
+    for name, text in {"bin/setup": "#!/bin/sh\n", ".venv/bin/python": python}.items():
         (folder / name).write_text(text)
         (folder / name).chmod(0o755)
-    run([folder / "bin/test", *arguments, "--collect-only"], timeout=60)
+    return folder / "bin/test"
+
+
+def calls_of(folder: Path, *arguments: str) -> list[list[str]]:
+    """The arguments of each run of pytest that bin/test starts."""
+    run([laid_out(folder, RECORD), *arguments, "--collect-only"], timeout=60)
     return [call.splitlines() for call in (folder / ".venv/bin/calls").read_text().split("\n\n") if call]
 
 
@@ -85,3 +90,19 @@ def test_contributing_lists_what_waits_for_the_night(everything: tuple[dict[str,
     assert page.partition(begin)[2].partition(end)[0].splitlines()[2:] == rows, (
         "put the rows that `bin/test nightly --collect-only -q` prints into CONTRIBUTING.md"
     )
+
+
+@pytest.mark.parametrize("name", ["lint-and-unit", "runs", "machines"])
+def test_one_run_that_fails_is_a_failure_of_all(name: str, tmp_path: Path) -> None:
+    """One of them goes in the background, where a status is easily lost; what it printed is shown all the same."""
+    python = f'#!/bin/sh\ncase "$*" in *test/{name}.xml*) echo "{name} broke"; exit 3 ;; esac\n'
+    done = run([laid_out(tmp_path, python)], timeout=60, ok=range(256))
+    assert done.returncode == 3
+    assert f"{name} broke" in done.stdout
+    assert [line.split()[0] for line in done.stderr.splitlines() if line.endswith(" s")] == (
+        ["lint-and-unit"] if name == "lint-and-unit" else ["lint-and-unit", "runs", "machines"]
+    )
+
+
+def test_nothing_chosen_in_any_run_is_told(tmp_path: Path) -> None:
+    assert run([laid_out(tmp_path, "#!/bin/sh\nexit 5\n"), "-k", "none"], timeout=60, ok=range(256)).returncode == 5

@@ -55,6 +55,14 @@ def test_where_nothing_fits_the_shortest_is_named(project: Project) -> None:
     assert error.hint == "Nothing of it fits alone; the shortest part takes 2.0 min."
 
 
+def test_a_part_whose_time_nobody_knows_is_not_said_to_fit(project: Project) -> None:
+    with closing(sqlite3.connect(history_path(project))) as database, database:
+        database.execute("DELETE FROM stages WHERE name = 'checks direct'")
+    error = refused(project, Options(fresh=True, lifecycle=LIFE, within=6), SimBackend())
+    assert error.hint == "What fits, each alone: live (5.0 min)."
+    assert refused(project, Options(fresh=True, within=1.5), SimBackend()).hint.endswith("takes 5.0 min.")
+
+
 def test_a_build_is_part_of_every_part(project: Project) -> None:
     path = project.root / "images/base/Dockerfile"
     path.write_text(path.read_text() + "# another build\n")

@@ -29,9 +29,10 @@ def test_the_hypervisor_gets_an_answer(guest_agent: GuestAgent | None, host: Hos
         assert guest_agent.ask("guest-get-host-name")["host-name"] == host.run("hostname").stdout.strip()
 
 
-def test_the_hypervisor_learns_the_addresses(guest_agent: GuestAgent | None, root: Host) -> None:
+def test_the_hypervisor_learns_the_addresses(guest_agent: GuestAgent | None, host: Host, root: Host) -> None:
     """The guest agent tells the hypervisor every address of the node."""
     if guest_agent is None:
+        assert not host.file(PORT).exists, "the node has a line for the guest agent, which nobody asks"
         return
     found = {
         address["ip-address"]
@@ -44,8 +45,10 @@ def test_the_hypervisor_learns_the_addresses(guest_agent: GuestAgent | None, roo
 
 
 @pytest.mark.parametrize("command", CLOSED)
-def test_the_hypervisor_changes_nothing(guest_agent: GuestAgent | None, command: str) -> None:
-    """This order of the hypervisor is closed."""
+def test_the_hypervisor_changes_nothing(guest_agent: GuestAgent | None, host: Host, command: str) -> None:
+    """This order of the hypervisor is closed, by the agent's settings and, where it is asked, in its own words."""
+    settings = host.file("/etc/qemu/qemu-ga.conf").content_string
+    assert command in settings.partition("block-rpcs=")[2].splitlines()[0].split(",")
     if guest_agent is None:
         return
     enabled = {each["name"]: each["enabled"] for each in guest_agent.ask("guest-info")["supported_commands"]}
