@@ -56,7 +56,7 @@ def test_a_pushed_disk_is_found_beside_its_image(clone: Clone, published: Refere
     assert verified.returncode == 0, verified.stdout + verified.stderr[-2000:]
 
 
-# UEFI with Secure Boot is also what test_secureboot.py starts at every change.
+# UEFI with Secure Boot is also what tests/integration/vm/test_secureboot.py starts at every change.
 _UEFI = [pytest.param(name, marks=pytest.mark.nightly(minutes=2)) for name in ("uefi", "uefi-secure")]
 
 
