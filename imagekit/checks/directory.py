@@ -19,6 +19,7 @@ SKEW = 300
 _CAUSES = {
     "Clock skew": "the clocks of node and controller differ by more than Kerberos allows",
     "Preauthentication failed": "the password in the keytab is not that of the account: it was changed elsewhere",
+    "Server not found in Kerberos": "the directory has no service principal of this name: no ticket for it",
     "not found in Kerberos database": "the directory has no computer account of this name: renamed or removed",
     "revoked": "the computer account is disabled or locked",
     "Cannot find KDC": "DNS names no controller for this realm",

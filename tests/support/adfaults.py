@@ -31,6 +31,12 @@ def asks_the_time(apart: str) -> str:
     return f"a=$(date +%s); systemctl restart systemd-timesyncd; for i in $(seq 60); do {moved}; sleep 1; done; exit 1"
 
 
+def _spn(verb: str) -> str:
+    """Give or take the names by which tickets for the second controller's directory are asked."""
+    name = "ldap/dc2.ad.imagekit.test"
+    return f"for name in {name} {name}/ad.imagekit.test; do samba-tool spn {verb} $name 'DC2$' || exit; done"
+
+
 class At(StrEnum):
     """Where a command runs."""
 
@@ -273,5 +279,35 @@ FAULTS = (
         "alice is not in linux-admins",
         "ad-login",
         forget=True,
+    ),
+)
+# Of suite `ad-failover`, whose first controller is away while its checks run.
+FAILOVER = (
+    Fault(
+        "the second controller's directory has no service principal",
+        At.DIRECTORY,
+        _spn("delete"),
+        _spn("add"),
+        "test_the_second_controllers_directory_takes_a_ticket",
+        "the directory has no service principal of this name",
+        "ad-failover",
+    ),
+    Fault(
+        "the second controller's directory has no service principal, and somebody new comes",
+        At.DIRECTORY,
+        _spn("delete"),
+        _spn("add"),
+        "test_somebody_new_logs_in_while_the_first_is_away",
+        "no login by the second controller",
+        "ad-failover",
+    ),
+    Fault(
+        "sssd.conf names one controller",
+        At.NODE,
+        f"sed -i 's/^ad_domain.*/&\\nad_server = dc1.ad.imagekit.test/' {CONF}",
+        f"sed -i '/^ad_server/d' {CONF}",
+        "test_the_node_knows_both_controllers",
+        "dc2.ad.imagekit.test",
+        "ad-failover",
     ),
 )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tests.support.adfaults import FAILOVER
 from tests.support.adfaults import FAULTS as DIRECTORY_FAULTS
 from tests.support.runbook import ROOT
 
@@ -128,6 +129,7 @@ def rows() -> list[tuple[str, str, str, str, str]]:
     """Suite, fault, check, what it says, page; of every table."""
     return [
         *(("ad", each.name, each.check, each.says, each.page) for each in DIRECTORY_FAULTS),
+        *(("ad-failover", each.name, each.check, each.says, each.page) for each in FAILOVER),
         *(("network", each.name, each.check, each.says, each.page) for each in NETWORK),
         *(("proxy", each.name, each.check, each.says, each.page) for each in PROXY),
         *(("hardening", each.name, each.check, each.says, each.page) for each in HARDENING.values()),

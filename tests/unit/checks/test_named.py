@@ -160,6 +160,7 @@ def test_an_sssd_conf_without_a_domain_is_an_error(text: str) -> None:
         ("kinit: Clock skew too great while getting initial credentials", "clocks"),
         ("kinit: Preauthentication failed while getting initial credentials", "changed elsewhere"),
         ("kinit: Client 'X$@Y' not found in Kerberos database while", "renamed or removed"),
+        ("kvno: Server not found in Kerberos database while getting credentials for ldap/dc2", "no service principal"),
         ('kinit: Cannot find KDC for realm "WRONG.TEST" while', "DNS"),
         ("kinit: Client's credentials have been revoked while", "disabled"),
         ("kinit: Something else", "kinit: Something else"),

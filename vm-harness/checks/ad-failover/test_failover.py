@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from testinfra.backend.base import CommandResult
 from testinfra.host import Host
 
-from imagekit.checks.directory import SSSD_CONF, People, domain_of
+from imagekit.checks.directory import KEYTAB, SSSD_CONF, People, cause, domain_of
 from imagekit.fixtures.network import FixtureNetwork
 
 pytestmark = pytest.mark.runbook("ad-failover")
@@ -48,10 +49,31 @@ def status(root: Host, name: str) -> str:
     return str(root.run("sssctl domain-status %s 2>&1", name).stdout)
 
 
+def ticket(root: Host, host: Host, then: str) -> CommandResult:
+    """What a command says that runs with a ticket of the node's own account."""
+    account = f"{host.run('hostname -s').stdout.strip().upper()}$"
+    made = f"d=$(mktemp -d); export KRB5CCNAME=FILE:$d/cc; kinit -k -t {KEYTAB} '{account}' 2>&1 && {then} 2>&1"
+    return root.run(f"{made}; found=$?; rm -rf $d; exit $found")
+
+
 def test_the_node_knows_both_controllers(root: Host, name: str, both: None) -> None:
     """The node has found both controllers of its domain."""
     said = status(root, name)
     assert [each for each in (FIRST, SECOND) if each not in said] == [], f"not both are known: {said.strip()}"
+
+
+@pytest.mark.usefixtures("first_away")
+def test_the_computer_account_logs_in_there(root: Host, host: Host) -> None:
+    """The node's own account gets a ticket of the second controller."""
+    done = ticket(root, host, "true")
+    assert done.rc == 0, f"no ticket: {cause(done.stdout)}"
+
+
+@pytest.mark.usefixtures("first_away")
+def test_the_second_controllers_directory_takes_a_ticket(root: Host, host: Host) -> None:
+    """The node's account gets a ticket for the second controller's directory, without which SSSD cannot ask it."""
+    done = ticket(root, host, f"kvno ldap/{SECOND}")
+    assert done.rc == 0, f"no ticket for ldap/{SECOND}: {cause(done.stdout)}"
 
 
 @pytest.mark.usefixtures("first_away")
@@ -68,11 +90,3 @@ def test_the_second_controller_is_the_one_in_use(root: Host, name: str) -> None:
     assert "Online status: Online" in said, f"SSSD has no controller: {said.strip()}"
     used = [line for line in said.splitlines() if line.strip().startswith("AD Domain Controller:")]
     assert any(SECOND in line for line in used), f"SSSD uses {' '.join(used) or 'none'}"
-
-
-@pytest.mark.usefixtures("first_away")
-def test_the_computer_account_logs_in_there(root: Host, host: Host) -> None:
-    """The node's own account gets a ticket of the second controller."""
-    account = f"{host.run('hostname -s').stdout.strip().upper()}$"
-    done = root.run("KRB5CCNAME=MEMORY:check kinit -k -t /etc/krb5/krb5.keytab %s 2>&1", account)
-    assert done.rc == 0, f"no ticket: {done.stdout.strip()}"
