@@ -6,14 +6,17 @@ import os
 from pathlib import Path
 from urllib.parse import quote
 
+from imagekit.base.files import write_whole
 from imagekit.base.log import bar, step
 from imagekit.base.process import run
 from imagekit.build.mirror import debian_mirror
 from imagekit.build.packages import distro_repository
 from imagekit.config.imagesfile import DistroFile
 from imagekit.config.load import Project, parse_file
+from imagekit.packages.aptsource import archives_of
 from imagekit.plan.model import Plan
 
+ARCHIVES = "archives.sources"
 _TIMEOUT = 1800.0
 _LINES_OF_A_RUN = 14  # lines mmdebstrap writes on a quiet run; only the progress bar stands on this
 
@@ -30,7 +33,7 @@ def distro_context(project: Project, plan: Plan) -> Path:
         partial = folder / f".rootfs.{os.getpid()}.tar"
         try:
             spec = parse_file(DistroFile, source / "distro.yaml")
-            _mmdebstrap(spec, source, partial, _sources(project, plan, spec), locked=plan.locked)
+            _mmdebstrap(spec, source, partial, mirrors(project, plan, spec, folder), locked=plan.locked)
             partial.rename(folder / "rootfs.tar")
         finally:
             partial.unlink(missing_ok=True)
@@ -38,11 +41,17 @@ def distro_context(project: Project, plan: Plan) -> Path:
     return folder
 
 
-def _sources(project: Project, plan: Plan, spec: DistroFile) -> list[str]:
+def mirrors(project: Project, plan: Plan, spec: DistroFile, folder: Path) -> list[str]:
+    """What mmdebstrap is given as mirrors. A floating image keeps them: its layers install from the same archives."""
     if plan.locked:
         # copy: and not file:, for apt runs outside of the new root and dpkg inside.
         return [f"deb [trusted=yes] copy:{quote(str(distro_repository(project, plan)))} ./"]
-    return debian_mirror(project.settings.debian_mirror).sources((spec.suite, *spec.pockets), spec.components)
+    lines = debian_mirror(project.settings.debian_mirror).sources((spec.suite, *spec.pockets), spec.components)
+    archives = archives_of(project.root, project.settings)
+    keyed = "\n".join(each.stanza for each in archives if each.key)
+    if keyed:
+        write_whole(folder / ARCHIVES, keyed)
+    return [*lines, *(each.line for each in archives if not each.key), *([str(folder / ARCHIVES)] if keyed else [])]
 
 
 def _mmdebstrap(spec: DistroFile, source: Path, target: Path, sources: list[str], *, locked: bool) -> None:

@@ -11,7 +11,8 @@ from imagekit.config.imagesfile import DistroBase
 from imagekit.config.load import Project
 from imagekit.config.model import Arch, Family
 from imagekit.config.packagelock import LockedPackage
-from imagekit.packages.apt import Apt, AptSource
+from imagekit.packages.apt import Apt
+from imagekit.packages.aptsource import AptSource, archives_of
 from imagekit.packages.dnf import Dnf
 from imagekit.packages.interface import Manager
 from imagekit.packages.store import Store
@@ -46,7 +47,7 @@ def resolver(project: Project, name: str, arch: Arch) -> Manager:
         spec, mirror = distro_file(project), debian_mirror(project.settings.debian_mirror)
         lines = mirror.sources((spec.suite, *spec.pockets), spec.components)
         sources = [AptSource(uri=line.split()[1], suite=line.split()[2], components=spec.components) for line in lines]
-        return manager_of(project, name, arch, sources)
+        return manager_of(project, name, arch, (*sources, *archives_of(project.root, project.settings)))
     if image.family is Family.DEBIAN:
         raise ConfigError(
             f"image {name!r} stands on a base image, whose archives imagekit does not know",

@@ -20,6 +20,25 @@ class AdvisorySource(Frozen):
     )
 
 
+class AptArchive(Frozen):
+    """A Debian archive beside the mirror, whose lists are signed by a key of its own."""
+
+    uri: Annotated[str, StringConstraints(pattern=r"^(https?://|file:///)[^\s|]*$", max_length=1000)] = Field(
+        description="address of the archive, above `dists`"
+    )
+    suite: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]*[A-Za-z0-9]$")] = Field(
+        description="suite or codename"
+    )
+    components: Annotated[
+        tuple[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]*$")], ...], Field(min_length=1)
+    ] = Field(("main",), description="components")
+    key: Annotated[str, StringConstraints(pattern=r"^[^\s:]+$", max_length=500)] | None = Field(
+        None,
+        description="the public key that signs its lists, ASCII-armoured, seen from the project's folder; default: the "
+        "distribution's own keys",
+    )
+
+
 class ForkSettings(Frozen):
     """What saved states of booted nodes may take."""
 
@@ -81,6 +100,11 @@ class Settings(Frozen):
     keep: Keep = Field(Keep(), description="how much of what can be made again is kept in the work folder")
     debian_mirror: Annotated[str, StringConstraints(pattern=r"^https?://[^\s]+$")] | None = Field(
         None, description="Debian archive for the embedded base; default: the one this machine's apt uses"
+    )
+    apt_archives: tuple[AptArchive, ...] = Field(
+        (),
+        description="archives that packages of the Debian family come from beside the mirror, such as the company's "
+        "own; of all of them the newest version counts",
     )
     channel_repositories: dict[
         Name, Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.:-]+(/[a-z0-9._-]+)+$")]

@@ -14,13 +14,13 @@ from imagekit.base.log import step
 from imagekit.base.process import Completed, ProcessError, run
 from imagekit.base.reason import summary
 from imagekit.config.packagelock import LockedPackage
+from imagekit.packages.aptsource import AptSource
 from imagekit.packages.interface import Ask, Keep, MirrorError, ResolveError
 from imagekit.packages.pins import Freed, pins_text, stuck_sources
 
 _TIMEOUT = 600.0
 _HELPER = "/usr/lib/apt/apt-helper"
 _BATCH = 40  # files a call of apt-helper: a command line has an end
-_KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 # Inst libc6 [2.40-1] (2.41-12 Debian:13.1/stable, Debian-Security:13/stable-security [amd64]) []
 _INST = re.compile(r"Inst (?P<name>[^ :]+)\S* (?:\[[^\]]*\] )?\((?P<version>\S+) .*\[(?P<arch>[a-z0-9-]+)\]\)")
 _REMOVED = re.compile(r"Remv (\S+)")
@@ -32,22 +32,6 @@ _SOLVER = (
 )
 _Stanzas = dict[tuple[str, str, str], str]  # the index's paragraphs, by name, version and architecture
 _KEPT = "Imagekit"  # the label of the repository with the files of an earlier lock
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AptSource:
-    """One archive: address, suite and components; `trusted` for a repository of our own, which has no signature."""
-
-    uri: str
-    suite: str
-    components: tuple[str, ...] = ()
-    trusted: bool = False
-
-    @property
-    def line(self) -> str:
-        """As sources.list(5) has it; the distribution's own keys count where this machine keeps them apart."""
-        option = "[trusted=yes] " if self.trusted else f"[signed-by={_KEYRING}] " if _KEYRING.exists() else ""
-        return " ".join((f"deb {option}{self.uri}", self.suite, *self.components))
 
 
 @dataclass(slots=True)
@@ -116,10 +100,13 @@ class Apt:
         write_index(folder, files, suite=self.sources[0].suite if self.sources else "imagekit")
 
     def _update(self, repository: Path | None) -> None:
-        for name in ("lists/partial", "cache/archives/partial", "state"):
+        for name in ("lists/partial", "cache/archives/partial", "state", "sources.d"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
         own = [AptSource(uri=f"file:{quote(str(repository))}", suite="./", trusted=True)] if repository else []
-        (self.folder / "sources.list").write_text("".join(f"{each.line}\n" for each in (*self.sources, *own)))
+        lines = [each.line for each in (*self.sources, *own) if not each.key]
+        (self.folder / "sources.list").write_text("".join(f"{each}\n" for each in lines))
+        keyed = "\n".join(each.stanza for each in self.sources if each.key)
+        (self.folder / "sources.d/archives.sources").write_text(keyed)
         (self.folder / "preferences").write_text("")
         (self.folder / "status").write_text("")
         (self.folder / "apt.conf").write_text(_configuration(self.folder.resolve(), self.arch))
@@ -278,7 +265,7 @@ def _as_installed(stanza: str) -> str:
 def _configuration(folder: Path, arch: str) -> str:
     return f"""\
 Dir::Etc::SourceList "{folder}/sources.list";
-Dir::Etc::SourceParts "/dev/null";
+Dir::Etc::SourceParts "{folder}/sources.d";
 Dir::Etc::Preferences "{folder}/preferences";
 Dir::Etc::PreferencesParts "/dev/null";
 Dir::State "{folder}/state";

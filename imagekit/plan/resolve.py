@@ -13,6 +13,7 @@ from imagekit.config.load import IMAGES_FILE, LOCK_FILE, Project
 from imagekit.config.model import Arch
 from imagekit.config.packagelock import PackageLock, lock_path
 from imagekit.config.packagelock import load as load_packages
+from imagekit.packages.aptsource import archives_of
 from imagekit.plan.asks import DISTRO, layer_packages, stale_parts, standin_packages
 from imagekit.plan.given import dated
 from imagekit.plan.lock import Locked, download_address
@@ -116,7 +117,7 @@ def _bottom(sources: Sources, image: ImageSpec, arch: Arch, lock: PackageLock | 
     common = {"recipe": RECIPE, "arch": arch.value}
     if isinstance(image.base, DistroBase):
         inputs = {**common, "folder": sources.folder(DISTRO), "distro": image.base.distro}
-        inputs |= _locked(lock, "distro")
+        inputs |= _locked(lock, "distro") or _archives(sources.project)
         stages.append(
             Stage(
                 name="distro",
@@ -152,6 +153,12 @@ def _locked(lock: PackageLock | None, stage: str) -> dict[str, str]:
     if lock is None:
         return {}
     return {"packages": inputs_id({each.sha256: " ".join(map(str, each)) for each in lock.of_stage(stage)})}
+
+
+def _archives(project: Project) -> dict[str, str]:
+    """The archives beside the mirror that a floating stage takes packages from, for its id; empty without any."""
+    said = "\n".join(each.stanza for each in archives_of(project.root, project.settings))
+    return {"archives": inputs_id({"archives": said})} if said else {}
 
 
 @dataclass(frozen=True, slots=True)

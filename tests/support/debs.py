@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 
 from imagekit.base.process import run
-from imagekit.packages.apt import AptSource
+from imagekit.packages.aptsource import AptSource
 
 
 @dataclass

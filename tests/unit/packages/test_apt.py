@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
-from imagekit.base.errors import ToolError
+from imagekit.base.errors import ConfigError, ToolError
 from imagekit.base.process import run
 from imagekit.config.packagelock import LockedPackage
+from imagekit.config.settings import AptArchive, Settings
 from imagekit.packages import apt as apt_module
 from imagekit.packages.apt import Apt
+from imagekit.packages.aptsource import AptSource, archives_of
 from imagekit.packages.interface import Ask, Keep, MirrorError, ResolveError
 from imagekit.packages.pins import freed_names
 from imagekit.packages.store import Source, Store
-from tests.support.debs import Archive
+from tests.support.aptrepository import SignedArchive, repacked, served, signed_archive
+from tests.support.debs import Archive, deb
 
 pytestmark = pytest.mark.skipif(
     shutil.which("apt-get") is None, reason="needs apt-get and dpkg-deb, which are Debian's"
@@ -261,3 +264,68 @@ def test_lists_of_this_machine_play_no_part(apt: Apt) -> None:
     before = run(["apt-config", "dump"], timeout=20).stdout
     apt.resolve(ASKS, Keep())
     assert run(["apt-config", "dump"], timeout=20).stdout == before
+
+
+@pytest.fixture
+def company(tmp_path: Path) -> Iterator[SignedArchive]:
+    """A company's archive with a newer jq, and the key that signed it."""
+    with signed_archive(tmp_path / "company") as made:
+        made.put(repacked(deb(tmp_path, "jq", "1.7-1", depends="libc"), tmp_path / "new", "+co1"))
+        made.publish()
+        yield made
+
+
+def settings_of(uri: str, key: str | None = "keys/company.asc") -> Settings:
+    return Settings(version=1, apt_archives=(AptArchive(uri=uri, suite="stable", components=("main",), key=key),))
+
+
+def test_an_archive_beside_the_mirror_has_a_key_of_its_own(
+    tmp_path: Path, archive: Archive, company: SignedArchive
+) -> None:
+    """In a folder with a space, which the short form of sources.list could not name a key in."""
+    root = tmp_path / "a project"
+    (root / "keys").mkdir(parents=True)
+    (root / "keys/company.asc").write_text(company.key)
+    with served(company.root) as uri:
+        sources = (archive.source("stable"), *archives_of(root, settings_of(f"{uri}/")))
+        apt = Apt(root / "apt", "amd64", sources)
+        found = {each.name: each for each in apt.resolve(ASKS, Keep())}
+        assert (found["jq"].version, found["jq"].origin) == ("1.7-1+co1", "Example/stable/main")
+        assert found["curl"].origin == "Debian/stable/main"
+        assert uri not in " ".join(map(str, found["jq"]))
+        store = Store(root)
+        store.fill(tuple(found.values()), [("the mirror", apt.fetch)])
+        assert not store.missing(found.values())
+
+
+def test_lists_that_another_key_signed_are_the_mirrors_fault(
+    tmp_path: Path, archive: Archive, company: SignedArchive
+) -> None:
+    with signed_archive(tmp_path / "stranger") as stranger, served(company.root) as uri:
+        source = AptSource(uri=uri, suite="stable", components=("main",), key=stranger.key)
+        with pytest.raises(MirrorError, match="does not serve whole lists"):
+            Apt(tmp_path / "apt", "amd64", (archive.source("stable"), source)).resolve(ASKS, Keep())
+
+
+def test_half_a_list_is_the_mirrors_fault(tmp_path: Path, archive: Archive, company: SignedArchive) -> None:
+    company.publish(cut=True)
+    with served(company.root) as uri:
+        source = AptSource(uri=uri, suite="stable", components=("main",), key=company.key)
+        with pytest.raises(MirrorError, match="does not serve whole lists"):
+            Apt(tmp_path / "apt", "amd64", (archive.source("stable"), source)).resolve(ASKS, Keep())
+
+
+@pytest.mark.parametrize(
+    ("content", "said"), [(None, "cannot be read"), (b"\x99\x01", "cannot be read"), (b"-----BEGIN X", "no ASCII")]
+)
+def test_what_is_no_key_is_refused_by_name(tmp_path: Path, content: bytes | None, said: str) -> None:
+    if content is not None:
+        (tmp_path / "company.asc").write_bytes(content)
+    with pytest.raises(ConfigError, match=said):
+        archives_of(tmp_path, settings_of("https://deb.example.org/x", "company.asc"))
+
+
+def test_an_archive_without_a_key_is_believed_by_the_distributions_own(tmp_path: Path) -> None:
+    (source,) = archives_of(tmp_path, settings_of("https://deb.example.org/debian-security/", None))
+    assert source.line.endswith("https://deb.example.org/debian-security stable main")
+    assert "trusted" not in source.line

@@ -1,0 +1,51 @@
+"""What mmdebstrap is given to make the root file system from."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from imagekit.build import distro
+from imagekit.build.mirror import Mirror
+from imagekit.config.load import Project, load_project
+from imagekit.config.settings import AptArchive, Settings
+from imagekit.plan.asks import distro_file
+from imagekit.plan.resolve import make_plan
+from tests.support.project import make_project
+
+KEY = "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nmDMEZ0\n=abcd\n-----END PGP PUBLIC KEY BLOCK-----\n"
+KEYED = AptArchive(uri="https://deb.example.org/company", suite="stable", components=("main", "extra"), key="co.asc")
+SECURITY = AptArchive(uri="https://deb.example.org/security/", suite="trixie-security", key=None)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    project = load_project(make_project(tmp_path))
+    (tmp_path / "co.asc").write_text(KEY)
+    return replace(project, settings=Settings(version=1, apt_archives=(KEYED, SECURITY)))
+
+
+def test_a_floating_base_has_the_archives_and_their_keys(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(distro, "debian_mirror", lambda _configured: Mirror("http://m.example/debian"))
+    given = distro.mirrors(project, make_plan(project, "small-node"), distro_file(project), tmp_path)
+    assert given[0] == "deb http://m.example/debian trixie main"
+    assert given[1].endswith("https://deb.example.org/security trixie-security main")
+    assert (tmp_path / distro.ARCHIVES).read_text() == (
+        "Types: deb\nURIs: https://deb.example.org/company\nSuites: stable\nComponents: main extra\nSigned-By:\n"
+        " -----BEGIN PGP PUBLIC KEY BLOCK-----\n .\n mDMEZ0\n =abcd\n -----END PGP PUBLIC KEY BLOCK-----\n"
+    )
+    assert given[2:] == [str(tmp_path / distro.ARCHIVES)]
+
+
+def test_another_archive_or_key_is_another_floating_base(project: Project) -> None:
+    def base(settings: Settings) -> str:
+        return make_plan(replace(project, settings=settings), "small-node").stage("distro").id
+
+    first, plain = base(project.settings), base(Settings(version=1))
+    assert first != plain
+    (project.root / "co.asc").write_text(KEY.replace("mDMEZ0", "mDMEZ1"))
+    assert base(project.settings) not in (first, plain)
