@@ -18,18 +18,20 @@ class Counted:
         self.world = world
         self.builds = 0
 
-    def trial(self, lock: Lock, *, layers: int | None = None, lifecycle: bool = False) -> Trial:
+    def trial(
+        self, lock: Lock, *, layers: int | None = None, lifecycle: bool = False, like: Trial | None = None
+    ) -> Trial:
         """As the world's own; what stands in the way is an answer, too."""
         self.builds += 1
         try:
-            return self.world.trial(lock, layers=layers, lifecycle=lifecycle)
+            return self.world.trial(lock, layers=layers, lifecycle=lifecycle, like=like)
         except InfrastructureError as error:
             self.builds -= isinstance(error, ApartError)
             return Trial(result=Result.UNKNOWN, reason=str(error))
 
     def same_fault(self, lock: Lock, bad: Trial, *, layers: int | None = None, lifecycle: bool = False) -> Trial:
         """Whether a lock shows what `bad` shows: bad twice, and in the same checks; all else decides nothing."""
-        found = self.trial(lock, layers=layers, lifecycle=lifecycle)
+        found = self.trial(lock, layers=layers, lifecycle=lifecycle, like=bad)
         if found.result is not Result.BAD:
             return found
         if found.digest:  # without one it is the build that failed, and there is nothing to test again

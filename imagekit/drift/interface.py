@@ -44,9 +44,12 @@ class World(Protocol):
     def fresh(self) -> Lock:
         """What it would be made of if all moved now; raises `UpstreamError` when that cannot be resolved."""
 
-    def trial(self, lock: Lock, *, layers: int | None = None, lifecycle: bool = False) -> Trial:
+    def trial(
+        self, lock: Lock, *, layers: int | None = None, lifecycle: bool = False, like: Trial | None = None
+    ) -> Trial:
         """Build and test the image of a lock, or the stack of its first `layers` layers; `lifecycle`: scenarios too.
 
+        With `like`, no more is tested than what shows whether it shows the same: the boot path that that was seen on.
         Raises `ApartError` for a lock between two that cannot be installed.
         """
 
@@ -54,7 +57,7 @@ class World(Protocol):
         """What of a lock would be installed, by the package manager's word: what nobody asks for would not."""
 
     def again(self, trial: Trial) -> Trial:
-        """Test the digest of a trial once more; nothing is built."""
+        """Test the digest of a trial once more, where it was bad; nothing is built."""
 
     def last_good(self, *, lifecycle: bool) -> tuple[Trial, datetime, bool] | None:
         """The last good trial of exactly what is pinned now, with the scenarios if they are asked for.

@@ -38,6 +38,7 @@ from imagekit.drift.model import Change, Lock, Released, Result, Trial
 from imagekit.drift.outcome import trial_of
 from imagekit.drift.state import Good, keep_good, read_good
 from imagekit.inventory.horizon import Thresholds, judge, line
+from imagekit.machine.interface import DISKLESS, BootPath
 from imagekit.packages.interface import ResolveError
 from imagekit.plan.lock import here
 from imagekit.plan.model import Plan
@@ -107,14 +108,16 @@ class LocalWorld:
         self.upstream = as_lock(packages, self._entries(load_project(other.root).lock))
         return self.upstream
 
-    def trial(self, lock: Lock, *, layers: int | None = None, lifecycle: bool = False) -> Trial:
+    def trial(
+        self, lock: Lock, *, layers: int | None = None, lifecycle: bool = False, like: Trial | None = None
+    ) -> Trial:
         """A run that publishes nothing, of the project with this lock."""
         pinned, whole = lock == self.pinned(), layers is None or layers == len(self.layers)
         project = self.project if pinned and whole else self._beside(lock, layers)
         with _kept_aside(project, self.image) if pinned and whole else nullcontext():
-            found = self._run(project, lifecycle=lifecycle)
+            found = self._run(project, lifecycle=lifecycle, like=like)
         self.tried[found.digest] = project
-        if pinned and whole and found.result is Result.GOOD:
+        if pinned and whole and like is None and found.result is Result.GOOD:
             self._keep_pinned(found, lifecycle=lifecycle)
         return found
 
@@ -148,7 +151,7 @@ class LocalWorld:
     def again(self, trial: Trial) -> Trial:
         """The checks and scenarios of the same digest once more; its build is kept, so nothing is built."""
         scenarios = any(name.startswith("scenario:") for name in trial.failed)
-        return self._run(self.tried[trial.digest], lifecycle=scenarios)
+        return self._run(self.tried[trial.digest], lifecycle=scenarios, like=trial)
 
     def last_good(self, *, lifecycle: bool) -> tuple[Trial, datetime, bool] | None:
         """What the last good full night left; of another lock, or with less tested, it tells nothing."""
@@ -227,8 +230,10 @@ class LocalWorld:
             raise InfrastructureError(one_line(str(error), 500)) from None
         return name
 
-    def _run(self, project: Project, *, lifecycle: bool) -> Trial:
-        options = Options(publish=False, fresh=True, lifecycle=ScenarioOptions() if lifecycle else None)
+    def _run(self, project: Project, *, lifecycle: bool, like: Trial | None = None) -> Trial:
+        scenarios = ScenarioOptions() if lifecycle else None
+        boot_paths = (BootPath(like.boot_path),) if like is not None and like.boot_path else DISKLESS
+        options = Options(publish=False, fresh=True, lifecycle=scenarios, boot_paths=boot_paths)
         try:
             return trial_of(run_image(project, self.image, options, self.backend))
         except OSError as error:

@@ -63,7 +63,8 @@ class Result(StrEnum):
 class Trial:
     """One build with its tests: `failed` names what did not pass, `layers` the layers whose suites did not.
 
-    `run_id` is the run that shows it, `reason` the first line of what went wrong.
+    `run_id` is the run that shows it, `reason` the first line of what went wrong, `boot_path` the one that it was seen
+    on; empty where no machine's boot or checks showed it.
     """
 
     result: Result
@@ -72,6 +73,7 @@ class Trial:
     failed: tuple[str, ...] = ()
     layers: tuple[str, ...] = ()
     reason: str = ""
+    boot_path: str = ""
     seconds: float = 0.0
 
 

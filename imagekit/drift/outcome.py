@@ -11,6 +11,7 @@ from imagekit.build.builder import BuildError
 from imagekit.build.download import WrongFileError
 from imagekit.drift.interface import InfrastructureError
 from imagekit.drift.model import Result, Trial
+from imagekit.machine.interface import BootPath
 from imagekit.registry.errors import DigestMismatchError
 from imagekit.report.result import Verdict
 
@@ -52,8 +53,15 @@ def trial_of(finished: Finished) -> Trial:
         failed=failed,
         layers=tuple(dict.fromkeys(each.layer for each in checks)),
         reason=one_line(reason, 500),
+        boot_path=_boot_path(result.failure.stage if result.failure else ""),
         seconds=result.seconds,
     )
+
+
+def _boot_path(stage: str) -> str:
+    """The boot path whose boot or checks a stage is; empty for others."""
+    part, _, name = stage.partition(" ")
+    return name if part in ("boot", "checks") and name in [*BootPath] else ""
 
 
 def _from_below(error: RefusedError) -> str:

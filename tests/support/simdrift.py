@@ -85,7 +85,9 @@ class SimWorld:
             raise UpstreamError(self.unresolvable)
         return self.now_lock if self.upstream is None else self.upstream
 
-    def trial(self, lock: Lock, *, layers: int | None = None, lifecycle: bool = False) -> Trial:
+    def trial(
+        self, lock: Lock, *, layers: int | None = None, lifecycle: bool = False, like: Trial | None = None
+    ) -> Trial:
         """Build and test."""
         self.locks.append(lock)
         self.stacks.append(layers or len(self.layers))

@@ -76,10 +76,11 @@ class Upstream(SimBackend):
     """A world in which checks fail with a bad package; `bad` names it with its version."""
 
     bad: str = ""
+    shown_on: BootPath = BootPath.DIRECT
 
     def build(self, project, plan):  # type: ignore[no-untyped-def]
         text = (project.root / lock_path(NAME, here().value)).read_text()
-        self.outcomes = {BootPath.DIRECT: Outcome.FAILED} if self.bad and f" {self.bad} " in text else {}
+        self.outcomes = {self.shown_on: Outcome.FAILED} if self.bad and f" {self.bad} " in text else {}
         return super().build(project, plan)
 
 
@@ -123,6 +124,22 @@ def test_a_bad_package_is_found_with_the_real_locks_and_runs(project: Project, m
     assert git(project.root, "status", "--porcelain") == "", "the project itself is never changed"
     assert git(project.root, "branch", "--list", BRANCH) == ""
     assert git(project.root, "worktree", "list").count("\n") == 1
+
+
+@pytest.mark.parametrize(("shown_on", "other"), [(BootPath.DIRECT, "live"), (BootPath.LIVE, "direct")])
+def test_what_is_looked_for_is_looked_for_where_it_was_seen(
+    project: Project, mirror: dict[str, object], shown_on: BootPath, other: str
+) -> None:
+    """Each build between is booted on that boot path alone; pinned and fresh are tested whole, as far as they come."""
+    world = Upstream()
+    world.bad, world.shown_on = "nano 2", shown_on
+    report = hold(project, world)
+    assert (report.verdict, report.causes[0].names) == (DriftVerdict.DRIFT, ("nano",))
+    assert report.fresh is not None
+    assert report.fresh.boot_path == shown_on
+    whole = 2 if shown_on is BootPath.LIVE else 1  # direct is before live, and the fresh one never comes further
+    assert world.calls[f"boot {other}"] == whole
+    assert world.calls[f"boot {shown_on}"] > 4
 
 
 def test_what_moved_and_works_is_a_branch_with_the_new_lock(project: Project, mirror: dict[str, object]) -> None:

@@ -199,7 +199,7 @@ def test_a_root_cause_is_the_same_whatever_numbers_are_in_its_words() -> None:
 
     def keys(reason: str) -> list[str]:
         class Dead(SimWorld):
-            def trial(self, lock, *, layers=None, lifecycle=False):  # type: ignore[no-untyped-def]
+            def trial(self, lock, *, layers=None, lifecycle=False, like=None):  # type: ignore[no-untyped-def]
                 return Trial(result=Result.BAD, reason=reason)
 
         world = Dead(OLD, OLD, fleet=FLEET, bad_fleet={FLEET[1].digest: reason})
@@ -279,7 +279,7 @@ def test_a_pull_request_names_a_few_and_counts_the_rest() -> None:
 class Flaking(SimWorld):
     """A check of another layer fails in every second build, and passes when it is asked again."""
 
-    def trial(self, lock, *, layers=None, lifecycle=False):  # type: ignore[no-untyped-def]
+    def trial(self, lock, *, layers=None, lifecycle=False, like=None):  # type: ignore[no-untyped-def]
         found = super().trial(lock, layers=layers, lifecycle=lifecycle)
         if len(self.locks) > 2 and len(self.locks) % 2 and found.result is Result.GOOD:
             return replace(found, result=Result.BAD, failed=("base/test_x.py::test_flaky",))
@@ -320,7 +320,7 @@ def test_a_scenario_that_fails_is_looked_for_with_the_scenarios() -> None:
     """A pinned image that fails it too is asked with them, and nothing that moved is blamed; stacks as well."""
 
     class Scenario(SimWorld):
-        def trial(self, lock, *, layers=None, lifecycle=False):  # type: ignore[no-untyped-def]
+        def trial(self, lock, *, layers=None, lifecycle=False, like=None):  # type: ignore[no-untyped-def]
             found = super().trial(lock, layers=layers, lifecycle=lifecycle)
             bad = lifecycle and (layers or 4) >= 2
             return replace(found, result=Result.BAD, failed=("scenario:upgrade",)) if bad else found
@@ -333,7 +333,7 @@ def test_a_scenario_that_fails_is_looked_for_with_the_scenarios() -> None:
 
 def test_where_a_stack_cannot_be_told_the_suites_name_the_layer_and_else_nobody() -> None:
     class Dark(SimWorld):
-        def trial(self, lock, *, layers=None, lifecycle=False):  # type: ignore[no-untyped-def]
+        def trial(self, lock, *, layers=None, lifecycle=False, like=None):  # type: ignore[no-untyped-def]
             if layers is not None:
                 raise InfrastructureError("registry down")
             return super().trial(lock, layers=layers, lifecycle=lifecycle)
