@@ -78,7 +78,7 @@ def _provide(config: pytest.Config, marker: str) -> None:
 
 
 def _look(marker: str) -> str:
-    host = this_host(WORK, home(WORK).address, None, default_uri())
+    host = this_host(WORK, home(WORK).address, None, (default_uri(),))
     lacking = [one for one in check(_NEEDS[marker], host) if not one.enough]
     return "; ".join(f"{one.need}: {one.found} ({one.remedy})" for one in lacking)
 

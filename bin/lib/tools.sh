@@ -25,7 +25,8 @@ install_tools() {
     mkdir -p "$tools/bin"
     install_debian_tools "$logs"
     for tool in "${go_tools[@]}"; do install_go_tool "$tool" "$logs"; done
-    install_bind "$logs"
+    install_unpacked "$logs" named bind9
+    install_unpacked "$logs" sshd openssh-server
 }
 
 # install_night_tools LOGS: kube-apiserver with etcd, and Flux's controllers; 20 CPU minutes on a machine that has none of it.
@@ -82,37 +83,39 @@ build_command() {
         -ldflags="-s -w -X k8s.io/component-base/version.gitVersion=${version:-v0.0.0}" -o "$tools/bin/.$3" "$2")
 }
 
-# install_bind LOGS: named out of the packages of this machine's own suite, unpacked and not installed, so that no service starts.
-install_bind() {
-    [[ -x $tools/bin/named ]] && return
-    if [[ -x /usr/sbin/named ]]; then
-        ln -sf /usr/sbin/named "$tools/bin/named"
+# install_unpacked LOGS PROGRAM PACKAGE: a server's program out of the packages of this machine's own suite, unpacked and not installed,
+# so that no service starts.
+install_unpacked() {
+    local logs=$1 program=$2 package=$3 fresh
+    [[ -x $tools/bin/$program ]] && return
+    if [[ -x /usr/sbin/$program ]]; then
+        ln -sf "/usr/sbin/$program" "$tools/bin/$program"
         return
     fi
-    local fresh
     fresh=$(mktemp -d "$root/.imagekit/tools.XXXXXX")
-    if (narrate "named, for tests alone, from this machine's Debian archive" "$1/named" unpack_bind "$fresh"); then
-        rm -rf "$tools/bind9"
-        mv "$fresh/root" "$tools/bind9"
+    if (narrate "$program, for tests alone, from this machine's Debian archive" "$logs/$program" unpack "$fresh" "$package"); then
+        rm -rf "${tools:?}/$package"
+        mv "$fresh/root" "$tools/$package"
         # shellcheck disable=SC2016  # expanded when it runs
-        printf '#!/bin/sh\nLD_LIBRARY_PATH=$(echo %s/usr/lib/*-linux-gnu) exec %s/usr/sbin/named "$@"\n' "$tools/bind9" "$tools/bind9" >"$fresh/named"
-        chmod +x "$fresh/named"
-        mv -f "$fresh/named" "$tools/bin/named"
+        printf '#!/bin/sh\nLD_LIBRARY_PATH=$(echo %s/usr/lib/*-linux-gnu) exec %s/usr/sbin/%s "$@"\n' \
+            "$tools/$package" "$tools/$package" "$program" >"$fresh/$program"
+        chmod +x "$fresh/$program"
+        mv -f "$fresh/$program" "$tools/bin/$program"
     else
-        say "  named could not be fetched; the tests that need it are skipped"
+        say "  $program could not be fetched; the tests that need it are skipped"
     fi
     rm -rf "$fresh"
 }
 
-packages_of_bind() {
-    apt-get install -s --no-install-recommends bind9 2>/dev/null | awk '$1 == "Inst" { print $2 }'
+packages_of() {
+    apt-get install -s --no-install-recommends "$1" 2>/dev/null | awk '$1 == "Inst" { print $2 }'
 }
 
-unpack_bind() {
+unpack() {
     local package packages
-    mapfile -t packages < <(packages_of_bind)
+    mapfile -t packages < <(packages_of "$2")
     # A machine on which everything else is there may have no lists of packages.
-    if ((${#packages[@]} == 0)); then apt-get -q update && mapfile -t packages < <(packages_of_bind); fi
+    if ((${#packages[@]} == 0)); then apt-get -q update && mapfile -t packages < <(packages_of "$2"); fi
     ((${#packages[@]})) || return
     mkdir -p "$1/root"
     (cd "$1" && apt-get -q download "${packages[@]}") || return

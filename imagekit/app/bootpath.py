@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from imagekit.app.hosts import host
 from imagekit.app.interface import Subject
 from imagekit.app.needs import libvirt_uri
 from imagekit.app.target import suites_of as suites_of
@@ -19,18 +20,16 @@ from imagekit.checks.tlspeer import Peers, TlsPeer
 from imagekit.machine.boot import BootRequest, boot
 from imagekit.machine.disks import DiskSource
 from imagekit.machine.domain import Forward, Link
-from imagekit.machine.folder import machines_folder, owned_folder
+from imagekit.machine.folder import machines_folder, owned_folder, seen_by
 from imagekit.machine.hardware import NodeRequest
 from imagekit.machine.identity import NodeKeys, fresh_keys, seed_disk
 from imagekit.machine.install import AgentDisk, InstallRequest, install_by_agent
 from imagekit.machine.interface import BootPath, Installer
-from imagekit.machine.libvirt.daemon import libvirt
 from imagekit.machine.libvirt.provider import connect
 from imagekit.machine.node import InstalledNode, node
 from imagekit.machine.profile import DirectKernel, load_profile, profile_name
 from imagekit.machine.provider import Provider
 from imagekit.machine.saved import SavedNode
-from imagekit.machine.sweep import sweep
 
 
 def make_disks(subject: Subject) -> LiveArtifacts:
@@ -96,9 +95,7 @@ class LocalMachines:
 @contextmanager
 def _libvirt(subject: Subject) -> Iterator[str]:
     """The libvirt that machines are started with, rid of what killed runs left."""
-    uri = libvirt_uri(subject.project)
-    with libvirt(uri):
-        sweep(uri, work=_machines(subject))
+    with host(subject.project, subject.uri or libvirt_uri(subject.project)) as uri:
         yield uri
 
 
@@ -194,7 +191,7 @@ def _firmware_boot(
         uri = stack.enter_context(_libvirt(subject))
         if keys is None:
             keys = saved.keys if saved is not None else fresh_keys()
-            folder = stack.enter_context(owned_folder(subject.run_id))
+            folder = stack.enter_context(owned_folder(subject.run_id, seen_by(uri, subject.folder)))
             media = (*media, seed_disk(keys, subject.name, folder, subject.cloud_config))
         request = NodeRequest(
             name=subject.name,

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 
 from imagekit.app.bootpath import LocalMachines, installed_machine, make_disks
 from imagekit.app.forks import session_machine
+from imagekit.app.hosts import host_for
 from imagekit.app.image import built
 from imagekit.app.interface import Subject
 from imagekit.app.needs import host_of, machine_needs
@@ -51,6 +53,7 @@ def machine_by_hand(
     image = built(project, make_plan(project, name))
     run_id, folder = new_run(project.work)
     subject = Subject(project=project, name=name, image=image, run_id=run_id, folder=folder)
+    subject = replace(subject, uri=host_for(project, name, subject.shape, here=bool(fixtures)))
     with ExitStack() as stack:
         link = None
         if fixtures:

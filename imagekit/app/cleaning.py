@@ -9,7 +9,7 @@ from imagekit.app import servicecontrol as control
 from imagekit.app.budget import prune
 from imagekit.app.forks import clean_forks
 from imagekit.app.keptmachine import kept_machines
-from imagekit.app.needs import libvirt_uri
+from imagekit.app.needs import libvirt_uris
 from imagekit.app.runs import abandoned_runs
 from imagekit.base.errors import ToolError
 from imagekit.base.process import alive
@@ -39,13 +39,15 @@ def clean(project: Project, *, cache: bool, runs: bool) -> list[str]:
 
 
 def _machines(project: Project) -> list[str]:
-    uri, work = libvirt_uri(project), machines_folder(project.work)
+    work = machines_folder(project.work)
     kept_machines(project.work)  # removes what dead owners wrote
-    if not answers(uri):
-        return [f"folder {path}" for path in (*sweep_folders(), *sweep_folders(work))]
-    with libvirt(uri):
-        swept = sweep(uri, work=work)
-    return [f"machine {name}" for name in swept.domains] + [f"folder {path}" for path in swept.folders]
+    removed = list[str]()
+    for uri in libvirt_uris(project):
+        if answers(uri):
+            with libvirt(uri):
+                swept = sweep(uri, work=work)
+            removed += [f"machine {name}" for name in swept.domains] + [f"folder {path}" for path in swept.folders]
+    return removed + [f"folder {path}" for path in (*sweep_folders(), *sweep_folders(work))]
 
 
 def _half_made(work: Path) -> list[str]:

@@ -116,8 +116,8 @@ class Backend(Protocol):
     def require(self, project: Project, needs: Sequence[Need]) -> None:
         """Hold this machine to what the stages need."""
 
-    def require_memory(self, name: str, mib: int) -> None:
-        """Hold this machine to the memory of an image's machine, in MiB."""
+    def require_memory(self, project: Project, name: str) -> None:
+        """Hold the hosts to the memory of an image's machine."""
 
     def require_registry(self, project: Project) -> None:
         """Hold the registry that will be published to to an answer, before anything is built."""

@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
+from imagekit.app.hosts import acceleration_at, host, loads_of
 from imagekit.app.interface import Subject
-from imagekit.app.needs import libvirt_uri
+from imagekit.app.needs import libvirt_uris
 from imagekit.app.release import registry_client
 from imagekit.app.trusted import publish_verifier, require_not_yanked
 from imagekit.artifact.installed import installed_disk
 from imagekit.artifact.live import live_artifacts
-from imagekit.artifact.programs import find
 from imagekit.config.merge import merged_cloud_config
-from imagekit.doctor.memory import available_mib
-from imagekit.machine.accel import Acceleration, acceleration
 from imagekit.machine.folder import machines_folder, owned_folder
+from imagekit.machine.hosts import lanes
 from imagekit.machine.interface import Accelerator, VmShape
-from imagekit.machine.libvirt.daemon import libvirt
-from imagekit.machine.sweep import sweep
 from imagekit.oci.reference import Digest, Reference
 from imagekit.scenarios.machines import Rig, RigMachines
 from imagekit.scenarios.model import World
 from imagekit.scenarios.options import ScenarioOptions
-from imagekit.scenarios.runner import ScenarioRun, lanes, run_scenarios
+from imagekit.scenarios.runner import ScenarioRun, run_scenarios
 from imagekit.scenarios.start import Pointer, Start, itself, pointers, pulled
 from imagekit.scenarios.supply import supply
 from imagekit.trust.gate.policy import load_policy
@@ -33,12 +29,12 @@ from imagekit.trust.gate.policy import load_policy
 
 def run_lifecycle(subject: Subject, start: Start, options: ScenarioOptions) -> Iterator[ScenarioRun]:
     """Run the scenarios on machines that have `start` installed; yields each result as it comes."""
-    with lifecycle_world(subject, start, options) as world:
-        shape = lifecycle_shape(subject.shape, this_machine().accelerator)
-        side_by_side = lanes(
-            cores=os.cpu_count() or 1, free_mib=available_mib(), memory_mib=shape.memory_mib, cores_each=shape.cpus
-        )
-        yield from run_scenarios(options.scenarios, world, scaled=this_machine().scaled, side_by_side=side_by_side)
+    loads = loads_of(subject.project, libvirt_uris(subject.project))
+    slowest = min((acceleration_at(subject.project, load.uri) for load in loads), key=lambda each: each.speed)
+    shape = lifecycle_shape(subject.shape, slowest.accelerator)
+    uris = lanes(loads, memory_mib=shape.memory_mib, cpus=shape.cpus)
+    with lifecycle_worlds(subject, start, options, tuple(dict.fromkeys(uris))) as worlds:
+        yield from run_scenarios(options.scenarios, [worlds[uri] for uri in uris], scaled=slowest.scaled)
 
 
 def lifecycle_shape(shape: VmShape, accelerator: Accelerator) -> VmShape:
@@ -51,44 +47,56 @@ def lifecycle_shape(shape: VmShape, accelerator: Accelerator) -> VmShape:
 
 
 @contextmanager
-def lifecycle_world(subject: Subject, start: Start, options: ScenarioOptions) -> Iterator[World]:
-    """Machines, images and a registry for scenarios; all of it is gone when the block ends, the consoles stay."""
-    project, uri, image = subject.project, libvirt_uri(subject.project), subject.image
+def lifecycle_worlds(
+    subject: Subject, start: Start, options: ScenarioOptions, uris: Sequence[str]
+) -> Iterator[dict[str, World]]:
+    """Machines, images and a registry for scenarios at each of some hosts; the images and the registry are the same.
+
+    All of it is gone when the block ends, the consoles stay.
+    """
+    project, image = subject.project, subject.image
     work = machines_folder(project.work)
     work.mkdir(parents=True, exist_ok=True)
     artifacts = live_artifacts(start.layout, start.digest, project.work / "disks", harness=subject.harness)
     disk = installed_disk(start.layout, start.digest, project.work / "disks")
     with ExitStack() as stack:
-        stack.enter_context(libvirt(uri))
-        sweep(uri, work=work)
+        for uri in uris:
+            stack.enter_context(host(project, uri))
         scratch = stack.enter_context(owned_folder(subject.run_id, work))
         other = start.digest != image.digest
         images, forward = stack.enter_context(
             supply(layout=image.layout, image=image.digest, version=image.version, itself=other, scratch=scratch)
         )
-        rig = Rig(
-            name=subject.name,
-            run_id=subject.run_id,
-            folder=subject.folder / "lifecycle",
-            work=work,
-            scratch=scratch,
-            harness=subject.harness,
-            disk=disk.path,
-            artifacts=artifacts,
-            shape=lifecycle_shape(subject.shape, this_machine().accelerator),
-            forwards=(forward,),
-            cloud_config=merged_cloud_config([project.root / path for path in subject.spec.cloud_config]),
-            cold=options.cold or project.settings.forks.gib == 0,
-            uri=uri,
-        )
-        yield World(
-            machines=RigMachines(rig),
-            supply=images,
-            installed_version=start.version,
-            seed=options.seed or 0,
-            cuts=options.cuts,
-            state=project.state_of(subject.spec),
-        )
+        rigs = {
+            uri: Rig(
+                name=subject.name,
+                run_id=subject.run_id,
+                folder=subject.folder / "lifecycle",
+                work=work,
+                scratch=scratch / f"host{number}",
+                harness=subject.harness,
+                disk=disk.path,
+                artifacts=artifacts,
+                shape=lifecycle_shape(subject.shape, acceleration_at(project, uri).accelerator),
+                forwards=(forward,),
+                cloud_config=merged_cloud_config([project.root / path for path in subject.spec.cloud_config]),
+                cold=options.cold or project.settings.forks.gib == 0,
+                uri=uri,
+            )
+            for number, uri in enumerate(uris)
+        }
+        yield {
+            uri: World(
+                machines=RigMachines(rig),
+                supply=images,
+                installed_version=start.version,
+                seed=options.seed or 0,
+                cuts=options.cuts,
+                state=project.state_of(subject.spec),
+                host=uri if len(uris) > 1 else "",
+            )
+            for uri, rig in rigs.items()
+        }
 
 
 def start_of(subject: Subject, options: ScenarioOptions) -> Start:
@@ -114,11 +122,6 @@ def origin_digest(subject: Subject, options: ScenarioOptions) -> Digest | None:
         return Reference.parse(options.upgrade_from).digest
     others = (pointer.reference.digest for pointer in _pointers(subject))
     return next((digest for digest in others if digest != subject.image.digest), subject.image.digest)
-
-
-def this_machine() -> Acceleration:
-    """How guests run here, and how fast."""
-    return acceleration(find("qemu-system-x86_64", "qemu-system-x86"))
 
 
 def _pointers(subject: Subject) -> Iterator[Pointer]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from imagekit.app import bootpath, checking
 from imagekit.app.bootcost import boot_cost
 from imagekit.app.changes import changes_since
 from imagekit.app.forks import session_machine
+from imagekit.app.hosts import host_for, require_room
 from imagekit.app.image import built, proven
 from imagekit.app.interface import Booted, BootPathResult, Disks, Origin, Subject, Target
 from imagekit.app.keptmachine import KeptMachine
@@ -28,7 +29,6 @@ from imagekit.checks.named import prepare
 from imagekit.checks.tlspeer import Peers
 from imagekit.config.load import Project
 from imagekit.doctor.check import require
-from imagekit.doctor.memory import require_memory
 from imagekit.doctor.model import Need
 from imagekit.fixtures.network import FixtureNetwork
 from imagekit.fixtures.session import fixture_network
@@ -120,9 +120,9 @@ class LocalBackend:
         if Need.QEMU in needs:
             require_space("booting the image's machines", project.work, _MACHINES)
 
-    def require_memory(self, name: str, mib: int) -> None:
-        """Raise unless a guest of that many MiB fits."""
-        require_memory(name, mib)
+    def require_memory(self, project: Project, name: str) -> None:
+        """Raise unless the image's machine fits on this host, or on one of several."""
+        require_room(project, name)
 
     def require_registry(self, project: Project) -> None:
         """Raise unless the registry answers and its address is one that publishing takes."""
@@ -155,6 +155,8 @@ class LocalBackend:
     def boot(self, subject: Subject, disks: Disks, boot_path: BootPath, *, cold: str = "") -> Iterator[Booted]:
         """A machine that came up, or a fork of one."""
         assert isinstance(disks, LiveArtifacts)
+        here = subject.suite is not None  # its servers listen on this host alone
+        subject = replace(subject, uri=host_for(subject.project, subject.name, subject.shape, here=here))
         with ExitStack() as stack:
             peers = stack.enter_context(checking.test_peers(subject))
             if subject.suite is None:

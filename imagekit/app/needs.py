@@ -40,7 +40,13 @@ def run_needs(image: ImageSpec, options: Options, *, builds: bool, boots: bool) 
 
 def libvirt_uri(project: Project) -> str:
     """The libvirt connection: imagekit.yaml's, else LIBVIRT_DEFAULT_URI's, else the system's or the user's own."""
-    return project.settings.libvirt_uri or default_uri()
+    settings = project.settings
+    return settings.libvirt_uri or next(iter(settings.libvirt_uris), None) or default_uri()
+
+
+def libvirt_uris(project: Project) -> tuple[str, ...]:
+    """The libvirt connections that test machines are spread over; mostly one."""
+    return tuple(dict.fromkeys(project.settings.libvirt_uris)) or (libvirt_uri(project),)
 
 
 def host_of(project: Project) -> Host:
@@ -51,6 +57,6 @@ def host_of(project: Project) -> Host:
         project.work,
         project.registry,
         os.environ.get("DOCKER_HOST"),
-        libvirt_uri(project),
+        libvirt_uris(project),
         named_builder(project.settings.builder),
     )

@@ -50,7 +50,7 @@ class Run(RunState):
             needs = run_needs(self.project.image(self.name), self.options, builds=kept is None, boots=self._boots())
             self.backend.require(self.project, needs)
             if self._boots():
-                self.backend.require_memory(self.name, self.project.image(self.name).vm.memory_mib)
+                self.backend.require_memory(self.project, self.name)
             if self.options.publish:
                 self.backend.require_registry(self.project)
                 if kept is None or self._boots():

@@ -20,7 +20,8 @@ from imagekit.machine.interface import BootPath, VmShape
 class Target:
     """What will be tested: an image of the project; `run_id` marks its machines, `folder` keeps what they leave.
 
-    With a `suite` it is tested by that one alone, in the network of its fixtures.
+    With a `suite` it is tested by that one alone, in the network of its fixtures. `uri` is the libvirt of its machines;
+    empty: the project's.
     """
 
     project: Project
@@ -29,6 +30,7 @@ class Target:
     folder: Path
     selection: Selection = ALL
     suite: NamedSuite | None = None
+    uri: str = ""
 
     @property
     def checked(self) -> tuple[str, ...]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from imagekit.app.lifecycle import lifecycle_world
+from imagekit.app.lifecycle import lifecycle_worlds
+from imagekit.app.needs import libvirt_uri
 from imagekit.base.process import now
 from imagekit.bench.model import Bound, Goal, Row
 from imagekit.bench.subject import BenchSubject
@@ -44,8 +45,8 @@ def measure(bench: BenchSubject) -> list[Row]:
     image = subject.image
     start = itself(image.layout, image.digest, image.version)
     with (
-        lifecycle_world(subject, start, ScenarioOptions().seeded()) as world,
-        world.machines.installed("upgrade") as node,
+        lifecycle_worlds(subject, start, ScenarioOptions().seeded(), [libvirt_uri(subject.project)]) as worlds,
+        (world := next(iter(worlds.values()))).machines.installed("upgrade") as node,
     ):
         return rows_of(cost_of(node, world.supply.target(Kind.NEXT)))
 

@@ -137,5 +137,11 @@ class Settings(Frozen):
     )
     libvirt_uri: Annotated[str, StringConstraints(pattern=r"^[a-z0-9+]+://[^\s]*$")] | None = Field(
         None,
-        description="libvirt connection; default LIBVIRT_DEFAULT_URI, else qemu:///system for root and qemu:///session",
+        description="libvirt connection; default the first of libvirt_uris, else LIBVIRT_DEFAULT_URI, else "
+        "qemu:///system for root and qemu:///session",
+    )
+    libvirt_uris: tuple[Annotated[str, StringConstraints(pattern=r"^[a-z0-9+]+://[^\s]*$")], ...] = Field(
+        (),
+        description="libvirt connections of the hosts that test machines are spread over (qemu:///system, "
+        "qemu+ssh://USER@HOST/system); each sees the work folder at the same path; default: libvirt_uri alone",
     )

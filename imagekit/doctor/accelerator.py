@@ -24,10 +24,25 @@ def check(host: Host) -> Finding:
     emulator = shutil.which("qemu-system-x86_64")
     if emulator is None:
         return Finding(need=Need.ACCELERATOR, state=State.MISSING, found="no QEMU to probe with", wanted=_WANTED)
+    probed = [_probed(uri, host, Path(emulator)) for uri in host.libvirt_uris]
+    if len(probed) == 1:
+        return probed[0]
+    states = [each.state for each in probed]
+    enough = State.OK if set(states) == {State.OK} else State.WARN
+    return Finding(
+        need=Need.ACCELERATOR,
+        state=enough if State.OK in states else State.BROKEN,
+        found="; ".join(f"{uri}: {each.found}" for uri, each in zip(host.libvirt_uris, probed, strict=True)),
+        wanted=_WANTED,
+        remedy="\n".join(each.remedy for each in probed if each.remedy),
+    )
+
+
+def _probed(uri: str, host: Host, emulator: Path) -> Finding:
     from imagekit.machine.interface import Accelerator
 
     try:
-        found = _found(host, Path(emulator))
+        found = _found(uri, host, emulator)
     except ToolError as error:
         return Finding(need=Need.ACCELERATOR, state=State.BROKEN, found=str(error), wanted=_WANTED, remedy=error.hint)
     speed = f"emulation at {found.speed:.1f} of the reference machine"
@@ -36,12 +51,12 @@ def check(host: Host) -> Finding:
     return Finding(need=Need.ACCELERATOR, state=State.OK, found=text, wanted=_WANTED)
 
 
-def _found(host: Host, emulator: Path) -> Acceleration:
+def _found(uri: str, host: Host, emulator: Path) -> Acceleration:
     from imagekit.machine.accel import acceleration
-    from imagekit.machine.libvirt.connection import connection
-    from imagekit.machine.libvirt.probe import LibvirtProbe
+    from imagekit.machine.hosts import is_remote
+    from imagekit.machine.libvirt.provider import connect
 
-    if not answers(host.libvirt_uri):
+    if not answers(uri) and not is_remote(uri):
         return acceleration(emulator)
-    with connection(host.libvirt_uri) as opened:
-        return acceleration(emulator, probe=LibvirtProbe(opened, emulator, (host.work,)))
+    with connect(uri) as provider:
+        return provider.acceleration((host.work,))

@@ -70,14 +70,18 @@ class NeedsMissingError(ToolError):
 
 
 def this_host(
-    work: Path, registry_address: str, docker_host: str | None, libvirt_uri: str, builder: str | None = None
+    work: Path,
+    registry_address: str,
+    docker_host: str | None,
+    libvirt_uris: tuple[str, ...],
+    builder: str | None = None,
 ) -> Host:
     """The machine as the checks see it; `docker_host` from configuration wins over DOCKER_HOST."""
     return Host(
         work=work,
         registry=registry_address,
         docker_host=docker_host or os.environ.get("DOCKER_HOST"),
-        libvirt_uri=libvirt_uri,
+        libvirt_uris=libvirt_uris,
         distribution=this_distribution(),
         builder=builder,
     )

@@ -15,21 +15,26 @@ LEAST = (10,)
 
 
 def check(host: Host) -> Finding:
-    """Whether virtual machines can be defined at the configured connection."""
+    """Whether virtual machines can be defined at the configured connections; of several, one is enough."""
     program = daemon().argv[0]
     version = version_of([program, "--version"])
-    state, found, help_with = _judge(host, program, version)
+    judged = [_judge(uri, host, program, version) for uri in host.libvirt_uris]
+    states = [state for state, _, _ in judged]
+    enough = State.OK if set(states) == {State.OK} else State.WARN
     return Finding(
-        need=Need.LIBVIRT, state=state, found=found, wanted="libvirt 10 or newer that answers or can be started",
-        remedy=help_with,
-    )  # fmt: skip
+        need=Need.LIBVIRT,
+        state=enough if State.OK in states else states[0],
+        found="; ".join(found for _, found, _ in judged),
+        wanted="libvirt 10 or newer that answers or can be started",
+        remedy="\n".join(help_with for _, _, help_with in judged if help_with),
+    )
 
 
-def _judge(host: Host, program: str, version: str | None) -> tuple[State, str, str]:
-    if answers(host.libvirt_uri):
-        return State.OK, f"libvirt {version or ''} answers at {host.libvirt_uri}", ""
-    if host.libvirt_uri != URI:
-        return State.BROKEN, f"no libvirt answers at {host.libvirt_uri}", f"virsh -c {host.libvirt_uri} version"
+def _judge(uri: str, host: Host, program: str, version: str | None) -> tuple[State, str, str]:
+    if answers(uri):
+        return State.OK, f"libvirt {version or ''} answers at {uri}", ""
+    if uri != URI:
+        return State.BROKEN, f"no libvirt answers at {uri}", f"virsh -c {uri} version"
     if not version:
         return State.MISSING, f"{program} is not installed", remedy(host.distribution, "libvirt")
     if not at_least(version, LEAST):

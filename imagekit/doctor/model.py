@@ -44,12 +44,12 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Host:
-    """What the checks look at: the work folder, the registry's ``host:port``, DOCKER_HOST, buildx builder, libvirt."""
+    """What the checks look at: work folder, registry's ``host:port``, DOCKER_HOST, builder, libvirt connections."""
 
     work: Path
     registry: str
     docker_host: str | None
-    libvirt_uri: str
+    libvirt_uris: tuple[str, ...]
     distribution: Distribution
     builder: str | None = None
 

@@ -58,6 +58,10 @@ class Probe(Protocol):
     def name(self) -> str:
         """What the answers hold for: another name, another answer."""
 
+    @property
+    def has_kvm(self) -> bool:
+        """Whether it is worth asking for KVM."""
+
     def seconds(self, accelerator: Accelerator, sector: bytes, *, limit: float) -> float | None:
         """Processor seconds until the sector's answer; None for a hang, and for any other end under KVM.
 
@@ -94,7 +98,7 @@ def boot_sector(rounds: int = 0) -> bytes:
 
 
 def _probe(emulator: Path, how: Probe) -> Acceleration:
-    works = Path("/dev/kvm").exists() and how.seconds(Accelerator.KVM, boot_sector(_ROUNDS), limit=_LIMIT) is not None
+    works = how.has_kvm and how.seconds(Accelerator.KVM, boot_sector(_ROUNDS), limit=_LIMIT) is not None
     seconds = how.seconds(Accelerator.TCG, boot_sector(_ROUNDS), limit=60.0)
     if seconds is None:
         raise HypervisorError(
@@ -111,6 +115,11 @@ class _Direct:
 
     emulator: Path
     name: str = "direct"
+
+    @property
+    def has_kvm(self) -> bool:
+        """Whether this host shows it."""
+        return Path("/dev/kvm").exists()
 
     def seconds(self, accelerator: Accelerator, sector: bytes, *, limit: float) -> float | None:
         """As the protocol says; QEMU's own exit status is the answer."""
@@ -143,8 +152,9 @@ def _children_seconds() -> float:
 
 def _key(emulator: Path, how: str) -> str:
     boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    state = emulator.stat()
-    return f"{boot} {emulator} {state.st_size} {state.st_mtime_ns} {_ROUNDS} {_REFERENCE} {how}"
+    state = emulator.stat() if emulator.exists() else None  # another host's
+    file = f"{state.st_size} {state.st_mtime_ns}" if state else ""
+    return f"{boot} {emulator} {file} {_ROUNDS} {_REFERENCE} {how}"
 
 
 def _remembered(store: Path, key: str) -> Acceleration | None:

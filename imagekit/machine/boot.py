@@ -13,7 +13,7 @@ from imagekit.artifact.seed import fast_overlay
 from imagekit.base.log import step
 from imagekit.machine.domain import ROOT_SERIAL, Disk, Forward, KernelStart, Link, kernel_arguments
 from imagekit.machine.errors import HypervisorError
-from imagekit.machine.folder import owned_folder
+from imagekit.machine.folder import owned_folder, seen_by
 from imagekit.machine.hardware import NodeRequest
 from imagekit.machine.identity import NodeKeys, fresh_keys, node_identity, seed_disk
 from imagekit.machine.interface import BootPath, VmShape
@@ -63,7 +63,7 @@ def boot(request: BootRequest, *, connect: Connect = libvirt) -> Iterator[Instal
     `HypervisorError` when libvirt or QEMU do not do their part.
     """
     with ExitStack() as stack:
-        folder = stack.enter_context(owned_folder(request.run_id))
+        folder = stack.enter_context(owned_folder(request.run_id, seen_by(request.uri, request.folder)))
         machine = stack.enter_context(node(_node_request(request, folder), connect=connect))
         verb = "Booting" if request.saved is None else "Forking"
         with step(f"{verb} {request.name} ({request.boot_path.value})") as reported:

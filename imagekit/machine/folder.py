@@ -11,8 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from imagekit.base import process
+from imagekit.machine.hosts import is_remote
 
 PREFIX = "imagekit-vm-"
+WORK = ".imagekit"  # the work folder of a project
 _OWNER = "owner.json"
 
 
@@ -24,6 +26,23 @@ def runtime_base() -> Path:
     if os.geteuid() == 0:
         return Path("/run")
     return Path(os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir())
+
+
+def seen_by(uri: str | None, inside: Path) -> Path | None:
+    """Where a machine at a connection address finds files that are made for it; None: in `runtime_base`.
+
+    Another host sees the work folder that `inside` lies in, and of this host's own folders none.
+    """
+    if not is_remote(uri):
+        return None
+    base = machines_folder(work_folder(inside))
+    base.mkdir(parents=True, exist_ok=True)
+    return base
+
+
+def work_folder(path: Path) -> Path:
+    """The work folder that a path lies in; itself when in none."""
+    return next((each for each in (path, *path.parents) if each.name == WORK), path)
 
 
 def machines_folder(work: Path) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -12,14 +13,14 @@ from imagekit.base import process
 from imagekit.base.errors import ToolError
 from imagekit.machine import ssh
 from imagekit.machine.disks import DiskSet
-from imagekit.machine.folder import owned_folder
+from imagekit.machine.folder import owned_folder, seen_by
 from imagekit.machine.hardware import NodeHardware, NodeRequest, sources
 from imagekit.machine.interface import BootRecord
 from imagekit.machine.libvirt.provider import connect as libvirt
-from imagekit.machine.ports import reserved_port
 from imagekit.machine.power import Power
 from imagekit.machine.provider import Connect
 from imagekit.machine.started import BOOT_LIMIT, DOWN_LIMIT, StartedNode
+from imagekit.machine.tunnel import Route, route
 from imagekit.machine.watch import (
     awaited,
 )
@@ -34,21 +35,31 @@ def node(request: NodeRequest, *, connect: Connect = libvirt) -> Iterator[Instal
     with ExitStack() as stack:
         provider = stack.enter_context(connect(request.uri))
         speed = provider.acceleration((request.work, request.folder))
-        folder = stack.enter_context(owned_folder(request.run_id))
+        private = stack.enter_context(owned_folder(request.run_id))
+        base = seen_by(request.uri, request.folder)
+        folder = private if base is None else stack.enter_context(owned_folder(request.run_id, base))
         folder.chmod(0o711)  # the TPM's emulator may run as a user of its own
         disks = DiskSet(_disks_folder(request, stack), sources(request))
-        port = request.link.ssh_port if request.link is not None else stack.enter_context(reserved_port())
+        ports = _ports(request, stack)
+        reaching = replace(request, forwards=ports.forwards)
         keys = request.saved.keys if request.saved is not None else request.keys
         made = InstalledNode(
             request=request,
-            hardware=NodeHardware(request, provider.emulator, speed, folder, port),
-            target=ssh.write_target(folder, port=port, user=keys.user, client=keys.client, host=keys.host),
+            hardware=NodeHardware(reaching, provider.emulator, speed, folder, ports.there),
+            target=ssh.write_target(private, port=ports.here, user=keys.user, client=keys.client, host=keys.host),
             power=Power(provider),
             disks=disks,
             qemu_version=provider.qemu_version,
         )
         stack.callback(made.cut_power)
         yield made
+
+
+def _ports(request: NodeRequest, stack: ExitStack) -> Route:
+    """Where SSH is; a machine in a network of others is where that says."""
+    if request.link is not None:
+        return Route(here=request.link.ssh_port, there=request.link.ssh_port, forwards=request.forwards)
+    return stack.enter_context(route(request.uri, request.forwards))
 
 
 def _disks_folder(request: NodeRequest, stack: ExitStack) -> Path:

@@ -15,7 +15,7 @@ from imagekit.machine.boot import BootRequest, boot
 from imagekit.machine.disks import DiskSource, create_disk
 from imagekit.machine.domain import Disk, Forward
 from imagekit.machine.errors import BootFailedError
-from imagekit.machine.folder import owned_folder
+from imagekit.machine.folder import owned_folder, seen_by
 from imagekit.machine.hardware import NodeRequest
 from imagekit.machine.identity import agent_config, fresh_keys, seed_disk
 from imagekit.machine.interface import BootPath, VmShape
@@ -181,5 +181,5 @@ class RigMachines:
 
     @contextmanager
     def _seed(self) -> Iterator[Path]:
-        with owned_folder(self._rig.run_id) as folder:
+        with owned_folder(self._rig.run_id, seen_by(self._rig.uri, self._rig.work)) as folder:
             yield seed_disk(self._keys, self._rig.name, folder, self._rig.cloud_config)

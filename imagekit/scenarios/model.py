@@ -158,7 +158,8 @@ class Machines(Protocol):
 class World:
     """What a script has at hand: nodes, images, the version that is installed, and the seed of everything random.
 
-    `state` are the directories that the image's layers declare to last.
+    `state` are the directories that the image's layers declare to last; `host` is where the nodes run, in words, when
+    there are several hosts.
     """
 
     machines: Machines
@@ -167,6 +168,7 @@ class World:
     seed: int
     cuts: int = 10
     state: tuple[str, ...] = ()
+    host: str = ""
 
 
 @dataclass(slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
+from queue import SimpleQueue
 
 from imagekit.base.errors import ImagekitError, RefusedError
 from imagekit.base.log import step
@@ -13,8 +14,6 @@ from imagekit.checks.outcome import Outcome
 from imagekit.checks.scenario import ScenarioResult
 from imagekit.machine.interface import Start
 from imagekit.scenarios.model import Scenario, Tally, World
-
-_MEMORY_SPARE_MIB = 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,27 +26,29 @@ class ScenarioRun:
     writes: int
 
 
-def lanes(*, cores: int, free_mib: int, memory_mib: int, cores_each: int = 2) -> int:
-    """How many scenarios to run side by side: as many as cores and memory carry, at least one."""
-    return max(1, min(cores // cores_each, (free_mib - _MEMORY_SPARE_MIB) // memory_mib))
-
-
 def run_scenarios(
-    scenarios: Sequence[Scenario], world: World, *, scaled: Callable[[float], float], side_by_side: int = 1
+    scenarios: Sequence[Scenario], worlds: Sequence[World], *, scaled: Callable[[float], float]
 ) -> Iterator[ScenarioRun]:
     """Run scenarios and yield each result as it comes; `scaled` makes this machine's seconds of reference ones.
+
+    As many go on side by side as there are `worlds`; the same one may be there several times, one of another host
+    beside it. Each scenario takes the world that is free next.
 
     A promise that is not kept, and one kept too late, is a failed scenario; anything else that goes wrong an errored
     one. Side by side the longest begin first, so that no lane waits for another at the end. An interruption aborts the
     running scenarios, which put their machines away.
     """
-    if side_by_side == 1:
-        yield from (_tell(scenario, world, scaled(scenario.allowance(world.cuts))) for scenario in scenarios)
+    cuts, number = worlds[0].cuts, len(worlds)
+    if number == 1:
+        yield from (_tell(scenario, worlds[0], scaled(scenario.allowance(cuts))) for scenario in scenarios)
         return
-    with ThreadPoolExecutor(max_workers=side_by_side) as pool:
-        longest_first = sorted(scenarios, key=lambda each: each.allowance(world.cuts), reverse=True)
+    free = SimpleQueue[World]()
+    for world in worlds:
+        free.put(world)
+    with ThreadPoolExecutor(max_workers=number) as pool:
+        longest_first = sorted(scenarios, key=lambda each: each.allowance(cuts), reverse=True)
         running: list[Future[ScenarioRun]] = [
-            pool.submit(_tell, scenario, world, scaled(scenario.allowance(world.cuts)) * side_by_side)
+            pool.submit(_in_turn, scenario, free, scaled(scenario.allowance(cuts)) * number)
             for scenario in longest_first
         ]
         try:
@@ -55,7 +56,8 @@ def run_scenarios(
         except BaseException:
             for future in running:
                 future.cancel()
-            world.machines.abort()
+            for world in worlds:
+                world.machines.abort()
             raise
 
 
@@ -64,6 +66,15 @@ def missing(scenario: Scenario, budget: float) -> ScenarioResult:
     return ScenarioResult(
         name=scenario.name, promise=scenario.promise, outcome=Outcome.MISSING, seconds=0.0, budget=budget
     )
+
+
+def _in_turn(scenario: Scenario, free: SimpleQueue[World], budget: float) -> ScenarioRun:
+    """Run it in a free world; there is one for each of those who ask."""
+    world = free.get()
+    try:
+        return _tell(scenario, world, budget)
+    finally:
+        free.put(world)
 
 
 def _tell(scenario: Scenario, world: World, budget: float) -> ScenarioRun:
@@ -85,7 +96,8 @@ def _tell(scenario: Scenario, world: World, budget: float) -> ScenarioRun:
             )
         boots = sum(node.boots for node in tally.nodes)
         start = _start(tally)
-        reported.note = f"{outcome}, {start}, {boots} boots" + (f": {detail.splitlines()[0]}" if detail else "")
+        where = f", at {world.host}" if world.host else ""
+        reported.note = f"{outcome}, {start}, {boots} boots{where}" + (f": {detail.splitlines()[0]}" if detail else "")
     result = ScenarioResult(
         name=scenario.name,
         promise=scenario.promise,

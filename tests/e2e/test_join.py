@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
+from imagekit.app.hosts import acceleration_at
 from imagekit.app.interface import Subject
-from imagekit.app.lifecycle import lifecycle_shape, this_machine
+from imagekit.app.lifecycle import lifecycle_shape
 from imagekit.app.needs import libvirt_uri
 from imagekit.artifact.installed import installed_disk
 from imagekit.base.process import ProgramMissingError
@@ -120,7 +121,7 @@ def started(site: Site, folder: Path, files: tuple[Path, ...]) -> Iterator[Insta
             disks=(DiskSource(backing=disk.path),),
             media=(seed,),
             keys=keys,
-            shape=lifecycle_shape(subject.shape, this_machine().accelerator),
+            shape=lifecycle_shape(subject.shape, acceleration_at(subject.project, uri).accelerator),
             forwards=site.forwards,
             uri=uri,
         )

@@ -184,7 +184,7 @@ class SimBackend:
         """The key that would be opened."""
         self.called("require signer")
 
-    def require_memory(self, name: str, mib: int) -> None:
+    def require_memory(self, project: Project, name: str) -> None:
         """The memory of this machine."""
         self.called("memory")
 

@@ -22,10 +22,11 @@ from imagekit.machine import acl
 from imagekit.machine.accel import ANSWER
 from imagekit.machine.domain import NAMESPACE, domain_name
 from imagekit.machine.errors import HypervisorError
-from imagekit.machine.folder import owned_folder
+from imagekit.machine.folder import owned_folder, seen_by, work_folder
+from imagekit.machine.hosts import is_remote
 from imagekit.machine.interface import Accelerator
 from imagekit.machine.libvirt import connection as hypervisor
-from imagekit.machine.libvirt.reach import QemuUser, admit, qemu_user, work_folder
+from imagekit.machine.libvirt.reach import QemuUser, admit, qemu_user
 
 _MOST_DISKS = 4
 _DISK_BYTES = 1 << 20  # SeaBIOS boots no virtio disk without a whole cylinder
@@ -50,7 +51,7 @@ class LibvirtProbe:
         """As `imagekit.machine.accel.Probe`; the answer is read from the serial port."""
         user = qemu_user(self.opened)
         with ExitStack() as stack:
-            folder = stack.enter_context(owned_folder("probe"))
+            folder = stack.enter_context(owned_folder("probe", self._base()))
             if user is not None:
                 folder.chmod(0o711)
             disk = sector.ljust(_DISK_BYTES, b"\0")
@@ -70,6 +71,14 @@ class LibvirtProbe:
                 if accelerator is Accelerator.TCG:
                     raise
                 return None
+
+    @property
+    def has_kvm(self) -> bool:
+        """Another host may have it; ours shows it."""
+        return is_remote(self.opened.getURI()) or Path("/dev/kvm").exists()
+
+    def _base(self) -> Path | None:
+        return next((seen_by(self.opened.getURI(), place) for place in self.places), None)
 
     def _places(self) -> list[Path]:
         homes = dict.fromkeys(work_folder(place).resolve() for place in self.places)

@@ -7,10 +7,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 from imagekit.artifact.programs import find
 from imagekit.machine.accel import Acceleration, acceleration
-from imagekit.machine.domain import Domain
+from imagekit.machine.domain import MACHINE, Domain
+from imagekit.machine.hosts import is_remote
 from imagekit.machine.libvirt import connection, domains, saving
 from imagekit.machine.libvirt.domainxml import domain_xml
 from imagekit.machine.libvirt.probe import LibvirtProbe
@@ -87,6 +89,13 @@ class LibvirtProvider:
 @contextmanager
 def connect(uri: str | None = None) -> Iterator[Provider]:
     """An open connection to a hypervisor with QEMU 10 or newer; raises `HypervisorError` otherwise."""
-    emulator = find("qemu-system-x86_64", "qemu-system-x86")
     with connection.connection(uri) as opened:
-        yield LibvirtProvider(opened, emulator)
+        yield LibvirtProvider(opened, _emulator(opened))
+
+
+def _emulator(opened: Any) -> Path:
+    """The program as the domain names it: another host's is where that host's libvirt has it."""
+    if not is_remote(opened.getURI()):
+        return find("qemu-system-x86_64", "qemu-system-x86")
+    told = ElementTree.fromstring(opened.getDomainCapabilities(None, "x86_64", MACHINE, "qemu")).findtext("path")
+    return Path(told or "/usr/bin/qemu-system-x86_64")

@@ -22,9 +22,7 @@ from imagekit.base import process
 from imagekit.machine import acl
 from imagekit.machine.domain import Domain
 from imagekit.machine.errors import HypervisorError
-from imagekit.machine.folder import PREFIX
-
-_WORK = ".imagekit"  # the work folder of a project
+from imagekit.machine.folder import PREFIX, WORK
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,12 +119,7 @@ def admit(user: QemuUser, path: Path, wanted: int) -> None:
 
 def _is_ours(path: Path) -> bool:
     """Whether imagekit made a path: it is a work folder or a machine's own folder, or lies in one."""
-    return any(part == _WORK or part.startswith(PREFIX) for part in path.parts)
-
-
-def work_folder(path: Path) -> Path:
-    """The work folder that a path lies in; itself when in none."""
-    return next((each for each in (path, *path.parents) if each.name == _WORK), path)
+    return any(part == WORK or part.startswith(PREFIX) for part in path.parts)
 
 
 def _unreachable(user: QemuUser, path: Path, where: Path, why: str = "") -> HypervisorError:

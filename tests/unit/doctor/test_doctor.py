@@ -9,10 +9,14 @@ from pathlib import Path
 import pytest
 
 from imagekit.base.errors import ToolError
-from imagekit.doctor import check, initrd, memory, mmdebstrap, ports, qemu, registry
+from imagekit.doctor import accelerator, check, initrd, libvirt, memory, mmdebstrap, ports, qemu, registry
 from imagekit.doctor.distribution import Distribution, packages, remedy, this_distribution
 from imagekit.doctor.model import Finding, Host, Need, State
+from imagekit.machine.accel import Acceleration
+from imagekit.machine.errors import HypervisorError
+from imagekit.machine.interface import Accelerator
 
+BOTH = ("qemu:///session", "qemu+ssh://lab.example/system")
 DISTRIBUTIONS = ("debian-12", "debian-13", "ubuntu-24.04")
 
 
@@ -23,7 +27,7 @@ def host(tmp_path: Path) -> Host:
         work=tmp_path,
         registry="127.0.0.1:20555",
         docker_host=None,
-        libvirt_uri="qemu:///system",
+        libvirt_uris=("qemu:///system",),
         distribution=Distribution(name="debian-12"),
     )
 
@@ -41,6 +45,51 @@ def install(folder: Path, name: str, says: str) -> None:
     """A program that prints one thing."""
     (folder / name).write_text(f"#!/bin/sh\necho '{says}'\n")
     (folder / name).chmod(0o755)
+
+
+@pytest.mark.parametrize(
+    ("answering", "state"),
+    [
+        ({"qemu:///session", "qemu+ssh://lab.example/system"}, State.OK),
+        ({"qemu:///session"}, State.WARN),
+        ({"qemu+ssh://lab.example/system"}, State.WARN),
+        (set(), State.BROKEN),
+    ],
+)
+def test_of_several_libvirts_one_is_enough(
+    host: Host, monkeypatch: pytest.MonkeyPatch, answering: set[str], state: State
+) -> None:
+    monkeypatch.setattr(libvirt, "answers", lambda uri: uri in answering)
+    finding = libvirt.check(replace(host, libvirt_uris=BOTH))
+    assert finding.state is state
+    for uri in BOTH:
+        assert uri in finding.found
+        assert (f"virsh -c {uri} version" in finding.remedy) is (uri not in answering)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "state"),
+    [
+        ((), State.OK),
+        (("qemu+ssh://lab.example/system",), State.WARN),
+        (("qemu:///session", "qemu+ssh://lab.example/system"), State.BROKEN),
+    ],
+)
+def test_each_of_several_hosts_is_probed(
+    programs: Path, host: Host, monkeypatch: pytest.MonkeyPatch, wrong: tuple[str, ...], state: State
+) -> None:
+    install(programs, "qemu-system-x86_64", "QEMU emulator version 10.0.2")
+
+    def probed(uri: str, _host: Host, _emulator: Path) -> Acceleration:
+        if uri in wrong:
+            raise HypervisorError(f"{uri}: no such file", hint=f"share the folder with {uri}")
+        return Acceleration(Accelerator.TCG, 1.0)
+
+    monkeypatch.setattr(accelerator, "_found", probed)
+    finding = accelerator.check(replace(host, libvirt_uris=BOTH))
+    assert finding.state is state
+    assert finding.remedy.splitlines() == [f"share the folder with {uri}" for uri in wrong]
+    assert "qemu:///session: " in finding.found
 
 
 @pytest.mark.parametrize(

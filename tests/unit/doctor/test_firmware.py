@@ -24,7 +24,7 @@ def host(tmp_path: Path) -> Host:
         work=tmp_path,
         registry="127.0.0.1:20555",
         docker_host=None,
-        libvirt_uri="qemu:///system",
+        libvirt_uris=("qemu:///system",),
         distribution=Distribution(name="debian-12"),
     )
 

@@ -40,7 +40,7 @@ FAILS = {
 
 
 def reported(names: tuple[str, ...], flaw: Flaw | None = None) -> list[ScenarioResult]:
-    return [one.result for one in run_scenarios(chosen(names), sim_world(flaw), scaled=lambda seconds: seconds)]
+    return [one.result for one in run_scenarios(chosen(names), [sim_world(flaw)], scaled=lambda seconds: seconds)]
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)

@@ -1,0 +1,109 @@
+"""The hosts of a project's machines: which there are, which one a machine goes to, where scenarios run side by side.
+
+There is no queue and no service: each command looks at what is free now. What several commands start at once is spread
+by that alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from imagekit.app.needs import libvirt_uris
+from imagekit.base.errors import ImagekitError, ToolError
+from imagekit.base.log import progress
+from imagekit.config.load import Project
+from imagekit.doctor.memory import require_memory
+from imagekit.machine.accel import Acceleration
+from imagekit.machine.folder import machines_folder
+from imagekit.machine.hosts import HostLoad, freest, is_remote
+from imagekit.machine.interface import VmShape
+from imagekit.machine.libvirt.daemon import libvirt
+from imagekit.machine.libvirt.load import host_load
+from imagekit.machine.libvirt.provider import connect
+from imagekit.machine.sweep import sweep
+
+_QEMU_MIB = 256  # what QEMU takes besides the memory of its guest
+
+
+@contextmanager
+def host(project: Project, uri: str) -> Iterator[str]:
+    """One host's libvirt, running for the time of the block and rid of what killed runs left."""
+    work = machines_folder(project.work)
+    work.mkdir(parents=True, exist_ok=True)
+    with libvirt(uri):
+        sweep(uri, work=work)
+        yield uri
+
+
+def host_for(project: Project, name: str, shape: VmShape, *, here: bool = False) -> str:
+    """The address of the host that a machine goes to: the freest, or the only one, which is not asked.
+
+    With `here` it must be this host, for servers of a test that listen on it alone. Raises `ToolError` when none of
+    them answers, or has the memory, with what would fit.
+    """
+    uris = [uri for uri in libvirt_uris(project) if not (here and is_remote(uri))]
+    if not uris:
+        raise ToolError(
+            f"the machine of {name} must run on this host, and every address in libvirt_uris is another one's",
+            hint="Add one of this host, such as qemu:///system, to libvirt_uris in imagekit.yaml.",
+        )
+    if len(uris) == 1:
+        return uris[0]
+    loads = loads_of(project, uris)
+    found = freest(loads, memory_mib=shape.memory_mib + _QEMU_MIB)
+    if found is None:
+        raise _too_large(name, shape.memory_mib, loads)
+    progress(f"note: {name} goes to {found.uri}, with {found.cores} processors and {found.free_mib} MiB free")
+    return found.uri
+
+
+def require_room(project: Project, name: str) -> None:
+    """Hold this host, or the freest of several, to the memory of an image's machine; raises `ToolError`."""
+    vm, uris = project.image(name).vm, libvirt_uris(project)
+    if len(uris) == 1 and not is_remote(uris[0]):
+        require_memory(name, vm.memory_mib)
+        return
+    loads = loads_of(project, uris)
+    if freest(loads, memory_mib=vm.memory_mib + _QEMU_MIB) is None:
+        raise _too_large(name, vm.memory_mib, loads)
+
+
+def loads_of(project: Project, uris: Sequence[str]) -> list[HostLoad]:
+    """How busy each host is that a machine can be started at; what is wrong with another one is said.
+
+    Of several hosts each is held to a probe that boots from the work folder, which a host that does not see it cannot.
+    Raises `ToolError` when none is left.
+    """
+    found, wrong = list[HostLoad](), list[str]()
+    for uri in uris:
+        try:
+            acceleration_at(project, uri)
+            with libvirt(uri):
+                found.append(host_load(uri))
+        except ImagekitError as error:
+            wrong.append(f"{uri}: {str(error).splitlines()[0]}")
+            progress(f"note: no machine goes to {wrong[-1]}")
+    if not found:
+        raise ToolError(
+            "no host of libvirt_uris can start a machine:\n  " + "\n  ".join(wrong),
+            hint="`imagekit doctor` looks at each; `libvirt_uris` is in imagekit.yaml.",
+        )
+    return found
+
+
+def acceleration_at(project: Project, uri: str) -> Acceleration:
+    """How guests run at a host, and how fast; remembered until this computer restarts."""
+    with libvirt(uri), connect(uri) as provider:
+        return provider.acceleration((project.work,))
+
+
+def _too_large(name: str, mib: int, loads: Sequence[HostLoad]) -> ToolError:
+    """That a machine fits on no host, and how large one may be where."""
+    most = max(load.free_mib for load in loads) - _QEMU_MIB
+    left = ", ".join(f"{load.free_mib} MiB at {load.uri}" for load in loads)
+    return ToolError(
+        f"the machine of {name} has {mib} MiB of memory, and no host has that left: {left}",
+        hint=f"End other machines there; up to {max(0, most)} MiB fit: "
+        "`vm: {memory_mib: ...}` in images/images.yaml.",
+    )
