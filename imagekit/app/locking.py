@@ -17,13 +17,13 @@ from imagekit.build.download import mirrored
 from imagekit.config.imagesfile import ImageBase, ImageInit, ImageSpec, LockFile
 from imagekit.config.load import LOCK_FILE, Project
 from imagekit.oci.reference import Reference
-from imagekit.plan.lock import address, download_address
+from imagekit.plan.lock import download_address, listing_address, taken_downloads
 from imagekit.registry.address import api_host
 from imagekit.registry.client import Registry
 
 _HEADER = """\
 # Written by `imagekit lock`; look at every change of it as you would at code.
-# images: the digest of each tag that images.yaml names. files: SHA-256 of what the framework downloads.
+# images: the digest of each tag that images.yaml names. files: SHA-256 of what layers and the framework download.
 """
 _LISTING_LIMIT = 1 << 20
 _SUM = re.compile(r"([0-9a-f]{64})[ \t]+\*?(\S+)")
@@ -55,8 +55,7 @@ def wanted_of(project: Project, names: Iterable[str]) -> Wanted:
     for name in names:
         image = project.image(name)
         images.update(dict.fromkeys(_tags(image)))
-        if isinstance(image.kairos_init, ImageInit):
-            files.update(_files(project, image))
+        files.update(_files(project, image))
     return Wanted(tuple(images), files)
 
 
@@ -115,9 +114,9 @@ def _files(project: Project, image: ImageSpec) -> dict[str, str]:
     found: dict[str, str] = {}
     for layer in (project.layers[name] for name in image.layers):
         args = {key: image.args.get(key, default) for key, default in layer.args.items()}
-        for download in layer.downloads.values():
+        for download in taken_downloads(layer, image).values():
             for arch in image.arch:
-                found[download_address(download, args, arch)] = address(download.checksums, args)
+                found[download_address(download, args, arch)] = listing_address(download, args, arch)
     return found
 
 

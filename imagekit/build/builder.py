@@ -111,7 +111,7 @@ def _distros(project: Project, plans: Sequence[Plan]) -> dict[str, Path]:
 
 
 def _downloads(project: Project, plans: Sequence[Plan]) -> dict[str, Path]:
-    """For each layer the folder with what it declares as downloads; with the stand-in it is empty."""
+    """For each layer the folder with what it takes from elsewhere; without such it is empty."""
     return {
         stage.id: downloads_folder(stage.downloads, project.work, project.settings.mirrors)
         for plan in plans

@@ -111,13 +111,20 @@ class Hardening(Frozen):
 
 
 class Download(Frozen):
-    """A file that the framework fetches while it builds a layer; ``{NAME}`` stands for a build argument.
+    """A file that a layer, or the framework for it, takes from elsewhere; ``{NAME}`` stands for a build argument.
 
     Its checksum comes from images.lock and reaches the Dockerfile as the build argument that names this entry.
     """
 
     url: dict[Arch, Address] = Field(min_length=1, description="where the file comes from, for each architecture")
-    checksums: Address = Field(description="the publisher's list of SHA-256 sums, as sha256sum(1) writes it")
+    checksums: Address | dict[Arch, Address] = Field(
+        description="the publisher's list of SHA-256 sums, as sha256sum(1) writes it; one, or one for each architecture"
+    )
+    with_standin: bool = Field(
+        False,
+        description="whether images on the stand-in take it too; false for what the framework would fetch, "
+        "of which the stand-in brings its own",
+    )
 
 
 class LayerSpec(Frozen):
@@ -132,7 +139,7 @@ class LayerSpec(Frozen):
     )
     args: dict[ArgName, ArgValue] = Field(default_factory=dict, description="build arguments with their defaults")
     downloads: dict[ArgName, Download] = Field(
-        default_factory=dict, description="files that the real framework fetches, by the argument with their checksum"
+        default_factory=dict, description="files from elsewhere, by the argument with their checksum"
     )
     state: tuple[NodePath, ...] = Field(
         (), description="directories of the node whose content lasts over reboots and upgrades; the image has them"

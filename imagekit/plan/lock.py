@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from platform import machine
 
 from imagekit.base.errors import ConfigError
-from imagekit.config.imagesfile import LockFile
-from imagekit.config.layerfile import Download
+from imagekit.config.imagesfile import ImageSpec, LockFile
+from imagekit.config.layerfile import Download, LayerSpec
 from imagekit.config.model import Arch
 from imagekit.plan.model import Plan
 
@@ -72,6 +72,20 @@ def download_address(download: Download, args: Mapping[str, str], arch: Arch) ->
     if arch not in download.url:
         raise ConfigError(f"no download is declared for {arch}", hint=f"Declared: {', '.join(download.url)}.")
     return address(download.url[arch], args)
+
+
+def listing_address(download: Download, args: Mapping[str, str], arch: Arch) -> str:
+    """The list with its checksum for an architecture; raises `ConfigError` when it is not declared for it."""
+    if isinstance(download.checksums, str):
+        return address(download.checksums, args)
+    if arch not in download.checksums:
+        raise ConfigError(f"no checksums are declared for {arch}", hint=f"Declared: {', '.join(download.checksums)}.")
+    return address(download.checksums[arch], args)
+
+
+def taken_downloads(layer: LayerSpec, image: ImageSpec) -> dict[str, Download]:
+    """What a layer of an image takes from elsewhere: on the stand-in not what the framework would fetch."""
+    return {key: each for key, each in layer.downloads.items() if each.with_standin or not image.embedded}
 
 
 def here() -> Arch:

@@ -16,7 +16,7 @@ from imagekit.config.packagelock import load as load_packages
 from imagekit.packages.aptsource import archives_of
 from imagekit.plan.asks import DISTRO, layer_packages, stale_parts, standin_packages
 from imagekit.plan.given import dated
-from imagekit.plan.lock import Locked, download_address
+from imagekit.plan.lock import Locked, download_address, taken_downloads
 from imagekit.plan.model import Plan, Source, Stage, StageKind, inputs_id
 from imagekit.plan.revision import Inputs
 from imagekit.plan.sources import Sources
@@ -201,7 +201,7 @@ def _layer(of: _Layering, name: str, stages: list[Stage]) -> Stage:
 
 
 def _downloads(of: _Layering, name: str, args: Mapping[str, str]) -> dict[str, str]:
-    """Addresses and checksums; none with the stand-in, which downloads nothing."""
+    """Addresses and checksums of what is locked."""
     wanted = of.sources.project.layers[name].downloads
     return {download_address(each, args, of.arch): args[key] for key, each in wanted.items() if args.get(key)}
 
@@ -215,9 +215,8 @@ def _layer_args(of: _Layering, name: str, first: bool) -> dict[str, str]:
         args["BASE_IMAGE"] = of.locked.image(image.base.image)
     if isinstance(image.kairos_init, ImageInit):
         args["KAIROS_INIT"] = of.locked.image(image.kairos_init.image)
-        # The stand-in downloads nothing, so it has nothing to be checked.
-        for key, download in spec.downloads.items():
-            args[key] = of.locked.checksum(download_address(download, args, of.arch))
+    for key, download in taken_downloads(spec, image).items():
+        args[key] = of.locked.checksum(download_address(download, args, of.arch))
     return args
 
 

@@ -5,18 +5,20 @@ from pathlib import Path
 import pytest
 
 from imagekit.app.image import built
+from imagekit.app.locking import wanted_of
 from imagekit.app.options import Options
 from imagekit.app.run import run_image
 from imagekit.base.errors import ConfigError
 from imagekit.build.builder import build
+from imagekit.config.layerfile import Download
 from imagekit.config.load import load_project
 from imagekit.config.model import Arch
-from imagekit.plan.lock import ForeignArchError, NotLockedError, address, require_buildable
+from imagekit.plan.lock import ForeignArchError, NotLockedError, address, listing_address, require_buildable
 from imagekit.plan.matrix import as_matrix, make_plans
 from imagekit.plan.model import Plan
 from imagekit.plan.resolve import make_plan
 from imagekit.plan.show import as_text
-from tests.support.production import BASE_IMAGE, CHECKSUMS, DIGESTS, KAIROS_INIT, make_production
+from tests.support.production import BASE_IMAGE, CHECKSUMS, DIGESTS, FILE, KAIROS_INIT, make_production
 
 
 def plan_of(root: Path, arch: Arch = Arch.AMD64) -> Plan:
@@ -111,3 +113,30 @@ def test_a_plan_says_what_is_fetched_for_a_layer(tmp_path: Path) -> None:
     assert plan.stage("extra").downloads == {}
     (root / "imagekit.yaml").write_text("version: 1\nmirrors: {'https://downloads.example.org/': 'file:///srv/'}\n")
     assert plan_of(root).id == plan.id
+
+
+def test_a_layers_own_download_is_taken_on_the_stand_in_too(tmp_path: Path) -> None:
+    """What the framework would fetch the stand-in brings by itself; a program of the layer's own nobody else brings."""
+    root = make_production(tmp_path)
+    layer = root / "images/base/layer.yaml"
+    args = make_plan(load_project(root), "small-node").stage("base").args
+    assert "TOOL_SHA256" not in args
+    layer.write_text(layer.read_text().replace("sums.txt\n", "sums.txt\n    with_standin: true\n"))
+    assert set(wanted_of(load_project(root), ["small-node"]).files) == {FILE.format(arch="amd64")}
+    plan = make_plan(load_project(root), "small-node")
+    assert plan.stage("base").args["TOOL_SHA256"] == "c" * 64
+    assert plan.stage("base").downloads == {"https://downloads.example.org/tool/v2/tool-v2-amd64": "c" * 64}
+    (root / "images/images.lock").write_text("version: 1\n")
+    plan = make_plan(load_project(root), "small-node")
+    assert plan.unlocked == ("https://downloads.example.org/tool/v2/tool-v2-amd64",)
+    with pytest.raises(NotLockedError):
+        require_buildable(plan)
+
+
+def test_each_architecture_may_have_a_list_of_its_own() -> None:
+    url = {arch: f"https://example.org/{{TOOL}}-{arch}" for arch in Arch}
+    each = Download(url=url, checksums={arch: f"https://example.org/{{TOOL}}-{arch}.sha256" for arch in Arch})
+    assert listing_address(each, {"TOOL": "v2"}, Arch.ARM64) == "https://example.org/v2-arm64.sha256"
+    half = Download(url=url, checksums={Arch.AMD64: "https://example.org/sums"})
+    with pytest.raises(ConfigError, match="no checksums are declared for arm64"):
+        listing_address(half, {}, Arch.ARM64)
