@@ -186,7 +186,7 @@ def test_profiles_go_together() -> None:
 
 
 def test_the_project_has_the_profiles_that_it_promises() -> None:
-    wanted = {"ad-joined", "air-gapped", "controller", "proxy", "spot", "static-network", "worker"}
+    wanted = {"ad-joined", "air-gapped", "controller", "kata", "proxy", "spire", "spot", "static-network", "worker"}
     assert {profile.stem for profile in PROFILES} == wanted
 
 
