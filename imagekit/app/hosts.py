@@ -16,7 +16,7 @@ from imagekit.config.load import Project
 from imagekit.doctor.memory import require_memory
 from imagekit.machine.accel import Acceleration
 from imagekit.machine.folder import machines_folder
-from imagekit.machine.hosts import HostLoad, freest, is_remote
+from imagekit.machine.hosts import HostLoad, freest, is_remote, lanes
 from imagekit.machine.interface import VmShape
 from imagekit.machine.libvirt.daemon import libvirt
 from imagekit.machine.libvirt.load import host_load
@@ -56,6 +56,15 @@ def host_for(project: Project, name: str, shape: VmShape, *, here: bool = False)
         raise _too_large(name, shape.memory_mib, loads)
     progress(f"note: {name} goes to {found.uri}, with {found.cores} processors and {found.free_mib} MiB free")
     return found.uri
+
+
+def hosts_for(project: Project, shape: VmShape, number: int) -> tuple[str, ...]:
+    """Where so many machines, or as many as fit, may run side by side: an address for each, at least one.
+
+    Each is given one processor, whatever number it has. Raises as `loads_of`.
+    """
+    loads = loads_of(project, libvirt_uris(project))
+    return lanes(loads, memory_mib=shape.memory_mib + _QEMU_MIB, cpus=1)[:number]
 
 
 def require_room(project: Project, name: str) -> None:

@@ -12,7 +12,7 @@ from imagekit.app import bootpath, checking
 from imagekit.app.bootcost import boot_cost
 from imagekit.app.changes import changes_since
 from imagekit.app.forks import session_machine
-from imagekit.app.hosts import host_for, require_room
+from imagekit.app.hosts import host_for, hosts_for, require_room
 from imagekit.app.image import built, proven
 from imagekit.app.interface import Booted, BootPathResult, Disks, Origin, Subject, Target
 from imagekit.app.keptmachine import KeptMachine
@@ -32,6 +32,7 @@ from imagekit.doctor.check import require
 from imagekit.doctor.model import Need
 from imagekit.fixtures.network import FixtureNetwork
 from imagekit.fixtures.session import fixture_network
+from imagekit.machine.alive import end_all
 from imagekit.machine.interface import BootPath, BootRecord
 from imagekit.machine.node import InstalledNode
 from imagekit.machine.ssh import shell_argv
@@ -155,8 +156,9 @@ class LocalBackend:
     def boot(self, subject: Subject, disks: Disks, boot_path: BootPath, *, cold: str = "") -> Iterator[Booted]:
         """A machine that came up, or a fork of one."""
         assert isinstance(disks, LiveArtifacts)
-        here = subject.suite is not None  # its servers listen on this host alone
-        subject = replace(subject, uri=host_for(subject.project, subject.name, subject.shape, here=here))
+        if not subject.uri:
+            here = subject.suite is not None  # its servers listen on this host alone
+            subject = replace(subject, uri=host_for(subject.project, subject.name, subject.shape, here=here))
         with ExitStack() as stack:
             peers = stack.enter_context(checking.test_peers(subject))
             if subject.suite is None:
@@ -170,6 +172,14 @@ class LocalBackend:
             with step(f"Preparing the node for suite {subject.suite.name}"):
                 prepare(machine, subject.suite, subject.harness)
             yield LocalMachine(subject, machine, peers, network)
+
+    def hosts(self, subject: Subject, number: int) -> tuple[str, ...]:
+        """A processor for each machine: of two that it has, it waits for one half of the time."""
+        return hosts_for(subject.project, subject.shape, number)
+
+    def end_machines(self) -> None:
+        """Every machine of this process."""
+        end_all()
 
     def console(self, subject: Subject, boot_path: BootPath) -> ConsoleExcerpt | None:
         """What the machine of a boot path wrote; None when there was none."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from imagekit.base.errors import ImagekitError
 from imagekit.base.log import step
@@ -32,6 +32,7 @@ class StageRecorder:
     began: float = field(default_factory=now)
     rows: list[StageRow] = field(default_factory=list)
     failure: Failure | None = None
+    failures: dict[str, Failure] = field(default_factory=dict)  # by stage; several, when stages ran side by side
 
     @contextmanager
     def stage(self, name: str, title: str) -> Iterator[Stage]:
@@ -44,7 +45,7 @@ class StageRecorder:
                 shown.note, shown.failed = current.note, current.failed
         except BaseException as error:
             self.rows.append(self._row(current, StageStatus.FAILED, started))
-            self.failure = self._failure(name, error)
+            self.failure = self.failures[name] = self._failure(name, error)
             raise
         done = StageStatus.REUSED if current.reused else StageStatus.DONE
         status = StageStatus.FAILED if current.failed else done
@@ -62,6 +63,15 @@ class StageRecorder:
     def seconds(self) -> float:
         """Wall seconds since the beginning."""
         return round(now() - self.began, 3)
+
+    def blame(self, *stages: str) -> None:
+        """Of the stages that failed side by side, the first of these is the run's failure."""
+        self.failure = next((self.failures[name] for name in stages if name in self.failures), self.failure)
+
+    def interrupted(self) -> None:
+        """That the stages failed for an interruption, whatever their own errors say."""
+        for name, failure in self.failures.items():
+            self.failure = self.failures[name] = replace(failure, error="interrupted", hint="")
 
     def fail(self, stage: str, error: str, hint: str = "") -> None:
         """Mark a finished stage as the one that failed (its work was done, its answer is no)."""

@@ -15,6 +15,7 @@ from imagekit.app.reuse import Reuse
 from imagekit.app.runstate import RunState
 from imagekit.app.target import with_suite
 from imagekit.artifact.packagelist import Package
+from imagekit.base.lanes import side_by_side
 from imagekit.build.result import Build
 from imagekit.machine.interface import BootPath
 from imagekit.plan.model import Plan
@@ -119,15 +120,53 @@ class Run(RunState):
         return tuple(stage for stage in self.options.stages if stage not in done)
 
     def _test_boot_paths(self, image: Build) -> None:
-        """Boot, and run the checks, on every boot path that has not passed yet; stops at the first that does not."""
-        subject, disks = self.subject(image), None
+        """Boot, and run the checks, on every boot path that has not passed yet.
+
+        Side by side where hosts have room for it, else one after another up to the first that does not pass.
+        """
         for boot_path in self.options.boot_paths:
             if boot_path in self.known:
                 self._tell_reused(self.known[boot_path])
-                continue
-            disks = disks or self._disks(subject)
+        left = [boot_path for boot_path in self.options.boot_paths if boot_path not in self.known]
+        if left:
+            subject = self.subject(image)
+            disks = self._disks(subject)
+            together = len(left) > 1 and self.options.keep is None
+            hosts = self.backend.hosts(subject, len(left)) if together else ()
+            if len(hosts) > 1:
+                self._test_together(subject, disks, left, hosts)
+            else:
+                self._test_in_turn(subject, disks, left)
+            self.boot_paths.sort(key=lambda test: self.options.boot_paths.index(test.result.boot_path))
+
+    def _test_in_turn(self, subject: Subject, disks: Disks, boot_paths: Sequence[BootPath]) -> None:
+        for boot_path in boot_paths:
             self.at = boot_path
             found = self._test_boot_path(subject, disks, boot_path)
+            if not self._require_passed(f"checks {boot_path}", found):
+                return
+
+    def _test_together(
+        self, subject: Subject, disks: Disks, boot_paths: Sequence[BootPath], hosts: Sequence[str]
+    ) -> None:
+        """Each comes to its end, whatever becomes of the others; the failure is that of the first that has one."""
+
+        def test(boot_path: BootPath, host: str) -> BootPathResult:
+            return self._test_boot_path(replace(subject, uri=host), disks, boot_path)
+
+        try:
+            ended = side_by_side(test, boot_paths, hosts, interrupt=self.backend.end_machines)
+        except KeyboardInterrupt:
+            self.record.interrupted()
+            raise
+        for boot_path, found in ended.items():
+            if isinstance(found, Exception):
+                self.at = boot_path
+                self.record.blame(f"boot {boot_path}", f"checks {boot_path}")
+                raise found
+        for boot_path, found in ended.items():
+            assert not isinstance(found, Exception)
+            self.at = boot_path
             if not self._require_passed(f"checks {boot_path}", found):
                 return
 

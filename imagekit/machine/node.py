@@ -12,6 +12,7 @@ from pathlib import Path
 from imagekit.base import process
 from imagekit.base.errors import ToolError
 from imagekit.machine import ssh
+from imagekit.machine.alive import counted
 from imagekit.machine.disks import DiskSet
 from imagekit.machine.folder import owned_folder, seen_by
 from imagekit.machine.hardware import NodeHardware, NodeRequest, sources
@@ -52,6 +53,7 @@ def node(request: NodeRequest, *, connect: Connect = libvirt) -> Iterator[Instal
             qemu_version=provider.qemu_version,
         )
         stack.callback(made.cut_power)
+        stack.enter_context(counted(made))
         yield made
 
 

@@ -152,6 +152,8 @@ class SimBackend:
     saved: set[tuple[Digest, BootPath]] = field(default_factory=set)
     cold: bool = False
     unjudged: bool = False
+    places: tuple[str, ...] = ("sim://one",)
+    booted_at: list[tuple[BootPath, str]] = field(default_factory=list)
 
     def called(self, name: str) -> None:
         """Count a call, and let it end as it was told."""
@@ -229,6 +231,7 @@ class SimBackend:
     def boot(self, subject: Subject, disks: Disks, boot_path: BootPath, *, cold: str = "") -> Iterator[Booted]:
         """A machine for the time of the block; a fork when there was one of this digest before."""
         node = (subject.image.digest, boot_path)
+        self.booted_at.append((boot_path, subject.uri))
         start = Start.FORK if node in self.saved and not cold else Start.COLD
         self.saved.add(node)
         self.alive.append(boot_path)
@@ -237,6 +240,14 @@ class SimBackend:
             yield SimMachine(self, subject, boot_path, start, cold)
         finally:
             self.alive.remove(boot_path)
+
+    def hosts(self, subject: Subject, number: int) -> tuple[str, ...]:
+        """As many as it was given."""
+        return self.places[:number]
+
+    def end_machines(self) -> None:
+        """Those that wait for one another see that it is over."""
+        self.called("end machines")
 
     def console(self, subject: Subject, boot_path: BootPath) -> ConsoleExcerpt | None:
         """The console of a machine that never came up."""

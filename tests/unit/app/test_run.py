@@ -435,3 +435,104 @@ def test_a_run_that_publishes_nothing_opens_no_key(project: Project) -> None:
     world = SimBackend()
     run_image(project, NAME, Options(publish=False), world)
     assert world.calls["require signer"] == 0
+
+
+TWO_PLACES = ("sim://one", "sim://two")
+
+
+def test_side_by_side_each_boot_path_has_a_place_and_the_result_is_the_same(project: Project) -> None:
+    world = SimBackend(places=TWO_PLACES)
+    done = run_image(project, NAME, Options(), world)
+    assert done.error is None
+    assert done.result.verdict is Verdict.PASSED
+    assert {boot_path for boot_path, _ in world.booted_at} == set(DISKLESS)
+    assert {place for _, place in world.booted_at} == set(TWO_PLACES)
+    assert [boot.boot_path for boot in done.result.boots] == [BootPath.DIRECT, BootPath.LIVE]
+    assert set(statuses(done).values()) == {StageStatus.DONE}
+    assert world.alive == []
+
+
+def test_side_by_side_is_for_two_that_are_left(project: Project) -> None:
+    world = SimBackend(places=TWO_PLACES)
+    run_image(project, NAME, Options(boot_paths=(BootPath.DIRECT,), publish=False), world)
+    assert world.booted_at == [(BootPath.DIRECT, "")]
+    run_image(project, NAME, Options(publish=False), world)
+    assert world.booted_at[1:] == [(BootPath.LIVE, "")]
+
+
+def test_a_machine_that_is_kept_is_the_last_one_of_them_all(project: Project) -> None:
+    world, seen = SimBackend(places=TWO_PLACES), list[BootPath]()
+
+    def keep(machine: Booted, suites: SuiteResult) -> None:
+        seen.append(machine.boot.boot_path)
+
+    run_image(project, NAME, Options(publish=False, keep=keep), world)
+    assert [boot_path for boot_path, _ in world.booted_at] == [BootPath.DIRECT, BootPath.LIVE]
+    assert seen == [BootPath.LIVE]
+
+
+@pytest.mark.parametrize("broken", [DISKLESS, DISKLESS[:1], DISKLESS[1:]], ids=["both", "direct", "live"])
+def test_side_by_side_the_first_that_does_not_pass_is_the_failure(
+    project: Project, broken: tuple[BootPath, ...]
+) -> None:
+    world = SimBackend(places=TWO_PLACES, outcomes=dict.fromkeys(broken, Outcome.FAILED))
+    done = run_image(project, NAME, Options(), world)
+    assert done.error is None
+    assert done.result.verdict is Verdict.FAILED
+    assert done.result.failure is not None
+    assert done.result.failure.stage == f"checks {broken[0]}"
+    assert len(done.result.boots) == 2
+    assert {path for path in DISKLESS if statuses(done)[f"checks {path}"] is StageStatus.FAILED} == set(broken)
+    assert world.published == []
+
+
+@pytest.mark.parametrize(
+    ("failing", "blamed"),
+    [
+        ({"boot live"}, "boot live"),
+        ({"boot direct"}, "boot direct"),
+        ({"boot direct", "boot live"}, "boot direct"),
+        ({"boot live", "check direct"}, "checks direct"),
+    ],
+)
+def test_side_by_side_a_machine_that_does_not_come_up_hides_no_other(
+    project: Project, failing: set[str], blamed: str
+) -> None:
+    world = SimBackend(places=TWO_PLACES, failing=failing)
+    done = run_image(project, NAME, Options(), world)
+    assert isinstance(done.error, SimulatedError)
+    assert done.result.failure is not None
+    assert done.result.failure.stage == blamed
+    assert done.result.failure.error == str(done.error)
+    assert len(done.result.boots) == 2 - len(failing)
+    assert world.alive == []
+    assert world.published == []
+
+
+def test_side_by_side_a_failed_boot_counts_more_than_a_failed_check(project: Project) -> None:
+    world = SimBackend(places=TWO_PLACES, failing={"boot live"}, outcomes={BootPath.DIRECT: Outcome.FAILED})
+    done = run_image(project, NAME, Options(), world)
+    assert done.result.failure is not None
+    assert done.result.failure.stage == "boot live"
+    assert done.result.verdict is not Verdict.PASSED
+    assert [boot.boot_path for boot in done.result.boots] == [BootPath.DIRECT]
+
+
+@pytest.mark.parametrize("where", ["boot direct", "boot live", "check live"])
+def test_side_by_side_an_interruption_ends_the_machines_and_is_said(project: Project, where: str) -> None:
+    world = SimBackend(places=TWO_PLACES, interrupted={where})
+    done = run_image(project, NAME, Options(), world)
+    assert isinstance(done.error, KeyboardInterrupt)
+    assert world.calls["end machines"] == 1
+    assert done.result.failure is not None
+    assert done.result.failure.error == "interrupted"
+    assert done.result.verdict is not Verdict.PASSED
+    assert world.alive == []
+
+
+def test_side_by_side_what_only_a_boot_shows_is_judged_on_a_cold_one(project: Project) -> None:
+    world = SimBackend(places=TWO_PLACES, unjudged=True)
+    assert run_image(project, NAME, Options(publish=False), world).result.verdict is Verdict.PASSED
+    again = run_image(project, NAME, replace(Options(publish=False), fresh=True), world)
+    assert again.result.verdict is Verdict.PASSED
+    assert {boot.start for boot in again.result.boots} == {Start.COLD}
