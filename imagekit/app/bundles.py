@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -136,13 +136,15 @@ def ensure_packages(project: Project, plans: Sequence[Plan]) -> None:
 def _from_registry(project: Project, bundle: Bundle) -> Source:
     where = repository_of(project)
 
-    def fetch(packages: Sequence[LockedPackage], into: Path) -> None:
+    def fetch(packages: Sequence[LockedPackage], into: Path) -> Mapping[str, str]:
         try:
             with _client(project, where) as client:
                 for each in packages:
                     _fetch_blob(client, where.repository, each.sha256, each.size, into)
         except ImagekitError as error:  # told, and the next source is asked
             progress(f"{where}: {error}")
+            return {each.sha256: str(error) for each in packages if not (into / each.sha256).is_file()}
+        return {}
 
     return fetch
 
@@ -161,8 +163,8 @@ def _fetch_blob(client: Registry, repository: str, checksum: str, size: int, int
 
 
 def _from_mirror(project: Project, plan: Plan) -> Source:
-    def fetch(packages: Sequence[LockedPackage], into: Path) -> None:
-        resolver(project, plan.image, Arch(plan.arch)).fetch(packages, into)
+    def fetch(packages: Sequence[LockedPackage], into: Path) -> Mapping[str, str]:
+        return resolver(project, plan.image, Arch(plan.arch)).fetch(packages, into)
 
     return fetch
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from imagekit.base.errors import ToolError
 from imagekit.base.log import step
@@ -23,6 +23,8 @@ _HELPER = "/usr/lib/apt/apt-helper"
 _BATCH = 40  # files a call of apt-helper: a command line has an end
 # Inst libc6 [2.40-1] (2.41-12 Debian:13.1/stable, Debian-Security:13/stable-security [amd64]) []
 _INST = re.compile(r"Inst (?P<name>[^ :]+)\S* (?:\[[^\]]*\] )?\((?P<version>\S+) .*\[(?P<arch>[a-z0-9-]+)\]\)")
+_FAILED = re.compile(r"^E: Failed to fetch (\S+)\s+(\S.*)$", re.MULTILINE)
+_GONE = ("404", "Failed to stat")  # in the words of http: and of copy:
 _REMOVED = re.compile(r"Remv (\S+)")
 _SOLVER = (
     *("-o", "APT::Default-Release=", "-o", "APT::Install-Recommends=false", "-o", "APT::Install-Suggests=false"),
@@ -76,24 +78,31 @@ class Apt:
             if any(r[:2] == (name, newest.get(name, "")) and r[2].split("/")[0] in labels for r in rows)
         )
 
-    def fetch(self, packages: Sequence[LockedPackage], into: Path) -> None:
+    def fetch(self, packages: Sequence[LockedPackage], into: Path) -> Mapping[str, str]:
         """Get files from the archives by apt's own means (its proxies, its credentials)."""
+        failed: dict[str, str] = {}
         # A security update that went into a point release stands in both lists, and its file may be in either archive.
         for place in range(len({source.uri for source in self.sources})):
             left = [package for package in packages if not (into / package.sha256).is_file()]
             for start in range(0, len(left), _BATCH):
-                self._download(left[start : start + _BATCH], place, into)
+                failed |= self._download(left[start : start + _BATCH], place, into)
+        return {sha256: why for sha256, why in failed.items() if not (into / sha256).is_file()}
 
-    def _download(self, packages: Sequence[LockedPackage], place: int, into: Path) -> None:
+    def _download(self, packages: Sequence[LockedPackage], place: int, into: Path) -> dict[str, str]:
         words: list[str | Path] = []
+        addresses: dict[str, str] = {}
         for package in packages:
             archive = self._archives(package)[place]
             if archive.startswith("file:"):
                 archive = f"copy:{archive.removeprefix('file:')}"  # file: only says where it is
             words += [f"{archive}/{package.path}", into / package.sha256, ""]
-        if words:
-            # What failed is seen by what is not there; with a sum apt would remove what is to be told.
-            run([_HELPER, "-o", "Acquire::Retries=2", "download-file", *words], timeout=_TIMEOUT, ok=(0, 100))
+            addresses[unquote(f"{archive}/{package.path}")] = package.sha256
+        if not words:
+            return {}
+        # With a sum apt would remove what is to be told.
+        done = run([_HELPER, "-o", "Acquire::Retries=2", "download-file", *words], timeout=_TIMEOUT, ok=(0, 100))
+        failed = [(unquote(found[1]), found[2].strip()) for found in _FAILED.finditer(done.stderr)]  # + is %2b to apt
+        return {addresses[at]: why for at, why in failed if at in addresses and not why.startswith(_GONE)}
 
     def index(self, folder: Path, files: Sequence[tuple[str, LockedPackage]]) -> None:
         """``Packages`` and ``Release``, from what the packages themselves say."""

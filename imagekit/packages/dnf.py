@@ -11,8 +11,9 @@ import tempfile
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
-from urllib.error import URLError
+from urllib.error import HTTPError, URLError
 
 from imagekit.base.errors import ToolError
 from imagekit.base.log import step
@@ -69,15 +70,16 @@ class Dnf:
         newest = {line.split("\t")[0]: line.split("\t")[1] for line in self._newest() if "\t" in line}
         return tuple(sorted({each.name for each in packages if newest.get(each.name, "") in advised}))
 
-    def fetch(self, packages: Sequence[LockedPackage], into: Path) -> None:
+    def fetch(self, packages: Sequence[LockedPackage], into: Path) -> Mapping[str, str]:
         """Get files: those that resolving brought, else from the repository that the lock names."""
-        brought = self.folder / "files"
+        brought, failed = self.folder / "files", dict[str, str]()
         for package in packages:
             target, own = into / package.sha256, brought / Path(package.path).name
             if own.is_file() and sha256_of(own) == package.sha256:
                 shutil.copyfile(own, target)
             elif (base := self.repositories.get(package.origin)) is not None:
-                _read(f"{base.rstrip('/')}/{package.path}", target)
+                failed[package.sha256] = _read(f"{base.rstrip('/')}/{package.path}", target)
+        return {sha256: why for sha256, why in failed.items() if why}
 
     def index(self, folder: Path, files: Sequence[tuple[str, LockedPackage]]) -> None:
         """``repodata``, without databases and times."""
@@ -192,10 +194,12 @@ def _entry(name: str, address: str) -> str:
     return f"[{name}]\nname={name}\nbaseurl={address}\nenabled=1\ngpgcheck=0\nmodule_hotfixes=1\n"
 
 
-def _read(address: str, target: Path) -> None:
-    """A file of a mirror; what could not be read is not there afterwards."""
+def _read(address: str, target: Path) -> str:
+    """A file of a mirror; what could not be read is not there afterwards. Why, where it is not simply gone."""
     try:
         with urllib.request.urlopen(address, timeout=60) as answer, target.open("wb") as stream:
             shutil.copyfileobj(answer, stream, _PIECE)
-    except (URLError, OSError, ValueError):
+    except (URLError, OSError, ValueError) as error:
         target.unlink(missing_ok=True)
+        return "" if isinstance(error, HTTPError) and error.code == HTTPStatus.NOT_FOUND else str(error)
+    return ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -61,8 +61,11 @@ class Manager(Protocol):
         Raises `MirrorError` where no archive tells that.
         """
 
-    def fetch(self, packages: Sequence[LockedPackage], into: Path) -> None:
-        """Get the files of packages, each as `into`/SHA-256; what could not be had is not there afterwards."""
+    def fetch(self, packages: Sequence[LockedPackage], into: Path) -> Mapping[str, str]:
+        """Get the files of packages, each as `into`/SHA-256; what could not be had is not there afterwards.
+
+        Returns by SHA-256 why, where it is another reason than that the file is not there any more.
+        """
 
     def index(self, folder: Path, files: Sequence[tuple[str, LockedPackage]]) -> None:
         """Make `folder`, which holds these files by name, a repository: the same files give the same bytes."""

@@ -6,7 +6,7 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from imagekit.base.space import space_for
 from imagekit.config.packagelock import LockedPackage
 from imagekit.packages.interface import Manager, MirrorError
 
-Source = Callable[[Sequence[LockedPackage], Path], object]
+Source = Callable[[Sequence[LockedPackage], Path], Mapping[str, str]]  # see `Manager.fetch`
 # Contexts of a build: the same whatever the umask, and whenever they were made.
 _FILE_MODE, _FOLDER_MODE, _TIME = 0o644, 0o755, 1
 
@@ -78,15 +78,15 @@ class Store:
             os.utime(path, (time, time))
 
     def _take(self, missing: Sequence[LockedPackage], fetch: Source, source: str, need: int) -> dict[str, str]:
-        """Fetch into a folder beside and move what is as it should be; what was served instead, by wanted SHA-256."""
+        """Fetch into a folder beside and move what is as it should be; what came of the others, by wanted SHA-256."""
         target = self.folder / "sha256"
         target.mkdir(parents=True, exist_ok=True)
-        wrong = {}
+        wrong: dict[str, str] = {}
         with (
             space_for("packages", target, need),
             tempfile.TemporaryDirectory(prefix=".new-", dir=self.folder) as beside,
         ):
-            fetch(missing, Path(beside))
+            wrong |= {sha256: f"{source}: {why}" for sha256, why in fetch(missing, Path(beside)).items()}
             for package in missing:
                 file = Path(beside) / package.sha256
                 if not file.is_file():

@@ -40,11 +40,12 @@ class Mirror:
     content: dict[str, bytes]
     asked: int = 0
 
-    def fetch(self, packages: Sequence[LockedPackage], into: Path) -> None:
+    def fetch(self, packages: Sequence[LockedPackage], into: Path) -> dict[str, str]:
         self.asked += 1
         for each in packages:
             if each.name in self.content:
                 (into / each.sha256).write_bytes(self.content[each.name])
+        return {}
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,7 +56,7 @@ class Distribution:
     def security(self, packages: Sequence[LockedPackage]) -> tuple[str, ...]:
         return tuple(each.name for each in packages if each.name in self.secure)
 
-    def fetch(self, packages: Sequence[LockedPackage], into: Path) -> None:
+    def fetch(self, packages: Sequence[LockedPackage], into: Path) -> dict[str, str]:
         raise AssertionError("nothing is fetched here")
 
     def index(self, folder: Path, files: Sequence[tuple[str, LockedPackage]]) -> None:

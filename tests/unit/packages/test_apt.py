@@ -46,9 +46,10 @@ def apt(tmp_path: Path, archive: Archive) -> Apt:
 
 
 def copied_from(store: Store) -> Source:
-    def fetch(packages: Sequence[LockedPackage], into: Path) -> None:
+    def fetch(packages: Sequence[LockedPackage], into: Path) -> dict[str, str]:
         for each in packages:
             shutil.copy(store.path(each.sha256), into / each.sha256)
+        return {}
 
     return fetch
 
@@ -224,9 +225,12 @@ def test_what_is_no_package_is_no_repository(apt: Apt, tmp_path: Path) -> None:
     data = b"no package"
     one = LockedPackage("base", "x", "1", "amd64", hashlib.sha256(data).hexdigest(), len(data), "D/s/m", "pool/x.deb")
     store = Store(tmp_path / "work")
-    (tmp_path / "source").mkdir()
-    (tmp_path / "source" / one.sha256).write_bytes(data)
-    store.fill((one,), [("here", lambda _, into: shutil.copytree(tmp_path / "source", into, dirs_exist_ok=True))])
+
+    def fetch(_packages: Sequence[LockedPackage], into: Path) -> dict[str, str]:
+        (into / one.sha256).write_bytes(data)
+        return {}
+
+    store.fill((one,), [("here", fetch)])
     with pytest.raises(ToolError, match="is no Debian package"):
         store.repository(apt, (one,))
     assert list((store.folder / "repositories").iterdir()) == []
@@ -305,6 +309,20 @@ def test_lists_that_another_key_signed_are_the_mirrors_fault(
         source = AptSource(uri=uri, suite="stable", components=("main",), key=stranger.key)
         with pytest.raises(MirrorError, match="does not serve whole lists"):
             Apt(tmp_path / "apt", "amd64", (archive.source("stable"), source)).resolve(ASKS, Keep())
+
+
+def test_a_mirror_that_is_down_is_not_said_to_have_dropped_a_package(
+    tmp_path: Path, archive: Archive, company: SignedArchive
+) -> None:
+    with served(company.root) as uri:
+        source = AptSource(uri=uri, suite="stable", components=("main",), key=company.key)
+        apt = Apt(tmp_path / "apt", "amd64", (archive.source("stable"), source))
+        found = apt.resolve(ASKS, Keep())
+        company.root.rename(tmp_path / "away")
+        with pytest.raises(MirrorError, match=r"package jq .* none of them has it any more"):
+            Store(tmp_path / "first").fill(found, [("the mirror", apt.fetch)])
+    with pytest.raises(MirrorError, match=r"package jq .* had from the mirror: the mirror: .*[Cc]onnect"):
+        Store(tmp_path / "second").fill(found, [("the mirror", apt.fetch)])
 
 
 def test_half_a_list_is_the_mirrors_fault(tmp_path: Path, archive: Archive, company: SignedArchive) -> None:
