@@ -72,7 +72,7 @@ def write_report(folder: Path, report: Report) -> None:
 
 
 def _proposed(report: Report) -> str:
-    return pull_request(report.image, report.night, report.changes, report.fresh, report.shared)
+    return pull_request(report.image, report.night, report.changes, report.fresh, report.shared, report.differs)
 
 
 def issues_of(report: Report) -> Mapping[str, object]:

@@ -83,5 +83,8 @@ class World(Protocol):
     def shared(self, changes: Sequence[Change]) -> tuple[str, ...]:
         """Other images that some of these change as well, and which nobody tested with them; in words."""
 
+    def differences(self, old: Trial, new: Trial) -> str:
+        """What differs between the images of two trials, as Markdown; empty where it cannot be told."""
+
     def keep_update(self, fresh: Lock, changes: Sequence[Change], text: str) -> str:
         """Commit the new lock on a branch of its own, ready to be reviewed; returns the branch's name."""

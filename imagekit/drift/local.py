@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
@@ -25,11 +24,12 @@ from imagekit.base.errors import ConfigError, ImagekitError
 from imagekit.base.files import write_whole
 from imagekit.base.space import lack_of_space
 from imagekit.base.text import one_line
-from imagekit.build.result import earlier_build, folder_of
+from imagekit.build.result import earlier_build
 from imagekit.config.imagesfile import LockFile
 from imagekit.config.load import LOCK_FILE, Project, load_project
 from imagekit.config.packagelock import PackageLock, as_text, load, lock_path
 from imagekit.drift import fleet
+from imagekit.drift.aside import kept_aside, told_difference
 from imagekit.drift.checkout import Checkout, checkout
 from imagekit.drift.interface import InfrastructureError, UpstreamError
 from imagekit.drift.locks import ELSEWHERE, as_lock, elsewhere_of, packages_of, stack_of
@@ -114,7 +114,7 @@ class LocalWorld:
         """A run that publishes nothing, of the project with this lock."""
         pinned, whole = lock == self.pinned(), layers is None or layers == len(self.layers)
         project = self.project if pinned and whole else self._beside(lock, layers)
-        with _kept_aside(project, self.image) if pinned and whole else nullcontext():
+        with kept_aside(project, self.image) if pinned and whole else nullcontext():
             found = self._run(project, lifecycle=lifecycle, like=like)
         self.tried[found.digest] = project
         if pinned and whole and like is None and found.result is Result.GOOD:
@@ -221,6 +221,10 @@ class LocalWorld:
         wanted = wanted_of(self.project, [image])
         return name in wanted.images or name in wanted.files
 
+    def differences(self, old: Trial, new: Trial) -> str:
+        """As `imagekit diff` tells it."""
+        return told_difference(self.project, old.digest, new.digest)
+
     def keep_update(self, fresh: Lock, changes: Sequence[Change], text: str) -> str:
         """One branch for an image, replaced by a later night's."""
         name = f"{BRANCH}/{self.image}"
@@ -270,25 +274,6 @@ class LocalWorld:
 
     def _state(self, name: str) -> Path:
         return self.project.work / FOLDER / self.image / f"{name}.json"
-
-
-@contextmanager
-def _kept_aside(project: Project, image: str) -> Iterator[None]:
-    """The kept build of the pinned plan out of the way, so that it is built again; back when no new one came."""
-    folder = folder_of(project.work, make_plan(project, image))
-    aside = folder.with_name(f".{folder.name}.aside")
-    if aside.exists() and not folder.exists():  # a night was killed
-        aside.rename(folder)
-    if folder.exists():
-        shutil.rmtree(aside, ignore_errors=True)
-        folder.rename(aside)
-    try:
-        yield
-    finally:
-        if folder.exists():
-            shutil.rmtree(aside, ignore_errors=True)
-        elif aside.exists():
-            aside.rename(folder)
 
 
 def _mark(lock: Lock) -> str:

@@ -165,6 +165,7 @@ class Report:
     branch: str = ""
     parts: tuple[Part, ...] = tuple(Part)
     shared: tuple[str, ...] = ()
+    differs: str = ""
 
     @property
     def all_good(self) -> bool:

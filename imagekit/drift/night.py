@@ -63,6 +63,7 @@ class _Night:
     unknown: list[str] = field(default_factory=list)
     branch: str = ""
     shared: tuple[str, ...] = ()
+    differs: str = ""
     quiet: bool = False
 
     def __post_init__(self) -> None:
@@ -181,7 +182,9 @@ class _Night:
     def _keep_update(self, fresh: Lock) -> None:
         try:
             self.shared = self.world.shared(self.changes)
-            text = pull_request(self.world.image, self.night_id, self.changes, self.fresh, self.shared)
+            if self.pinned is not None and self.fresh is not None and self.pinned.digest:
+                self.differs = self.world.differences(self.pinned, self.fresh)
+            text = pull_request(self.world.image, self.night_id, self.changes, self.fresh, self.shared, self.differs)
             self.branch = self.world.keep_update(fresh, self.changes, text)
         except InfrastructureError as error:
             self.unknown.append(f"the branch with the new lock could not be made: {error}")
@@ -240,6 +243,7 @@ class _Night:
             unknown=tuple(self.unknown),
             branch=self.branch,
             shared=self.shared,
+            differs=self.differs,
             parts=tuple(part for part in Part if part in self.options.parts),
         )
 

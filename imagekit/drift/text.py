@@ -12,6 +12,7 @@ from imagekit.drift.model import Cause, Change, Report, Trial
 from imagekit.report.markdown import code, escaped
 
 _MOST = 60
+_MOST_LINES = 120
 
 
 def as_text(report: Report) -> str:
@@ -73,21 +74,41 @@ def marker(image: str, cause: Cause) -> str:
 
 
 def pull_request(
-    image: str, night: str, changes: Sequence[Change], trial: Trial | None, shared: Sequence[str] = ()
+    image: str,
+    night: str,
+    changes: Sequence[Change],
+    trial: Trial | None,
+    shared: Sequence[str] = (),
+    differs: str = "",
 ) -> str:
-    """Title, an empty line, and the text of the pull request that takes an update in."""
+    """Title, an empty line, and the text of the pull request that takes an update in.
+
+    `differs` is what differs between the images, as `imagekit diff` tells it in Markdown.
+    """
     shown = [f"- {escaped(each.text, 500)}" for each in changes[:_MOST]]
     more = [f"- and {len(changes) - _MOST} more"] if len(changes) > _MOST else []
     proof = f"Built and tested as {trial.digest} in run {trial.run_id}." if trial is not None else ""
     warned = [f"**{escaped(each, 500)}.**" for each in shared]
     what = f"{len(changes)} input{'' if len(changes) == 1 else 's'}"
+    images = _few_lines(differs)
     return "\n".join(
-        [f"{image}: take in {what} that moved upstream", "", proof, f"Night {night}.", *warned, "", *shown, *more, ""]
+        [
+            *(f"{image}: take in {what} that moved upstream", "", proof, f"Night {night}.", *warned, ""),
+            *(*shown, *more, "", *images),
+        ]
     )
 
 
+def _few_lines(text: str) -> list[str]:
+    """A pull request's text has an end."""
+    lines = text.splitlines()
+    more = [f"- and {len(lines) - _MOST_LINES} more: `imagekit diff` tells all"] if len(lines) > _MOST_LINES else []
+    return [*lines[:_MOST_LINES], *more, *([""] if lines else [])]
+
+
 def _lines(report: Report) -> Iterator[str]:
-    yield f"{report.verdict.value.upper()}  {report.image}, night {report.night}, {report.builds} builds"
+    builds = f"{report.builds} build{'' if report.builds == 1 else 's'}"
+    yield f"{report.verdict.value.upper()}  {report.image}, night {report.night}, {builds}"
     for name, trial in (("pinned", report.pinned), ("fresh", report.fresh)):
         if trial is not None:
             why = trial.reason or ", ".join(trial.failed[:3])

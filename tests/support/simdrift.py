@@ -149,6 +149,10 @@ class SimWorld:
         """None."""
         return ()
 
+    def differences(self, old: Trial, new: Trial) -> str:
+        """Two digests."""
+        return f"Changes from {old.digest[:19]} to {new.digest[:19]}"
+
     def keep_update(self, fresh: Lock, changes: Sequence[Change], text: str) -> str:
         """Takes note of the text."""
         self._asked("keep_update", 0)

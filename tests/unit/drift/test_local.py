@@ -21,6 +21,7 @@ from imagekit.checks.outcome import Outcome
 from imagekit.cli import cli
 from imagekit.config.load import Project, load_project
 from imagekit.config.packagelock import LockedPackage, PackageLock, as_text, lock_path
+from imagekit.drift.aside import told_difference
 from imagekit.drift.conduct import conduct, last_report, new_night
 from imagekit.drift.interface import InfrastructureError, World
 from imagekit.drift.local import LocalWorld, open_world
@@ -154,6 +155,28 @@ def test_what_moved_and_works_is_a_branch_with_the_new_lock(project: Project, mi
     assert json.loads((folder / "issues.json").read_text())["good"] is True
     assert last_report(project.work, NAME).startswith("HOLDS  small-node")
     assert hold(project, Upstream()).branch == BRANCH, "a later night takes the branch's place"
+
+
+def test_the_pull_request_says_what_differs_between_the_images(
+    project: Project, mirror: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def told(_project: Project, old: str, new: str) -> str:
+        return "\n".join([f"Changes from {old} to {new}", "", *(f"- change {number}" for number in range(300))])
+
+    monkeypatch.setattr("imagekit.drift.local.told_difference", told)
+    report = hold(project, Upstream())
+    assert report.pinned is not None
+    assert report.fresh is not None
+    text = (project.work / "nights" / report.night / "pull-request.md").read_text()
+    assert f"Changes from {report.pinned.digest} to {report.fresh.digest}" in text
+    assert "- change 1\n" in text
+    assert text.endswith("more: `imagekit diff` tells all\n"), "a forge takes no text of any length"
+    assert len(text.splitlines()) < 150
+    assert text.strip() == git(project.root, "log", "-1", "--format=%B", BRANCH).strip()
+
+
+def test_what_differs_is_left_out_where_a_build_is_not_kept(project: Project) -> None:
+    assert told_difference(project, "sha256:" + "1" * 64, "sha256:" + "2" * 64) == ""
 
 
 def test_a_quiet_night_builds_and_boots_nothing(project: Project, mirror: dict[str, object]) -> None:
