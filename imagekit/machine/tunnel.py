@@ -8,6 +8,7 @@ libvirt's ``qemu+ssh`` connects by the program ssh; the tunnel takes the same us
 from __future__ import annotations
 
 import random
+import shlex
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -17,6 +18,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 from imagekit.base import process
+from imagekit.base.errors import ToolError
 from imagekit.base.reason import summary
 from imagekit.base.waiting import Deadline, DeadlineError, wait_until
 from imagekit.machine.domain import Forward
@@ -25,6 +27,8 @@ from imagekit.machine.hosts import is_remote
 from imagekit.machine.ports import is_free, reserved_port
 
 _SECONDS = 30.0
+_CONNECT_SECONDS = 10
+_answered = set[str]()
 _ATTEMPTS = 5
 _PORTS = range(20000, 32000)  # below what Linux gives to programs that ask for no certain one
 
@@ -73,6 +77,25 @@ def ssh_command(uri: str) -> list[str]:
     return [*argv, "--", str(parts.hostname)]
 
 
+def require_ssh(uri: str) -> None:
+    """Hold a host that is reached by ssh to an answer, once in a process; raises `HypervisorError`.
+
+    libvirt itself would wait for minutes for a host that is off, and ask at the terminal for a password.
+    """
+    if uri in _answered or not urlsplit(uri).scheme.endswith("+ssh"):
+        return
+    argv = ssh_command(uri)
+    try:
+        process.run([argv[0], "-o", f"ConnectTimeout={_CONNECT_SECONDS}", *argv[1:], "true"], timeout=_SECONDS)
+    except ToolError as error:
+        words = error.hint.splitlines()
+        raise HypervisorError(
+            f"{urlsplit(uri).hostname} is not reached by ssh" + (f": {words[-1]}" if words else ""),
+            hint=f"`{shlex.join([*argv, 'true'])}` must succeed, without a question.",
+        ) from None
+    _answered.add(uri)
+
+
 def _tunnel(stack: ExitStack, uri: str, forwards: tuple[Forward, ...]) -> Route:
     """A tunnel that lives as long as `stack`; ports that are taken there are tried again with others."""
     here = stack.enter_context(reserved_port())
@@ -95,7 +118,8 @@ def _tunnel(stack: ExitStack, uri: str, forwards: tuple[Forward, ...]) -> Route:
                 return Route(here=here, there=ports[0], forwards=there)
             words = log.read_text(errors="replace")
     raise HypervisorError(
-        f"ssh made no tunnel to {uri}", hint=f"{summary(words)}\n`{' '.join(ssh_command(uri))} true` must succeed."
+        f"ssh made no tunnel to {uri}",
+        hint=f"{summary(words)}\n`{shlex.join([*ssh_command(uri), 'true'])}` must succeed.",
     )
 
 

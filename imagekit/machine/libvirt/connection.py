@@ -10,6 +10,7 @@ from typing import Any
 
 from imagekit.machine.errors import HypervisorError
 from imagekit.machine.libvirt.daemon import default_uri
+from imagekit.machine.tunnel import require_ssh
 
 OLDEST_QEMU = 10_000_000  # 7.2 under emulation killed six of eight guests with kernel 6.12
 _NO_DOMAIN = 42  # VIR_ERR_NO_DOMAIN
@@ -22,6 +23,7 @@ def connection(uri: str | None = None) -> Iterator[Any]:
 
     libvirt.registerErrorHandler(lambda *_: None, None)  # errors come as exceptions; the library would print them too
     name = uri or default_uri()
+    require_ssh(name)
     try:
         opened = libvirt.open(name)
     except libvirt.libvirtError as error:

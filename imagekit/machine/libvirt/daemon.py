@@ -11,7 +11,9 @@ from pathlib import Path
 
 from imagekit.base.errors import ToolError
 from imagekit.base.process import run
+from imagekit.machine.errors import HypervisorError
 from imagekit.machine.libvirt.busy import URI
+from imagekit.machine.tunnel import require_ssh
 from imagekit.services.lease import leased, running
 from imagekit.services.model import Daemon, ServiceError
 
@@ -90,8 +92,9 @@ def answers(uri: str = URI) -> bool:
 
     library.registerErrorHandler(lambda _context, _error: None, None)
     try:
+        require_ssh(uri)
         library.open(uri).close()
-    except library.libvirtError:
+    except (library.libvirtError, HypervisorError):
         return False
     return True
 

@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 
 from imagekit.base.errors import ImagekitError
+from imagekit.machine import tunnel
 from imagekit.machine.domain import Forward
 from imagekit.machine.errors import HypervisorError
+from imagekit.machine.libvirt.daemon import answers
 from imagekit.machine.ports import is_free
-from imagekit.machine.tunnel import route, ssh_command
+from imagekit.machine.tunnel import require_ssh, route, ssh_command
 
 URI = "qemu+ssh://tester@lab.example/system"
 # Listens where -L says and greets with its own arguments, as ssh would with what is behind the tunnel.
@@ -101,6 +103,29 @@ def test_a_tunnel_that_is_not_made_says_why(tmp_path: Path, monkeypatch: pytest.
         pass
     assert "Permission denied (publickey)" in caught.value.hint
     assert "lab.example true` must succeed" in caught.value.hint
+
+
+def test_a_host_is_asked_once_without_a_question(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plays(f'#!/bin/sh\necho "$@" >>{tmp_path}/asked\n', tmp_path, monkeypatch)
+    monkeypatch.setattr(tunnel, "_answered", set())
+    require_ssh(URI)
+    require_ssh(URI)
+    require_ssh("qemu:///system")
+    require_ssh("qemu+tls://lab.example/system")
+    (asked,) = (tmp_path / "asked").read_text().splitlines()
+    assert "ConnectTimeout=10" in asked
+    assert "BatchMode=yes" in asked
+    assert asked.endswith("-l tester -- lab.example true")
+
+
+def test_a_host_that_lets_nobody_in_is_said_with_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plays(_REFUSES, tmp_path, monkeypatch)
+    monkeypatch.setattr(tunnel, "_answered", set())
+    for _again in range(2):
+        with pytest.raises(HypervisorError, match=r"lab\.example is not reached by ssh: .*Permission denied") as caught:
+            require_ssh(URI)
+    assert "-l tester -- lab.example true` must succeed" in caught.value.hint
+    assert not answers(URI)
 
 
 def test_without_the_program_it_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
