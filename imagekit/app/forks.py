@@ -25,6 +25,7 @@ from imagekit.config.load import Project
 from imagekit.config.merge import cloud_config_text
 from imagekit.machine.domain import MACHINE
 from imagekit.machine.errors import NodeLostError
+from imagekit.machine.hosts import is_remote
 from imagekit.machine.interface import Accelerator, BootPath
 from imagekit.machine.node import InstalledNode
 from imagekit.machine.provider import Provider
@@ -178,15 +179,19 @@ def state_inputs(subject: Subject, boot_path: BootPath, provider: Provider) -> d
         "qemu": f"{provider.qemu_version} {provider.emulator}",
         "emulator": f"{program.st_size} {program.st_mtime_ns}" if program else "",
         "machine": MACHINE,
-        "cpu": speed.cpu_model if speed.accelerator is Accelerator.TCG else f"{speed.cpu_model} {_host_cpu()}",
+        "cpu": speed.cpu_model
+        if speed.accelerator is Accelerator.TCG
+        else f"{speed.cpu_model} {_host_cpu(subject.uri)}",
         "accelerator": speed.accelerator,
         "devices": " ".join(folder_hash(subject.harness / name) for name in _DATA),
         "code": " ".join(folder_hash(Path(__file__).parents[1] / name) for name in _OWN),
     }
 
 
-def _host_cpu() -> str:
-    """What a guest sees that gets the host's processor as it is."""
+def _host_cpu(uri: str) -> str:
+    """What a guest sees that gets the host's processor as it is; another host's is known by that host's address."""
+    if is_remote(uri):
+        return uri
     try:
         lines = Path("/proc/cpuinfo").read_text().split("\n\n")[0].splitlines()
     except OSError:

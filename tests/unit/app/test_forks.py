@@ -18,9 +18,10 @@ from imagekit.base.process import Completed, ProcessTimeoutError
 from imagekit.config.load import load_project
 from imagekit.config.model import Firmware
 from imagekit.config.settings import ForkSettings
+from imagekit.machine.accel import Acceleration
 from imagekit.machine.boot import BootRequest, boot
 from imagekit.machine.errors import BootFailedError
-from imagekit.machine.interface import BootPath, BootRecord, Start, VmShape
+from imagekit.machine.interface import Accelerator, BootPath, BootRecord, Start, VmShape
 from imagekit.machine.node import InstalledNode
 from imagekit.machine.provider import Provider
 from imagekit.machine.saved import STATE, SavedNode
@@ -225,6 +226,16 @@ def test_whatever_decides_a_state_decides_its_name(machines: Machines, change: s
             project = replace(subject.project, images=images)
             other = state_inputs(replace(subject, project=project), BootPath.DIRECT, world)
     assert other != inputs
+
+
+def test_a_processor_that_a_guest_sees_is_that_of_its_host(machines: Machines, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A state of one host's processor does not go on at another's; what is emulated is the same everywhere."""
+    other = replace(machines.subject, uri="qemu+ssh://lab.example/system")
+    emulated = state_inputs(machines.subject, BootPath.DIRECT, machines.world)
+    assert state_inputs(other, BootPath.DIRECT, machines.world) == emulated
+    monkeypatch.setattr(SimProvider, "acceleration", lambda *_: Acceleration(Accelerator.KVM, 1.0))
+    here = state_inputs(machines.subject, BootPath.DIRECT, machines.world)
+    assert state_inputs(other, BootPath.DIRECT, machines.world) != here
 
 
 @pytest.mark.parametrize("folder", ["domains", "profiles", "fast-init", "checks"])
