@@ -86,6 +86,32 @@ def test_each_boot_puts_the_images_bundle_back(root: Path) -> None:
     assert sorted(path.name for path in (root / "etc/ssl/certs").iterdir()) == ["ca-certificates.crt", "corp.pem"]
 
 
+@pytest.mark.parametrize(
+    ("image", "node", "after"),
+    [("right", "right", "right"), ("right", "changed", "right"), ("", "left over", None), ("right", "", "right")],
+)
+def test_each_boot_puts_the_images_store_of_java_back(root: Path, image: str, node: str, after: str | None) -> None:
+    """As the bundle: what a node's own update wrote there would outlast an upgrade that takes an authority away."""
+    for name, text in (("etc/ssl/certs/java", node), ("image/ssl/certs/java", image)):
+        (root / name).mkdir(parents=True)
+        (root / name / "cacerts").write_text(text)
+    # A bind mount of /etc shows what is below the persistent directory, without it.
+    (root / "bin/mount").write_text(f'#!/bin/sh\n[ "$1" = --bind ] && rmdir "$3" && ln -s {root}/image "$3"\n')
+    (root / "bin/umount").write_text('#!/bin/sh\nrm "$1" && mkdir "$1"\n')
+    for name in ("mount", "umount"):
+        (root / "bin" / name).chmod(0o755)
+    step = yaml.safe_load(AT_BOOT.read_text())["stages"]["initramfs"][1]
+    placed = [each.replace("/etc", f"{root}/etc").replace("/run/", f"{root}/run/") for each in step["commands"]]
+    placed = [each.replace(f"imagekit-{root}/etc", "imagekit-etc") for each in placed]
+    assert step["if"] == "[ -d /etc/ssl/certs/java ]"
+    for command in placed:
+        done = run(["sh", "-c", command], timeout=20, env={"PATH": f"{root}/bin:/usr/bin:/bin"})
+        assert done.returncode == 0, done.stderr
+    assert list((root / "run/imagekit-etc").iterdir()) == []
+    store = root / "etc/ssl/certs/java/cacerts"
+    assert (store.read_text() if store.exists() else None) == after
+
+
 def test_one_that_the_distribution_has_stands_in_the_store_once(root: Path) -> None:
     public = (root / "usr/share/ca-certificates/mozilla/public.crt").read_bytes().replace(b"\r", b"").decode()
     (root / "in/same.pem").write_text(public)

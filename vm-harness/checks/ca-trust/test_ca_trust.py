@@ -31,6 +31,8 @@ GO_FILES = (
     "/etc/ssl/cert.pem",
 )
 GO_FOLDERS = ("/etc/ssl/certs", "/etc/pki/tls/certs")
+# What programs with NSS load for their authorities: of Debian, before and since 13, and of the RHEL family.
+NSS_MODULES = tuple(f"/usr/{path}/libnssckbi.so" for path in ("lib/*-linux-gnu", "lib/*-linux-gnu/nss", "lib64"))
 _FIRST = "for f in %s; do [ ! -e $f ] || { cat $f; break; }; done"
 _PYTHON = (
     "import ssl; c = ssl.create_default_context(); c.load_default_certs(); "
@@ -93,6 +95,15 @@ def test_every_reader_sees_the_authorities(host: Host, bundle: frozenset[bytes],
     assert missing == [], f"{reader} does not find them among {len(found)}"
     # What the others have more or less would be trusted by some programs of the node alone.
     assert found == bundle, f"{reader} has {len(found - bundle)} that the bundle lacks, and lacks {len(bundle - found)}"
+
+
+@pytest.mark.container
+def test_nss_has_no_list_of_its_own(host: Host) -> None:
+    """NSS, where it is there, reads the system's store by p11-kit, and not the list in a module of its own."""
+    found = host.run(f"ls {' '.join(NSS_MODULES)} 2>/dev/null; echo asked").stdout.split()
+    assert found.pop() == "asked"
+    own = [path for path in found if "p11-kit" not in host.run("readlink -f %s", path).stdout]
+    assert own == [], f"{', '.join(own)}: programs with NSS trust Mozilla's list and no declared authority"
 
 
 @pytest.mark.container
