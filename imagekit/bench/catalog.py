@@ -33,10 +33,11 @@ BENCHMARKS = {
     "audit": "the index of 500 nodes over 400 days, and a question to it",
     "upgrade": "bytes, memory and time of an upgrade on the node, against dd",
     "lifecycle": "every lifecycle scenario, against its boots and image writes",
+    "locked": "a locked build that reaches no mirror, against a floating one; the same again",
     "cold": "a fresh clone with nothing cached, stage by stage",
 }
 EARLIER = {"ladder": "lifecycle"}  # what a benchmark was called before
-SLOW = ("fixtures", "races", "lifecycle", "cold")  # only when named; fixtures want root
+SLOW = ("fixtures", "races", "lifecycle", "locked", "cold")  # only when named; fixtures want root
 
 
 def chosen(names: Sequence[str]) -> tuple[str, ...]:

@@ -27,8 +27,9 @@ _NAMES = "\b\nBenchmarks:\n" + "\n".join(f"  {name:<10} {text}" for name, text i
 def command(ctx: click.Context, names: tuple[str, ...], image: str | None, as_json: bool, out: Path | None) -> None:
     """Measure the pipeline against its goals; print ratios of one run.
 
-    Every reference is measured in the same run. Without NAMES all but `races`, `lifecycle` and `cold` are measured.
-    Results are kept in .imagekit/bench. Exit code 1 when a goal is missed, 3 when something could not be measured.
+    Every reference is measured in the same run. Without NAMES all but `fixtures`, `races`, `lifecycle`, `locked` and
+    `cold` are measured. Results are kept in .imagekit/bench. Exit code 1 when a goal is missed, 3 when something could
+    not be measured.
     """
     from imagekit.base.files import write_whole
     from imagekit.bench import table
