@@ -1,0 +1,128 @@
+"""A night on real machines: a bad package of a company's own archive is named, and the next night has nothing to do."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from imagekit.app import servicecontrol as control
+from imagekit.base.process import run
+from imagekit.build.packages import resolver
+from imagekit.config.load import load_project
+from imagekit.config.model import Arch
+from imagekit.config.packagelock import LockedPackage, load
+from tests.e2e.conftest import IMAGE, ROOT, Clone, environment
+from tests.support.aptrepository import SignedArchive, repacked, served, signed_archive
+
+pytestmark = [pytest.mark.vm, pytest.mark.online, pytest.mark.nightly(minutes=45)]
+# Of 16 sources, in two layers; no other package asks for exactly the version that the lock has.
+K0S = ("conntrack", "ethtool", "libnetfilter-conntrack3", "libnfnetlink0")
+SSSD = (
+    *("adcli", "libcares2", "libcrack2", "libicu76", "liblmdb0", "libnfsidmap1", "libpolkit-gobject-1-0"),
+    *("media-types", "netbase", "python3-systemd", "realmd", "tzdata"),
+)
+NAMES = (*K0S, *SSSD)
+BAD = "tzdata"
+LAYERS = ("base", "k0s", "sssd", "ca-trust")
+# The image has it, and every package's own checks pass; only systemd of a node that runs sees that it fails.
+_UNIT = "[Unit]\nDescription=Index of zones\n[Service]\nType=oneshot\nExecStart=/usr/libexec/index-zones\n"
+_FILES = {f"usr/lib/systemd/system/{folder}zones.service": _UNIT for folder in ("", "multi-user.target.wants/")}
+
+
+@dataclass(frozen=True)
+class Upstream:
+    """The project, and the archive beside the mirror that its packages come from as well."""
+
+    clone: Clone
+    archive: SignedArchive
+
+    def move(self, folder: Path) -> None:
+        """Newer versions of some packages of the lock, one of them bad."""
+        project = load_project(self.clone.root)
+        lock = load(self.clone.root, IMAGE, "amd64")
+        assert lock is not None
+        rows: list[LockedPackage] = [
+            each for each in lock.packages if each.name in NAMES and each.stage in ("k0s", "sssd")
+        ]
+        assert {each.name for each in rows} == {*NAMES}
+        folder.mkdir()
+        assert resolver(project, IMAGE, Arch.AMD64).fetch(rows, folder) == {}
+        for each in rows:
+            files = _FILES if each.name == BAD else None
+            self.archive.put(repacked(folder / each.sha256, folder / "new", "+next1", files))
+        self.archive.publish()
+
+    def move_back(self) -> None:
+        """Nothing is there any more that is newer than the lock."""
+        self.archive.stanzas.clear()
+        self.archive.publish()
+
+    def night(self) -> tuple[int, dict[str, Any]]:
+        """A night without scenarios; its exit code and what it says."""
+        argv = self.clone.argv("drift", IMAGE, "--no-lifecycle", "--json")
+        done = run(argv, timeout=7200, cwd=self.clone.root, env=environment(), ok=range(256))
+        assert done.stdout.startswith("{"), done.stdout + done.stderr[-6000:]
+        return done.returncode, json.loads(done.stdout)
+
+
+@pytest.fixture
+def upstream(tmp_path: Path) -> Iterator[Upstream]:
+    root = tmp_path / "project"
+    run(["git", "clone", "-q", str(ROOT), str(root)], timeout=120)
+    with signed_archive(tmp_path / "archive") as archive, served(archive.root) as uri:
+        (root / "company.asc").write_text(archive.key)
+        (root / "imagekit.yaml").write_text(
+            f'version: 1\napt_archives:\n  - {{uri: "{uri}", suite: stable, key: company.asc}}\n'
+        )
+        clone = Clone(root, "")
+        clone.git("add", "--all")
+        who = ("-c", "user.name=test", "-c", "user.email=test@example.org")
+        clone.git(*who, "commit", "-q", "-m", "the company's archive")
+        try:
+            yield Upstream(clone, archive)
+        finally:
+            control.down(root / ".imagekit", load_project(root).registry, (control.Service.ENGINE,))
+
+
+def test_a_bad_package_is_named_and_a_quiet_night_says_so(upstream: Upstream, tmp_path: Path) -> None:
+    upstream.move(tmp_path / "packages")
+    code, said = upstream.night()
+    assert (code, said["verdict"]) == (5, "drift"), said
+    moved = {each["name"] for each in said["changes"]}
+    assert moved >= {*NAMES}
+    [cause] = said["causes"]
+    assert (cause["attribution"], cause["layer"]) == ("upstream", "sssd")
+    assert [each.split()[0] for each in cause["culprits"]] == [BAD]
+    # The pinned and the fresh one, then at most 1 + log2 of what moved.
+    assert said["builds"] <= 2 + 1 + (len(moved) - 1).bit_length()
+    if moved == {*NAMES}:  # the mirror itself may have moved since the lock
+        assert rebuilt(upstream.clone) == built_anew()
+
+    upstream.move_back()
+    code, quiet = upstream.night()
+    if not quiet["changes"]:
+        assert (code, quiet["builds"]) == (0, 0), quiet
+        assert any(said["pinned"]["run_id"] in line for line in quiet["evidence"])
+        assert quiet["seconds"] < 0.05 * said["seconds"]
+
+
+def rebuilt(clone: Clone) -> list[list[str]]:
+    """Which layers each run after the first one built, of those that had to build."""
+    found = []
+    for file in sorted((clone.work / "runs").glob("*/result.json"))[1:]:
+        result = json.loads(file.read_text())
+        if ("build", "done") in {(each["name"], each["status"]) for each in result["stages"]}:
+            anew = [each["name"] for each in result["layers"] if not each["cached"]]
+            found.append([name for name in LAYERS if name in anew])
+    return found
+
+
+def built_anew() -> list[list[str]]:
+    """The fresh lock, then halves of what moved, lowest layers first: k0s is built once, and found again above it."""
+    above = ["sssd", "ca-trust"]
+    return [["k0s", *above], *([above] * 5)]
