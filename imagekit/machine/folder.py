@@ -19,13 +19,12 @@ _OWNER = "owner.json"
 
 
 def runtime_base() -> Path:
-    """Where short paths live: /run for root, XDG_RUNTIME_DIR or the temporary folder for others.
+    """Where short paths live: /run for root, the temporary folder for others.
 
-    A UNIX socket's path has at most 107 bytes, so the work folder itself will not do.
+    A UNIX socket's path has at most 107 bytes, so the work folder itself will not do. Nor does XDG_RUNTIME_DIR: systemd
+    shuts it to everybody else at each login, and the system's libvirt runs QEMU as a user of its own.
     """
-    if os.geteuid() == 0:
-        return Path("/run")
-    return Path(os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir())
+    return Path("/run") if os.geteuid() == 0 else Path(tempfile.gettempdir())
 
 
 def seen_by(uri: str | None, inside: Path) -> Path | None:

@@ -79,9 +79,7 @@ def _quoted(value: str | int | Path) -> str:
     if not isinstance(value, Path):
         return str(value)
     if "${" in os.fspath(value):
-        raise ToolError(
-            f"ssh cannot be told of {value}", hint="Set XDG_RUNTIME_DIR to a folder without ${ in its name."
-        )
+        raise ToolError(f"ssh cannot be told of {value}", hint="Set TMPDIR to a folder without ${ in its name.")
     text = os.fspath(value).replace("%", "%%").replace("\\", "\\\\").replace('"', '\\"')
     return f'"{text}"'
 

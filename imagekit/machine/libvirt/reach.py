@@ -126,8 +126,9 @@ def _unreachable(user: QemuUser, path: Path, where: Path, why: str = "") -> Hype
     right, letter = ("open", "r") if where == path else ("search", "x")
     return HypervisorError(
         f"libvirt runs QEMU as {user.name}, who may not {right} {where}{why}; it is needed for {path}",
-        hint=f"Let that user in (setfacl -m u:{user.name}:{letter} {shlex.quote(str(where))}), move the checkout to a "
-        "folder that everybody may search, or use a libvirt of your own: LIBVIRT_DEFAULT_URI=qemu:///session.",
+        hint=f"Let that user in with `setfacl -m u:{user.name}:{letter} {shlex.quote(str(where))}` (package acl), move "
+        "the checkout to a folder that everybody may search, or use a libvirt of your own: "
+        "LIBVIRT_DEFAULT_URI=qemu:///session.",
     )
 
 

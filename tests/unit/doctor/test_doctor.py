@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import pwd
 from dataclasses import replace
 from pathlib import Path
 
@@ -111,7 +113,41 @@ def test_ubuntu_is_told_what_it_can_do_about_qemu(programs: Path, host: Host) ->
 
 def test_a_missing_program_names_the_command_that_brings_it(programs: Path, host: Host) -> None:
     finding = mmdebstrap.check(replace(host, distribution=Distribution(name="debian-13")))
-    assert (finding.state, finding.remedy) == (State.MISSING, "apt-get install mmdebstrap debian-archive-keyring")
+    assert (finding.state, finding.remedy) == (
+        State.MISSING,
+        "apt-get install mmdebstrap debian-archive-keyring uidmap",
+    )
+
+
+@pytest.fixture
+def ordinary(monkeypatch: pytest.MonkeyPatch) -> pwd.struct_passwd:
+    """A user who is not root."""
+    user = pwd.getpwnam("nobody")
+    monkeypatch.setattr(os, "geteuid", lambda: user.pw_uid)
+    monkeypatch.setattr(os, "getuid", lambda: user.pw_uid)
+    return user
+
+
+def test_a_base_made_without_root_needs_a_program_and_a_range_of_ids(
+    programs: Path, host: Host, ordinary: pwd.struct_passwd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tables = [tmp_path / "subuid", tmp_path / "subgid"]
+    for name, table in zip(("SUBUID", "SUBGID"), tables, strict=True):
+        monkeypatch.setattr(mmdebstrap, name, table)
+    install(programs, "mmdebstrap", "mmdebstrap 1.5.7")
+    debian = replace(host, distribution=Distribution(name="debian-13"))
+    without_program = mmdebstrap.check(debian)
+    assert without_program.state is State.BROKEN
+    assert without_program.remedy.endswith("uidmap")
+    install(programs, "newuidmap", "")
+    without_range = mmdebstrap.check(debian)
+    assert without_range.state is State.BROKEN
+    assert without_range.remedy.startswith("sudo usermod --add-subuids")
+    for table, who in zip(tables, (ordinary.pw_name, ordinary.pw_uid), strict=True):
+        table.write_text(f"else:1:2\n{who}:100000:65536\n")
+    assert mmdebstrap.check(debian).state is State.OK
+    tables[1].write_text("else:100000:65536\n")
+    assert str(tables[1]) in mmdebstrap.check(debian).found
 
 
 def test_a_program_without_a_version_is_broken(programs: Path, host: Host) -> None:
