@@ -15,6 +15,7 @@ from imagekit.machine.libvirt.daemon import default_uri, libvirt
 from imagekit.services.dockerd import engine
 from imagekit.services.home import home
 from tests.support.encodable import Encodable
+from tests.support.grammars import build_late
 from tests.support.heartbeat import Heartbeat
 from tests.support.tiers import Tiers
 
@@ -35,6 +36,7 @@ def pytest_configure(config: pytest.Config) -> None:
     says otherwise.
     """
     os.environ.setdefault("IMAGEKIT_LOCKED", "no")
+    build_late()
     config.stash[_stack] = ExitStack()
     config.stash[_lacking] = {}
     config.pluginmanager.register(Heartbeat(config), "imagekit-heartbeat")
