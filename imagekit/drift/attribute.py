@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
+from imagekit.base.log import step
 from imagekit.drift.bisect import Found, bisect, grouped
 from imagekit.drift.interface import ApartError, InfrastructureError, World
 from imagekit.drift.model import Attribution, Cause, Change, Lock, Part, Result, Trial, with_changes
@@ -54,7 +55,9 @@ def first_bad_layer(counted: Counted, lock: Lock, bad: Trial) -> tuple[str, tupl
     """
     layers, seen, reported = list(counted.world.layers), [], True
     for count in range(1, len(layers)):
-        found = counted.same_fault(lock, bad, layers=count, lifecycle=of_scenarios(bad))
+        with step(f"Stack {'+'.join(layers[:count])}") as shown:
+            found = counted.same_fault(lock, bad, layers=count, lifecycle=of_scenarios(bad))
+            shown.note = found.result.value
         seen.append(f"stack {'+'.join(layers[:count])}: {found.result.value}{_why(found)}")
         if found.result is Result.BAD and reported:
             return layers[count - 1], tuple(seen)
@@ -70,7 +73,10 @@ def blame_changes(counted: Counted, pinned: Lock, changes: Sequence[Change], bad
     """Why the fresh lock is bad where the pinned one is good: upstream, down to package and layer."""
 
     def ask(some: Sequence[Change]) -> Result:
-        return counted.same_fault(with_changes(pinned, some), bad, lifecycle=of_scenarios(bad)).result
+        with step(f"Between: {len(some)} of {len(changes)} inputs moved") as shown:
+            found = counted.same_fault(with_changes(pinned, some), bad, lifecycle=of_scenarios(bad))
+            shown.note = found.result.value
+        return found.result
 
     before = counted.builds
     found = bisect(grouped(changes), ask)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from imagekit.base.log import step
+from imagekit.base.log import Step, step
 from imagekit.drift.attribute import Counted, blame_changes, blame_pinned, of_scenarios
 from imagekit.drift.interface import InfrastructureError, UpstreamError, World
 from imagekit.drift.model import (
@@ -93,10 +93,11 @@ class _Night:
     def _look_upstream(self) -> Lock | None:
         if not self._read_lock():
             return None
-        with step("What upstream has now"):
+        with step("What upstream has now") as reported:
             try:
                 return self.world.fresh()
             except UpstreamError as error:
+                reported.failed = True
                 self.fresh = Trial(result=Result.BAD, reason=str(error))
                 self.causes.append(
                     Cause(
@@ -108,6 +109,7 @@ class _Night:
                     )
                 )
             except InfrastructureError as error:
+                reported.failed = True
                 self.unknown.append(f"upstream could not be looked at: {error}")
         return None
 
@@ -117,8 +119,8 @@ class _Night:
         if nothing_moved and last is not None and self._still_counts(*last):
             self.pinned, self.quiet = last[0], True
             return
-        with step("Pinned: does what we ship still hold?"):
-            self.pinned = self.counted.trial(self.lock, lifecycle=self.options.lifecycle)
+        with step("Pinned: does what we ship still hold?") as reported:
+            self.pinned = _shown(reported, self.counted.trial(self.lock, lifecycle=self.options.lifecycle))
         self.pinned = self._twice(self.pinned, Part.PINNED)
         if self.pinned.result is Result.BAD:
             self.causes.append(blame_pinned(self.counted, self.lock, self.pinned))
@@ -141,8 +143,8 @@ class _Night:
 
     def _fresh(self, fresh: Lock) -> None:
         assert self.lock is not None
-        with step(f"Fresh: {len(self.changes)} inputs moved"):
-            self.fresh = self.counted.trial(fresh, lifecycle=self.options.lifecycle)
+        with step(f"Fresh: {len(self.changes)} inputs moved") as reported:
+            self.fresh = _shown(reported, self.counted.trial(fresh, lifecycle=self.options.lifecycle))
         self.fresh = self._twice(self.fresh, Part.FRESH)
         if self.fresh.result is Result.GOOD:
             self._keep_update(fresh)
@@ -198,8 +200,8 @@ class _Night:
         if not released:
             self.evidence.append("fleet: no channel and no fleet file names a digest of this image")
         for each in released:
-            with step(f"Rehearsal of {each.digest[:19]}"):
-                trial = self._rehearsed(each, released[0] if each is not released[0] else None)
+            with step(f"Rehearsal of {each.digest[:19]}") as reported:
+                trial = _shown(reported, self._rehearsed(each, released[0] if each is not released[0] else None))
             self.fleet.append(Rehearsal(released=each, trial=trial))
             if trial.result is Result.UNKNOWN:
                 self.unknown.append(f"fleet: {each.digest[:19]}: {trial.reason}")
@@ -246,6 +248,12 @@ class _Night:
             differs=self.differs,
             parts=tuple(part for part in Part if part in self.options.parts),
         )
+
+
+def _shown(reported: Step, trial: Trial) -> Trial:
+    """A step whose answer is not good has no tick."""
+    reported.note, reported.failed = trial.result.value, trial.result is not Result.GOOD
+    return trial
 
 
 def _fleet_cause(digest: str, named_by: Sequence[str], trial: Trial) -> Cause:

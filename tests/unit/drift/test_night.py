@@ -340,3 +340,18 @@ def test_where_a_stack_cannot_be_told_the_suites_name_the_layer_and_else_nobody(
 
     assert run(Dark(OLD, OLD, [bad_layer("sssd")])).causes[0].layer == "sssd"
     assert run(Dark(OLD, OLD, [lambda _lock, _layers: "scenario:upgrade"])).causes[0].layer == ""
+
+
+def test_on_the_way_a_part_that_is_not_good_has_no_tick(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", logger="imagekit")
+    run(SimWorld(OLD, NEW, [bad_together("p10")], fleet=FLEET, bad_fleet={FLEET[1].digest: "it does not come up"}))
+    said = [(str(vars(each).get("step")), each.getMessage()) for each in caplog.records]
+    ends = [(kind, text) for kind, text in said if kind in ("done", "failed")]
+    assert ("done", "Pinned: does what we ship still hold?: good") in ends
+    assert ("failed", "Fresh: 16 inputs moved: bad") in ends
+    assert [kind for kind, text in ends if text.startswith("Rehearsal")].count("failed") == 1
+    between = [text for _, text in ends if text.startswith("Between: ")]
+    assert between[0] == "Between: 8 of 16 inputs moved: good"
+    caplog.clear()
+    run(SimWorld(OLD, NEW, down={"fresh": "no mirror", "trial": "no engine"}))
+    assert not [each for each in caplog.records if str(vars(each).get("step", "")) == "done"]
