@@ -16,6 +16,7 @@ from imagekit.app.runstate import RunState
 from imagekit.app.target import with_suite
 from imagekit.artifact.packagelist import Package
 from imagekit.base.lanes import side_by_side
+from imagekit.base.log import lines_of
 from imagekit.build.result import Build
 from imagekit.machine.interface import BootPath
 from imagekit.plan.model import Plan
@@ -152,7 +153,8 @@ class Run(RunState):
         """Each comes to its end, whatever becomes of the others; the failure is that of the first that has one."""
 
         def test(boot_path: BootPath, host: str) -> BootPathResult:
-            return self._test_boot_path(replace(subject, uri=host), disks, boot_path)
+            with lines_of(boot_path):
+                return self._test_boot_path(replace(subject, uri=host), disks, boot_path)
 
         try:
             ended = side_by_side(test, boot_paths, hosts, interrupt=self.backend.end_machines)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 logger = logging.getLogger("imagekit")
 _depth: ContextVar[int] = ContextVar("step_depth", default=0)
+_of: ContextVar[str] = ContextVar("step_of", default="")
 
 
 @dataclass(slots=True)
@@ -57,14 +58,24 @@ def _ended(current: Step, text: str, kind: str) -> None:
     logger.info("%s", text, extra=extra)
 
 
+@contextmanager
+def lines_of(what: str) -> Iterator[None]:
+    """Begin each line of `progress` and `trouble` with what it is about, where several things go on side by side."""
+    token = _of.set(f"{what}: ")
+    try:
+        yield
+    finally:
+        _of.reset(token)
+
+
 def progress(text: str) -> None:
     """Say what is being waited for right now; on a terminal it replaces the earlier text of the step."""
-    logger.info("%s", text, extra={"step": "progress", "depth": _depth.get()})
+    logger.info("%s%s", _of.get(), text, extra={"step": "progress", "depth": _depth.get()})
 
 
 def trouble(text: str, *, blocks: bool = True) -> None:
     """Say at once that something did not pass, whole; without `blocks` it is a warning and changes no verdict."""
-    logger.info("%s", text, extra={"step": "trouble" if blocks else "caution", "depth": _depth.get()})
+    logger.info("%s%s", _of.get(), text, extra={"step": "trouble" if blocks else "caution", "depth": _depth.get()})
 
 
 def bar(name: str, done: int, total: int, text: str) -> None:

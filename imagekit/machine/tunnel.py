@@ -28,9 +28,20 @@ from imagekit.machine.ports import is_free, reserved_port
 
 _SECONDS = 30.0
 _CONNECT_SECONDS = 10
-_answered = set[str]()
+_FAILED_SECONDS = 120.0
 _ATTEMPTS = 5
 _PORTS = range(20000, 32000)  # below what Linux gives to programs that ask for no certain one
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Failed:
+    until: float
+    said: str
+    hint: str
+
+
+_answered = set[str]()
+_failed = dict[str, _Failed]()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,21 +89,26 @@ def ssh_command(uri: str) -> list[str]:
 
 
 def require_ssh(uri: str) -> None:
-    """Hold a host that is reached by ssh to an answer, once in a process; raises `HypervisorError`.
+    """Hold a host that is reached by ssh to an answer; raises `HypervisorError`.
 
-    libvirt itself would wait for minutes for a host that is off, and ask at the terminal for a password.
+    libvirt itself would wait for minutes for a host that is off, and ask at the terminal for a password. An answer
+    holds for this process, a failure for two minutes of it.
     """
     if uri in _answered or not urlsplit(uri).scheme.endswith("+ssh"):
         return
+    if (known := _failed.get(uri)) is not None and process.now() < known.until:
+        raise HypervisorError(known.said, hint=known.hint)
     argv = ssh_command(uri)
     try:
         process.run([argv[0], "-o", f"ConnectTimeout={_CONNECT_SECONDS}", *argv[1:], "true"], timeout=_SECONDS)
     except ToolError as error:
         words = error.hint.splitlines()
-        raise HypervisorError(
-            f"{urlsplit(uri).hostname} is not reached by ssh" + (f": {words[-1]}" if words else ""),
+        known = _failed[uri] = _Failed(
+            until=process.now() + _FAILED_SECONDS,
+            said=f"{urlsplit(uri).hostname} is not reached by ssh" + (f": {words[-1]}" if words else ""),
             hint=f"`{shlex.join([*argv, 'true'])}` must succeed, without a question.",
-        ) from None
+        )
+        raise HypervisorError(known.said, hint=known.hint) from None
     _answered.add(uri)
 
 

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from imagekit.base.lanes import side_by_side
-from imagekit.base.log import step
+from imagekit.base.log import lines_of, progress, step, trouble
 
 
 def test_what_each_piece_gave_is_there_in_their_order() -> None:
@@ -64,6 +64,19 @@ def test_an_interruption_ends_the_others_and_goes_on() -> None:
     with pytest.raises(KeyboardInterrupt):
         side_by_side(work, ["waits", "interrupted"], [1, 2], interrupt=interrupt)
     assert called == ["now"]
+
+
+def test_lines_say_what_they_are_about(caplog: pytest.LogCaptureFixture) -> None:
+    def work(piece: str, _place: int) -> None:
+        with lines_of(piece):
+            progress("one of many")
+            trouble("it broke")
+
+    with caplog.at_level("INFO", logger="imagekit"):
+        side_by_side(work, ["direct", "live"], [1, 2], interrupt=lambda: None)
+        progress("alone")
+    said = {f"{boot}: {text}" for boot in ("direct", "live") for text in ("one of many", "it broke")}
+    assert set(caplog.messages) == {*said, "alone"}
 
 
 def test_steps_belong_to_those_of_the_caller() -> None:

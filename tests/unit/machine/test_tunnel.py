@@ -119,13 +119,20 @@ def test_a_host_is_asked_once_without_a_question(tmp_path: Path, monkeypatch: py
 
 
 def test_a_host_that_lets_nobody_in_is_said_with_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    plays(_REFUSES, tmp_path, monkeypatch)
+    plays(_REFUSES.replace("exit", f"echo x >>{tmp_path}/asked\nexit"), tmp_path, monkeypatch)
     monkeypatch.setattr(tunnel, "_answered", set())
+    monkeypatch.setattr(tunnel, "_failed", {})
     for _again in range(2):
         with pytest.raises(HypervisorError, match=r"lab\.example is not reached by ssh: .*Permission denied") as caught:
             require_ssh(URI)
     assert "-l tester -- lab.example true` must succeed" in caught.value.hint
     assert not answers(URI)
+    assert (tmp_path / "asked").read_text() == "x\n"  # a host that is off is not waited for again and again
+    monkeypatch.setattr(tunnel, "_FAILED_SECONDS", -1.0)
+    tunnel._failed.clear()
+    assert not answers(URI)
+    assert not answers(URI)
+    assert (tmp_path / "asked").read_text() == "x\n" * 3
 
 
 def test_without_the_program_it_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
