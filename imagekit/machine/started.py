@@ -115,10 +115,11 @@ class StartedNode(NodeMachine):
         """Wait until one can log in; `limit` in seconds on the machine of reference, `boots` starts are allowed.
 
         With `through_crashes` a panic or an emergency shell on the console does not end the wait: the node is
-        expected to restart by itself. Raises `BootLoopError` at one start too many, `BootFailedError` with
-        the console's end when no login can come, when the machine is off, or at the deadline.
+        expected to restart by itself, and nobody touches GRUB's menu, or its list of fallback entries would not count.
+        Raises `BootLoopError` at one start too many, `BootFailedError` with the console's end when no login can come,
+        when the machine is off, or at the deadline.
         """
-        watch = partial(self._look, most=self._before + boots, through=through_crashes)
+        watch = partial(self._look, most=self._before + boots, through=through_crashes, alone=through_crashes)
         deadline = self._deadline(limit)
         self._disconnect()
         with step(f"Waiting for the login of {self._request.name}") as reported:
@@ -191,8 +192,11 @@ class StartedNode(NodeMachine):
     def _disconnect(self) -> None:
         self._login.close()
 
-    def _look(self, *, through: bool, most: int | None = None) -> None:
-        """One look at a machine that must run on: crashes count unless `through`, starts up to `most`."""
+    def _look(self, *, through: bool, most: int | None = None, alone: bool = False) -> None:
+        """One look at a machine that must run on: crashes count unless `through`, starts up to `most`.
+
+        A node that is left `alone` waits its menu out.
+        """
         running = self.running  # asked before reading, so that a dead machine's last words are read
         fresh = self._console.poll()
         count = self._starts.poll()
@@ -207,7 +211,8 @@ class StartedNode(NodeMachine):
         if not running:
             raise ended(self.name, self._console, crashed=self._power.crashed)
         require_no_flood(self.name, self._console)
-        self._leave_menu()
+        if not alone:
+            self._leave_menu()
 
     def _leave_menu(self) -> None:
         if self._request.press_enter and self._starts.menu and process.now() - self._key_at >= _KEY_EVERY:
