@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from imagekit.base.text import clean, one_line
-from imagekit.checks.hardening.score import scores
-from imagekit.checks.outcome import Outcome, SuiteResult
+from imagekit.checks.hardening.score import control_of, scores
+from imagekit.checks.outcome import CheckResult, Outcome, SuiteResult
 from imagekit.checks.scenario import ScenarioResult
 from imagekit.machine.interface import Start
 from imagekit.report.card import INTERRUPTED, TO_COPY, card_of, card_rows, telling_lines, word_of
@@ -26,6 +26,7 @@ _OTHERS = 2
 _HINT = 5
 _CHANGED = 3
 _CAUTIONS = 5
+_CONTROLS = 2
 _EMPHASIS = {
     "stage": "bold red",
     "failed": "bold red",
@@ -185,10 +186,22 @@ def _cautions(result: RunResult) -> list[Row]:
     named = warnings if card_of(result) is None or len(warnings) == 1 else [each for each in warnings if each.muted_by]
     most = max(_CAUTIONS, sum(bool(each.muted_by) for each in warnings))
     rows = [_row("selected", (result.selected, "yellow"))] if result.selected else []
-    rows += [_row("warning", (check.caution, "yellow")) for check in named[:most]]
-    more = len(warnings) - min(len(named), most)
+    controls = [each for each in named if not each.muted_by and control_of(each.id)]
+    if len(controls) <= _CONTROLS:
+        controls = []
+    rest = [each for each in named if each not in controls]
+    rows += [_row("warning", (check.caution, "yellow")) for check in rest[:most]]
+    more = len(warnings) - len(controls) - min(len(rest), most)
     said = f"and {more} more, see the report" if named else f"{more} checks only warn, see the report"
-    return [*rows, _row("warning", (said, "yellow"))] if more > 0 else rows
+    rows += [_row("warning", (said, "yellow"))] if more > 0 else []
+    # Each is waived by its name, and no news: a screen of them hides what is.
+    return [*rows, _row("warning", (_waived(controls), "yellow"))] if controls else rows
+
+
+def _waived(controls: list[CheckResult]) -> str:
+    ids = sorted({control_of(each.id) for each in controls})
+    first = min(each.expires for each in controls)
+    return f"{len(ids)} hardening controls only warn, the first until {first}, see the report: {', '.join(ids)}"
 
 
 def _stages(stages: tuple[StageRow, ...], width: int) -> list[Row]:

@@ -45,6 +45,12 @@ class Score:
         return "; ".join(parts)
 
 
+def control_of(check: str) -> str:
+    """The id of the control that a check is about; empty for any other check."""
+    match = _CONTROL.search(check)
+    return match[1] if match else ""
+
+
 def scores(outcomes: Iterable[tuple[str, str]]) -> tuple[Score, ...]:
     """The score of each profile; none where no control was looked at."""
     pairs = tuple(outcomes)

@@ -506,3 +506,29 @@ def test_mutes_in_force_come_before_what_the_project_itself_lets_pass() -> None:
     text = render_terminal(replace(fine, suites=replace(fine.suites, checks=checks)), width=200)
     assert text.count("muted by ada@bank.example") == 6
     assert "and 7 more, see the report" in text
+
+
+def control(name: str, expires: str = "2027-06-30") -> CheckResult:
+    return replace(warning(20), id=f"base/test_hardening.py::test_control[{name}]", expires=expires)
+
+
+def test_waived_controls_are_one_line_and_hide_no_other_warning() -> None:
+    fine = good()
+    assert fine.suites is not None
+    waived = [control("SSH-17"), control("SSH-17"), control("NET-01", "2027-02-01"), control("MNT-03"), warning(21)]
+    text = render_terminal(replace(fine, suites=replace(fine.suites, checks=(*fine.suites.checks, *waived))), width=200)
+    assert text.count("is not so") == 1
+    assert (
+        "3 hardening controls only warn, the first until 2027-02-01, see the report: MNT-03, NET-01, SSH-17\n" in text
+    )
+    assert " more, see the report" not in text
+
+
+def test_one_waived_control_is_said_whole() -> None:
+    fine = good()
+    assert fine.suites is not None
+    text = render_terminal(
+        replace(fine, suites=replace(fine.suites, checks=(*fine.suites.checks, control("SSH-17")))), width=200
+    )
+    assert "warns only until 2027-06-30 (OPS-1): " in text
+    assert "hardening controls" not in text
