@@ -16,14 +16,14 @@ def require_in_time(project: Project, name: str, stages: Sequence[str], minutes:
     `stages` are those that are left to be gone through. Raises `RefusedError` when those of them whose times are known
     take longer together, with the boot paths that fit; `HistoryError` when the times cannot be read.
     """
-    from imagekit.history.eta import expected_seconds
+    from imagekit.history.eta import expected_seconds, together
     from imagekit.history.store import History
 
-    path, expected = history_path(project), dict[str, float]()
+    path, expected, wanted = history_path(project), dict[str, float](), 0.0
     if path.exists():
         with History(path) as history:
             expected = expected_seconds(history, name, stages)
-    wanted = sum(expected.values()) / 60
+            wanted = together(history, name, expected) / 60
     unknown = [stage for stage in stages if stage not in expected]
     if wanted > minutes:
         raise RefusedError(

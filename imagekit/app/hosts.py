@@ -82,8 +82,11 @@ def loads_of(project: Project, uris: Sequence[str]) -> list[HostLoad]:
     """How busy each host is that a machine can be started at; what is wrong with another one is said.
 
     Of several hosts each is held to a probe that boots from the work folder, which a host that does not see it cannot.
-    Raises `ToolError` when none is left.
+    Raises `ToolError` when none is left, and what is wrong with it for an only one.
     """
+    if len(uris) == 1:
+        with libvirt(uris[0]):
+            return [host_load(uris[0])]
     found, wrong = list[HostLoad](), list[str]()
     for uri in uris:
         try:

@@ -82,6 +82,7 @@ def lifecycle_worlds(
                 cloud_config=merged_cloud_config([project.root / path for path in subject.spec.cloud_config]),
                 cold=options.cold or project.settings.forks.gib == 0,
                 uri=uri,
+                first_boot=f"first-boot-{number}" if number else "first-boot",
             )
             for number, uri in enumerate(uris)
         }

@@ -64,6 +64,13 @@ class StageRecorder:
         """Wall seconds since the beginning."""
         return round(now() - self.began, 3)
 
+    def in_order(self, *stages: str) -> None:
+        """Rows of stages that ran side by side, and were written down as they ended, in the order of these names."""
+        others = [row for row in self.rows if row.name not in stages]
+        self.rows = others + sorted(
+            (row for row in self.rows if row.name in stages), key=lambda x: stages.index(x.name)
+        )
+
     def blame(self, *stages: str) -> None:
         """Of the stages that failed side by side, the first of these is the run's failure."""
         self.failure = next((self.failures[name] for name in stages if name in self.failures), self.failure)

@@ -62,7 +62,7 @@ def remember_run(project: Project, result: RunResult) -> None:
 
 def tell_expected(project: Project, name: str, stages: Sequence[str]) -> None:
     """Say how long a run will take about, by the times that its stages took; nothing while too little is known."""
-    from imagekit.history.eta import expected_seconds
+    from imagekit.history.eta import expected_seconds, together
     from imagekit.history.store import History
 
     path = history_path(project)
@@ -71,10 +71,10 @@ def tell_expected(project: Project, name: str, stages: Sequence[str]) -> None:
     try:
         with History(path) as history:
             expected = expected_seconds(history, name, stages)
+            minutes = together(history, name, expected) / 60
     except (ImagekitError, OSError):
         return  # what is wrong with the history is said when the run is written into it
     if len(expected) * 2 > len(stages):
-        minutes = sum(expected.values()) / 60
         logger.info("%s took about %.0f min when all of it was done", name, max(1.0, minutes))
 
 

@@ -161,6 +161,8 @@ class Run(RunState):
         except KeyboardInterrupt:
             self.record.interrupted()
             raise
+        finally:
+            self.record.in_order(*(f"{part} {boot_path}" for boot_path in boot_paths for part in ("boot", "checks")))
         for boot_path, found in ended.items():
             if isinstance(found, Exception):
                 self.at = boot_path

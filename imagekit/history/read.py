@@ -79,6 +79,20 @@ def stage_seconds(history: History, image: str, name: str, *, newest: int = 9) -
     return tuple(row[0] for row in found)
 
 
+def overlaps(history: History, image: str, *, newest: int = 9) -> tuple[float, ...]:
+    """What part of the seconds of its stages each of the last runs took: less than 1 where some went on side by side.
+
+    Only runs count that booted something, newest first.
+    """
+    found = history.rows(
+        "SELECT runs.seconds, SUM(stages.seconds) AS parts FROM runs JOIN stages USING (run_id) WHERE image = ? "
+        "AND status = 'done' GROUP BY run_id HAVING parts > 0 AND SUM(name LIKE 'boot %') > 0 "
+        "ORDER BY started DESC LIMIT ?",
+        (image, newest),
+    )
+    return tuple(min(1.0, row[0] / row[1]) for row in found)
+
+
 def nights(history: History, image: str = "") -> tuple[Night, ...]:
     """The nights of an image, or all."""
     found = history.rows(f"SELECT * FROM nights WHERE {_OF_IMAGE} ORDER BY started, night_id", (image, image))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from urllib.parse import urlsplit
 
 SPARE_MIB = 1024
@@ -46,15 +47,20 @@ def freest(loads: Sequence[HostLoad], *, memory_mib: int) -> HostLoad | None:
 def lanes(loads: Sequence[HostLoad], *, memory_mib: int, cpus: int) -> tuple[str, ...]:
     """Where machines run side by side: an address for each, as many as processors and memory carry, at least one.
 
-    Addresses of one computer take turns on it. That somebody else's guests are busy does not count: it passes, and a
-    machine that waits for it would wait for the longest.
+    They come one from each computer in turn, the most idle first, so that the first few are on as many. Addresses of
+    one computer take turns on it. That somebody else's guests are busy does not make them fewer: it passes.
     """
-    found: list[str] = []
-    for computer in dict.fromkeys(load.computer for load in loads):
-        here = [load for load in loads if load.computer == computer]
-        carried = min(here[0].cores // cpus, (here[0].free_mib - SPARE_MIB) // memory_mib)
-        found += [here[number % len(here)].uri for number in range(carried)]
+    idle = sorted(loads, key=lambda load: _busy(loads, load.computer) - load.cores)
+    computers = [[load for load in loads if load.computer == name] for name in dict.fromkeys(x.computer for x in idle)]
+    each = [_carried(here, memory_mib, cpus) for here in computers]
+    found = [uri for turn in zip_longest(*each) for uri in turn if uri is not None]
     return tuple(found) or tuple(load.uri for load in loads[:1])
+
+
+def _carried(here: Sequence[HostLoad], memory_mib: int, cpus: int) -> list[str]:
+    """The addresses of one computer, one for each machine that it carries."""
+    number = min(here[0].cores // cpus, (here[0].free_mib - SPARE_MIB) // memory_mib)
+    return [here[turn % len(here)].uri for turn in range(number)]
 
 
 def _busy(loads: Sequence[HostLoad], computer: str) -> int:

@@ -35,6 +35,7 @@ class Rig:
 
     `folder` keeps the consoles, `work` is where disks lie while their machines live; `forwards` lead to the supply.
     With `cold` every scenario boots its node itself, where else it continues a saved one; `scratch` goes with the run.
+    `first_boot` is the folder of that one's console.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Rig:
     cloud_config: Mapping[str, Any] = field(default_factory=dict)
     cold: bool = False
     uri: str | None = None
+    first_boot: str = "first-boot"
 
 
 class RigMachines:
@@ -91,7 +93,7 @@ class RigMachines:
     @contextmanager
     def _booted(self) -> Iterator[InstalledNode]:
         """The node to save."""
-        with self._made("first-boot") as machine:
+        with self._made(self._rig.first_boot) as machine:
             ScenarioNode(machine).begin(None)
             yield machine
 

@@ -33,6 +33,7 @@ def project(tmp_path: Path) -> Project:
         database.execute("UPDATE stages SET seconds = 0")
         for name, minutes in MINUTES.items():
             database.execute("UPDATE stages SET seconds = ? WHERE name = ?", (minutes * 60, name))
+        database.execute("UPDATE runs SET seconds = ?", (sum(MINUTES.values()) * 60,))
     return made
 
 
@@ -48,6 +49,14 @@ def test_what_would_take_too_long_is_refused_with_what_fits(project: Project) ->
     error = refused(project, Options(fresh=True, lifecycle=LIFE, within=6), SimBackend())
     assert str(error) == "small-node would take about 47.0 min by its last runs, and 6 min are allowed"
     assert error.hint == "What fits, each alone: direct (2.0 min), live (5.0 min)."
+
+
+def test_what_went_on_side_by_side_is_not_counted_twice(project: Project) -> None:
+    with closing(sqlite3.connect(history_path(project))) as database, database:
+        database.execute("UPDATE runs SET seconds = ?", (0.8 * sum(MINUTES.values()) * 60,))
+    error = refused(project, Options(fresh=True, within=5.5), SimBackend())
+    assert str(error) == "small-node would take about 5.6 min by its last runs, and 5.5 min are allowed"
+    assert run_image(project, NAME, Options(fresh=True, within=5.7), SimBackend()).error is None
 
 
 def test_where_nothing_fits_the_shortest_is_named(project: Project) -> None:

@@ -449,6 +449,8 @@ def test_side_by_side_each_boot_path_has_a_place_and_the_result_is_the_same(proj
     assert {place for _, place in world.booted_at} == set(TWO_PLACES)
     assert [boot.boot_path for boot in done.result.boots] == [BootPath.DIRECT, BootPath.LIVE]
     assert set(statuses(done).values()) == {StageStatus.DONE}
+    in_turn = run_image(project, NAME, Options(fresh=True), SimBackend())
+    assert [stage.name for stage in done.result.stages] == [stage.name for stage in in_turn.result.stages]
     assert world.alive == []
 
 

@@ -78,6 +78,13 @@ def test_each_host_adds_its_own_lanes() -> None:
     assert sorted(found) == sorted([SYSTEM, OTHER, OTHER, OTHER])
 
 
+def test_the_first_lanes_are_one_of_each_computer_the_most_idle_first() -> None:
+    loads = [load(SYSTEM, busy=3), load(OTHER, cores=8), load("qemu+ssh://third.example/system", cores=2)]
+    found = lanes(loads, memory_mib=1024, cpus=1)
+    assert found[:3] == (OTHER, "qemu+ssh://third.example/system", SYSTEM)
+    assert len(found) == 14
+
+
 def test_daemons_of_one_computer_take_turns_on_it() -> None:
     found = lanes([load(SYSTEM, computer="a"), load(SESSION, computer="a")], memory_mib=1024, cpus=1)
     assert found == (SYSTEM, SESSION, SYSTEM, SESSION)
