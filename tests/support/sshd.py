@@ -1,6 +1,6 @@
 """An SSH server on 127.0.0.1 that lets root in by one key: what `qemu+ssh` connects to.
 
-It has an /etc/passwd of its own in a mount namespace, for the user that OpenSSH drops its privileges to.
+It has an /etc/passwd and a /run of its own in a mount namespace, for the user that OpenSSH drops its privileges to.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ _START = """
 set -e
 base=$1
 mkdir -p "$base/run"
-mount -t tmpfs tmpfs /run/sshd 2>/dev/null || { mkdir -p /run/sshd; mount -t tmpfs tmpfs /run/sshd; }
-chmod 0755 /run/sshd
+mount -t tmpfs tmpfs /run
+mkdir -m 0755 /run/sshd
 grep -v '^sshd:' /etc/passwd >"$base/passwd"
 echo 'sshd:x:65533:65534::/run/sshd:/usr/sbin/nologin' >>"$base/passwd"
 mount --bind "$base/passwd" /etc/passwd
