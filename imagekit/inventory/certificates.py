@@ -26,7 +26,11 @@ _THEIRS = re.compile(
     r"etc/ssl/certs/.*|etc/pki/ca-trust/extracted/.*|usr/share/ca-certificates/mozilla/.*|usr/share/(pki|doc)/.*"
 )
 _BEGIN = b"-----BEGIN CERTIFICATE-----"
-_BLOCK = re.compile(_BEGIN + rb"([^-]*)-----END CERTIFICATE-----")
+_END = b"-----END CERTIFICATE-----"
+# A program that looks for certificates has the words too: they count alone on a line, or before what one begins with.
+_MARK = re.compile(rb"^[ \t]*-----BEGIN CERTIFICATE-----[ \t]*\r?$|-----BEGIN CERTIFICATE-----(?=\s*MI)", re.MULTILINE)
+_ESCAPED = re.compile(rb"(\\r)?\\n")  # lines' ends inside of a string of JSON or YAML
+_LONGEST = 1 << 20  # bytes of one certificate
 _NAMES = r".*\.(crt|cer|pem|der)"
 _KEEP = re.compile(rf"(etc|opt|oem|srv|system|usr/local|usr/share/ca-certificates|usr/lib/ssl|var/lib)/{_NAMES}")
 
@@ -50,15 +54,17 @@ def expiries(data: bytes, place: Place, where: str, seen: set[str]) -> Iterator[
         if data.startswith((b"\x30\x81", b"\x30\x82")) and where.endswith((".crt", ".cer")):
             yield from _one(data, place, where, seen)
         return
-    blocks = _BLOCK.findall(data)
-    for body in blocks:
+    data = _ESCAPED.sub(b"\n", data) if _ESCAPED.search(data, data.index(_BEGIN)) else data
+    for found in _MARK.finditer(data):
+        body, end, _ = data[found.end() : found.end() + _LONGEST].partition(_END)
         try:
-            yield from _one(base64.b64decode(b"".join(body.split()), validate=True), place, where, seen)
+            if not end or _BEGIN in body:
+                problem = "a BEGIN CERTIFICATE line without its END line"
+                yield Expiry(place=place, what="certificate", where=where, until=None, problem=problem)
+            else:
+                yield from _one(base64.b64decode(b"".join(body.split()), validate=True), place, where, seen)
         except binascii.Error as error:
             yield Expiry(place=place, what="certificate", where=where, until=None, problem=f"damaged: {error}")
-    if len(blocks) != data.count(_BEGIN):
-        problem = "a BEGIN CERTIFICATE line without its END line"
-        yield Expiry(place=place, what="certificate", where=where, until=None, problem=problem)
 
 
 def _each(contents: Inventory, seen: set[str]) -> Iterator[Expiry]:

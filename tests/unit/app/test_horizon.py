@@ -129,3 +129,10 @@ def test_the_gate() -> None:
         assert "could not be told" in reason
     names = {each.name for each in evaluate(policy(), "prod", evidence(), NOW).findings}
     assert "certificates" not in names, "a policy that does not ask"
+
+
+def test_what_imagekit_brings_itself_is_no_certificate_that_cannot_be_read() -> None:
+    """Its own scripts speak of certificates; a night whose horizon says that one is damaged is never quiet."""
+    found = horizon(load_project(Path(__file__).parents[3]), None)
+    assert [each.where for each in found if each.until is None] == []
+    assert any(each.where.startswith("images/ca-trust/files/") for each in found)

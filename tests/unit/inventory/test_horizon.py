@@ -144,6 +144,15 @@ def test_every_certificate_of_an_image_once(tmp_path: Path) -> None:
         (b"-----BEGIN CERTIFICATE REQUEST-----\nMII\n-----END CERTIFICATE REQUEST-----", []),
         (certificate("a", 1) + b"comment\r\n" + certificate("b", 2), [False, False]),
         (certificate("a", 1) + b"-----BEGIN CERTIFICATE-----\nMII", [False, True]),
+        (b"  -----BEGIN CERTIFICATE-----\r\n???\r\n  -----END CERTIFICATE-----\r\n", [True]),
+        # A program that looks for certificates has none.
+        (b"awk '/-----BEGIN CERTIFICATE-----/ { on = 1 }\n/-----END CERTIFICATE-----/ { on = 0 }' x", []),
+        (b'if "-----BEGIN CERTIFICATE-----" in text:\n', []),
+        # Inside of a string of JSON, and damaged there.
+        (b'{"ca": "' + certificate("a", 1).replace(b"\n", b"\\n") + b'"}', [False]),
+        (b'{"ca": "' + certificate("a", 1).replace(b"\n", b"\\r\\n") + b'", "n": 1}', [False]),
+        (b'{"ca": "' + certificate("a", 1)[:300].replace(b"\n", b"\\n") + b'"}', [True]),
+        (certificate("a", 1).strip() + certificate("b", 1), [False, False]),
     ],
 )
 def test_files(data: bytes, problems: list[bool]) -> None:
