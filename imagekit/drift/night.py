@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -128,7 +128,8 @@ class _Night:
     def _still_counts(self, trial: Trial, at: datetime, same_sources: bool) -> bool:
         """Whether a full night of before answers for this one: same lock, same sources, young, and nothing expired."""
         age, expired = self.started - at, self.world.expired()
-        if not self._young(at) or not same_sources or expired:
+        if why := list(self._against(at, same_sources, expired)):
+            self.evidence.append(f"nothing moved, and all was done all the same: {'; '.join(why)}")
             return False
         self.evidence += [
             f"pinned: {trial.digest[:19]} passed everything in run {trial.run_id} of {at:%Y-%m-%d %H:%M}, "
@@ -136,6 +137,14 @@ class _Night:
             "certificates: nothing has expired since",
         ]
         return True
+
+    def _against(self, at: datetime, same_sources: bool, expired: Sequence[str]) -> Iterator[str]:
+        """Why the last good night answers no more; who waits for quiet nights wants to know."""
+        if not self._young(at):
+            yield f"the last good night was on {at:%Y-%m-%d}"
+        if not same_sources:
+            yield "images, checks or imagekit changed since the last good night"
+        yield from expired[:3]
 
     def _young(self, at: datetime) -> bool:
         """What is dated later than now answers for nothing: one of the two clocks is wrong."""

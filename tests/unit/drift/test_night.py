@@ -117,6 +117,12 @@ def test_a_quiet_night_rests_on_nothing_that_does_not_hold(why: str) -> None:
     report = run(world, full=why == "asked")
     assert report.builds == 1
     assert report.verdict is DriftVerdict.HOLDS
+    told = " / ".join(report.evidence)
+    assert ("all was done all the same" in told) is (why not in ("asked", "never")), (
+        "who waits for a quiet night is told"
+    )
+    words = {"old": "the last good night was on", "sources": "changed since", "expired": "all the same: expired: x"}
+    assert words.get(why, "") in told
 
 
 @pytest.mark.parametrize(
