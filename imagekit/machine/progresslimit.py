@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from imagekit.base import process
+from imagekit.base.waiting import Limit
 
 # A good node on a starved host is waited for up to so many times its limit.
 _MOST = 4.0
@@ -85,3 +86,40 @@ class ProgressLimit:
         then = self._signs[0]
         window = now.at - then.at
         return now.said == then.said and now.cpu - then.cpu < _BUSY * window
+
+
+@dataclass(slots=True)
+class StartsLimit:
+    """A `Limit` for a machine that may start several times: what `made` gives, anew at every start.
+
+    A node of real Kairos needs minutes for each of the boots that lead it back to its old image.
+    """
+
+    made: Callable[[], Limit]
+    starts: Callable[[], int]
+    _limit: Limit = field(init=False)
+    _count: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._count, self._limit = self.starts(), self.made()
+
+    @property
+    def seconds(self) -> float:
+        """The limit of the present start."""
+        return self._present.seconds
+
+    @property
+    def remaining(self) -> float:
+        """Seconds left for the present start."""
+        return self._present.remaining
+
+    @property
+    def passed(self) -> bool:
+        """Whether the present start took too long."""
+        return self._present.passed
+
+    @property
+    def _present(self) -> Limit:
+        if (count := self.starts()) != self._count:
+            self._count, self._limit = count, self.made()
+        return self._limit

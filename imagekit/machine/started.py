@@ -29,7 +29,7 @@ from imagekit.machine.machine import NodeMachine
 from imagekit.machine.phases import boot_phases
 from imagekit.machine.power import Power
 from imagekit.machine.profile import load_profile
-from imagekit.machine.progresslimit import ProgressLimit
+from imagekit.machine.progresslimit import ProgressLimit, StartsLimit
 from imagekit.machine.saved import KEYS, STATE
 from imagekit.machine.starts import Starts
 from imagekit.machine.watch import (
@@ -112,7 +112,7 @@ class StartedNode(NodeMachine):
         self._power.on(domain, self._hardware.template)
 
     def wait_boot(self, *, limit: float = BOOT_LIMIT, boots: int = 1, through_crashes: bool = False) -> BootRecord:
-        """Wait until one can log in; `limit` in seconds on the machine of reference, `boots` starts are allowed.
+        """Wait until one can log in; `boots` starts are allowed, each with `limit` seconds on the machine of reference.
 
         With `through_crashes` a panic or an emergency shell on the console does not end the wait: the node is
         expected to restart by itself, and nobody touches GRUB's menu, or its list of fallback entries would not count.
@@ -121,6 +121,8 @@ class StartedNode(NodeMachine):
         """
         watch = partial(self._look, most=self._before + boots, through=through_crashes, alone=through_crashes)
         deadline = self._deadline(limit)
+        if boots > 1:
+            deadline = StartsLimit(lambda: self._deadline(limit), lambda: self._starts.count)
         self._disconnect()
         with step(f"Waiting for the login of {self._request.name}") as reported:
             banner_at = self._log_in(deadline, watch, through_crashes)
