@@ -347,6 +347,7 @@ class SimMachines:
 
     def __init__(self, supply: SimSupply, flaw: Flaw | None = None) -> None:
         self._supply, self._flaw = supply, flaw
+        self.names: list[str] = []
 
     aborted = False
 
@@ -355,12 +356,14 @@ class SimMachines:
 
     @contextmanager
     def installed(self, name: str, *, more_mib: int = 0) -> Iterator[SimNode]:
+        self.names.append(name)
         node = SimNode(self._supply, self._flaw)
         node.start()
         yield node
 
     @contextmanager
     def medium(self, name: str) -> Iterator[SimInstaller]:
+        self.names.append(name)
         yield SimInstaller(self._supply, self._flaw)
 
 

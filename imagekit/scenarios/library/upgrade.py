@@ -77,7 +77,7 @@ def passive(world: World, tally: Tally) -> None:
 
 def config(world: World, tally: Tally) -> None:
     """A cloud-config that is changed around an upgrade takes effect on the new image."""
-    with world.machines.installed("config") as node:
+    with world.machines.installed("config-change") as node:
         tally.nodes.append(node)
         ask.write(node, _CONFIG, _stage("before"))
         target = world.supply.target(Kind.NEXT)

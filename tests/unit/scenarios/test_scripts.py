@@ -9,7 +9,7 @@ from imagekit.checks.scenario import ScenarioResult
 from imagekit.scenarios.model import Scenario
 from imagekit.scenarios.runner import run_scenarios
 from imagekit.scenarios.table import SCENARIOS, chosen
-from tests.support.simnode import Flaw, sim_world
+from tests.support.simnode import Flaw, SimMachines, sim_world
 
 # For each flaw a scenario that must fail; those with several names must all fail.
 FAILS = {
@@ -48,6 +48,14 @@ def test_a_node_that_keeps_the_contract_passes(scenario: Scenario) -> None:
     [result] = reported((scenario.name,))
     assert result.outcome is Outcome.PASSED, result.detail
     assert result.boots > 0
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
+def test_its_console_is_where_its_name_says(scenario: Scenario) -> None:
+    world = sim_world()
+    list(run_scenarios([scenario], [world], scaled=float))
+    assert isinstance(world.machines, SimMachines)
+    assert set(world.machines.names) == {scenario.name}
 
 
 def test_every_flaw_is_listed() -> None:
