@@ -59,14 +59,40 @@ def test_what_went_on_side_by_side_is_not_counted_twice(project: Project) -> Non
     assert run_image(project, NAME, Options(fresh=True, within=5.7), SimBackend()).error is None
 
 
+def forget(project: Project, *names: str) -> None:
+    """No run that is remembered took any time for these stages."""
+    with closing(sqlite3.connect(history_path(project))) as database, database:
+        database.executemany("DELETE FROM stages WHERE name = ?", [(name,) for name in names])
+
+
+def test_the_scenarios_are_a_part_too(project: Project) -> None:
+    error = refused(project, Options(fresh=True, lifecycle=LIFE, within=45), SimBackend())
+    assert error.hint == "What fits, each alone: direct (2.0 min), live (5.0 min), lifecycle (40.0 min)."
+
+
+def test_what_takes_just_that_long_fits_and_a_step_of_every_run_that_nobody_knows_is_no_hindrance(
+    project: Project,
+) -> None:
+    forget(project, "proof", "publish")
+    error = refused(project, Options(fresh=True, lifecycle=LIFE, within=5), SimBackend())
+    assert error.hint == "What fits, each alone: direct (2.0 min), live (5.0 min)."
+
+
+def test_where_no_part_is_known_what_every_run_does_is_named(project: Project) -> None:
+    forget(project, "checks direct", "checks live")
+    path = project.root / "images/base/Dockerfile"
+    path.write_text(path.read_text() + "# another build\n")
+    error = refused(load_project(project.root), Options(within=3), SimBackend())
+    assert error.hint == "Nothing of it fits alone; the shortest part takes 4.0 min."
+
+
 def test_where_nothing_fits_the_shortest_is_named(project: Project) -> None:
     error = refused(project, Options(fresh=True, within=1.5), SimBackend())
     assert error.hint == "Nothing of it fits alone; the shortest part takes 2.0 min."
 
 
 def test_a_part_whose_time_nobody_knows_is_not_said_to_fit(project: Project) -> None:
-    with closing(sqlite3.connect(history_path(project))) as database, database:
-        database.execute("DELETE FROM stages WHERE name = 'checks direct'")
+    forget(project, "checks direct")
     error = refused(project, Options(fresh=True, lifecycle=LIFE, within=6), SimBackend())
     assert error.hint == "What fits, each alone: live (5.0 min)."
     assert refused(project, Options(fresh=True, within=1.5), SimBackend()).hint.endswith("takes 5.0 min.")
