@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 Object = dict[str, Any]  # a Kubernetes object, or a part of one
@@ -40,16 +41,16 @@ def _mapping(data: Mapping[str, Any], depth: int, lines: list[str], lead: str | 
 
 
 def _value(value: Any, head: str, depth: int, lines: list[str]) -> None:
-    match value:
+    match value:  # single values first: nearly all are, and whether something is a mapping takes ten times as long
+        case str() if "\n" in value and _is_block(value):
+            _block(value, head, depth + 1, lines)
+        case str() | bool() | int() | None:
+            lines.append(f"{head} {scalar(value)}")
         case Mapping() if value:
             lines.append(head)
             _mapping(value, depth + 1, lines)
         case Mapping():
             lines.append(f"{head} {{}}")
-        case str() if "\n" in value and _is_block(value):
-            _block(value, head, depth + 1, lines)
-        case str() | bool() | int() | None:
-            lines.append(f"{head} {scalar(value)}")
         case Sequence() if value:
             lines.append(head)
             _sequence(value, depth, lines)
@@ -85,8 +86,11 @@ def scalar(value: str | bool | int | None) -> str:
         return "null"
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, int):
-        return str(value)
+    return _text(value) if isinstance(value, str) else str(value)
+
+
+@lru_cache(maxsize=4096)  # a fleet has few keys and values, each of them thousands of times
+def _text(value: str) -> str:
     if _PLAIN.fullmatch(value) and value.lower() not in _WORDS:
         return value
     if value.isascii():
