@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from imagekit.base.errors import ConfigError
@@ -33,6 +34,18 @@ class Inputs:
     locked: tuple[str, ...] = ()
 
 
+class _History:
+    """The history of a checkout, and the commits whose parents a shallow clone left out; none in a full clone."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    @cached_property
+    def boundaries(self) -> frozenset[str]:
+        shallow = Path(_git(self.root, "rev-parse", "--path-format=absolute", "--git-path", "shallow").rstrip("\n"))
+        return frozenset(shallow.read_text().split()) if shallow.exists() else frozenset()
+
+
 def read_source(root: Path, inputs: Inputs) -> Source:
     """The last commit that touched an image's inputs, and the day (UTC) of the last change that the image shows.
 
@@ -40,9 +53,10 @@ def read_source(root: Path, inputs: Inputs) -> Source:
     environment stands in; raises `ConfigError` when there is neither, and when a shallow clone cuts the history off
     before a commit that is asked for.
     """
+    history = _History(root)
     try:
-        revision, _ = _last_commit(root, inputs.committed)
-        date = max(_last_commit(root, inputs.dated)[1], *_locked_on(root, inputs))
+        revision, _ = _last_commit(history, inputs.committed)
+        date = max(_last_commit(history, inputs.dated)[1], *_locked_on(history, inputs))
         _require_line_ends(root, inputs.committed)
         # What is ignored is in no commit, and in the image as everything else that lies there.
         status = _git(root, "status", "--porcelain", "--ignored=matching", "--", *inputs.committed)
@@ -78,15 +92,15 @@ def _day(seconds: int) -> int:
     return seconds - seconds % _DAY
 
 
-def _locked_on(root: Path, inputs: Inputs) -> list[int]:
+def _locked_on(history: _History, inputs: Inputs) -> list[int]:
     """When each digest that the image uses came into images.lock: that of another image changes no date here."""
     dates = [0]
     for digest in inputs.locked:
         # git-log(1), -S: commits that change how often the string is there.
         scope = ["--no-textconv", f"-S{digest}", "--", inputs.lock]
-        found = _git(root, "log", "-1", "--format=%H %ct", *scope).split()
+        found = _git(history.root, "log", "-1", "--format=%H %ct", *scope).split()
         if found:
-            _require_no_boundary(root, found[0], [inputs.lock])
+            _require_no_boundary(history, found[0], [inputs.lock])
             dates.append(int(found[1]))
     return dates
 
@@ -99,13 +113,13 @@ def _asked(root: Path, *arguments: str, ok: Sequence[int] = (0,)) -> Completed:
     return run(git_argv(*arguments), timeout=20, cwd=root, env=git_environment(), ok=ok)
 
 
-def _last_commit(root: Path, paths: Sequence[str]) -> tuple[str, int]:
+def _last_commit(history: _History, paths: Sequence[str]) -> tuple[str, int]:
     for scope in (paths, ()):
-        found = _git(root, "log", "-1", "--format=%H %ct", *(["--", *scope] if scope else [])).split()
+        found = _git(history.root, "log", "-1", "--format=%H %ct", *(["--", *scope] if scope else [])).split()
         if found:
-            _require_no_boundary(root, found[0], scope)
+            _require_no_boundary(history, found[0], scope)
             return found[0], int(found[1])
-    raise ConfigError(f"{root}: the git repository has no commit yet", hint="Commit once, then plan again.")
+    raise ConfigError(f"{history.root}: the git repository has no commit yet", hint="Commit once, then plan again.")
 
 
 def _repair(root: Path) -> str:
@@ -128,27 +142,21 @@ def _require_commit(root: Path) -> None:
         raise ConfigError(f"{root}: the git repository has no commit yet", hint="Commit once, then plan again.")
 
 
-def _require_no_boundary(root: Path, commit: str, scope: Sequence[str]) -> None:
+def _require_no_boundary(history: _History, commit: str, scope: Sequence[str]) -> None:
     """Refuse a commit that only looks as if it touched the paths, because a shallow clone has nothing below it.
 
     git shows such a boundary (gitrepository-layout(5), `shallow`) as if it had made every file. What was found above
     it is what a full clone finds; and with no path asked for, the newest commit is the newest in either.
     """
-    if not scope or commit not in _boundaries(root):
+    if not scope or commit not in history.boundaries:
         return
-    if "\nparent " not in _git(root, "cat-file", "commit", commit).partition("\n\n")[0]:
+    if "\nparent " not in _git(history.root, "cat-file", "commit", commit).partition("\n\n")[0]:
         return  # the first commit of all: git lists it although nothing is below it
     raise ConfigError(
-        f"{root}: a shallow clone, whose history ends at {commit[:12]}, before the last change of "
+        f"{history.root}: a shallow clone, whose history ends at {commit[:12]}, before the last change of "
         f"{', '.join(scope)}: version and digests would differ from those of a full clone",
         hint="Complete it: git fetch --unshallow (in GitHub Actions: fetch-depth: 0 of actions/checkout).",
     )
-
-
-def _boundaries(root: Path) -> frozenset[str]:
-    """The commits whose parents a shallow clone left out; none in a full clone."""
-    shallow = Path(_git(root, "rev-parse", "--path-format=absolute", "--git-path", "shallow").rstrip("\n"))
-    return frozenset(shallow.read_text().split()) if shallow.exists() else frozenset()
 
 
 def _from_environment(root: Path, why: str, remedy: str) -> Source:
