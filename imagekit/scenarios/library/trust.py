@@ -3,7 +3,8 @@
 What a node of real Kairos (4.2) does about signatures is little, and these scenarios ask no more: with ``cosign: true``
 its agent calls ``cosign -key KEY IMAGE``, a program that no layer installs and a call that no cosign of today knows,
 once the space for the image is made. So it takes nothing then, signed or not. Who may enter is decided before: nodes
-are told digests that passed the gate.
+are told digests that passed the gate. Its unpacking compares no content with its digest (mutate.Extract of
+go-containerregistry 0.21.9), so `tampered` fails on it: the promise is one that such a node does not keep.
 """
 
 from __future__ import annotations
