@@ -160,6 +160,8 @@ class Run(RunState):
             ended = side_by_side(test, boot_paths, hosts, interrupt=self.backend.end_machines)
         except KeyboardInterrupt:
             self.record.interrupted()
+            # What failed when its machine was ended says nothing about the image.
+            self.boot_paths = [test for test in self.boot_paths if test.reused or test.result.suites.passed]
             raise
         finally:
             self.record.in_order(*(f"{part} {boot_path}" for boot_path in boot_paths for part in ("boot", "checks")))

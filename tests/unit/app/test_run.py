@@ -532,6 +532,17 @@ def test_side_by_side_an_interruption_ends_the_machines_and_is_said(project: Pro
     assert world.alive == []
 
 
+def test_side_by_side_checks_that_fail_for_an_interruption_are_no_result(project: Project) -> None:
+    """They would count as flakes of checks that passed before."""
+    world = SimBackend(
+        places=TWO_PLACES, interrupted={"check live"}, outcomes=dict.fromkeys(DISKLESS[:1], Outcome.FAILED)
+    )
+    done = run_image(project, NAME, Options(), world)
+    assert isinstance(done.error, KeyboardInterrupt)
+    assert done.result.boots == ()
+    assert done.result.suites is None or done.result.suites.checks == ()
+
+
 def test_side_by_side_what_only_a_boot_shows_is_judged_on_a_cold_one(project: Project) -> None:
     world = SimBackend(places=TWO_PLACES, unjudged=True)
     assert run_image(project, NAME, Options(publish=False), world).result.verdict is Verdict.PASSED
