@@ -160,7 +160,7 @@ def parse_facts(text: str) -> Facts:
             n: v for s, n, v in (p.split("\t")[:3] for p in lines["packages"] if p.count("\t") >= 2) if s[1:2] == "i"
         },
         files=_files(lines["files"]),
-        sysctl=_pairs(lines["sysctl"], " = "),
+        sysctl=_parameters(lines["sysctl"]),
         mounts=parse_mounts(lines["mounts"]),
         users={f[0]: tuple(f) for f in (line.split(":") for line in lines["users"]) if len(f) == 7},
         groups={
@@ -192,6 +192,15 @@ def _fields(lines: list[str], count: int) -> list[list[str]]:
 def _pairs(lines: list[str], separator: str) -> dict[str, str]:
     split = (line.partition(separator) for line in lines)
     return {key.strip(): value.strip() for key, found, value in split if found}
+
+
+def _parameters(lines: list[str]) -> dict[str, str]:
+    """`sysctl -a`, which repeats the name before each line of a value."""
+    found: dict[str, list[str]] = {}
+    for name, separator, value in (line.partition(" = ") for line in lines):
+        if separator:
+            found.setdefault(name.strip(), []).append(value.strip())
+    return {name: "\n".join(values) for name, values in found.items()}
 
 
 def _environment(lines: list[str]) -> dict[str, str]:

@@ -13,8 +13,8 @@ from testinfra.host import Host
 
 from imagekit.checks.answers import answer, resolved
 from imagekit.checks.batched import Batch, BatchedHost
-from imagekit.checks.facts import Facts, File, Mount, Unit, collect_facts
-from tests.support.hardenednode import node
+from imagekit.checks.facts import Facts, File, Mount, Unit, collect_facts, parse_facts
+from tests.support.hardenednode import facts_text, node
 
 FOLDER = File(0o755, "root", "root", "d", 40, "")
 
@@ -183,6 +183,14 @@ def test_a_mount_as_the_kernel_writes_it(facts: Facts) -> None:
     }
     lines = "/dev/sda1 /a\\040b ext4 ro,errors=panic,nosuid 0 0\nnone /x tmpfs rw 0 0"
     assert answer("cat /proc/mounts", (), replace(facts, mounts=mounts)) == (0, lines)
+
+
+def test_a_number_of_the_kernel_with_several_lines_is_whole() -> None:
+    """`sysctl -a` names each line of it, `sysctl -n`, which testinfra asks, none."""
+    several = "".join(f"kernel.core_modes = {each}\n" for each in ("file", "pipe", "socket"))
+    facts = parse_facts(facts_text().replace("kernel.pid_max = ", several + "kernel.pid_max = ", 1))
+    assert answer("%s -n %s", ("/usr/sbin/sysctl", "kernel.core_modes"), facts) == (0, "file\npipe\nsocket")
+    assert facts.sysctl["kernel.pid_max"] == "4194304"
 
 
 @pytest.mark.parametrize(
