@@ -13,14 +13,16 @@ from imagekit.app.interface import Subject
 from imagekit.app.local import LocalBackend, LocalMachine
 from imagekit.app.target import with_suite
 from imagekit.build.result import earlier_build
+from imagekit.checks.directory import People
 from imagekit.checks.named import named_suites
 from imagekit.checks.outcome import Outcome
 from imagekit.config.load import load_project
 from imagekit.machine.interface import BootPath
 from imagekit.plan.resolve import make_plan
 from tests.e2e.conftest import IMAGE, ROOT, Clone, First, last_result
-from tests.support.adfaults import FAILOVER, FAULTS, KEYTAB, At, Fault
+from tests.support.adfaults import AGAIN, FAILOVER, FAULTS, KEYTAB, At, Fault
 from tests.support.adnode import PAGE, AdNode, page
+from tests.support.adpolicy import BY_GROUP, BY_POLICY, NO_POLICY, POLICY, SAID
 from tests.support.suitenode import suite_node
 
 pytestmark = [
@@ -114,6 +116,30 @@ def test_a_node_joins_by_a_keytab_that_its_seed_brings(joined: AdNode) -> None:
     finally:
         joined.at(At.NODE, f"mv /run/keytab.before {KEYTAB}; systemctl restart sssd")
     assert [(check.id, check.message) for check in found if check.outcome is not Outcome.PASSED] == []
+
+
+@pytest.mark.nightly(minutes=2)
+def test_the_directorys_own_policy_says_who_may_log_in(joined: AdNode) -> None:
+    """Access by group policy (`access_provider = ad`), out of the controller's SYSVOL, not by a list on the node."""
+    assert joined.machine.network is not None
+    people = People(joined.machine.network, "node-ad.ad.imagekit.test")
+
+    def logged_in() -> dict[str, bool]:
+        found = {name: people.by_password(name, f"{name.title()}-1-imagekit", "id -un") for name in ("alice", "bob")}
+        return {name: done.stdout.strip() == name for name, done in found.items()}
+
+    made = joined.at(At.DIRECTORY, POLICY)
+    assert made.returncode == 0, made.stdout + made.stderr
+    policy = made.stdout.strip().splitlines()[-1]
+    try:
+        assert joined.at(At.NODE, f"{BY_POLICY}; {AGAIN}").returncode == 0
+        assert logged_in() == {"alice": True, "bob": False}, joined.at(At.NODE, SAID).stdout
+        deleted = joined.at(At.DIRECTORY, NO_POLICY.format(policy))
+        assert deleted.returncode == 0, deleted.stderr
+        joined.at(At.NODE, AGAIN)
+        assert logged_in() == {"alice": True, "bob": True}, "without a policy everybody of the domain may"
+    finally:
+        joined.at(At.NODE, BY_GROUP)
 
 
 @pytest.mark.nightly(minutes=0.5)
