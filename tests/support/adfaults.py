@@ -307,7 +307,7 @@ FAILOVER = (
         f"sed -i 's/^ad_domain.*/&\\nad_server = dc1.ad.imagekit.test/' {CONF}",
         f"sed -i '/^ad_server/d' {CONF}",
         "test_the_node_knows_both_controllers",
-        "dc2.ad.imagekit.test",
+        "dc2.ad.imagekit.test is not known",
         "ad-failover",
     ),
 )

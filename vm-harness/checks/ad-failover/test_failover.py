@@ -61,7 +61,8 @@ def ticket(root: Host, host: Host, then: str) -> CommandResult:
 def test_the_node_knows_both_controllers(root: Host, name: str, both: None) -> None:
     """The node has found both controllers of its domain."""
     said = status(root, name)
-    assert [each for each in (FIRST, SECOND) if each not in said] == [], f"not both are known: {said.strip()}"
+    unknown = [each for each in (FIRST, SECOND) if each not in said]
+    assert unknown == [], f"{', '.join(unknown)} is not known: {said.strip()}"
 
 
 @pytest.mark.usefixtures("first_away")
