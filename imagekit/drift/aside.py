@@ -5,13 +5,16 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 from imagekit.app.diff import diff
 from imagekit.base.errors import ImagekitError
 from imagekit.build.result import folder_of
 from imagekit.config.load import Project
+from imagekit.inventory.compare import ChangeKind
 from imagekit.plan.resolve import make_plan
 from imagekit.report.differences import as_markdown
+from imagekit.report.markdown import code
 
 
 @contextmanager
@@ -34,10 +37,13 @@ def kept_aside(project: Project, image: str) -> Iterator[None]:
 
 
 def told_difference(project: Project, old: str, new: str) -> str:
-    """What differs between two digests, in a consumer's words as Markdown; empty where one is not kept any more."""
+    """What differs between two digests beside their packages, as Markdown; empty where one is not kept any more."""
     try:
         found = diff(project, old, new)
     except (ImagekitError, OSError):
         return ""
     heads = [f"{side.inventory.version} {side.inventory.digest[:19]}" for side in (found.a, found.b)]
-    return as_markdown(found.comparison, heads, None, files=False)
+    changes = tuple(each for each in found.comparison.changes if each.kind is not ChangeKind.PACKAGE)
+    if not changes and not found.comparison.equal:
+        return f"Beside these packages nothing differs between {code(heads[0])} and {code(heads[1])}."
+    return as_markdown(replace(found.comparison, changes=changes), heads, None, files=False)

@@ -81,8 +81,8 @@ def signed_archive(folder: Path, suite: str = "stable") -> Iterator[SignedArchiv
             run(["gpgconf", "--homedir", Path(home) / "home", "--kill", "gpg-agent"], timeout=20)
 
 
-def repacked(deb: Path, into: Path, suffix: str, files: Mapping[str, str] | None = None) -> Path:
-    """The same package with a higher version, and more files in it."""
+def repacked(deb: Path, into: Path, suffix: str, files: Mapping[str, str | Path] | None = None) -> Path:
+    """The same package with a higher version, and more files in it: their text, or what a link points at."""
     name = run(["dpkg-deb", "--field", deb, "Package"], timeout=60).stdout.strip()
     into.mkdir(parents=True, exist_ok=True)
     root = into / name
@@ -95,7 +95,10 @@ def repacked(deb: Path, into: Path, suffix: str, files: Mapping[str, str] | None
     control.write_text("\n".join([kept[0], source, f"Version: {version}", *kept[1:]]) + "\n")
     for path, text in (files or {}).items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).write_text(text)
+        if isinstance(text, Path):
+            (root / path).symlink_to(text)
+        else:
+            (root / path).write_text(text)
     arch = next(line.removeprefix("Architecture: ") for line in lines if line.startswith("Architecture: "))
     target = into / f"{name}_{version.rpartition(':')[2]}_{arch}.deb"
     run(["dpkg-deb", "-Zzstd", "-z1", "--root-owner-group", "--build", root, target], timeout=120, env=_ENV)
