@@ -49,6 +49,7 @@ timeout_multiplier = 4.0
 timeout_constant = 2.0
 """
 _RESULT = re.compile(r"^\s*(\S+__mutmut_\d+): (.+)$", re.M)
+_LIVES = "survived"
 _OPEN = "not checked"  # how mutmut says that it did not come to a mutant
 _MINUTES = 60.0
 
@@ -108,7 +109,14 @@ def mutated(module: str, copy: Path, seconds: float) -> dict[str, str]:
     except ProcessTimeoutError:
         if not (copy / "mutants").is_dir():
             raise
-    return dict(_RESULT.findall(run([program, "results", "--all", "true"], timeout=60, cwd=copy).stdout))
+    ended = dict(_RESULT.findall(run([program, "results", "--all", "true"], timeout=60, cwd=copy).stdout))
+    return {name: f"{how}{_change(program, copy, name)}" if how == _LIVES else how for name, how in ended.items()}
+
+
+def _change(program: Path, copy: Path, name: str) -> str:
+    """The lines that a mutant has and the module has not, and the reverse."""
+    shown = run([program, "show", name], timeout=60, cwd=copy).stdout.splitlines()
+    return "".join(f"\n    {line[0]} {line[1:].strip()}" for line in shown if re.match(r"[-+](?![-+])", line))
 
 
 def _copied(module: str, copy: Path) -> None:
@@ -189,7 +197,9 @@ def main(words: Sequence[str], folder: Path = STATE) -> int:
 
 
 def _tell(module: str, ended: dict[str, str], known: bool) -> None:
-    counts = ", ".join(f"{number} {how}" for how, number in Counter(ended.values()).most_common())
+    counts = ", ".join(
+        f"{number} {how}" for how, number in Counter(how.partition("\n")[0] for how in ended.values()).most_common()
+    )
     sys.stdout.write(f"{module}: {counts or 'nothing to mutate'}{' (known)' if known else ''}\n")
     sys.stdout.writelines(f"  {name}: {how}\n" for name, how in ended.items() if how not in ("killed", _OPEN))
     sys.stdout.flush()

@@ -96,6 +96,18 @@ def test_without_time_nothing_is_begun(mutmut: Mutmut, capsys: pytest.CaptureFix
     assert f"2 modules are left, beginning with {ONE}" in capsys.readouterr().out
 
 
+def test_what_survives_is_shown_with_its_change(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = {"m1": "killed", "m2": "survived\n    - a\n    + b", "m3": "survived\n    - c\n    + d"}
+    monkeypatch.setattr(mutation, "mutated", lambda *_: ended)
+    main([ONE], tmp_path)
+    said = capsys.readouterr().out
+    assert f"{ONE}: 2 survived, 1 killed" in said
+    assert "  m2: survived\n    - a\n    + b\n  m3" in said
+    assert "m1" not in said
+
+
 def test_a_module_that_got_no_mutant_in_time_is_left(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
