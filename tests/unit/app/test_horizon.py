@@ -131,6 +131,31 @@ def test_the_gate() -> None:
     assert "certificates" not in names, "a policy that does not ask"
 
 
+def test_the_gate_says_why_it_could_not_be_told() -> None:
+    assert judged(None) == (False, "could not be told: nobody looked")
+    assert judged(Dated(problem="registry down")) == (False, "could not be told: registry down")
+
+
+@pytest.mark.parametrize(("many", "more"), [(3, ""), (4, "; and 1 more"), (5, "; and 2 more")])
+def test_the_gate_names_three_that_block_and_counts_the_others(many: int, more: str) -> None:
+    named = (f"blocks: CN={day} ends {NOW + day * DAY:%Y-%m-%d} (in {day} days), image: /x" for day in (1, 2, 3))
+    assert judged(Dated(certificates=tuple(ends(*range(1, many + 1))))) == (False, "; ".join(named) + more)
+
+
+def test_the_gate_names_three_that_warn_by_the_policys_own_time() -> None:
+    dated = Dated(certificates=tuple(ends(21, 22, 23, 24, 100)))
+    named = (f"warns: CN={day} ends {NOW + day * DAY:%Y-%m-%d} (in {day} days), image: /x" for day in (21, 22, 23))
+    assert judged(dated, Certificates(warn="30d")) == (True, "none of 5 ends within 14d; " + "; ".join(named))
+    assert judged(dated, Certificates(warn="20d")) == (True, "none of 5 ends within 14d")
+
+
+def test_the_finding_is_about_certificates() -> None:
+    for dated in (None, Dated(certificates=tuple(ends(1))), Dated(certificates=tuple(ends(100)))):
+        view = View(evidence=replace(evidence(), dated=dated), channel="prod", now=NOW, skew=SKEW)
+        assert [each.name for each in certificates(view, Certificates())] == ["certificates"]
+        assert certificates(view, None) == []
+
+
 def test_what_imagekit_brings_itself_is_no_certificate_that_cannot_be_read() -> None:
     """Its own scripts speak of certificates; a night whose horizon says that one is damaged is never quiet."""
     found = horizon(load_project(Path(__file__).parents[3]), None)
