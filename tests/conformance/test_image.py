@@ -297,3 +297,9 @@ def test_grub_for_uefi(image: ImageFacts) -> None:
 def test_both_names_of_the_editor(image: ImageFacts) -> None:
     """grub2-editenv can be called by this name, whatever the distribution calls it."""
     assert [path for path in image.files if path.endswith("bin/grub2-editenv")] != []
+
+
+@pytest.mark.contract("5 upgrade")
+def test_an_upgrade_brings_the_same_files(image: ImageFacts) -> None:
+    """The agent, which unpacks layers from the top down, makes the same files of them as containerd."""
+    assert image.unlike == ()

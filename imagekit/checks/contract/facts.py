@@ -44,11 +44,15 @@ class Answer:
 
 @dataclass(frozen=True)
 class ImageFacts:
-    """An image as it lies in a registry: its files (absolute paths), some contents, the OCI configuration."""
+    """An image as it lies in a registry: its files (absolute paths), some contents, the OCI configuration.
+
+    `unlike` says what the agent makes otherwise of its layers than containerd.
+    """
 
     files: Mapping[str, FactFile]
     contents: Mapping[str, str]
     config: Mapping[str, Any]
+    unlike: tuple[str, ...] = ()
 
     @property
     def release(self) -> dict[str, str]:
@@ -78,13 +82,14 @@ class ImageFacts:
     def to_json(self) -> dict[str, Any]:
         """As it stands in the facts file."""
         files = {path: [one.kind, one.mode, one.size, one.target] for path, one in self.files.items()}
-        return {"files": files, "contents": dict(self.contents), "config": dict(self.config)}
+        contents = dict(self.contents)
+        return {"files": files, "contents": contents, "config": dict(self.config), "unlike": list(self.unlike)}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         """Read what `to_json` wrote."""
         files = {path: FactFile(*values) for path, values in data["files"].items()}
-        return cls(files, data["contents"], data["config"])
+        return cls(files, data["contents"], data["config"], tuple(data.get("unlike", ())))
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from imagekit.artifact.inventory import Inventory, take_inventory
 from imagekit.base.log import step
 from imagekit.base.strictjson import CONFIG_FIELDS
 from imagekit.checks.contract.facts import FactFile, ImageFacts
+from imagekit.oci.agenttree import agent_differences
 from imagekit.oci.layout import small_json
 from imagekit.oci.reference import Digest
 
@@ -28,12 +30,15 @@ _NAMED = re.compile(
 
 
 def image_facts(layout: Path, manifest: Digest) -> ImageFacts:
-    """Read the image once; raises `ImageContentError` when a blob is not what its digest says."""
+    """Read the image; raises `ImageContentError` when a blob is not what its digest says."""
     with step("Reading the image") as reported:
         inventory = take_inventory(layout, manifest, keep=_KEPT)
         reported.note = f"{len(inventory.nodes)} files"
     config = small_json(layout, Digest(str(small_json(layout, manifest)["config"]["digest"])), fields=CONFIG_FIELDS)
-    return facts_of(inventory, config)
+    with step("Comparing with what the agent makes of its layers") as reported:
+        unlike = agent_differences(layout, manifest)
+        reported.note = f"{len(unlike)} differences"
+    return replace(facts_of(inventory, config), unlike=unlike)
 
 
 def facts_of(inventory: Inventory, config: dict[str, object]) -> ImageFacts:

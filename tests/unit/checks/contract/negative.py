@@ -86,6 +86,25 @@ class NegativeConfigCase:
         return {**facts, Phase.IMAGE: replace(image, config={**image.config, self.key: self.value})}
 
 
+@dataclass(frozen=True, slots=True)
+class NegativeLayersCase:
+    """Layers that the agent takes otherwise."""
+
+    unlike: str
+    fails: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        return f"image: {self.unlike}"
+
+    def apply(self, facts: Facts) -> Facts:
+        """The facts with this difference."""
+        image = facts[Phase.IMAGE]
+        assert isinstance(image, ImageFacts)
+        return {**facts, Phase.IMAGE: replace(image, unlike=(self.unlike,))}
+
+
 def _change(texts: dict[str, str], where: str, old: str, new: str | None) -> None:
     if new is None:
         del texts[where]
@@ -105,7 +124,7 @@ def _named(file: str, checks: tuple[str, ...]) -> Iterator[str]:
     return (check if "/" in check.partition("[")[0] else f"{file}/{check}" for check in checks)
 
 
-def _image() -> Iterator[NegativeCase | NegativeFileCase | NegativeConfigCase]:
+def _image() -> Iterator[NegativeCase | NegativeFileCase | NegativeConfigCase | NegativeLayersCase]:
     release, menu = "/etc/kairos-release", "/etc/cos/grub.cfg"
     yield b("image", release, 'KAIROS_MODEL="generic"', 'KAIROS_MODEL=""', "image/release_has_every_key")
     yield b("image", release, 'KAIROS_ID="kairos"', 'KAIROS_ID="other"', "image/release_has_every_key")
@@ -125,6 +144,7 @@ def _image() -> Iterator[NegativeCase | NegativeFileCase | NegativeConfigCase]:
         "image/variant_says_whether_there_is_a_provider",
     )
     yield b("image", release, 'KAIROS_ARCH="amd64"', 'KAIROS_ARCH="arm64"', "image/architecture_has_one_value")
+    yield NegativeLayersCase("/etc/x is left out", ("image/an_upgrade_brings_the_same_files",))
     yield NegativeConfigCase("os", "windows", ("image/oci_configuration_is_a_linux_image",))
     yield NegativeConfigCase(
         "rootfs", {"type": "layers", "diff_ids": []}, ("image/oci_configuration_is_a_linux_image",)
@@ -590,7 +610,7 @@ class Lost:
         return {**facts, phase: NodeFacts(sections if self.there else {**sections, self.where: "first\n"})}
 
 
-AnyNegativeCase = NegativeCase | NegativeFileCase | NegativeConfigCase | Lost
+AnyNegativeCase = NegativeCase | NegativeFileCase | NegativeConfigCase | NegativeLayersCase | Lost
 
 
 def every_negative_case() -> Iterator[AnyNegativeCase]:
