@@ -165,7 +165,11 @@ class _Night:
         assert self.lock is not None
         assert self.fresh is not None
         if self.pinned is None:
-            self.pinned = self.counted.trial(self.lock, lifecycle=of_scenarios(self.fresh))
+            where = f"on the {self.fresh.boot_path} boot path" if self.fresh.boot_path else "whole"
+            with step("Pinned: does it show the same?") as reported:
+                found = self.counted.trial(self.lock, lifecycle=of_scenarios(self.fresh), like=self.fresh)
+                self.pinned = _shown(reported, found)
+            self.evidence.append(f"pinned was not asked for; it was tested {where}, to compare")
         if self.pinned.result is Result.GOOD:
             self.causes.append(blame_changes(self.counted, self.lock, self.changes, self.fresh))
         elif self.pinned.result is Result.BAD:

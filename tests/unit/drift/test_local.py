@@ -143,6 +143,18 @@ def test_what_is_looked_for_is_looked_for_where_it_was_seen(
     assert world.calls[f"boot {shown_on}"] > 4
 
 
+def test_with_the_fresh_part_alone_the_pinned_one_is_booted_to_compare(
+    project: Project, mirror: dict[str, object]
+) -> None:
+    world = Upstream()
+    world.bad = "nano 2"
+    report = hold(project, world, parts=frozenset({Part.FRESH}))
+    assert (report.verdict, report.causes[0].names) == (DriftVerdict.DRIFT, ("nano",))
+    assert world.calls["boot live"] == 0
+    assert "pinned was not asked for; it was tested on the direct boot path, to compare" in report.evidence
+    assert not (project.work / "drift" / NAME / "pinned.json").exists(), "half a test answers for no later night"
+
+
 def test_what_moved_and_works_is_a_branch_with_the_new_lock(project: Project, mirror: dict[str, object]) -> None:
     report = hold(project, Upstream(), parts=frozenset(Part))
     assert (report.verdict, report.branch) == (DriftVerdict.HOLDS, BRANCH)
