@@ -106,6 +106,12 @@ def _few_lines(text: str) -> list[str]:
     return [*lines[:_MOST_LINES], *more, *([""] if lines else [])]
 
 
+def _told(report: Report, line: str) -> bool:
+    """Whether the line of its part says it already."""
+    trials = [report.pinned, report.fresh, *(each.trial for each in report.fleet)]
+    return any(each is not None and each.reason and line.endswith(f": {each.reason}") for each in trials)
+
+
 def _lines(report: Report) -> Iterator[str]:
     builds = f"{report.builds} build{'' if report.builds == 1 else 's'}"
     yield f"{report.verdict.value.upper()}  {report.image}, night {report.night}, {builds}"
@@ -124,7 +130,7 @@ def _lines(report: Report) -> Iterator[str]:
         yield f"{'cause':<8}{cause.attribution.value}, layer {cause.layer or 'unknown'}: {cause.title}"
         yield from (f"{'':<8}{line}" for line in cause.evidence)
     yield from (f"{'rests on':<9}{line}" for line in report.evidence)
-    yield from (f"{'unknown':<8}{line}" for line in report.unknown)
+    yield from (f"{'unknown':<8}{line}" for line in report.unknown if not _told(report, line))
     yield from (f"{'shared':<8}{line}" for line in report.shared)
     if report.branch:
         yield f"{'ready':<8}branch {report.branch} takes in what moved"

@@ -10,6 +10,7 @@ from imagekit.history.trends import Line, Plot
 
 WIDTH, HEIGHT = 520.0, 210.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52.0, 12.0, 12.0, 26.0
+_DAY = 86400.0
 _TICKS = 4
 _SMALLEST = 1e-9  # no measurement of ours is less, and near 5e-324 a quarter of it is 0
 
@@ -109,9 +110,9 @@ def _y(value: float, top: float) -> float:
 
 
 def _days(begin: float, end: float) -> tuple[Tick, ...]:
-    """First and last moment, and two between; one alone where all is of one time."""
+    """First and last moment, and two between, within a day with its date once; one alone where all is of one time."""
     if end <= begin:
         return (Tick(at=_x(begin, begin, end), text=f"{datetime.fromtimestamp(begin, UTC):%b %d %H:%M}"),)
-    form = "%b %d" if end - begin > 3 * 86400 else "%d. %H:%M"
-    parts = [begin + (end - begin) * each / 3 for each in range(4)]
-    return tuple(Tick(at=_x(each, begin, end), text=f"{datetime.fromtimestamp(each, UTC):{form}}") for each in parts)
+    forms = ["%b %d"] * 4 if end - begin > _DAY else ["%b %d %H:%M", *(["%H:%M"] * 3)]
+    parts = [(begin + (end - begin) * number / 3, form) for number, form in enumerate(forms)]
+    return tuple(Tick(at=_x(at, begin, end), text=f"{datetime.fromtimestamp(at, UTC):{form}}") for at, form in parts)

@@ -348,6 +348,17 @@ def test_where_a_stack_cannot_be_told_the_suites_name_the_layer_and_else_nobody(
     assert run(Dark(OLD, OLD, [lambda _lock, _layers: "scenario:upgrade"])).causes[0].layer == ""
 
 
+def test_a_reason_stands_on_the_screen_once() -> None:
+    report = run(SimWorld(OLD, NEW, fleet=FLEET, down={"trial": "no engine", "rehearse": "registry down"}))
+    text = as_text(report)
+    assert text.count("registry down") == len(FLEET)
+    assert text.count("no engine") == sum(each is not None for each in (report.pinned, report.fresh))
+    assert "registry down" in " ".join(report.unknown), "in the data it is all there"
+    assert "unknown upstream could not be looked at: no mirror" in as_text(
+        run(SimWorld(OLD, down={"fresh": "no mirror"}))
+    )
+
+
 def test_on_the_way_a_part_that_is_not_good_has_no_tick(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO", logger="imagekit")
     run(SimWorld(OLD, NEW, [bad_together("p10")], fleet=FLEET, bad_fleet={FLEET[1].digest: "it does not come up"}))

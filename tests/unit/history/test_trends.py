@@ -134,3 +134,18 @@ def test_a_sparkline_shows_the_last_forty() -> None:
     assert sparkline([0.0, 1.0]) == "▁█"
     assert sparkline([0.0, 0.0]) == "▁▁"
     assert len(sparkline([1.0] * 100)) == 40
+
+
+@pytest.mark.parametrize(
+    ("hours", "texts"),
+    [
+        (0.0, ["Nov 29 22:00"]),
+        (6.0, ["Nov 29 22:00", "00:00", "02:00", "04:00"]),
+        (72.0, ["Nov 29", "Nov 30", "Dec 01", "Dec 02"]),
+    ],
+)
+def test_moments_below_a_plot_are_told_with_their_day(hours: float, texts: list[str]) -> None:
+    begin = datetime(2026, 11, 29, 22, tzinfo=UTC)
+    points = ((begin, 1.0), (begin + timedelta(hours=hours), 2.0))
+    drawn = draw(Plot(title="x", unit="s", lines=(Line(name="one", points=points),)))
+    assert [tick.text for tick in drawn.across] == texts
