@@ -77,9 +77,9 @@ def test_the_key_outlasts_a_reboot(facts: Facts) -> None:
     assert not facts.mount_of("/var/lib/spire-agent").volatile
 
 
-def test_the_unit_is_enabled(facts: Facts) -> None:
+def test_the_unit_is_enabled(host: Host) -> None:
     """The unit is enabled: a configuration is all that it waits for."""
-    assert facts.unit_files[UNIT] == "enabled"
+    assert host.run("systemctl is-enabled %s", UNIT).stdout.strip() == "enabled"
 
 
 def test_the_agent_waits_for_its_configuration(host: Host, root: Host, configured: bool) -> None:
