@@ -47,8 +47,8 @@ while read -r folder stash; do
     mkdir -p "$folder"
     mount --bind "$stash" "$folder"
 done <"$base/shown"
-virtlogd &
-libvirtd &
+virtlogd --pid-file "$base/virtlogd.pid" &
+libvirtd --pid-file "$base/libvirtd.pid" &
 dockerd --config-file "$base/daemon.json" >"$base/dockerd.log" 2>&1 &
 wait
 """

@@ -23,8 +23,8 @@ for name in etc/libvirt run/libvirt var/lib/libvirt var/cache/libvirt var/log/li
     mount --bind "$base/$name" "/$name"
 done
 mkdir -p /var/lib/libvirt/qemu
-virtlogd &
-libvirtd --config "$base/libvirtd.conf" &
+virtlogd --pid-file "$base/virtlogd.pid" &
+libvirtd --pid-file "$base/libvirtd.pid" --config "$base/libvirtd.conf" &
 wait  # as the first process of its namespace this shell reaps what QEMU leaves; libvirtd would not
 """
 
