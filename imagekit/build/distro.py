@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
@@ -62,12 +65,32 @@ def _mmdebstrap(spec: DistroFile, source: Path, target: Path, sources: list[str]
         lines = min(lines + 1, _LINES_OF_A_RUN - 1)
         bar("distro", lines, _LINES_OF_A_RUN, line.removeprefix("I: "))
 
-    run(
-        arguments(spec, source, target, sources, locked=locked),
-        timeout=_TIMEOUT,
-        env={"SOURCE_DATE_EPOCH": str(spec.source_date_epoch)},
-        on_line=tell,
-    )
+    with within_reach(source, spec.customize) as hooks:
+        run(
+            arguments(spec, hooks, target, sources, locked=locked),
+            timeout=_TIMEOUT,
+            env={"SOURCE_DATE_EPOCH": str(spec.source_date_epoch)},
+            on_line=tell,
+        )
+
+
+@contextmanager
+def within_reach(source: Path, script: str | None) -> Iterator[Path]:
+    """A folder with the script of `source`, which mmdebstrap can run: without root it does so as another user.
+
+    That one is of the range in subuid(5), and homes are shut to it.
+    """
+    if os.geteuid() == 0 or not script:
+        yield source
+        return
+    with tempfile.TemporaryDirectory(prefix="imagekit-hook-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        copy = folder / script
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes((source / script).read_bytes())
+        copy.chmod(0o755)
+        yield folder
 
 
 def arguments(
