@@ -10,7 +10,7 @@ from typing import Any
 
 from imagekit.machine.errors import HypervisorError
 from imagekit.machine.libvirt.daemon import default_uri
-from imagekit.machine.tunnel import require_ssh
+from imagekit.machine.sshhost import require_ssh
 
 OLDEST_QEMU = 10_000_000  # 7.2 under emulation killed six of eight guests with kernel 6.12
 _NO_DOMAIN = 42  # VIR_ERR_NO_DOMAIN

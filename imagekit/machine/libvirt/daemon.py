@@ -13,7 +13,7 @@ from imagekit.base.errors import ToolError
 from imagekit.base.process import run
 from imagekit.machine.errors import HypervisorError
 from imagekit.machine.libvirt.busy import URI
-from imagekit.machine.tunnel import require_ssh
+from imagekit.machine.sshhost import require_ssh
 from imagekit.services.lease import leased, running
 from imagekit.services.model import Daemon, ServiceError
 

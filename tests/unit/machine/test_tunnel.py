@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 from imagekit.base.errors import ImagekitError
-from imagekit.machine import tunnel
+from imagekit.machine import sshhost
 from imagekit.machine.domain import Forward
 from imagekit.machine.errors import HypervisorError
 from imagekit.machine.libvirt.daemon import answers
 from imagekit.machine.ports import is_free
-from imagekit.machine.tunnel import require_ssh, route, ssh_command
+from imagekit.machine.sshhost import require_ssh, ssh_command
+from imagekit.machine.tunnel import route
 
 URI = "qemu+ssh://tester@lab.example/system"
 # Listens where -L says and greets with its own arguments, as ssh would with what is behind the tunnel.
@@ -107,7 +108,7 @@ def test_a_tunnel_that_is_not_made_says_why(tmp_path: Path, monkeypatch: pytest.
 
 def test_a_host_is_asked_once_without_a_question(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plays(f'#!/bin/sh\necho "$@" >>{tmp_path}/asked\n', tmp_path, monkeypatch)
-    monkeypatch.setattr(tunnel, "_answered", set())
+    monkeypatch.setattr(sshhost, "_answered", set())
     require_ssh(URI)
     require_ssh(URI)
     require_ssh("qemu:///system")
@@ -120,16 +121,16 @@ def test_a_host_is_asked_once_without_a_question(tmp_path: Path, monkeypatch: py
 
 def test_a_host_that_lets_nobody_in_is_said_with_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plays(_REFUSES.replace("exit", f"echo x >>{tmp_path}/asked\nexit"), tmp_path, monkeypatch)
-    monkeypatch.setattr(tunnel, "_answered", set())
-    monkeypatch.setattr(tunnel, "_failed", {})
+    monkeypatch.setattr(sshhost, "_answered", set())
+    monkeypatch.setattr(sshhost, "_failed", {})
     for _again in range(2):
         with pytest.raises(HypervisorError, match=r"lab\.example is not reached by ssh: .*Permission denied") as caught:
             require_ssh(URI)
     assert "-l tester -- lab.example true` must succeed" in caught.value.hint
     assert not answers(URI)
     assert (tmp_path / "asked").read_text() == "x\n"  # a host that is off is not waited for again and again
-    monkeypatch.setattr(tunnel, "_FAILED_SECONDS", -1.0)
-    tunnel._failed.clear()
+    monkeypatch.setattr(sshhost, "_FAILED_SECONDS", -1.0)
+    sshhost._failed.clear()
     assert not answers(URI)
     assert not answers(URI)
     assert (tmp_path / "asked").read_text() == "x\n" * 3
