@@ -1,7 +1,8 @@
 #!/bin/sh
 # Make directories last over reboots and upgrades: declare-state.sh [DIRECTORY...]
 # Kairos binds what CUSTOM_BIND_MOUNTS in the layout names, beside its own list and a user's install.bind_mounts; neither
-# of them writes this key of this file.
+# of them writes this key of this file. It is written a stage before Kairos's own 00_rootfs.yaml writes the others: files of
+# one stage run side by side, and of two that write one environment file each can lose what the other wrote.
 set -eu
 # shellcheck source=images/scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -16,7 +17,7 @@ cat >"$target" <<EOF
 # Written by imagekit from the \`state\` of each layer.yaml; replaced by every upgrade.
 name: "State of the image's layers"
 stages:
-  rootfs:
+  rootfs.before:
     - name: "Directories that last"
       if: '[ ! -e /run/cos/recovery_mode ] && [ ! -e /run/cos/autoreset_mode ] && [ ! -e /run/cos/uki_install_mode ]'
       environment_file: /run/cos/cos-layout.env

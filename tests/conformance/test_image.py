@@ -161,6 +161,18 @@ def test_layout_is_written_in_stage_rootfs(image: ImageFacts) -> None:
     assert [word for word in wanted if word not in text] == []
 
 
+@pytest.mark.contract("2 writable state", basis="seen")
+def test_an_environment_file_has_one_writer_in_a_stage(image: ImageFacts) -> None:
+    """No two default cloud-configs write one environment file in a stage: they run side by side, and one is lost."""
+    writers = dict[tuple[str, str], set[str]]()
+    for path, text in image.contents.items():
+        data = yaml.safe_load(text) if re.fullmatch(r"/system/oem/[^/]+\.ya?ml", path) else None
+        for stage, steps in (data.get("stages") or {}).items() if isinstance(data, dict) else ():
+            for file in {step["environment_file"] for step in steps if step.get("environment_file")}:
+                writers.setdefault((stage, file), set()).add(path)
+    assert {where: sorted(names) for where, names in writers.items() if len(names) > 1} == {}
+
+
 def test_user_data_come_from_a_nocloud_disk(image: ImageFacts) -> None:
     """The datasource cdrom is among those the image asks at boot."""
     assert "cdrom" in image.contents["/system/oem/00_datasource.yaml"]

@@ -46,7 +46,7 @@ def test_the_file_is_a_stage_that_adds_to_the_layout(tmp_path: Path) -> None:
         (tmp_path / name).mkdir(parents=True)
     code, path, _ = declared(tmp_path, "/etc/sssd", "/var/lib/sss")
     assert code == 0
-    (step,) = yaml.safe_load(path.read_text())["stages"]["rootfs"]
+    (step,) = yaml.safe_load(path.read_text())["stages"]["rootfs.before"]
     assert step["environment_file"] == "/run/cos/cos-layout.env"
     assert step["environment"] == {"CUSTOM_BIND_MOUNTS": "/etc/sssd /var/lib/sss"}
     for mode in ("recovery_mode", "autoreset_mode", "uki_install_mode"):

@@ -186,6 +186,9 @@ def _image() -> Iterator[NegativeCase | NegativeFileCase | NegativeConfigCase | 
     yield NegativeFileCase("/system/oem/extra.yaml", file, ("image/default_cloud_configs",))
     rootfs = "/system/oem/00_rootfs.yaml"
     yield b("image", rootfs, "RW_PATHS", "OTHER", "image/layout_is_written_in_stage_rootfs")
+    writer = "rootfs:\n  - {environment_file: /run/cos/cos-layout.env, environment: {A: b}}\n  -"
+    one_writer = "image/an_environment_file_has_one_writer_in_a_stage"
+    yield b("image", "/system/oem/00_datasource.yaml", "rootfs:\n  -", writer, one_writer)
     yield b("image", "/system/oem/00_datasource.yaml", "cdrom", "aws", "image/user_data_come_from_a_nocloud_disk")
     yield b("image", menu, "--id fallback", "--id other", "image/menu_has_the_entries")
     for name in ("/grub_oem_env", "/grubenv", "/grubmenu", "/grubcustom", "next_entry", "saved_entry"):
