@@ -13,7 +13,7 @@ from imagekit.app.needs import libvirt_uris
 from imagekit.base.errors import ImagekitError, ToolError
 from imagekit.base.log import progress
 from imagekit.config.load import Project
-from imagekit.doctor.memory import require_memory
+from imagekit.doctor.memory import QEMU_MIB, require_memory
 from imagekit.machine.accel import Acceleration
 from imagekit.machine.folder import machines_folder
 from imagekit.machine.hosts import HostLoad, freest, is_remote, lanes
@@ -22,8 +22,6 @@ from imagekit.machine.libvirt.daemon import libvirt
 from imagekit.machine.libvirt.load import host_load
 from imagekit.machine.libvirt.provider import connect
 from imagekit.machine.sweep import sweep
-
-_QEMU_MIB = 256  # what QEMU takes besides the memory of its guest
 
 
 @contextmanager
@@ -51,7 +49,7 @@ def host_for(project: Project, name: str, shape: VmShape, *, here: bool = False)
     if len(uris) == 1:
         return uris[0]
     loads = loads_of(project, uris)
-    found = freest(loads, memory_mib=shape.memory_mib + _QEMU_MIB)
+    found = freest(loads, memory_mib=shape.memory_mib + QEMU_MIB)
     if found is None:
         raise _too_large(name, shape.memory_mib, loads)
     progress(f"note: {name} goes to {found.uri}, with {found.cores} processors and {found.free_mib} MiB free")
@@ -64,7 +62,7 @@ def hosts_for(project: Project, shape: VmShape, number: int) -> tuple[str, ...]:
     Each is given one processor, whatever number it has. Raises as `loads_of`.
     """
     loads = loads_of(project, libvirt_uris(project))
-    return lanes(loads, memory_mib=shape.memory_mib + _QEMU_MIB, cpus=1)[:number]
+    return lanes(loads, memory_mib=shape.memory_mib + QEMU_MIB, cpus=1)[:number]
 
 
 def require_room(project: Project, name: str) -> None:
@@ -74,7 +72,7 @@ def require_room(project: Project, name: str) -> None:
         require_memory(name, vm.memory_mib)
         return
     loads = loads_of(project, uris)
-    if freest(loads, memory_mib=vm.memory_mib + _QEMU_MIB) is None:
+    if freest(loads, memory_mib=vm.memory_mib + QEMU_MIB) is None:
         raise _too_large(name, vm.memory_mib, loads)
 
 
@@ -112,7 +110,7 @@ def acceleration_at(project: Project, uri: str) -> Acceleration:
 
 def _too_large(name: str, mib: int, loads: Sequence[HostLoad]) -> ToolError:
     """That a machine fits on no host, and how large one may be where."""
-    most = max(load.free_mib for load in loads) - _QEMU_MIB
+    most = max(load.free_mib for load in loads) - QEMU_MIB
     left = ", ".join(f"{load.free_mib} MiB at {load.uri}" for load in loads)
     return ToolError(
         f"the machine of {name} has {mib} MiB of memory, and no host has that left: {left}",

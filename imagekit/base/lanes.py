@@ -13,6 +13,22 @@ _Place = TypeVar("_Place")
 _Done = TypeVar("_Done")
 
 
+def at_a_free_place(work: Callable[[_Piece, _Place], _Done], places: Sequence[_Place]) -> Callable[[_Piece], _Done]:
+    """`work` for threads: each call takes a place that no other one has at that time, and waits for one if need be."""
+    free = SimpleQueue[_Place]()
+    for place in places:
+        free.put(place)
+
+    def one(piece: _Piece) -> _Done:
+        place = free.get()
+        try:
+            return work(piece, place)
+        finally:
+            free.put(place)
+
+    return one
+
+
 def side_by_side(
     work: Callable[[_Piece, _Place], _Done],
     pieces: Sequence[_Piece],
@@ -25,17 +41,7 @@ def side_by_side(
     Steps that it reports belong to the caller's. When this thread is interrupted, `interrupt` is called, which must
     make the others end; the interruption goes on when they have.
     """
-    free = SimpleQueue[_Place]()
-    for place in places:
-        free.put(place)
-
-    def one(piece: _Piece) -> _Done:
-        place = free.get()
-        try:
-            return work(piece, place)
-        finally:
-            free.put(place)
-
+    one = at_a_free_place(work, places)
     with ThreadPoolExecutor(max_workers=len(places)) as pool:
         running = {piece: pool.submit(copy_context().run, one, piece) for piece in pieces}
         try:

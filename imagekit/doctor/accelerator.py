@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imagekit.base.errors import ToolError
-from imagekit.doctor.model import Finding, Host, Need, State
+from imagekit.doctor.model import Finding, Host, Need, State, of_several
 from imagekit.machine.libvirt.daemon import answers
 
 if TYPE_CHECKING:
@@ -27,11 +27,9 @@ def check(host: Host) -> Finding:
     probed = [_probed(uri, host, Path(emulator)) for uri in host.libvirt_uris]
     if len(probed) == 1:
         return probed[0]
-    states = [each.state for each in probed]
-    enough = State.OK if set(states) == {State.OK} else State.WARN
     return Finding(
         need=Need.ACCELERATOR,
-        state=enough if State.OK in states else State.BROKEN,
+        state=of_several([each.state for each in probed]),
         found="; ".join(f"{uri}: {each.found}" for uri, each in zip(host.libvirt_uris, probed, strict=True)),
         wanted=_WANTED,
         remedy="\n".join(each.remedy for each in probed if each.remedy),

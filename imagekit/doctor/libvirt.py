@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from imagekit.doctor.distribution import remedy
-from imagekit.doctor.model import Finding, Host, Need, State
+from imagekit.doctor.model import Finding, Host, Need, State, of_several
 from imagekit.doctor.program import at_least, version_of
 from imagekit.machine.libvirt.busy import URI
 from imagekit.machine.libvirt.daemon import answers, daemon
@@ -19,11 +19,9 @@ def check(host: Host) -> Finding:
     program = daemon().argv[0]
     version = version_of([program, "--version"])
     judged = [_judge(uri, host, program, version) for uri in host.libvirt_uris]
-    states = [state for state, _, _ in judged]
-    enough = State.OK if set(states) == {State.OK} else State.WARN
     return Finding(
         need=Need.LIBVIRT,
-        state=enough if State.OK in states else states[0],
+        state=of_several([state for state, _, _ in judged]),
         found="; ".join(found for _, found, _ in judged),
         wanted="libvirt 10 or newer that answers or can be started",
         remedy="\n".join(help_with for _, _, help_with in judged if help_with),

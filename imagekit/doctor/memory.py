@@ -10,7 +10,7 @@ from imagekit.doctor.model import Finding, Host, Need, State
 NEEDED_GIB = 2.0
 COMFORTABLE_GIB = 3.5
 _KIB_PER_GIB = 1 << 20
-_QEMU_MIB = 256  # what QEMU takes besides the memory of its guest
+QEMU_MIB = 256  # what QEMU takes besides the memory of its guest
 _MEMINFO = Path("/proc/meminfo")
 
 
@@ -40,10 +40,10 @@ def require_memory(image: str, mib: int) -> None:
     """Hold this machine to a guest of that many MiB; raises `ToolError`. Swap counts: slow is not impossible."""
     meminfo = _MEMINFO.read_text()
     free = (_kib(meminfo, "MemAvailable") + _kib(meminfo, "SwapFree")) >> 10
-    if mib + _QEMU_MIB > free:
+    if mib + QEMU_MIB > free:
         raise ToolError(
             f"the machine of {image} has {mib} MiB of memory, and this host has {free} MiB left",
-            hint=f"End other programs or machines (`imagekit machines`); up to {max(0, free - _QEMU_MIB)} MiB fit: "
+            hint=f"End other programs or machines (`imagekit machines`); up to {max(0, free - QEMU_MIB)} MiB fit: "
             "`vm: {memory_mib: ...}` in images/images.yaml.",
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -40,6 +41,13 @@ class State(StrEnum):
     WARN = "warn"
     MISSING = "missing"
     BROKEN = "broken"
+
+
+def of_several(states: Sequence[State]) -> State:
+    """How a need stands that several can meet, of whom one is enough; the first one's state where none does."""
+    if State.OK not in states:
+        return states[0]
+    return State.OK if set(states) == {State.OK} else State.WARN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

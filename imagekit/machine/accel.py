@@ -13,7 +13,7 @@ import resource
 import struct
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -170,7 +170,12 @@ def _remembered(store: Path, key: str) -> Acceleration | None:
 
 
 def _remember(store: Path, key: str, found: Acceleration) -> None:
+    """Keep an answer; where that cannot be (somebody else's file in a folder of all, a full disk) it is found again."""
     record = {"key": key, "accelerator": found.accelerator.value, "speed": found.speed}
-    with tempfile.NamedTemporaryFile("w", dir=store.parent, prefix=store.name, delete=False) as file:
-        json.dump(record, file)
-    Path(file.name).replace(store)
+    with suppress(OSError):
+        with tempfile.NamedTemporaryFile("w", dir=store.parent, prefix=store.name, delete=False) as file:
+            json.dump(record, file)
+        try:
+            Path(file.name).replace(store)
+        finally:
+            Path(file.name).unlink(missing_ok=True)

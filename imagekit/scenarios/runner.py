@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
-from queue import SimpleQueue
 
 from imagekit.base.errors import ImagekitError, RefusedError
+from imagekit.base.lanes import at_a_free_place
 from imagekit.base.log import step
 from imagekit.base.process import now
 from imagekit.checks.outcome import Outcome
@@ -42,15 +42,14 @@ def run_scenarios(
     if number == 1:
         yield from (_tell(scenario, worlds[0], scaled(scenario.allowance(cuts))) for scenario in scenarios)
         return
-    free = SimpleQueue[World]()
-    for world in worlds:
-        free.put(world)
+
+    def tell(scenario: Scenario, world: World) -> ScenarioRun:
+        return _tell(scenario, world, scaled(scenario.allowance(cuts)) * number)
+
+    in_turn = at_a_free_place(tell, worlds)
     with ThreadPoolExecutor(max_workers=number) as pool:
         longest_first = sorted(scenarios, key=lambda each: each.allowance(cuts), reverse=True)
-        running: list[Future[ScenarioRun]] = [
-            pool.submit(_in_turn, scenario, free, scaled(scenario.allowance(cuts)) * number)
-            for scenario in longest_first
-        ]
+        running: list[Future[ScenarioRun]] = [pool.submit(in_turn, scenario) for scenario in longest_first]
         try:
             yield from (future.result() for future in as_completed(running))
         except BaseException:
@@ -66,15 +65,6 @@ def missing(scenario: Scenario, budget: float) -> ScenarioResult:
     return ScenarioResult(
         name=scenario.name, promise=scenario.promise, outcome=Outcome.MISSING, seconds=0.0, budget=budget
     )
-
-
-def _in_turn(scenario: Scenario, free: SimpleQueue[World], budget: float) -> ScenarioRun:
-    """Run it in a free world; there is one for each of those who ask."""
-    world = free.get()
-    try:
-        return _tell(scenario, world, budget)
-    finally:
-        free.put(world)
 
 
 def _tell(scenario: Scenario, world: World, budget: float) -> ScenarioRun:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import shutil
 import socket
 import sys
-import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,7 +26,9 @@ from imagekit.machine.libvirt.connection import connection
 from imagekit.machine.libvirt.load import host_load
 from imagekit.machine.libvirt.provider import connect
 from imagekit.machine.tunnel import route
+from tests.integration.vm.test_qemu_user import base as base
 from tests.integration.vm.test_qemu_user import request
+from tests.integration.vm.test_qemu_user import work as work
 from tests.support.sshd import SshServer, ssh_server
 from tests.support.systemlibvirt import system_libvirt
 
@@ -55,13 +56,6 @@ while data := peer.recv(65536):
 
 
 @pytest.fixture(scope="module")
-def base() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="imagekit-test-", dir="/var/tmp") as name:
-        Path(name).chmod(0o711)
-        yield Path(name)
-
-
-@pytest.fixture(scope="module")
 def server(base: Path) -> Iterator[SshServer]:
     folder = base / "ssh"
     folder.mkdir(mode=0o700)
@@ -82,15 +76,6 @@ def uri(base: Path, server: SshServer) -> Iterator[str]:
         # Debian has libvirt's own helper for this, virt-ssh-helper, in a package that nothing else here needs.
         asked = f"socket={path}&keyfile={server.key}&no_verify=1&no_tty=1&proxy=netcat&netcat={relay}"
         yield f"qemu+ssh://root@127.0.0.1:{server.port}/system?{asked}"
-
-
-@pytest.fixture
-def work(base: Path) -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="project-", dir=base) as name:
-        Path(name).chmod(0o711)
-        folder = Path(name) / ".imagekit"
-        folder.mkdir(mode=0o700)
-        yield folder
 
 
 @contextmanager

@@ -43,6 +43,15 @@ def test_kvm_that_ends_otherwise_means_emulation_and_is_remembered(tmp_path: Pat
     assert calls(tmp_path) == before
 
 
+def test_an_answer_that_cannot_be_kept_is_an_answer(tmp_path: Path) -> None:
+    """In a folder of all (TMPDIR of an ordinary user) the name may be taken by somebody else."""
+    qemu, cache = emulator(tmp_path, "exit 33"), tmp_path / "taken"
+    (cache / "by-another").mkdir(parents=True)
+    before = {path.name for path in tmp_path.iterdir()}
+    assert acceleration(qemu, cache=cache) == acceleration(qemu, cache=cache)
+    assert {path.name for path in tmp_path.iterdir()} == before | {"calls"}
+
+
 def test_cache_of_another_boot_or_damaged_is_not_believed(tmp_path: Path) -> None:
     qemu = emulator(tmp_path, '[ "$2" = tcg ] && exit 33; exit 1')
     cache = tmp_path / "cache.json"
