@@ -6,12 +6,14 @@ by that alone.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 
 from imagekit.app.needs import libvirt_uris
 from imagekit.base.errors import ImagekitError, ToolError
-from imagekit.base.log import progress
+from imagekit.base.log import trouble
 from imagekit.config.load import Project
 from imagekit.doctor.memory import QEMU_MIB, require_memory
 from imagekit.machine.accel import Acceleration
@@ -22,6 +24,8 @@ from imagekit.machine.libvirt.daemon import libvirt
 from imagekit.machine.libvirt.load import host_load
 from imagekit.machine.libvirt.provider import connect
 from imagekit.machine.sweep import sweep
+
+logger = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -52,7 +56,7 @@ def host_for(project: Project, name: str, shape: VmShape, *, here: bool = False)
     found = freest(loads, memory_mib=shape.memory_mib + QEMU_MIB)
     if found is None:
         raise _too_large(name, shape.memory_mib, loads)
-    progress(f"note: {name} goes to {found.uri}, with {found.cores} processors and {found.free_mib} MiB free")
+    logger.info("%s goes to %s, with %d processors and %d MiB free", name, found.uri, found.cores, found.free_mib)
     return found.uri
 
 
@@ -93,13 +97,19 @@ def loads_of(project: Project, uris: Sequence[str]) -> list[HostLoad]:
                 found.append(host_load(uri))
         except ImagekitError as error:
             wrong.append(f"{uri}: {str(error).splitlines()[0]}")
-            progress(f"note: no machine goes to {wrong[-1]}")
+            _warn_once(f"no machine goes to {wrong[-1]}")
     if not found:
         raise ToolError(
             "no host of libvirt_uris can start a machine:\n  " + "\n  ".join(wrong),
             hint="`imagekit doctor` looks at each; `libvirt_uris` is in imagekit.yaml.",
         )
     return found
+
+
+@cache
+def _warn_once(text: str) -> None:
+    """The hosts are asked several times in a run, and a warning is as true the first time."""
+    trouble(text, blocks=False)
 
 
 def acceleration_at(project: Project, uri: str) -> Acceleration:

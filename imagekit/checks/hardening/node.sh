@@ -5,14 +5,20 @@ export LC_ALL=C
 s() { printf '\036%s\n' "$1"; }
 ok() { echo ok; }
 
+# A persistent path of an installed node lies on its partition a second time. What is bound to its place is looked at there;
+# a folder that no image binds any more is looked at where it lies.
+twice=$(findmnt -rn -o FSROOT,TARGET | grep -E '^/\.state/[^/ ]+\.bind /' | grep -Ev ' /var/lib/[^/]+/' | cut -d ' ' -f 1 | sort -u)
+
 s privileged
 # Each local file system once: what is mounted over the root, and no copy of the root elsewhere (live medium).
 where=/
 for d in $(findmnt -rn -t overlay,ext4,ext3,xfs,btrfs,tmpfs -o TARGET); do
     case $d in / | /dev | /sys/* | /run/initramfs* | /run/rootfsbase* | /run/credentials* | /run/containerd* | /run/k0s* | /var/lib/*/*) ;; *) where="$where $d" ;; esac
 done
+prune=
+for d in $twice; do prune="$prune -o -path /usr/local$d"; done
 # shellcheck disable=SC2086
-find $where -xdev \( -path '/var/lib/*containerd' -o -path /run/imagekit/upper \) -prune -o \
+find $where -xdev \( -path '/var/lib/*containerd' -o -path /run/imagekit/upper $prune \) -prune -o \
     \( \( -type f -perm /6000 -printf 'set %m %u %p\n' \) , \
     \( \( -type f -o -type d ! -perm -1000 \) -perm -0002 -printf 'open %m %u %p\n' \) \) 2>/dev/null
 if [ -x "$(command -v find)" ]; then ok; fi
@@ -20,7 +26,8 @@ if [ -x "$(command -v find)" ]; then ok; fi
 s capabilities
 # Not from the root: getcap goes into other file systems, and a live system has a second copy of itself below /run.
 c=$(PATH=$PATH:/usr/sbin:/sbin command -v getcap) && {
-    "$c" -r /usr /etc /opt /home /root /srv /boot /var /tmp 2>/dev/null | grep -Ev '^/var/lib/([^ ]*/)?containerd/'
+    "$c" -r /usr /etc /opt /home /root /srv /boot /var /tmp 2>/dev/null \
+        | grep -Ev "^/(var/lib/([^ ]*/)?containerd$(for d in $twice; do printf '|usr/local%s' "$d" | sed 's/\./\\./g'; done))/"
     ok
 }
 
