@@ -83,7 +83,7 @@ def _build(clone: Path, name: str, mode: str) -> _Built:
 def built_of(said: str, seconds: float) -> _Built:
     """What `imagekit build --json` says."""
     data = json.loads(said)
-    return _Built(seconds, data["digest"]["value"], sum(not layer["cached"] for layer in data["layers"]))
+    return _Built(seconds, data["digest"]["value"], sum(not layer["reused"] for layer in data["layers"]))
 
 
 def _name_no_mirror(settings: Path) -> None:

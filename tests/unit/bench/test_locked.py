@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,16 +12,19 @@ from imagekit.bench import locked
 from imagekit.bench.locked import built_of
 from imagekit.bench.model import Met
 from imagekit.bench.subject import BenchSubject
+from imagekit.build.result import LayerBuild
+from imagekit.cli import build as command_line
 from imagekit.config.load import Project
 from imagekit.config.settings import Settings
+from tests.support.images import a_build
 
 
-def said(*cached: bool, digest: str = "sha256:1") -> str:
-    return json.dumps({"digest": {"value": digest}, "layers": [{"cached": each} for each in cached]})
-
-
-def test_layers_that_were_built_anew_are_counted() -> None:
-    assert built_of(said(True, False, False), 2.0) == locked._Built(2.0, "sha256:1", 2)
+def test_layers_that_were_built_anew_are_counted(tmp_path: Path) -> None:
+    layers = tuple(
+        LayerBuild(name=str(at), id="", seconds=0.0, reused=reused) for at, reused in enumerate((True, False, False))
+    )
+    built = replace(a_build(tmp_path), layers=layers)
+    assert built_of(command_line._json(built), 2.0) == locked._Built(2.0, built.digest.value, 2)
 
 
 @pytest.fixture
