@@ -17,17 +17,21 @@ BENCHMARKS = {
     "evidence": "CPU seconds of verifying the evidence of an image",
     "inventory": "what an image is, against reading its bytes; two inventories compared",
     "unchanged": "a run with nothing changed, against the one that built",
-    "rootfs": "image to root file system, against cp and sha256sum",
+    "rootfs": "image to root file system, against cp and a plain hash",
     "disk": "an installed disk, against cp; qcow2, against qemu-img convert",
     "boot": "both boot paths to SSH, against plain Debian with cloud-init",
     "fork": "a fork of a saved node to SSH, against the cold boot it came from",
     "installed": "an installed node to SSH, through firmware and GRUB, against the live boot path",
     "checks": "the checks, against testinfra with a connection a fact",
+    "recheck": "a changed line of a check, to its verdict on the machine that runs",
+    "suites": "all suites on a fork, against each on a node booted for it",
     "fixtures": "servers beside the node: each alone, all at once, a domain restored",
+    "enterprise": "all suites with servers in one command, against the longest alone",
     "push": "bytes of a second push, memory of a push of 1 GiB",
-    "clients": "push, copy, pull and verify of 1 GiB, against oras, crane and sha256sum",
+    "clients": "push, copy, pull and verify of 1 GiB, against oras, crane and openssl",
     "races": "200 races of two publishers on each registry, with the lock and without",
     "change": "a certificate added to the top layer, to the verdict",
+    "republish": "a run whose publish failed, and the same command again",
     "provision": "rendering and checking the manifests of 500 and of 5,000 nodes",
     "gitops": "an API server from start to verdict, and a commit to the objects that Flux applies",
     "audit": "the index of 500 nodes over 400 days, and a question to it",
@@ -37,7 +41,7 @@ BENCHMARKS = {
     "cold": "a fresh clone with nothing cached, stage by stage",
 }
 EARLIER = {"ladder": "lifecycle"}  # what a benchmark was called before
-SLOW = ("fixtures", "races", "lifecycle", "locked", "cold")  # only when named; fixtures want root
+SLOW = ("fixtures", "enterprise", "races", "lifecycle", "locked", "cold")  # only when named; the first two want root
 
 
 def chosen(names: Sequence[str]) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from testinfra.host import Host
 
 FACTS = 60
-_GOAL = Goal(limit=0.25)
+_GOAL = Goal(limit=0.08)
 _TELL_EVERY = 10
 _TIME_LIMIT = 60
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,30 +33,43 @@ class Ran:
 
 
 @contextmanager
-def cloned(project: Project, folder: Path) -> Iterator[Path]:
-    """A clone of what is committed; whatever was started for it is stopped at the end."""
+def cloned(project: Project, folder: Path, commit: str = "") -> Iterator[Path]:
+    """A clone of what is committed, or of an earlier commit; whatever was started for it is stopped at the end."""
     process.run(git_argv("clone", "--quiet", str(project.root), str(folder)), timeout=300.0, env=git_environment())
+    if commit:
+        argv = git_argv("-C", str(folder), "checkout", "--quiet", "--detach", commit)
+        process.run(argv, timeout=300.0, env=git_environment())
     with reserved_port() as port:
         address = f"127.0.0.1:{port}"
-    _write_settings(project, folder, address)
+    _write_settings(_of_project(project) if not commit else _of_clone(folder), folder, address)
     try:
         yield folder
     finally:
         down(folder / ".imagekit", address)
 
 
-def run_in(clone: Path, *arguments: str, env: Mapping[str, str]) -> Ran:
-    """Run imagekit in a clone; the answer no (a check failed) is an answer, all else raises."""
+def run_in(
+    clone: Path,
+    *arguments: str,
+    env: Mapping[str, str] | None = None,
+    ok: Sequence[int] = (0, 1),
+    on_line: Callable[[str], None] = lambda _line: None,
+) -> Ran:
+    """Run imagekit in a clone, or in the project; the answer no (a check failed) is an answer, all else raises.
+
+    `on_line` gets what it says, line by line; exit codes that are not in `ok` raise.
+    """
     last, silence = process.now(), 0.0
 
     def heard(line: str) -> None:
         nonlocal last, silence
         silence, last = max(silence, process.now() - last), process.now()
         progress(line.strip())
+        on_line(line)
 
     begun = process.now()
     argv: list[str | Path] = [program(), "--project", clone, *arguments]
-    process.run(argv, timeout=_TIMEOUT, env=env, cwd=clone, on_line=heard, ok=(0, 1))
+    process.run(argv, timeout=_TIMEOUT, env=env, cwd=clone, on_line=heard, ok=ok)
     seconds = process.now() - begun
     result = read_result(find_run(clone / ".imagekit", None))
     if result.suites is None:
@@ -80,8 +93,20 @@ def share_base(project: Project, clone: Path) -> None:
         shutil.copytree(kept, clone / ".imagekit" / "distro")
 
 
-def _write_settings(project: Project, clone: Path, address: str) -> None:
+def _of_project(project: Project) -> dict[str, Any]:
+    return project.settings.model_dump(mode="json", exclude_none=True)
+
+
+def _of_clone(clone: Path) -> dict[str, Any]:
+    """As they were at its commit, whose imagekit need not know each setting of today."""
     import yaml
 
-    settings: dict[str, Any] = project.settings.model_dump(mode="json", exclude_none=True) | {"registry": address}
-    (clone / SETTINGS_FILE).write_text(yaml.safe_dump(settings))
+    file = clone / SETTINGS_FILE
+    found: dict[str, Any] = yaml.safe_load(file.read_text()) if file.exists() else {"version": 1}
+    return found
+
+
+def _write_settings(settings: dict[str, Any], clone: Path, address: str) -> None:
+    import yaml
+
+    (clone / SETTINGS_FILE).write_text(yaml.safe_dump(settings | {"registry": address}))

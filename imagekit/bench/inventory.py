@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 
 from imagekit.bench.cost import cost
-from imagekit.bench.model import Bound, Goal, Row, median
+from imagekit.bench.model import Bound, Goal, Row, median_pair
 from imagekit.bench.subject import BenchSubject
 from imagekit.build.result import Build
 from imagekit.inventory.compare import compare
@@ -18,10 +18,10 @@ _SECOND = Goal(limit=1.0, bound=Bound.VALUE)
 
 
 def measure(bench: BenchSubject) -> list[Row]:
-    """CPU seconds, medians of three rounds, each after the other; the blobs are in the page cache."""
+    """CPU seconds, the median pair of three rounds; the blobs are in the page cache."""
     image = bench.build()
     rounds = [(_reading(image), _taking(image)) for _ in range(_ROUNDS)]
-    reading, taking = (median(column) for column in zip(*rounds, strict=True))
+    taking, reading = median_pair((taking, reading) for reading, taking in rounds)
     inventory = take(image.layout, image.digest)[1]
     kept = bench.scratch / "inventory.json"
     keep(inventory, kept)

@@ -102,6 +102,40 @@ class Report:
         return tuple(row for row in self.rows if row.met is Met.NO)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compared:
+    """One row at the other revision and now; None where it was not measured."""
+
+    name: str
+    unit: str
+    before: float | None
+    now: float | None
+
+    @property
+    def ratio(self) -> float | None:
+        """Now by before; None without either, or where the other was nothing."""
+        return self.now / self.before if self.now is not None and self.before else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """Every row of so many `rounds`; `revision` is the commit, `errors` what could not be measured, where and why."""
+
+    revision: str
+    rounds: int
+    rows: tuple[Compared, ...]
+    errors: tuple[str, ...] = ()
+
+
+def median_pair(pairs: Iterable[tuple[float, float]]) -> tuple[float, float]:
+    """Of what was measured and its reference, taken one after the other, the pair whose ratio is the middle one.
+
+    So what disturbs one round of both does not count, and both numbers are of one round.
+    """
+    found = sorted(pairs, key=lambda pair: pair[0] / pair[1])
+    return found[(len(found) - 1) // 2]
+
+
 def median(values: Iterable[float]) -> float:
     """The middle of some numbers; of two middle ones the lower, so that it is a number that was measured."""
     found = sorted(values)

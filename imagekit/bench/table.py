@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from imagekit.bench.model import Bound, Met, Report, Row
+from imagekit.bench.model import Bound, Comparison, Met, Report, Row
 
+COMPARED = ("what", "then", "now", "now / then")
 HEADINGS = ("what", "measured", "compared with", "reference", "ratio", "goal", "met")
 _RIGHT = {1, 3, 4, 5}
 
@@ -45,18 +46,12 @@ def cells(row: Row) -> tuple[str, ...]:
 
 def as_text(report: Report) -> str:
     """A table for a terminal, notes and errors below it."""
-    lines = [HEADINGS, *(cells(row) for row in report.rows)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(HEADINGS))]
-    body = [_aligned(line, widths) for line in lines]
-    body.insert(1, "  ".join("─" * width for width in widths))
-    return "\n".join([*body, "", *_remarks(report)]) + "\n"
+    return "\n".join([*_text([HEADINGS, *(cells(row) for row in report.rows)], _RIGHT), "", *_remarks(report)]) + "\n"
 
 
 def as_markdown(report: Report) -> str:
     """The same as Markdown: date, command and machine before the table."""
-    marks = ["---:" if column in _RIGHT else "---" for column in range(len(HEADINGS))]
-    lines = [HEADINGS, marks, *(cells(row) for row in report.rows)]
-    table = ["| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines]
+    table = _markdown([HEADINGS, *(cells(row) for row in report.rows)], _RIGHT)
     head = [f"{report.started}, `{report.command}`, image {report.image}.", "", f"{report.machine}."]
     return "\n".join([*head, "", *table, "", *(f"- {remark}" for remark in _remarks(report))]) + "\n"
 
@@ -75,9 +70,52 @@ def as_json(report: Report) -> str:
     return json.dumps(as_data(report), indent=1, ensure_ascii=False) + "\n"
 
 
-def _aligned(line: Sequence[str], widths: Sequence[int]) -> str:
+def comparison_text(comparison: Comparison) -> str:
+    """A comparison of two revisions for a terminal."""
+    return "\n".join([*_text([COMPARED, *_compared(comparison)], {1, 2, 3}), "", *_about(comparison)]) + "\n"
+
+
+def comparison_markdown(comparison: Comparison) -> str:
+    """The same as Markdown."""
+    table = _markdown([COMPARED, *_compared(comparison)], {1, 2, 3})
+    return "\n".join([*table, "", *(f"- {line}" for line in _about(comparison))]) + "\n"
+
+
+def comparison_json(comparison: Comparison) -> str:
+    """The same as JSON text, with the ratios worked out."""
+    data = asdict(comparison)
+    for row, fields in zip(comparison.rows, data["rows"], strict=True):
+        fields["ratio"] = row.ratio
+    return json.dumps(data, indent=1, ensure_ascii=False) + "\n"
+
+
+def _compared(comparison: Comparison) -> Iterator[tuple[str, ...]]:
+    for row in comparison.rows:
+        yield row.name, number(row.before, row.unit), number(row.now, row.unit), number(row.ratio)
+
+
+def _about(comparison: Comparison) -> list[str]:
+    rounds = (
+        "one round" if comparison.rounds == 1 else f"the round of {comparison.rounds} whose ratio is the middle one"
+    )
+    return [f"then: {comparison.revision[:12]}; {rounds}", *(f"not measured: {error}" for error in comparison.errors)]
+
+
+def _text(lines: Sequence[Sequence[str]], right: Collection[int]) -> list[str]:
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+    head, *body = (_aligned(line, widths, right) for line in lines)
+    return [head, "  ".join("─" * width for width in widths), *body]
+
+
+def _markdown(lines: Sequence[Sequence[str]], right: Collection[int]) -> list[str]:
+    head, *body = ("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+    marks = ("---:" if column in right else "---" for column in range(len(lines[0])))
+    return [head, "| " + " | ".join(marks) + " |", *body]
+
+
+def _aligned(line: Sequence[str], widths: Sequence[int], right: Collection[int]) -> str:
     parts = [
-        cell.rjust(width) if column in _RIGHT else cell.ljust(width)
+        cell.rjust(width) if column in right else cell.ljust(width)
         for column, (cell, width) in enumerate(zip(line, widths, strict=True))
     ]
     return "  ".join(parts).rstrip()

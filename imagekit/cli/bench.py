@@ -23,19 +23,39 @@ _NAMES = "\b\nBenchmarks:\n" + "\n".join(f"  {name:<10} {text}" for name, text i
 @click.option(
     "--out", type=click.Path(path_type=Path, dir_okay=False), help="Write the Markdown table to this file as well."
 )
+@click.option(
+    "--compare", "revision", metavar="REV", help="Measure imagekit at this commit, tag or branch as well, in turn."
+)
+@click.option(
+    "--rounds",
+    type=click.IntRange(1, 99),
+    default=3,
+    show_default=True,
+    help="How often both are measured with --compare; of each row the round whose ratio is the middle one counts.",
+)
 @click.pass_context
-def command(ctx: click.Context, names: tuple[str, ...], image: str | None, as_json: bool, out: Path | None) -> None:
+def command(
+    ctx: click.Context,
+    names: tuple[str, ...],
+    image: str | None,
+    as_json: bool,
+    out: Path | None,
+    revision: str | None,
+    rounds: int,
+) -> None:
     """Measure the pipeline against its goals; print ratios of one run.
 
-    Every reference is measured in the same run. Without NAMES all but `fixtures`, `races`, `lifecycle`, `locked` and
-    `cold` are measured. Results are kept in .imagekit/bench. Exit code 1 when a goal is missed, 3 when something could
-    not be measured.
+    Every reference is measured in the same run. Without NAMES all but `fixtures`, `enterprise`, `races`, `lifecycle`,
+    `locked` and `cold` are measured. Results are kept in .imagekit/bench. Exit code 1 when a goal is
+    missed, 3 when something could not be measured. With --compare there are no goals: ratios of now to then.
     """
     from imagekit.base.files import write_whole
     from imagekit.bench import table
     from imagekit.bench.suite import keep_report, run_benchmarks
 
     app: App = ctx.obj
+    if revision is not None:
+        ctx.exit(_compare(app, app.image_name(image), chosen(names), revision, rounds, as_json, out))
     asked = shlex.join(["imagekit", *sys.argv[1:]])
     report = run_benchmarks(app.project, app.image_name(image), chosen(names), asked)
     kept = keep_report(report, app.work / "bench")
@@ -46,3 +66,18 @@ def command(ctx: click.Context, names: tuple[str, ...], image: str | None, as_js
     if report.errors:
         ctx.exit(3)
     ctx.exit(1 if report.missed else 0)
+
+
+def _compare(
+    app: App, image: str, names: tuple[str, ...], revision: str, rounds: int, as_json: bool, out: Path | None
+) -> int:
+    """Two revisions side by side; the exit code."""
+    from imagekit.base.files import write_whole
+    from imagekit.bench import table
+    from imagekit.bench.compare import compare
+
+    found = compare(app.project, image, names, revision, rounds)
+    if out is not None:
+        write_whole(out, table.comparison_markdown(found))
+    say(table.comparison_json(found) if as_json else table.comparison_text(found), nl=False)
+    return 3 if found.errors else 0
