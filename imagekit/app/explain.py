@@ -10,9 +10,10 @@ from pathlib import Path
 
 from imagekit.app.logfile import known_line, read_log
 from imagekit.app.runs import find_run, kept_runs
+from imagekit.app.saidby import messages, spoken
 from imagekit.base.errors import ConfigError
 from imagekit.checks.hardening.catalogue import control
-from imagekit.config.engine import HARNESS, located
+from imagekit.config.engine import CONTRACT, HARNESS, located
 from imagekit.report.result import RunResult, read_result
 
 PAGES = "docs/runbook"
@@ -36,18 +37,18 @@ def run_named(work: Path, word: str | None) -> RunResult | None:
 
 
 def explain(root: Path, word: str) -> Explained:
-    """What the runbook says of a page, hardening control, check, scenario, or line of a console or log.
+    """What the runbook says of a page, hardening control, check, scenario, message of one, or line of a console or log.
 
     Reads the project's files alone, so that it answers where the configuration is broken, too. Raises `ConfigError`
-    for a word that is none of these, or that several checks with several pages have in their names.
+    for a word that is none of these, or that several checks with several pages have in their names or messages.
     """
-    for find in (_page, _control, _scenario, _check, _line, _pattern):
+    for find in (_page, _control, _scenario, _check, _promise, _message, _line, _pattern):
         if (found := find(root, word)) is not None:
             return found
     raise ConfigError(
         f"nothing is known of {word!r}",
         hint="Name a run, a check (layer/test_file.py::test_name or a part of it), a scenario, a hardening control, "
-        "a line or a file of a log, or a page of the runbook: "
+        "what a failed one said, a line or a file of a log, or a page of the runbook: "
         f"{', '.join(sorted(path.stem for path in located(root, PAGES).glob('*.md')))}.",
     )
 
@@ -59,13 +60,16 @@ def _reported(root: Path, name: str, about: str) -> Explained:
 
 
 def _page(root: Path, word: str) -> Explained | None:
-    name = word.removeprefix(f"{PAGES}/").removesuffix(".md")
+    """By its name, its path, or a line that names it as reports do."""
+    named = re.search(rf"{PAGES}/([\w-]+)\.md|\(runbook ([\w-]+)", word)
+    name = (named[1] or named[2]) if named else word
     there = re.fullmatch(r"[\w-]+", name) and (located(root, PAGES) / f"{name}.md").is_file()
     return _reported(root, name, "") if there else None
 
 
 def _control(root: Path, word: str) -> Explained | None:
-    found = control(re.sub(r"^.*::test_control\[(.*)\]$", r"\1", word))
+    named = re.search(r"(?:^|\bhardening |::test_control\[)([A-Za-z]{3}-\d{2})\b", word)
+    found = control(named[1]) if named else None
     if found is None:
         return None
     references = f"; {', '.join(found.references)}" if found.references else ""
@@ -108,8 +112,17 @@ def _check(root: Path, word: str) -> Explained | None:
     return _reported(root, found[0].page, about)
 
 
-def _checks(folder: Path) -> Iterator[_Written]:
-    for path in sorted(folder.glob("*/test_*.py")):
+def _promise(root: Path, word: str) -> Explained | None:
+    """A promise of the node contract, as ``FILE/NAME`` in a report of `imagekit conformance`."""
+    for each in _checks(located(root, CONTRACT), "test_*.py"):
+        file, name = each.id.partition("/")[2].split(".py::test_")
+        if f"{file.removeprefix('test_')}/{name}" in re.split(r"[\s\[]", word):
+            return _reported(root, "conformance", f"{each.title} ({CONTRACT}/{file}.py:{each.line})")
+    return None
+
+
+def _checks(folder: Path, files: str = "*/test_*.py") -> Iterator[_Written]:
+    for path in sorted(folder.glob(files)):
         try:
             tree = ast.parse(path.read_text())
         except (SyntaxError, ValueError, OSError):
@@ -134,6 +147,37 @@ def _runbook(node: ast.AST) -> str:
             case ast.Call(func=ast.Attribute(attr="runbook"), args=[ast.Constant(value=str(page)), *_]):
                 return page
     return ""
+
+
+def _message(root: Path, word: str) -> Explained | None:
+    """A check, or a scenario, by what it says when it fails."""
+    folder = located(root, HARNESS) / "checks"
+    pages = {each.id: each.page for each in _checks(folder)}
+    known = [
+        (f"{path.parent.name}/{path.name}::{message.function}", message)
+        for path in sorted(folder.glob("*/test_*.py"))
+        for message in messages(path)
+    ]
+    found = [(name, message) for name, message in spoken(known, word) if name in pages]
+    if not found:
+        return _of_scenarios(root, word)
+    about = "\n".join(f"said by {name} (line {message.line})" for name, message in found[:_SHOWN])
+    own, speaks_of = {pages[name] for name, _ in found}, known_line(root, word)
+    if len(own) > 1 and speaks_of is None:
+        raise ConfigError(f"{len(found)} checks say such a thing", hint=f"Name one:\n{about}")
+    page = own.pop() if len(own) == 1 else ""
+    if speaks_of is not None and speaks_of[0] != page:
+        about += f"\nThe line speaks of this, too: {speaks_of[1]} ({PAGES}/{speaks_of[0]}.md)"
+    return _reported(root, page or (speaks_of or ("",))[0], about)
+
+
+def _of_scenarios(root: Path, word: str) -> Explained | None:
+    from imagekit import scenarios
+
+    folder = Path(scenarios.__file__).parent
+    known = [(path.name, message) for path in sorted(folder.rglob("*.py")) for message in messages(path)]
+    found = spoken(known, word)
+    return _reported(root, "lifecycle", f"said by a scenario ({found[0][1].function})") if found else None
 
 
 def _line(root: Path, word: str) -> Explained | None:

@@ -17,8 +17,9 @@ def command(app: App, what: str | None) -> None:
     """Say why a run failed, or what the runbook says of a check.
 
     Without an argument the failure card of the last run, with a run's id (or its beginning) that run's. A check, a
-    hardening control, a scenario, a line of a console or log or a page of the runbook gives the page; a file gives
-    every line of it that the runbook knows, with the pages. `imagekit explain index` lists all pages by symptom.
+    hardening control, a scenario, a promise of the node contract, what one of them said when it failed, a line of a
+    console or log or a page of the runbook gives the page; a file gives every line of it that the runbook knows, with
+    the pages. `imagekit explain index` lists all pages by symptom.
     """
     from imagekit.app.explain import explain, explain_log, run_named
 

@@ -22,9 +22,9 @@ PAGES = sorted(path for path in FOLDER.glob("*.md") if path != INDEX)
 HEAD = """\
 # Runbook, by symptom
 
-One page for each kind of failure. `imagekit explain` finds it for you: by a check, a hardening control, a scenario, a
-line of a log, or a whole log file. Commands under *console on the node* are run by a nightly test on a booted node; get
-one with `imagekit shell IMAGE`.
+One page for each kind of failure. `imagekit explain` finds it for you: by a check, a hardening control, a scenario,
+what one of them said when it failed, a line of a log, or a whole log file. Commands under *console on the node* are
+run by a nightly test on a booted node; get one with `imagekit shell IMAGE`.
 
 """
 
