@@ -20,7 +20,7 @@ from imagekit.config.model import Firmware
 from imagekit.config.settings import ForkSettings
 from imagekit.machine.accel import Acceleration
 from imagekit.machine.boot import BootRequest, boot
-from imagekit.machine.errors import BootFailedError
+from imagekit.machine.errors import BootFailedError, EmulatorLostError
 from imagekit.machine.interface import Accelerator, BootPath, BootRecord, Start, VmShape
 from imagekit.machine.node import InstalledNode
 from imagekit.machine.provider import Provider
@@ -130,6 +130,35 @@ def test_cold_is_cold_and_says_why(machines: Machines) -> None:
 def test_a_cold_boot_that_was_asked_for_is_saved_too(machines: Machines) -> None:
     session(machines, cold="asked for with --cold")
     assert session(machines).start is Start.FORK
+
+
+def breaking(monkeypatch: pytest.MonkeyPatch, times: int) -> None:
+    """QEMU breaks down under the next machines, so many times."""
+    left, real = [None] * times, Machines.machine
+
+    def machine(self: Machines, saved: SavedNode | None = None) -> AbstractContextManager[InstalledNode]:
+        if left:
+            left.pop()
+            raise EmulatorLostError("QEMU, which ran x, was killed or broke down; the console's last lines:\n")
+        return real(self, saved)
+
+    monkeypatch.setattr(Machines, "machine", machine)
+
+
+def test_where_qemu_breaks_down_the_node_boots_once_more(machines: Machines, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its emulator is the host's; what the image is worth, a machine has not told yet."""
+    breaking(monkeypatch, 1)
+    found = session(machines)
+    assert found.start is Start.COLD
+    assert found.reason == "no state of such a node is saved yet; QEMU broke down under the one before"
+    assert session(machines).start is Start.FORK
+
+
+def test_where_it_breaks_down_again_that_is_the_error(machines: Machines, monkeypatch: pytest.MonkeyPatch) -> None:
+    breaking(monkeypatch, 2)
+    with pytest.raises(EmulatorLostError, match="broke down"):
+        session(machines)
+    assert states(machines) == []
 
 
 def test_a_tpm_is_not_forked(machines: Machines) -> None:
