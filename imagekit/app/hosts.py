@@ -44,12 +44,7 @@ def host_for(project: Project, name: str, shape: VmShape, *, here: bool = False)
     With `here` it must be this host, for servers of a test that listen on it alone. Raises `ToolError` when none of
     them answers, or has the memory, with what would fit.
     """
-    uris = [uri for uri in libvirt_uris(project) if not (here and is_remote(uri))]
-    if not uris:
-        raise ToolError(
-            f"the machine of {name} must run on this host, and every address in libvirt_uris is another one's",
-            hint="Add one of this host, such as qemu:///system, to libvirt_uris in imagekit.yaml.",
-        )
+    uris = _addresses(project, name, here=here)
     if len(uris) == 1:
         return uris[0]
     loads = loads_of(project, uris)
@@ -60,13 +55,24 @@ def host_for(project: Project, name: str, shape: VmShape, *, here: bool = False)
     return found.uri
 
 
-def hosts_for(project: Project, shape: VmShape, number: int) -> tuple[str, ...]:
+def hosts_for(project: Project, name: str, shape: VmShape, number: int, *, here: bool = False) -> tuple[str, ...]:
     """Where so many machines, or as many as fit, may run side by side: an address for each, at least one.
 
-    Each is given one processor, whatever number it has. Raises as `loads_of`.
+    Each is given one processor, whatever number it has. `here` as in `host_for`. Raises as `loads_of`.
     """
-    loads = loads_of(project, libvirt_uris(project))
+    loads = loads_of(project, _addresses(project, name, here=here))
     return lanes(loads, memory_mib=shape.memory_mib + QEMU_MIB, cpus=1)[:number]
+
+
+def _addresses(project: Project, name: str, *, here: bool) -> list[str]:
+    """The hosts that a machine may go to; raises `ToolError` when it must run on this one, which is not among them."""
+    uris = [uri for uri in libvirt_uris(project) if not (here and is_remote(uri))]
+    if not uris:
+        raise ToolError(
+            f"the machine of {name} must run on this host, and every address in libvirt_uris is another one's",
+            hint="Add one of this host, such as qemu:///system, to libvirt_uris in imagekit.yaml.",
+        )
+    return uris
 
 
 def require_room(project: Project, name: str) -> None:

@@ -142,8 +142,11 @@ class Backend(Protocol):
     ) -> AbstractContextManager[Booted]:
         """A machine that came up, or a fork of one; `cold` says why it may be no fork, empty: it may."""
 
-    def hosts(self, subject: Subject, number: int) -> tuple[str, ...]:
-        """Where so many machines of the image could run side by side, one address for each, of which there is one."""
+    def hosts(self, subject: Subject, number: int, *, here: bool = False) -> tuple[str, ...]:
+        """Where so many machines of the image could run side by side, one address for each, of which there is one.
+
+        With `here` on this host alone.
+        """
 
     def end_machines(self) -> None:
         """End every machine that `boot` gave, from another thread; who waits for one sees it end."""

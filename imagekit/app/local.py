@@ -173,9 +173,9 @@ class LocalBackend:
                 prepare(machine, subject.suite, subject.harness)
             yield LocalMachine(subject, machine, peers, network)
 
-    def hosts(self, subject: Subject, number: int) -> tuple[str, ...]:
+    def hosts(self, subject: Subject, number: int, *, here: bool = False) -> tuple[str, ...]:
         """A processor for each machine: of two that it has, it waits for one half of the time."""
-        return hosts_for(subject.project, subject.shape, number)
+        return hosts_for(subject.project, subject.name, subject.shape, number, here=here)
 
     def end_machines(self) -> None:
         """Every machine of this process."""

@@ -40,7 +40,7 @@ class RunState:
     at: BootPath | None = None
     known: dict[BootPath, BootPathTest] = field(default_factory=dict)  # what passed before, until it is reported
     boot_paths: list[BootPathTest] = field(default_factory=list)
-    suites: list[BootPathTest] = field(default_factory=list)
+    suites: dict[str, BootPathTest] = field(default_factory=dict)  # by name, as they ended
     scenarios: dict[str, ScenarioTest] = field(default_factory=dict)
     release: ReleaseRow | None = None
 
@@ -78,7 +78,7 @@ class RunState:
             asked=self.options.boot_paths,
             boot_paths=tuple(self.boot_paths),
             suites_asked=tuple(suite.name for suite in self.options.suites),
-            suites_run=tuple(self.suites),
+            suites_run=tuple(self.suites[each.name] for each in self.options.suites if each.name in self.suites),
             scenarios=scenarios,
             times=tuple(times),
         )

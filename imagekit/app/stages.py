@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from imagekit.app.cloudconfigs import require_clean_profile
 from imagekit.app.deadline import require_in_time
@@ -18,10 +19,13 @@ from imagekit.artifact.packagelist import Package
 from imagekit.base.lanes import side_by_side
 from imagekit.base.log import lines_of
 from imagekit.build.result import Build
+from imagekit.checks.named import NamedSuite
 from imagekit.machine.interface import BootPath
 from imagekit.plan.model import Plan
 from imagekit.scenarios.options import ScenarioOptions
 from imagekit.scenarios.table import SCENARIOS
+
+_Piece = TypeVar("_Piece", BootPath, NamedSuite)
 
 
 @dataclass(slots=True)
@@ -150,31 +154,41 @@ class Run(RunState):
     def _test_together(
         self, subject: Subject, disks: Disks, boot_paths: Sequence[BootPath], hosts: Sequence[str]
     ) -> None:
-        """Each comes to its end, whatever becomes of the others; the failure is that of the first that has one."""
-
         def test(boot_path: BootPath, host: str) -> BootPathResult:
-            with lines_of(boot_path):
-                return self._test_boot_path(replace(subject, uri=host), disks, boot_path)
+            return self._test_boot_path(replace(subject, uri=host), disks, boot_path)
+
+        ended = self._side_by_side(test, {boot_path: boot_path for boot_path in boot_paths}, hosts)
+        for boot_path in boot_paths:
+            self.at = boot_path
+            if not self._require_passed(f"checks {boot_path}", ended[boot_path]):
+                return
+
+    def _side_by_side(
+        self, test: Callable[[_Piece, str], BootPathResult], pieces: Mapping[str, _Piece], hosts: Sequence[str]
+    ) -> dict[str, BootPathResult]:
+        """Each of the named pieces comes to its end, whatever becomes of the others; then the first error is raised."""
+
+        def one(name: str, host: str) -> BootPathResult:
+            with lines_of(name):
+                return test(pieces[name], host)
 
         try:
-            ended = side_by_side(test, boot_paths, hosts, interrupt=self.backend.end_machines)
+            ended = side_by_side(one, tuple(pieces), hosts, interrupt=self.backend.end_machines)
         except KeyboardInterrupt:
             self.record.interrupted()
             # What failed when its machine was ended says nothing about the image.
             self.boot_paths = [test for test in self.boot_paths if test.reused or test.result.suites.passed]
+            self.suites = {name: test for name, test in self.suites.items() if test.result.suites.passed}
             raise
         finally:
-            self.record.in_order(*(f"{part} {boot_path}" for boot_path in boot_paths for part in ("boot", "checks")))
-        for boot_path, found in ended.items():
+            self.record.in_order(*(f"{part} {name}" for name in pieces for part in ("boot", "checks")))
+        for name, found in ended.items():
             if isinstance(found, Exception):
-                self.at = boot_path
-                self.record.blame(f"boot {boot_path}", f"checks {boot_path}")
+                piece = pieces[name]
+                self.at = piece if isinstance(piece, BootPath) else self.at
+                self.record.blame(f"boot {name}", f"checks {name}")
                 raise found
-        for boot_path, found in ended.items():
-            assert not isinstance(found, Exception)
-            self.at = boot_path
-            if not self._require_passed(f"checks {boot_path}", found):
-                return
+        return {name: found for name, found in ended.items() if not isinstance(found, Exception)}
 
     def _tell_reused(self, test: BootPathTest) -> None:
         boot_path = test.result.boot_path
@@ -222,29 +236,46 @@ class Run(RunState):
         return found
 
     def _test_suites(self, image: Build) -> None:
-        """The suites that want fixtures, each on a machine in their network; stops at the first that does not pass.
+        """The suites that want fixtures, each on a machine in a network of its own, as boot paths are tested.
 
         They are run whenever they are asked for: what they found is about servers that are made anew each time.
         """
-        for suite in self.options.suites:
-            if self.record.failure is not None:
+        suites = {suite.name: suite for suite in self.options.suites}
+        if not suites or self.record.failure is not None:
+            return
+        subject = self.subject(image)
+        disks = self.backend.disks(subject, tuple({suite.boot_path for suite in suites.values()}))
+        together = len(suites) > 1 and self.options.keep is None
+        hosts = self.backend.hosts(subject, len(suites), here=True) if together else ()
+        if len(hosts) > 1:
+
+            def test(suite: NamedSuite, host: str) -> BootPathResult:
+                return self._test_suite(replace(subject, uri=host), disks, suite)
+
+            for name, found in self._side_by_side(test, suites, hosts).items():
+                if not self._require_passed(f"checks {name}", found):
+                    break
+            return
+        for suite in suites.values():
+            if not self._require_passed(f"checks {suite.name}", self._test_suite(subject, disks, suite)):
                 return
-            subject = with_suite(self.subject(image), suite)
-            disks = self.backend.disks(subject, (suite.boot_path,))
-            tested = self.backend.now()
-            with ExitStack() as stack:
-                with self.record.stage(f"boot {suite.name}", f"Boot, suite {suite.name}") as stage:
-                    machine = stack.enter_context(
-                        self.backend.boot(subject, disks, suite.boot_path, cold=self._why_cold())
-                    )
-                    stage.note = start_note(machine.boot)
-                with self.record.stage(f"checks {suite.name}", f"Checks, suite {suite.name}") as stage:
-                    found = machine.check()
-                    stage.note, stage.failed = found.suites.said, not found.suites.passed
-                self.suites.append(BootPathTest(found, tested, self.run_id))
-                if self.options.keep and (suite is self.options.suites[-1] or not found.suites.passed):
-                    self.options.keep(machine, found.suites)
-            self._require_passed(f"checks {suite.name}", found)
+
+    def _test_suite(self, subject: Subject, disks: Disks, suite: NamedSuite) -> BootPathResult:
+        """One machine beside the suite's servers, and its checks."""
+        tested = self.backend.now()
+        with ExitStack() as stack:
+            with self.record.stage(f"boot {suite.name}", f"Boot, suite {suite.name}") as stage:
+                machine = stack.enter_context(
+                    self.backend.boot(with_suite(subject, suite), disks, suite.boot_path, cold=self._why_cold())
+                )
+                stage.note = start_note(machine.boot)
+            with self.record.stage(f"checks {suite.name}", f"Checks, suite {suite.name}") as stage:
+                found = machine.check()
+                stage.note, stage.failed = found.suites.said, not found.suites.passed
+            self.suites[suite.name] = BootPathTest(found, tested, self.run_id)
+            if self.options.keep and (suite is self.options.suites[-1] or not found.suites.passed):
+                self.options.keep(machine, found.suites)
+        return found
 
     def _require_passed(self, stage: str, found: BootPathResult) -> bool:
         """Whether its checks passed; otherwise that is the run's failure."""

@@ -154,6 +154,7 @@ class SimBackend:
     unjudged: bool = False
     places: tuple[str, ...] = ("sim://one",)
     booted_at: list[tuple[BootPath, str]] = field(default_factory=list)
+    asked_here: list[bool] = field(default_factory=list)
 
     def called(self, name: str) -> None:
         """Count a call, and let it end as it was told."""
@@ -241,8 +242,9 @@ class SimBackend:
         finally:
             self.alive.remove(boot_path)
 
-    def hosts(self, subject: Subject, number: int) -> tuple[str, ...]:
+    def hosts(self, subject: Subject, number: int, *, here: bool = False) -> tuple[str, ...]:
         """As many as it was given."""
+        self.asked_here.append(here)
         return self.places[:number]
 
     def end_machines(self) -> None:

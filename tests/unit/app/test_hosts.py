@@ -127,6 +127,16 @@ def test_servers_of_a_test_are_reached_from_this_host_alone(
         hosts.host_for(spread(OTHER), "node", SHAPE, here=True)
 
 
+def test_suites_with_servers_go_side_by_side_on_this_host_alone(
+    spread: Callable[..., Project], answering: dict[str, HostLoad | str]
+) -> None:
+    answering |= {SYSTEM: load(SYSTEM), OTHER: load(OTHER)}
+    assert set(hosts.hosts_for(spread(SYSTEM, OTHER), "node", SHAPE, 9)) == {SYSTEM, OTHER}
+    assert set(hosts.hosts_for(spread(SYSTEM, OTHER), "node", SHAPE, 9, here=True)) == {SYSTEM}
+    with pytest.raises(ToolError, match="must run on this host"):
+        hosts.hosts_for(spread(OTHER), "node", SHAPE, 2, here=True)
+
+
 def test_a_run_is_refused_before_its_build_when_its_machine_fits_nowhere(
     spread: Callable[..., Project], answering: dict[str, HostLoad | str]
 ) -> None:

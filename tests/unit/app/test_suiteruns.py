@@ -12,9 +12,9 @@ from imagekit.app.run import run_image
 from imagekit.checks.named import NamedSuite
 from imagekit.checks.outcome import Outcome
 from imagekit.config.load import Project, load_project
-from imagekit.report.result import Verdict, read_result
+from imagekit.report.result import StageStatus, Verdict, read_result
 from tests.support.project import checked_project
-from tests.support.simbackend import SimBackend
+from tests.support.simbackend import SimBackend, SimulatedError
 
 NAME = "small-node"
 AD = NamedSuite(version=1, name="ad", description="x", fixtures=("ad",))
@@ -92,6 +92,60 @@ def test_after_a_boot_path_that_failed_no_suite_is_run(project: Project) -> None
     done = run_image(project, NAME, Options(suites=(AD,)), world)
     assert done.result.verdict is Verdict.FAILED
     assert "boot ad" not in world.calls
+
+
+TWO_PLACES = ("sim://one", "sim://two")
+
+
+def test_suites_go_side_by_side_on_this_host_where_it_has_room(project: Project) -> None:
+    world = SimBackend(places=TWO_PLACES)
+    done = run_image(project, NAME, ALONE, world)
+    assert done.result.verdict is Verdict.PASSED
+    assert {place for _, place in world.booted_at} == set(TWO_PLACES)
+    assert world.asked_here == [True], "its servers listen on this host alone"
+    assert [row.name for row in done.result.stages][-4:] == ["boot ad", "checks ad", "boot ca", "checks ca"]
+    assert done.result.suites is not None
+    assert [check.id.partition(":")[2].partition("/")[0] for check in done.result.suites.checks] == ["ad", "ca"]
+    assert world.alive == []
+
+
+def test_a_machine_that_is_kept_is_that_of_the_last_suite(project: Project) -> None:
+    world = SimBackend(places=TWO_PLACES)
+    run_image(project, NAME, replace(ALONE, keep=lambda _machine, _suites: None), world)
+    assert world.asked_here == []
+    assert [place for _, place in world.booted_at] == ["", ""]
+
+
+@pytest.mark.parametrize("broken", [("ad",), ("ca",), ("ad", "ca")])
+def test_side_by_side_no_suite_hides_another(project: Project, broken: tuple[str, ...]) -> None:
+    world = SimBackend(places=TWO_PLACES, suite_outcomes=dict.fromkeys(broken, Outcome.FAILED))
+    done = run_image(project, NAME, Options(suites=(AD, CA)), world)
+    assert done.result.failure is not None
+    assert done.result.failure.stage == f"checks {broken[0]}"
+    assert {row.name for row in done.result.stages if row.status is StageStatus.FAILED} >= {
+        f"checks {name}" for name in broken
+    }
+    assert world.calls["check ad"] == world.calls["check ca"] == 1
+    assert world.published == []
+
+
+def test_side_by_side_a_suite_whose_machine_does_not_come_up_is_the_failure(project: Project) -> None:
+    world = SimBackend(places=TWO_PLACES, failing={"boot ca"})
+    done = run_image(project, NAME, ALONE, world)
+    assert isinstance(done.error, SimulatedError)
+    assert done.result.failure is not None
+    assert done.result.failure.stage == "boot ca"
+    assert world.calls["check ad"] == 1
+    assert done.result.verdict is Verdict.FAILED
+
+
+def test_side_by_side_what_a_suite_found_while_it_was_interrupted_is_no_result(project: Project) -> None:
+    world = SimBackend(places=TWO_PLACES, interrupted={"check ca"}, suite_outcomes={"ad": Outcome.FAILED})
+    done = run_image(project, NAME, ALONE, world)
+    assert isinstance(done.error, KeyboardInterrupt)
+    assert world.calls["end machines"] == 1
+    assert done.result.suites is None or done.result.suites.checks == ()
+    assert done.result.verdict is not Verdict.PASSED
 
 
 def test_the_command_asks_for_the_same_again() -> None:
