@@ -33,7 +33,7 @@ def command(
     is left as a branch, imagekit/drift/IMAGE. Exit code 0: what is shipped holds; 1: it does not; 5: it does, and what
     upstream has now does not work; 4: could not tell.
     """
-    from imagekit.drift.conduct import conduct, last_report, new_night
+    from imagekit.drift.conduct import REPORT, TEXT, conduct, last_report, new_night
     from imagekit.drift.local import open_world
     from imagekit.drift.model import Part
     from imagekit.drift.night import Options
@@ -41,7 +41,7 @@ def command(
 
     name = app.image_name(image)
     if last:
-        say(last_report(app.project.work, name), nl=False)
+        say(last_report(app.project.work, name, REPORT if as_json else TEXT), nl=False)
         return 0
     night = new_night(name)
     options = Options(parts=frozenset(map(Part, parts)) or frozenset(Part), full=full, lifecycle=not no_lifecycle)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
@@ -96,9 +97,11 @@ def issues_of(report: Report) -> Mapping[str, object]:
     }
 
 
-def last_report(work: Path, image: str) -> str:
-    """The text of the last night of an image; raises `ConfigError` without one."""
-    for folder in sorted((work / FOLDER).glob(f"*-{image}-????"), reverse=True):
-        if (folder / TEXT).is_file():
-            return (folder / TEXT).read_text()
+def last_report(work: Path, image: str, file: str = TEXT) -> str:
+    """What the last night of an image left in a file; raises `ConfigError` without one."""
+    # Its name in full: that of another image may end in it.
+    night = re.compile(rf"[0-9]{{8}}-[0-9]{{6}}-{re.escape(image)}-[0-9a-f]{{4}}")
+    for folder in sorted((work / FOLDER).glob(f"*-{image}-*"), reverse=True):
+        if night.fullmatch(folder.name) and (folder / file).is_file():
+            return (folder / file).read_text()
     raise ConfigError(f"no night of {image} is kept here", hint=f"`imagekit drift {image}` holds one.")

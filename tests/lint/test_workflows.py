@@ -50,6 +50,14 @@ def test_an_action_has_one_version_everywhere(path: Path) -> None:
         assert set(re.findall(rf"uses:\s*{re.escape(name)}@(\S+)", everywhere)) == {pin}
 
 
+def test_what_one_image_keeps_is_restored_for_no_other() -> None:
+    """A key is found by its beginning; after the name stands what no name has in it."""
+    for path in WORKFLOWS:
+        begun = re.findall(r"restore-keys: (.*matrix\.image.*)", path.read_text())
+        assert [each for each in begun if not each.endswith("matrix.image }}.")] == []
+        assert all(f"key: {each}${{{{ github.run_id }}}}" in path.read_text() for each in begun)
+
+
 def test_a_pull_request_pushes_and_signs_nothing() -> None:
     for path in WORKFLOWS:
         events = yaml.safe_load(path.read_text())[True]  # YAML 1.1 reads the key `on` as true

@@ -22,7 +22,7 @@ from imagekit.cli import cli
 from imagekit.config.load import Project, load_project
 from imagekit.config.packagelock import LockedPackage, PackageLock, as_text, lock_path
 from imagekit.drift.aside import told_difference
-from imagekit.drift.conduct import conduct, last_report, new_night
+from imagekit.drift.conduct import REPORT, conduct, last_report, new_night
 from imagekit.drift.interface import InfrastructureError, World
 from imagekit.drift.local import LocalWorld, open_world
 from imagekit.drift.model import Change, DriftVerdict, Input, Key, Part, Report, Result
@@ -167,6 +167,20 @@ def test_what_moved_and_works_is_a_branch_with_the_new_lock(project: Project, mi
     assert json.loads((folder / "issues.json").read_text())["good"] is True
     assert last_report(project.work, NAME).startswith("HOLDS  small-node")
     assert hold(project, Upstream()).branch == BRANCH, "a later night takes the branch's place"
+
+
+def test_the_last_night_is_the_images_own(tmp_path: Path) -> None:
+    """The name of one image may end in that of another, or be followed by it."""
+    for name in ("20261128-021700-node-3f9a", "20261129-021700-my-node-3f9a", "20261130-021700-node-gpu-3f9a"):
+        folder = tmp_path / "nights" / name
+        folder.mkdir(parents=True)
+        (folder / "drift.txt").write_text(f"HOLDS  {name}\n")
+        (folder / "drift.json").write_text(json.dumps({"night": name}))
+    (tmp_path / "nights" / "20261201-021700-node-3f9a").mkdir()  # it was killed before it had an answer
+    assert last_report(tmp_path, "node") == "HOLDS  20261128-021700-node-3f9a\n"
+    assert json.loads(last_report(tmp_path, "node", REPORT)) == {"night": "20261128-021700-node-3f9a"}
+    with pytest.raises(ConfigError, match="no night of gpu"):
+        last_report(tmp_path, "gpu")
 
 
 def test_the_pull_request_says_what_differs_between_the_images(
