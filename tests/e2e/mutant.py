@@ -13,6 +13,7 @@ from imagekit.base.process import run
 from imagekit.build.result import Build
 from imagekit.oci.reference import Digest
 from imagekit.oci.tarstream import Source, entries
+from imagekit.plan.model import Plan, StageKind
 from imagekit.scenarios.variants import File, append_layer
 from tests.e2e.mutations import Change, Mutation, Where
 
@@ -29,7 +30,9 @@ def changed(text: str, change: Change) -> str:
     return text.replace(change.old, change.new)
 
 
-def mutated(mutation: Mutation, image: Build, root: Path, distro: Path, scratch: Path, engine: str) -> Build:
+def mutated(
+    mutation: Mutation, image: Build, plan: Plan, root: Path, distro: Path, scratch: Path, engine: str
+) -> Build:
     """The image with the defect, in a layout of its own below `scratch`; `root` is the project it was built from."""
     tree = scratch / "standin"
     shutil.copytree(root / STANDIN, tree)
@@ -41,7 +44,7 @@ def mutated(mutation: Mutation, image: Build, root: Path, distro: Path, scratch:
             files = [file for file in files if file.path != change.installed]
             files.append(File(change.installed, path.read_bytes()))
     if any(change.where is Where.SRC for change in mutation.changes):
-        program = _compiled(tree, distro, scratch, engine)
+        program = _compiled(tree, plan, distro, scratch, engine)
         files += [File(_PROGRAM, program, mode=0o755), File(_INITRD, _initrd(image.layout, image.digest, program))]
     made = append_layer(
         image.layout, image.digest, scratch / "oci", files, name=mutation.name, version=f"{image.version}+mutant"
@@ -49,17 +52,26 @@ def mutated(mutation: Mutation, image: Build, root: Path, distro: Path, scratch:
     return replace(image, layout=made.layout, digest=made.digest, version=made.version)
 
 
-def _compiled(tree: Path, distro: Path, scratch: Path, engine: str) -> bytes:
+def _compiled(tree: Path, plan: Plan, distro: Path, scratch: Path, engine: str) -> bytes:
     """The program, by the stand-in's own Dockerfile without its tests, which such a change does not pass."""
     dockerfile = tree / "Dockerfile"
     text = dockerfile.read_text()
     assert _TESTS in text
     dockerfile.write_text(_BASE + text.replace(_TESTS, "").replace("ARG BASE_IMAGE=distro\n", ""))
     shutil.copyfile(distro / "rootfs.tar", tree / "rootfs.tar")
-    out = scratch / "program"
-    argv = ["docker", "buildx", "build", "--network=host", f"--output=type=local,dest={out}", os.fspath(tree)]
+    out, packages = scratch / "program", scratch / "no packages"
+    packages.mkdir()
+    options = (f"--output=type=local,dest={out}", *build_options(plan, packages))
+    argv = ["docker", "buildx", "build", "--network=host", *options, os.fspath(tree)]
     run(argv, timeout=_BUILD_SECONDS, env={"DOCKER_HOST": engine})
     return (out / "kairos-init").read_bytes()
+
+
+def build_options(plan: Plan, packages: Path) -> list[str]:
+    """What the stand-in's Dockerfile gets from the plan in a build of the image; an empty folder means the mirror's."""
+    [stage] = (each for each in plan.stages if each.kind is StageKind.FRAMEWORK)
+    arguments = [f"--build-arg={name}={value}" for name, value in stage.args.items() if name != "BASE_IMAGE"]
+    return [*arguments, f"--build-context=packages={packages}"]
 
 
 def _initrd(layout: Path, digest: Digest, program: bytes) -> bytes:

@@ -112,4 +112,4 @@ def with_defect(project: Project, mutation: Mutation, scratch: Path) -> Build:
     image = earlier_build(project.work, plan)
     assert image is not None
     with engine(project.work) as running:
-        return mutated(mutation, image, project.root, distro_context(project, plan), scratch, running.host)
+        return mutated(mutation, image, plan, project.root, distro_context(project, plan), scratch, running.host)
