@@ -45,7 +45,7 @@ class KeptBootPath:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeptScenario:
-    """A scenario that passed: in which run, and when that began (UTC)."""
+    """A scenario that passed, or met a limit of its framework: in which run, and when that began (UTC)."""
 
     run_id: str
     tested: datetime
@@ -116,13 +116,13 @@ class Results:
         return found if found is not None and _passed(found.boot_path.suites) else None
 
     def scenario(self, name: str) -> KeptScenario | None:
-        """What is kept of a scenario under this name, when it passed."""
+        """What is kept of a scenario under this name, when it passed, or met a limit of its framework."""
         found = self._read(name, KeptScenario)
-        return found if found is not None and found.scenario.passed else None
+        return found if found is not None and not found.scenario.blocks else None
 
     def keep(self, name: str, what: KeptBootPath | KeptScenario) -> None:
         """Keep a pass, whole or not at all; a failure is none and is not kept."""
-        passed = _passed(what.boot_path.suites) if isinstance(what, KeptBootPath) else what.scenario.passed
+        passed = _passed(what.boot_path.suites) if isinstance(what, KeptBootPath) else not what.scenario.blocks
         if not passed:
             return
         self._folder.mkdir(parents=True, exist_ok=True)

@@ -72,7 +72,7 @@ class Tested:
         there = [test.result.boot_path for test in self.boot_paths] == list(self.asked)
         checks = suites.passed if suites is not None else bool(self.scenarios)
         all_run = len(self.suites_run) == len(self.suites_asked)
-        return there and all_run and checks and all(scenario.passed for scenario in self.scenarios)
+        return there and all_run and checks and not any(scenario.blocks for scenario in self.scenarios)
 
     @property
     def since(self) -> datetime | None:

@@ -294,10 +294,12 @@ class Run(RunState):
             asked = replace(asked, cold=bool(self._why_cold()))
             started = self._run_scenarios(image, replace(asked, names=left)) if left else ""
             good = sum(test.result.passed for test in self.scenarios.values())
+            limited = sum(bool(test.result.limit) for test in self.scenarios.values())
             before = f", {reused} of them passed before" if reused else ""
-            stage.note = f"{good} of {len(asked.scenarios)} scenarios{started}{before}, seed {asked.seed}"
-            stage.reused, stage.failed = not left, good < len(asked.scenarios)
-        broken = [each for each in self.scenario_results() if not each.passed]
+            limits = f", {limited} met a limit of the framework" if limited else ""
+            stage.note = f"{good} of {len(asked.scenarios)} scenarios{limits}{started}{before}, seed {asked.seed}"
+            stage.reused, stage.failed = not left, good + limited < len(asked.scenarios)
+        broken = [each for each in self.scenario_results() if each.blocks]
         if broken:
             hint = f"{broken[0].name}: {broken[0].detail}"
             said = f"{len(broken)} of {len(asked.scenarios)} scenarios did not keep their promise"

@@ -26,7 +26,7 @@ def measure(bench: BenchSubject) -> list[Row]:
 def rows_of(reported: list[ScenarioRun], seconds: float) -> list[Row]:
     """The whole against its parts, and what each scenario took."""
     boots, writes = sum(each.boot_seconds for each in reported), sum(each.write_seconds for each in reported)
-    starts, broken = sum(each.result.boots for each in reported), [each for each in reported if not each.result.passed]
+    starts, broken = sum(each.result.boots for each in reported), [each for each in reported if each.result.blocks]
     whole = Row(
         name="lifecycle scenarios",
         measured=seconds,

@@ -41,7 +41,7 @@ def trial_of(finished: Finished) -> Trial:
     if isinstance(error, RefusedError) and (found := _from_below(error)):
         raise InfrastructureError(one_line(f"{found}: {error}", 500))
     checks = result.suites.blocking if result.suites else ()
-    broken = [each for each in result.scenarios if not each.passed]
+    broken = [each for each in result.scenarios if each.blocks]
     if result.verdict is not Verdict.PASSED and error is None and not checks and not broken:
         raise InfrastructureError(f"run {result.run_id} tested nothing")
     failed = (*(each.id for each in checks), *(f"scenario:{each.name}" for each in broken))

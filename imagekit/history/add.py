@@ -63,7 +63,7 @@ def _checks(result: RunResult, reused: set[str]) -> Iterator[tuple[object, ...]]
     for each in result.scenarios:
         fresh = LIFECYCLE not in reused
         yield (
-            *(result.run_id, f"scenario:{each.name}", LIFECYCLE, each.outcome.value, 1, int(fresh)),
+            *(result.run_id, f"scenario:{each.name}", LIFECYCLE, each.outcome.value, int(not each.limit), int(fresh)),
             *(each.seconds, "", "", ""),
         )
 

@@ -82,7 +82,7 @@ def card_of(result: RunResult) -> Card | None:
         return None
     failure = result.failure or Failure(stage="run", error="nothing was tested", again=result.command)
     blocking = result.suites.blocking if result.suites else ()
-    broken = [each for each in result.scenarios if not each.passed]
+    broken = [each for each in result.scenarios if each.blocks]
     checks = [_of_check(each, result, failure) for each in blocking]
     scenarios = [
         _of_scenario(each, result) for each in sorted(broken, key=lambda each: each.outcome is Outcome.MISSING)

@@ -66,7 +66,9 @@ def _scenarios(result: RunResult) -> TestSuite:
 def _test_case(scenario: ScenarioResult) -> TestCase:
     case = TestCase(f"{scenario.name}: {scenario.promise}", "lifecycle")
     case.time = round(scenario.seconds, 3)
-    if (outcome := _ending(scenario.outcome, scenario.detail or str(scenario.outcome))) is not None:
+    if scenario.limit:
+        case.result = [Skipped(scenario.caution)]
+    elif (outcome := _ending(scenario.outcome, scenario.detail or str(scenario.outcome))) is not None:
         case.result = [outcome]
     return case
 

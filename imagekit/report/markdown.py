@@ -71,7 +71,8 @@ def _cautions(result: RunResult) -> list[str]:
     """What did not pass and only warns, with its ticket and day, on a good result too."""
     warnings = result.suites.cautions if result.suites else ()
     selected = [f"⚠️ {escaped(result.selected, _LONGEST)}"] if result.selected else []
-    return [*selected, *(f"⚠️ {escaped(check.caution, _LONGEST)}" for check in warnings)]
+    cautions = [*(check.caution for check in warnings), *(scenario.caution for scenario in result.limits)]
+    return [*selected, *(f"⚠️ {escaped(caution, _LONGEST)}" for caution in cautions)]
 
 
 def _changes(result: RunResult) -> list[str]:

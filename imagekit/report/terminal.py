@@ -194,6 +194,7 @@ def _cautions(result: RunResult) -> list[Row]:
     more = len(warnings) - len(controls) - min(len(rest), most)
     said = f"and {more} more, see the report" if named else f"{more} checks only warn, see the report"
     rows += [_row("warning", (said, "yellow"))] if more > 0 else []
+    rows += [_row("warning", (scenario.caution, "yellow")) for scenario in result.limits]
     # Each is waived by its name, and no news: a screen of them hides what is.
     return [*rows, _row("warning", (_waived(controls), "yellow"))] if controls else rows
 
@@ -258,20 +259,20 @@ def _scenarios(scenarios: tuple[ScenarioResult, ...], width: int) -> list[Row]:
     """How many kept their promise, then the names side by side with their times."""
     if not scenarios:
         return []
-    passed = sum(scenario.passed for scenario in scenarios)
+    passed, broken = sum(scenario.passed for scenario in scenarios), any(scenario.blocks for scenario in scenarios)
     boots, spent = sum(scenario.boots for scenario in scenarios), sum(scenario.seconds for scenario in scenarios)
-    count = (f"{passed} of {len(scenarios)} scenarios passed", "green" if passed == len(scenarios) else "red")
-    words = [
-        (
-            f"{'✓' if scenario.passed else '✗'} {scenario.name} {_time(scenario.seconds)}  ",
-            "" if scenario.passed else "red",
-        )
-        for scenario in scenarios
-    ]
+    style = "red" if broken else "green" if passed == len(scenarios) else "yellow"
+    count = (f"{passed} of {len(scenarios)} scenarios passed", style)
+    words = [_scenario(scenario) for scenario in scenarios]
     return [
         _row("lifecycle", " ", count, (f"  {boots} boots in {_time(spent)}{_from_forks(scenarios)}", "dim")),
         *_side_by_side("", words, width),
     ]
+
+
+def _scenario(scenario: ScenarioResult) -> tuple[str, str]:
+    mark, style = ("✓", "") if scenario.passed else ("✗", "red") if scenario.blocks else ("!", "yellow")
+    return f"{mark} {scenario.name} {_time(scenario.seconds)}  ", style
 
 
 def _from_forks(scenarios: tuple[ScenarioResult, ...]) -> str:

@@ -43,6 +43,12 @@ def version(node: Shell) -> str:
     return version_in(answer(node, "cat /etc/kairos-release"))
 
 
+def release(node: Shell, key: str) -> str:
+    """What the node's release file says of a key; empty when it does not name it."""
+    found = re.search(rf'^{key}="?([^"\n]*)"?$', answer(node, "cat /etc/kairos-release"), flags=re.MULTILINE)
+    return found.group(1) if found else ""
+
+
 def mode(node: Shell) -> Mode | None:
     """What the node has booted, by the sentinel in /run/cos; None when there is no such, or more than one."""
     names = set(answer(node, "ls /run/cos").split())
@@ -77,12 +83,20 @@ def upgrade(node: Shell, target: Target, tally: Tally, *, recovery: bool = False
 
 def refused_upgrade(node: Shell, target: Target, tally: Tally, *, because: str) -> None:
     """Try to upgrade to an image, which must be refused, with words that the expression `because` knows."""
+    refused = is_refused(node, target, tally, because=because)
+    require(refused, f"the upgrade to {target.kind} was done, though it must be refused")
+
+
+def is_refused(node: Shell, target: Target, tally: Tally, *, because: str) -> bool:
+    """Whether an upgrade to an image is refused; if so, it must be with words that the expression `because` knows."""
     begun = now()
     done = node.run(upgrade_command(target), timeout=_UPGRADE_SECONDS)
     tally.write_seconds += now() - begun
-    require(done.returncode != 0, f"the upgrade to {target.kind} was done, though it must be refused")
+    if done.returncode == 0:
+        return False
     said = re.search(because, done.stdout + done.stderr, flags=re.IGNORECASE)
     require(said is not None, f"the upgrade to {target.kind} failed for another reason than expected: {_last(done)}")
+    return True
 
 
 def upgrade_command(target: Target, *, recovery: bool = False) -> str:

@@ -173,10 +173,14 @@ class World:
 
 @dataclass(slots=True)
 class Tally:
-    """What a script did, counted while it goes on."""
+    """What a script did, counted while it goes on.
+
+    `limit` is what the node's framework does not do, and what held all the same; then the promise was not kept whole.
+    """
 
     nodes: list[Shell] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
+    limit: str = ""
     write_seconds: float = 0.0
     writes: int = 0
 

@@ -69,21 +69,21 @@ def missing(scenario: Scenario, budget: float) -> ScenarioResult:
 
 def _tell(scenario: Scenario, world: World, budget: float) -> ScenarioRun:
     tally, begun = Tally(), now()
-    outcome, detail = Outcome.PASSED, ""
+    outcome, detail, limit = Outcome.PASSED, "", ""
     with step(f"Scenario {scenario.name}") as reported:
         try:
             scenario.script(world, tally)
+            if tally.limit:
+                outcome, detail, limit = Outcome.FAILED, tally.limit, tally.limit
         except RefusedError as error:
             outcome, detail = Outcome.FAILED, _words(error)
         except ImagekitError as error:
             outcome, detail = Outcome.ERRORED, _words(error)
         seconds = now() - begun
         budget = max(budget, scenario.allowance(world.cuts) * _pace(tally))
-        if outcome is Outcome.PASSED and seconds > budget:
-            outcome, detail = (
-                Outcome.FAILED,
-                f"its promise was kept after {seconds:.0f} s; its budget is {budget:.0f} s",
-            )
+        if (limit or outcome is Outcome.PASSED) and seconds > budget:
+            late = f"its promise was kept after {seconds:.0f} s; its budget is {budget:.0f} s"
+            outcome, detail, limit = Outcome.FAILED, f"{late}\n{limit}".strip(), ""
         boots = sum(node.boots for node in tally.nodes)
         start = _start(tally)
         where = f", at {world.host}" if world.host else ""
@@ -96,6 +96,7 @@ def _tell(scenario: Scenario, world: World, budget: float) -> ScenarioRun:
         budget=round(budget, 3),
         boots=boots,
         start=start,
+        limit=limit,
         detail="\n".join([*tally.said, detail]) if detail else "; ".join(tally.said),
     )
     spent = sum(node.boot_seconds for node in tally.nodes)

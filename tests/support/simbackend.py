@@ -132,7 +132,8 @@ class SimBackend:
     """See `imagekit.app.interface.Backend`.
 
     `failing` names calls, such as ``publish`` or ``boot live``, that raise `SimulatedError`; `interrupted` calls that
-    are ended by Ctrl-C. `calls` counts every call. `scenario_outcomes` says how a scenario ends that does not pass.
+    are ended by Ctrl-C. `calls` counts every call. `scenario_outcomes` says how a scenario ends that does not pass,
+    `scenario_limits` which limit of its framework it met then.
     """
 
     failing: set[str] = field(default_factory=set)
@@ -140,6 +141,7 @@ class SimBackend:
     outcomes: dict[BootPath, Outcome] = field(default_factory=dict)
     suite_outcomes: dict[str, Outcome] = field(default_factory=dict)
     scenario_outcomes: dict[str, Outcome] = field(default_factory=dict)
+    scenario_limits: dict[str, str] = field(default_factory=dict)
     collects: bool = True
     calls: Counter[str] = field(default_factory=Counter)
     clock: datetime = datetime(2026, 11, 28, 12, 0, tzinfo=UTC)
@@ -277,6 +279,7 @@ class SimBackend:
                 seconds=1.0,
                 budget=scenario.budget,
                 start=Start.COLD if options.cold else Start.FORK,
+                limit=self.scenario_limits.get(scenario.name, ""),
             )
             yield ScenarioRun(result=result, boot_seconds=1.0, write_seconds=1.0, writes=1)
 

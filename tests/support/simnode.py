@@ -18,6 +18,7 @@ from imagekit.scenarios.model import GrubEntry, Kind, Mode, Target, World
 from imagekit.scenarios.variants import HANG_SAYS
 
 FIRST = "v1.0.0"
+STAND_IN, REAL = "v0.1.0-standin", "v4.2.0"
 STATE = "/etc/sssd"  # what a layer of the simulated image declares to last
 _BROKEN = (Kind.PANIC, Kind.HANG, Kind.FAIL)
 _MOST_BOOTS = 6
@@ -94,9 +95,12 @@ class SimSupply:
 
 
 class SimNode:
-    """One node; `flaw` is how it breaks the contract."""
+    """One node; `flaw` is how it breaks the contract, `framework` what its release file calls its kairos-init."""
 
-    def __init__(self, supply: SimSupply, flaw: Flaw | None = None, *, seed: int = 1) -> None:
+    def __init__(
+        self, supply: SimSupply, flaw: Flaw | None = None, *, seed: int = 1, framework: str = STAND_IN
+    ) -> None:
+        self._framework = framework
         self.disk, self.boots, self.boot_seconds, self.pace = SimDisk(), 0, 0.0, 1.0
         self.began = Start.COLD
         self._supply, self._flaw, self._dice = supply, flaw, random.Random(seed)
@@ -268,6 +272,9 @@ class SimNode:
 
     # files
 
+    def _release(self, _: re.Match[str]) -> tuple[int, str]:
+        return 0, f'KAIROS_INIT_VERSION="{self._framework}"\nKAIROS_VERSION="{self._image.version}"\n'
+
     def _write(self, found: re.Match[str]) -> tuple[int, str]:
         self.disk.files[found["path"]] = base64.b64decode(found["data"]).decode()
         return 0, ""
@@ -310,7 +317,7 @@ class SimNode:
 
 _SOURCE = r"kairos-agent upgrade --source oci:\S+@(?P<kind>\w+) --allow-insecure-registries(?P<recovery> --recovery)?"
 SimNode._answers = (
-    (r"cat /etc/kairos-release", lambda node, _: (0, f'KAIROS_VERSION="{node._image.version}"\n')),
+    (r"cat /etc/kairos-release", SimNode._release),
     (r"ls /run/cos", SimNode._run_cos),
     (r"kairos-agent state get boot", SimNode._state),
     (_SOURCE, SimNode._upgrade),
@@ -345,8 +352,8 @@ class SimMachines:
 
     install_config = "#cloud-config\n"
 
-    def __init__(self, supply: SimSupply, flaw: Flaw | None = None) -> None:
-        self._supply, self._flaw = supply, flaw
+    def __init__(self, supply: SimSupply, flaw: Flaw | None = None, framework: str = STAND_IN) -> None:
+        self._supply, self._flaw, self._framework = supply, flaw, framework
         self.names: list[str] = []
 
     aborted = False
@@ -357,7 +364,7 @@ class SimMachines:
     @contextmanager
     def installed(self, name: str, *, more_mib: int = 0) -> Iterator[SimNode]:
         self.names.append(name)
-        node = SimNode(self._supply, self._flaw)
+        node = SimNode(self._supply, self._flaw, framework=self._framework)
         node.start()
         yield node
 
@@ -367,11 +374,16 @@ class SimMachines:
         yield SimInstaller(self._supply, self._flaw)
 
 
-def sim_world(flaw: Flaw | None = None, *, seed: int = 7, cuts: int = 10) -> World:
+def sim_world(flaw: Flaw | None = None, *, seed: int = 7, cuts: int = 10, framework: str = STAND_IN) -> World:
     """A world of simulated nodes."""
     supply = SimSupply()
     return World(
-        machines=SimMachines(supply, flaw), supply=supply, installed_version=FIRST, seed=seed, cuts=cuts, state=(STATE,)
+        machines=SimMachines(supply, flaw, framework),
+        supply=supply,
+        installed_version=FIRST,
+        seed=seed,
+        cuts=cuts,
+        state=(STATE,),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from imagekit.scenarios import ask
+from imagekit.scenarios import ask, limits
 from imagekit.scenarios.model import Kind, Mode, Node, Scenario, Tally, World
 
 _FILLER = f"{ask.STATE}/imagekit-filler"
@@ -17,7 +17,9 @@ def disk_full(world: World, tally: Tally) -> None:
         tally.nodes.append(node)
         before, target = ask.images(node), world.supply.target(Kind.NEXT)
         _fill(node, left=int(target.size * _LEFT))
-        ask.refused_upgrade(node, target, tally, because=_NO_SPACE)
+        if not ask.is_refused(node, target, tally, because=_NO_SPACE):
+            limits.stays_on_old(node, world, tally, target, limits.SPACE)
+            return
         ask.require(ask.images(node) == before, f"a failed upgrade left {ask.images(node)}, there was {before}")
 
 

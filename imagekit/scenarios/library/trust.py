@@ -4,12 +4,13 @@ What a node of real Kairos (4.2) does about signatures is little, and these scen
 its agent calls ``cosign -key KEY IMAGE``, a program that no layer installs and a call that no cosign of today knows,
 once the space for the image is made. So it takes nothing then, signed or not. Who may enter is decided before: nodes
 are told digests that passed the gate. Its unpacking compares no content with its digest (mutate.Extract of
-go-containerregistry 0.21.9), so `tampered` fails on it: the promise is one that such a node does not keep.
+go-containerregistry 0.21.9): where `tampered` meets that, it demands that there is a way back, and its result names
+the limit.
 """
 
 from __future__ import annotations
 
-from imagekit.scenarios import ask
+from imagekit.scenarios import ask, limits
 from imagekit.scenarios.model import Kind, Scenario, Tally, World
 
 _NO_SIGNATURE, _NO_DIGEST = r"cosign|sign|verif", r"digest|hash|checksum|sha256"
@@ -30,7 +31,10 @@ def tampered(world: World, tally: Tally) -> None:
     with world.machines.installed("tampered") as node:
         tally.nodes.append(node)
         before = ask.images(node)
-        ask.refused_upgrade(node, world.supply.target(Kind.DAMAGED), tally, because=_NO_DIGEST)
+        target = world.supply.target(Kind.DAMAGED)
+        if not ask.is_refused(node, target, tally, because=_NO_DIGEST):
+            limits.stays_on_old(node, world, tally, target, limits.DIGEST)
+            return
         ask.require(ask.images(node) == before, f"a refused upgrade left {ask.images(node)}, there was {before}")
 
 

@@ -39,7 +39,8 @@ def result_statement(
 ) -> Statement:
     """State how the checks of an image ended on the machines they ran on; times are in seconds.
 
-    A lifecycle scenario stands among the tests as ``scenario/<name>``, and in `scenarios` with what it promises.
+    A lifecycle scenario stands among the tests as ``scenario/<name>``, and in `scenarios` with what it promises; one
+    that met a limit of its framework is a warning, with the limit in words, and called failed there all the same.
     `tested` is when the tests began (ISO 8601), `waivers` are digests of the waivers that were valid then.
     """
     required = [check for check in suite.checks if check.required]
@@ -55,10 +56,13 @@ def result_statement(
             *(check.id for check in suite.checks if check.outcome is Outcome.PASSED),
             *(_test_name(scenario) for scenario in scenarios if scenario.passed),
         ],
-        "warnedTests": [check.id for check in warned],
+        "warnedTests": [
+            *(check.id for check in warned),
+            *(_test_name(scenario) for scenario in scenarios if scenario.limit),
+        ],
         "failedTests": [
             *(check.id for check in required if check.outcome is not Outcome.PASSED),
-            *(_test_name(scenario) for scenario in scenarios if not scenario.passed),
+            *(_test_name(scenario) for scenario in scenarios if scenario.blocks),
         ],
         "suites": sorted({name for check in suite.checks for name in check.suites}),
         **_hardening(suite),
@@ -83,13 +87,15 @@ def judge(statement: Statement, image: Digest, *, suite_hash: str | None = None)
     if suite_hash is not None and run.suite != suite_hash:
         return ResultVerdict(False, f"ran suite {run.suite[:12]!r}, not {suite_hash[:12]!r}")
     warned = sum(1 for check in run.checks if not check.required and check.outcome != Outcome.PASSED)
-    return ResultVerdict(True, f"{len(run.checks) - warned} checks passed" + (f", {warned} warned" if warned else ""))
+    limited = f", limits of the framework: {', '.join(run.limits)}" if run.limits else ""
+    said = f"{len(run.checks) - warned} checks passed" + (f", {warned} warned" if warned else "")
+    return ResultVerdict(True, said + limited)
 
 
 def _result(suite: SuiteResult, warned: list[CheckResult], scenarios: Sequence[ScenarioResult]) -> str:
-    if not suite.passed or not all(scenario.passed for scenario in scenarios):
+    if not suite.passed or any(scenario.blocks for scenario in scenarios):
         return "FAILED"
-    return "WARNED" if warned else "PASSED"
+    return "WARNED" if warned or any(scenario.limit for scenario in scenarios) else "PASSED"
 
 
 def _hardening(suite: SuiteResult) -> dict[str, Any]:
@@ -161,4 +167,5 @@ def _scenario(scenario: ScenarioResult) -> dict[str, Any]:
         "budget": round(scenario.budget, 3),
         "boots": scenario.boots,
         "start": str(scenario.start),
+        **({"limit": scenario.limit} if scenario.limit else {}),
     }

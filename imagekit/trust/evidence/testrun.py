@@ -33,7 +33,8 @@ class TestRun:
 
     `starts` says of each machine whether it was booted (``cold``) or forked; empty where it does not say. So does
     `scenario_starts` of scenarios; those of before 2026-12 do not say it and were all booted.
-    `failures` maps every required check and scenario (``scenario/<name>``) that did not pass to its outcome.
+    `failures` maps every required check and scenario (``scenario/<name>``) that did not pass to its outcome, `limits`
+    every scenario whose promise the node's framework is known not to keep to what it does not do.
     """
 
     __test__ = False  # for pytest, which takes the name for a test
@@ -46,6 +47,7 @@ class TestRun:
     checks: tuple[CheckRow, ...]
     scenarios: Mapping[str, str]
     failures: Mapping[str, str]
+    limits: Mapping[str, str]
     tested: datetime | None
     malformed: str = ""
 
@@ -78,6 +80,7 @@ def read_run(statement: Statement) -> TestRun:
         name, outcome = str(entry.get("name")), str(entry.get("outcome"))
         if scenarios.get(name, Outcome.PASSED) == Outcome.PASSED:  # told twice: the bad one stays
             scenarios[name] = outcome
+    limits = _limits(fields, scenarios)
     return TestRun(
         summary=str(fields.get("result") or ""),
         suite=_suite(fields),
@@ -86,7 +89,8 @@ def read_run(statement: Statement) -> TestRun:
         scenario_starts=tuple(str(each["start"]) for each in _dicts(fields.get("scenarios")) if "start" in each),
         checks=checks,
         scenarios=scenarios,
-        failures=_failures(fields, checks, scenarios),
+        failures=_failures(fields, checks, {name: said for name, said in scenarios.items() if name not in limits}),
+        limits=limits,
         tested=read_timestamp(fields.get("testedOn")),
         malformed=_malformed(fields),
     )
@@ -128,6 +132,16 @@ def _failures(fields: Mapping[str, Any], checks: tuple[CheckRow, ...], scenarios
     listed = fields.get("failedTests") or []
     names = listed if isinstance(listed, list) else ["failedTests"]
     return {**{check_id_today(str(name)): str(Outcome.FAILED) for name in names}, **bad}
+
+
+def _limits(fields: Mapping[str, Any], scenarios: Mapping[str, str]) -> dict[str, str]:
+    """Of scenarios that failed, and that every row about them calls limited."""
+    found: dict[str, str] = {}
+    for entry in _dicts(fields.get("scenarios")):
+        name, limit = str(entry.get("name")), entry.get("limit")
+        told = scenarios[name] == Outcome.FAILED and isinstance(limit, str) and limit
+        found[name] = str(limit) if told and found.get(name, limit) else ""
+    return {name: limit for name, limit in found.items() if limit}
 
 
 def _suite(fields: Mapping[str, Any]) -> str:

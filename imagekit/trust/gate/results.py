@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
+from imagekit.base.text import one_line
 from imagekit.trust.evidence.statement import TEST_RESULT_TYPE
 from imagekit.trust.evidence.testrun import SCENARIO_PREFIX as SCENARIO
 from imagekit.trust.evidence.testrun import CheckRow, TestRun, read_run
@@ -49,6 +50,7 @@ def tests(view: View, wanted: Tests) -> list[Finding]:
         *_suites(counted, wanted.required_suites),
         *hardening((check for result in counted for check in result.run.checks), wanted.hardening),
         *_scenarios(counted, results, wanted.scenarios),
+        *_limits(results, wanted.scenarios),
     ]
 
 
@@ -201,8 +203,8 @@ def _scenarios(counted: list[_Result], results: list[_Result], wanted: tuple[str
     found = []
     for name in wanted:
         passed = [result for result in counted if result.run.scenarios.get(name) == "passed"]
-        if SCENARIO + name in failed:
-            continue  # told among the failures
+        if SCENARIO + name in failed or any(name in result.run.limits for result in results):
+            continue  # told among the failures, or the limits
         if passed:
             found.append(finding(Requirement.SCENARIO, True, "passed", (passed[-1].item.source,), about=name))
         else:
@@ -210,6 +212,22 @@ def _scenarios(counted: list[_Result], results: list[_Result], wanted: tuple[str
             reason = ", ".join(sorted(outcomes)) or "missing: it was not run"
             found.append(finding(Requirement.SCENARIO, False, reason, about=name))
     return found
+
+
+def _limits(results: list[_Result], wanted: tuple[str, ...]) -> list[Finding]:
+    """Each scenario that met a limit of its framework in any trusted result: it is told, and not what was asked for."""
+    limits = {name: limit for result in results for name, limit in result.run.limits.items()}
+    return [
+        finding(
+            Requirement.SCENARIO,
+            name not in wanted,
+            f"not kept, a limit of its framework{', which nobody asks for here' if name not in wanted else ''}: "
+            f"{one_line(limit, 400)}",
+            about=name,
+        )
+        for name, limit in sorted(limits.items())
+        if SCENARIO + name not in _failed(results)
+    ]
 
 
 def _failed(results: list[_Result]) -> set[str]:

@@ -306,6 +306,17 @@ def test_a_scenario_that_did_not_pass_publishes_nothing(project: Project, outcom
     assert world.calls["scenario power-cuts"] == 1, "one broken promise hides no other"
 
 
+def test_a_limit_of_the_framework_is_told_and_published(project: Project) -> None:
+    limits = {"tampered": "the agent compares nothing"}
+    world = SimBackend(scenario_outcomes={"tampered": Outcome.FAILED}, scenario_limits=limits)
+    done = run_image(project, NAME, BOTH, world)
+    assert done.result.verdict is Verdict.PASSED
+    [stage] = [each for each in done.result.stages if each.name == "lifecycle"]
+    assert f"{len(SCENARIOS) - 1} of {len(SCENARIOS)} scenarios, 1 met a limit of the framework" in stage.note
+    assert {each.name: each.limit for each in world.published[0].scenarios if each.limit} == limits
+    assert len(run_image(project, NAME, BOTH, world).result.limits) == 1, "told again when it is known from before"
+
+
 def test_a_scenario_that_was_never_run_is_missing_and_fails(project: Project) -> None:
     world = SimBackend(failing={"scenario unsigned"})
     done = run_image(project, NAME, TWO, world)

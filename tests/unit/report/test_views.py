@@ -189,6 +189,21 @@ def test_a_broken_scenario_is_named_with_its_reason() -> None:
     assert "scenario-2 failed" in render_terminal(reported)
 
 
+def test_a_limit_of_the_framework_is_in_every_view_of_a_run_that_passed() -> None:
+    kept, met = scenario_results(Outcome.PASSED, Outcome.FAILED, detail="nobody compares")
+    reported = replace(good(), scenarios=(kept, replace(met, limit="nobody compares")))
+    said = "scenario scenario-2 not kept, a limit of its framework: nobody compares"
+    assert reported.verdict is Verdict.PASSED
+    assert said in " ".join(render_terminal(reported).split())
+    assert "1 of 2 scenarios passed" in render_terminal(reported)
+    assert "scenario scenario\\-2 not kept" in render_markdown(reported)
+    page = Page(render_html(reported))
+    assert page.open == []
+    assert said in page.text
+    suites = {suite.name: suite for suite in JUnitXml.fromstring(render_junit(reported).encode())}
+    assert (suites["debian-node/lifecycle"].failures, suites["debian-node/lifecycle"].skipped) == (0, 1)
+
+
 CONTROLS = "a\x1b[31mb\x1b]0;t\x07c\x9bd\u202ee\u200bf\ud800g\x00h\ufffei"
 
 

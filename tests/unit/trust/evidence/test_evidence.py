@@ -86,6 +86,37 @@ def test_a_scenario_counts_like_a_check(outcome: Outcome) -> None:
     assert judge(statement, IMAGE).passed is passed
 
 
+def limited(**fields: Any) -> Statement:
+    """A result with one scenario that met a limit of its framework; `fields` are written over its row."""
+    met = replace(script(Outcome.FAILED), limit="the agent compares nothing")
+    says = result_statement(IMAGE, suite(check("a")), [BOOT], harness_version="0.1.0", scenarios=[met])
+    [row] = says.predicate["scenarios"]
+    return replace(says, predicate={**says.predicate, "scenarios": [{**row, **fields}]})
+
+
+def test_a_limit_of_the_framework_is_a_warning_and_stays_a_failed_scenario() -> None:
+    predicate = limited().predicate
+    assert (predicate["result"], predicate["warnedTests"]) == ("WARNED", ["scenario/upgrade"])
+    assert "scenario/upgrade" not in [*predicate["passedTests"], *predicate["failedTests"]]
+    assert predicate["scenarios"][0]["outcome"] == "failed"
+    assert predicate["scenarios"][0]["limit"] == "the agent compares nothing"
+    verdict = judge(limited(), IMAGE)
+    assert verdict.passed
+    assert "limits of the framework: upgrade" in verdict.reason
+
+
+@pytest.mark.parametrize("fields", [{"limit": ""}, {"limit": 1}, {"limit": None}, {"outcome": "errored"}])
+def test_what_is_no_limit_in_words_of_a_failed_scenario_is_none(fields: dict[str, Any]) -> None:
+    assert not judge(limited(**fields), IMAGE).passed
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_scenario_told_twice_is_limited_where_both_say_so(order: int) -> None:
+    says = limited()
+    rows = [*says.predicate["scenarios"], {"name": "upgrade", "outcome": "failed"}][::order]
+    assert not judge(replace(says, predicate={**says.predicate, "scenarios": rows}), IMAGE).passed
+
+
 def test_a_scenario_that_did_not_pass_counts_whatever_the_summary_says() -> None:
     statement = result_statement(IMAGE, suite(), [BOOT], harness_version="0.1.0", scenarios=[script(Outcome.MISSING)])
     predicate = {**statement.predicate, "result": "PASSED", "failedTests": []}

@@ -29,6 +29,7 @@ from tests.support.release import (
     DIGEST,
     IMAGE,
     NOW,
+    SCENARIOS,
     SUITE,
     dated,
     evidence,
@@ -37,6 +38,7 @@ from tests.support.release import (
     provenance,
     requirements,
     result,
+    script,
     statements,
     trust,
 )
@@ -146,6 +148,19 @@ def test_a_muted_check_that_failed_counts_by_policy_and_never_as_passed(
     assert [each.status for each in found] == ([status] if status else [])
     assert all(each.reason.startswith(reason) for each in found)
     assert decision.passed is (status is not Status.UNSATISFIED)
+
+
+@pytest.mark.parametrize(("name", "passed"), [("upgrade", False), ("tampered", True)])
+def test_a_limit_of_the_framework_is_told_and_not_what_was_asked_for(name: str, passed: bool) -> None:
+    met = replace(script(name, Outcome.FAILED), limit="the agent compares nothing")
+    others = [script(each) for each in SCENARIOS if each != name]
+    says = item("ours", result(scenarios=[*others, met]), at=NOW - DAY)
+    decision = decide([each for each in GOOD.values() if each is not GOOD["tests"]] + [says])
+    [told] = [each for each in decision.findings if each.name == f"scenario/{name}"]
+    assert "a limit of its framework" in told.reason
+    assert "the agent compares nothing" in told.reason
+    assert decision.passed is passed
+    assert [each.name for each in decision.unsatisfied] == ([] if passed else [f"scenario/{name}"])
 
 
 def test_checks_that_changed_since_the_test_are_told_as_such() -> None:
