@@ -29,7 +29,7 @@ def kept_verdict(work: Path, name: str) -> RunResult | None:
     try:
         run_id = json.loads((work / "verdicts" / name).read_text())["run"]
         result = read_result(work / "runs" / run_id / FILE_NAME)
-    except (FileNotFoundError, ConfigError, ValueError, KeyError):
+    except (FileNotFoundError, ConfigError, ValueError, KeyError, TypeError):
         return None
     return result if result.verdict is Verdict.PASSED else None
 
