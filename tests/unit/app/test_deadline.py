@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from imagekit.app.deadline import require_in_time
 from imagekit.app.options import Options
 from imagekit.app.remember import history_path
 from imagekit.app.run import run_image
@@ -118,4 +119,17 @@ def test_times_that_nobody_knows_refuse_nothing_and_are_named(project: Project) 
     history_path(project).unlink()
     done = run_image(project, NAME, replace(Options(), fresh=True, within=1), SimBackend())
     (needs,) = (stage for stage in done.result.stages if stage.name == "needs")
-    assert "about 0.0 of 1 min; not known: boot direct" in needs.note
+    assert "about 0.0 of 1 min; not known: boot direct, checks direct, boot live" in needs.note
+
+
+def test_what_is_known_is_said_without_more(project: Project) -> None:
+    known = ["boot direct", "checks direct"]
+    assert require_in_time(project, NAME, known, 5) == "about 2.0 of 5 min"
+    assert require_in_time(project, NAME, ["boot moon", *known, "drive"], 5).endswith("; not known: boot moon, drive")
+
+
+def test_one_machines_part_alone_takes_what_it_takes(project: Project) -> None:
+    """Without a stage of every run nothing is added."""
+    with pytest.raises(RefusedError) as caught:
+        require_in_time(project, NAME, ["boot direct", "checks direct", "boot live", "checks live"], 4)
+    assert caught.value.hint == "What fits, each alone: direct (2.0 min)."
