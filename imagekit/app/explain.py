@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from imagekit.app.logfile import known_line, read_log
+from imagekit.app.logfile import NAMED, PAGES, known_line, read_log
 from imagekit.app.runs import find_run, kept_runs
 from imagekit.app.saidby import messages, spoken
 from imagekit.base.errors import ConfigError
@@ -16,7 +16,6 @@ from imagekit.checks.hardening.catalogue import control
 from imagekit.config.engine import CONTRACT, HARNESS, located
 from imagekit.report.result import RunResult, read_result
 
-PAGES = "docs/runbook"
 _SHOWN = 20
 
 
@@ -61,7 +60,7 @@ def _reported(root: Path, name: str, about: str) -> Explained:
 
 def _page(root: Path, word: str) -> Explained | None:
     """By its name, its path, or a line that names it as reports do."""
-    named = re.search(rf"{PAGES}/([\w-]+)\.md|\(runbook ([\w-]+)", word)
+    named = NAMED.search(word)
     name = (named[1] or named[2]) if named else word
     there = re.fullmatch(r"[\w-]+", name) and (located(root, PAGES) / f"{name}.md").is_file()
     return _reported(root, name, "") if there else None

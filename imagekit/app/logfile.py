@@ -14,7 +14,10 @@ from imagekit.config.load import parse_file
 from imagekit.config.model import Frozen
 from imagekit.machine.console import load_patterns
 
-PATTERNS = "docs/runbook/patterns.yaml"
+PAGES = "docs/runbook"
+PATTERNS = f"{PAGES}/patterns.yaml"
+NAMED = re.compile(rf"{PAGES}/([\w-]+)\.md|\(runbook ([\w-]+)")
+"""How reports and messages of checks name a page."""
 _MOST_BYTES = 64 << 20
 _LONGEST = 2000  # characters of a line that are looked at
 
@@ -53,7 +56,7 @@ def read_log(root: Path, path: Path) -> tuple[Known, ...]:
     found: dict[tuple[str, str], Known] = {}
     kinds = tuple(_kinds(root))
     for number, line in enumerate(_lines(path), 1):
-        for regex, page, meaning in kinds:
+        for regex, page, meaning in (*_named_in(root, line), *kinds):
             if regex.search(line):
                 before = found.get((page, meaning))
                 first = before or Known(page=page, meaning=meaning, line=number, text=one_line(line, 200), count=0)
@@ -62,6 +65,13 @@ def read_log(root: Path, path: Path) -> tuple[Known, ...]:
                 )
                 break
     return tuple(found.values())
+
+
+def _named_in(root: Path, line: str) -> Iterator[tuple[re.Pattern[str], str, str]]:
+    """The page that the line of a failure card names."""
+    named = NAMED.search(line)
+    if named is not None and (located(root, PAGES) / f"{named[1] or named[2]}.md").is_file():
+        yield NAMED, named[1] or named[2], "named by a report"
 
 
 def known_line(root: Path, line: str) -> tuple[str, str] | None:
@@ -80,7 +90,7 @@ def _kinds(root: Path) -> Iterator[tuple[re.Pattern[str], str, str]]:
 
 
 def _own(root: Path) -> Iterator[tuple[re.Pattern[str], str, str]]:
-    file = located(root, "docs/runbook") / "patterns.yaml"
+    file = located(root, PAGES) / "patterns.yaml"
     if file.is_file():
         for each in parse_file(PatternFile, file).patterns:
             try:

@@ -142,6 +142,14 @@ def test_a_log_is_told_in_the_order_of_its_faults(tmp_path: Path) -> None:
     assert "line 2 and 1 more: modprobe: FATAL" in told
 
 
+def test_a_log_of_imagekits_own_leads_to_the_pages_that_its_cards_name(tmp_path: Path) -> None:
+    (tmp_path / "x.log").write_text(
+        " FAILED  debian-node v1\nfailed   it stopped\nrunbook  docs/runbook/libvirt.md\n"
+        "failed   no token (runbook k0s-join, no token): x\nrunbook  docs/runbook/there-is-none.md\n"
+    )
+    assert [(each.page, each.line) for each in read_log(ROOT, tmp_path / "x.log")] == [("libvirt", 3), ("k0s-join", 4)]
+
+
 def test_a_log_without_anything_known_is_no_answer(tmp_path: Path) -> None:
     (tmp_path / "x.log").write_text("all is well\n")
     with pytest.raises(ConfigError, match="knows no line"):
