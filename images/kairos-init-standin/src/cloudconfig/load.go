@@ -25,6 +25,7 @@ func Load(root string, dirs []string) ([]Document, []error) {
 				errors = append(errors, err)
 				continue
 			}
+			document.Dir = dir
 			documents = append(documents, document)
 		}
 	}

@@ -3,8 +3,9 @@ package cloudconfig
 
 import "gopkg.in/yaml.v3"
 
-// Document is one cloud-config file, parsed.
+// Document is one cloud-config file, parsed, and the directory that was read.
 type Document struct {
+	Dir      string
 	Path     string
 	Stages   map[string][]Step
 	Warnings []string

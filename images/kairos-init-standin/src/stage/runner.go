@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 
 	"standin/cloudconfig"
 	"standin/sys"
@@ -29,12 +30,69 @@ func (r *Runner) Run(name string) error {
 	return errors.Join(failures...)
 }
 
-// part reads the files anew: a step before may have written some.
+// part reads the files anew: a step before may have written some. Directories
+// go one after another; within one, what yip orders goes in order, and all else
+// side by side.
 func (r *Runner) part(name string) []error {
 	documents, failures := cloudconfig.Load(r.Root, r.Dirs)
 	for _, failure := range failures {
 		r.say("skipping a config: %v", failure)
 	}
+	for len(documents) > 0 {
+		count := 1
+		for count < len(documents) && documents[count].Dir == documents[0].Dir {
+			count++
+		}
+		failures = append(failures, r.together(name, chains(documents[:count], name))...)
+		documents = documents[count:]
+	}
+	return failures
+}
+
+// chains are the files that wait for one another: neighbours by name that both
+// have the part. A file between them that has nothing for it ends the order
+// (yip 1.25).
+func chains(documents []cloudconfig.Document, name string) [][]cloudconfig.Document {
+	var found [][]cloudconfig.Document
+	joined := false
+	for _, document := range documents {
+		has := len(document.Stages[name]) > 0
+		if has && joined {
+			found[len(found)-1] = append(found[len(found)-1], document)
+		} else if has {
+			found = append(found, []cloudconfig.Document{document})
+		}
+		joined = has
+	}
+	return found
+}
+
+// together runs chains side by side; the errors are in the order of the files.
+func (r *Runner) together(name string, chains [][]cloudconfig.Document) []error {
+	if len(chains) == 1 {
+		return r.chain(name, chains[0])
+	}
+	shared := *r
+	shared.Log = &lines{to: r.Log}
+	found := make([][]error, len(chains))
+	var running sync.WaitGroup
+	for index := range chains {
+		running.Add(1)
+		go func(index int) {
+			defer running.Done()
+			found[index] = shared.chain(name, chains[index])
+		}(index)
+	}
+	running.Wait()
+	var failures []error
+	for _, each := range found {
+		failures = append(failures, each...)
+	}
+	return failures
+}
+
+func (r *Runner) chain(name string, documents []cloudconfig.Document) []error {
+	var failures []error
 	for _, document := range documents {
 		for _, warning := range document.Warnings {
 			r.say("warning: %s: %s", document.Path, warning)
@@ -47,6 +105,18 @@ func (r *Runner) part(name string) []error {
 		}
 	}
 	return failures
+}
+
+// lines keeps what is written at one time in one piece.
+type lines struct {
+	mutex sync.Mutex
+	to    io.Writer
+}
+
+func (l *lines) Write(data []byte) (int, error) {
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	return l.to.Write(data)
 }
 
 func (r *Runner) step(path, part string, index int, step cloudconfig.Step) error {

@@ -43,6 +43,63 @@ func TestPartsRunInOrder(t *testing.T) {
 	}
 }
 
+// files runs stage boot of several configs by name, each a list of commands; an
+// empty one has nothing for the stage.
+func files(t *testing.T, commands map[string]string) string {
+	t.Helper()
+	dir, configs := t.TempDir(), t.TempDir()
+	for name, command := range commands {
+		text := "#cloud-config\nname: x\n"
+		if command != "" {
+			text = "#cloud-config\nstages:\n  boot: [{commands: ['" + strings.ReplaceAll(command, "@", dir) + "']}]\n"
+		}
+		if err := os.WriteFile(filepath.Join(configs, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	runner := Runner{Dirs: []string{configs}, Log: &strings.Builder{}, Chrooted: true}
+	if err := runner.Run("boot"); err != nil {
+		t.Error(err)
+	}
+	return dir
+}
+
+func TestNeighboursGoInOrder(t *testing.T) {
+	dir := files(t, map[string]string{
+		"10.yaml": "sleep 0.2; echo 10 >> @/log",
+		"20.yaml": "echo 20 >> @/log",
+		"30.yaml": "echo 30 >> @/log",
+	})
+	if found := read(t, dir, "log"); found != "10\n20\n30\n" {
+		t.Errorf("%q", found)
+	}
+}
+
+func TestAFileWithoutTheStageEndsTheOrder(t *testing.T) {
+	// Each waits for the other: one after another they never end well.
+	wait := "touch @/here.%; for i in $(seq 100); do [ -e @/here.= ] && exit 0; sleep 0.05; done; exit 1"
+	dir := files(t, map[string]string{
+		"10.yaml": strings.NewReplacer("%", "10", "=", "30").Replace(wait),
+		"20.yaml": "",
+		"30.yaml": strings.NewReplacer("%", "30", "=", "10").Replace(wait),
+	})
+	read(t, dir, "here.30")
+}
+
+func TestADirectoryWaitsForTheOneBefore(t *testing.T) {
+	out, first, second := t.TempDir(), t.TempDir(), t.TempDir()
+	for dir, command := range map[string]string{first: "sleep 0.2; echo 1", second: "echo 2"} {
+		text := "#cloud-config\nstages:\n  boot: [{commands: ['" + command + " >> " + out + "/log']}]\n"
+		if err := os.WriteFile(filepath.Join(dir, "10.yaml"), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	runner := Runner{Dirs: []string{first, second}, Log: &strings.Builder{}, Chrooted: true}
+	if err := runner.Run("boot"); err != nil || read(t, out, "log") != "1\n2\n" {
+		t.Errorf("%v %q", err, read(t, out, "log"))
+	}
+}
+
 func TestFalseConditionSkipsTheStep(t *testing.T) {
 	dir, _, err := run(t, `
   boot:
