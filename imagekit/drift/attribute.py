@@ -35,7 +35,7 @@ class Counted:
         found = self.trial(lock, layers=layers, lifecycle=lifecycle, like=bad)
         if found.result is not Result.BAD:
             return found
-        if found.digest:  # without one it is the build that failed, and there is nothing to test again
+        if not found.build_failed:
             try:
                 second = self.world.again(found)
             except InfrastructureError as error:

@@ -49,7 +49,8 @@ class World(Protocol):
     ) -> Trial:
         """Build and test the image of a lock, or the stack of its first `layers` layers; `lifecycle`: scenarios too.
 
-        With `like`, no more is tested than what shows whether it shows the same: the boot path that that was seen on.
+        With `like`, no more is done than what shows whether it shows the same: the build alone where that failed, else
+        the boot path that that was seen on.
         Raises `ApartError` for a lock between two that cannot be installed.
         """
 

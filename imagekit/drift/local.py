@@ -236,10 +236,11 @@ class LocalWorld:
 
     def _run(self, project: Project, *, lifecycle: bool, like: Trial | None = None) -> Trial:
         scenarios = ScenarioOptions() if lifecycle else None
+        built = like is not None and like.build_failed
         boot_paths = (BootPath(like.boot_path),) if like is not None and like.boot_path else DISKLESS
-        options = Options(publish=False, fresh=True, lifecycle=scenarios, boot_paths=boot_paths)
+        options = Options(publish=False, fresh=True, lifecycle=scenarios, boot_paths=() if built else boot_paths)
         try:
-            return trial_of(run_image(project, self.image, options, self.backend))
+            return trial_of(run_image(project, self.image, options, self.backend), built=built)
         except OSError as error:
             raise InfrastructureError(one_line(f"{lack_of_space(error) or 'this machine'}: {error}", 500)) from None
 

@@ -76,6 +76,11 @@ class Trial:
     boot_path: str = ""
     seconds: float = 0.0
 
+    @property
+    def build_failed(self) -> bool:
+        """Whether there is no image at all: nothing was tested, and nothing can be tested again."""
+        return self.result is Result.BAD and not self.digest
+
 
 class Attribution(StrEnum):
     """Whose it is."""

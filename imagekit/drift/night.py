@@ -166,10 +166,11 @@ class _Night:
         assert self.fresh is not None
         if self.pinned is None:
             where = f"on the {self.fresh.boot_path} boot path" if self.fresh.boot_path else "whole"
+            how = "built, and not booted" if self.fresh.build_failed else f"tested {where}"
             with step("Pinned: does it show the same?") as reported:
                 found = self.counted.trial(self.lock, lifecycle=of_scenarios(self.fresh), like=self.fresh)
                 self.pinned = _shown(reported, found)
-            self.evidence.append(f"pinned was not asked for; it was tested {where}, to compare")
+            self.evidence.append(f"pinned was not asked for; it was {how}, to compare")
         if self.pinned.result is Result.GOOD:
             self.causes.append(blame_changes(self.counted, self.lock, self.changes, self.fresh))
         elif self.pinned.result is Result.BAD:
@@ -181,7 +182,7 @@ class _Night:
         """What did not pass is tested again on the same digest: a flake is told as such, and blames nobody."""
         if trial.result is Result.UNKNOWN:
             self.unknown.append(f"{part}: {trial.reason}")
-        if trial.result is not Result.BAD or not trial.digest:
+        if trial.result is not Result.BAD or trial.build_failed:
             return trial
         try:
             second = self.world.again(trial)

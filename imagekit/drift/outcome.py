@@ -31,8 +31,11 @@ _STEP = "did not complete successfully"
 _SERVED = (DigestMismatchError, WrongFileError)
 
 
-def trial_of(finished: Finished) -> Trial:
-    """The answer. Raises `InfrastructureError` for a run that something else ended, and what interrupted it."""
+def trial_of(finished: Finished, *, built: bool = False) -> Trial:
+    """The answer; with `built`, whether it was built is all that was asked.
+
+    Raises `InfrastructureError` for a run that something else ended, and what interrupted it.
+    """
     result, error = finished.result, finished.error
     if error is not None and not isinstance(error, Exception):
         raise error
@@ -42,12 +45,13 @@ def trial_of(finished: Finished) -> Trial:
         raise InfrastructureError(one_line(f"{found}: {error}", 500))
     checks = result.suites.blocking if result.suites else ()
     broken = [each for each in result.scenarios if each.blocks]
-    if result.verdict is not Verdict.PASSED and error is None and not checks and not broken:
+    good = result.verdict is Verdict.PASSED or (built and error is None and bool(result.digest))
+    if not good and error is None and not checks and not broken:
         raise InfrastructureError(f"run {result.run_id} tested nothing")
     failed = (*(each.id for each in checks), *(f"scenario:{each.name}" for each in broken))
     reason = str(error) if error is not None else (checks[0].message if checks else broken[0].detail if broken else "")
     return Trial(
-        result=Result.GOOD if result.verdict is Verdict.PASSED else Result.BAD,
+        result=Result.GOOD if good else Result.BAD,
         digest=result.digest,
         run_id=result.run_id,
         failed=failed,

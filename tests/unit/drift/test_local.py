@@ -143,6 +143,32 @@ def test_what_is_looked_for_is_looked_for_where_it_was_seen(
     assert world.calls[f"boot {shown_on}"] > 4
 
 
+class Unbuildable(SimBackend):
+    """A world in which no image is built with what is bad: all of it together."""
+
+    together: tuple[str, ...] = ()
+
+    def build(self, project, plan):  # type: ignore[no-untyped-def]
+        text = (project.root / lock_path(NAME, here().value)).read_text()
+        self.failing = {"build"} if all(f" {each} " in text for each in self.together) else set()
+        return super().build(project, plan)
+
+
+def test_where_the_build_failed_nothing_between_is_booted(project: Project, mirror: dict[str, object]) -> None:
+    world = Unbuildable()
+    world.together = ("less 2", "tree 2")
+    report = hold(project, world)
+    assert (report.verdict, report.causes[0].names) == (DriftVerdict.DRIFT, ("less", "tree"))
+    assert report.causes[0].layer == "base, extra"
+    assert report.builds > 4
+    assert (world.calls["boot direct"], world.calls["boot live"]) == (1, 1), "what is pinned, and nothing else"
+    world.calls.clear()
+    report = hold(project, world, parts=frozenset({Part.FRESH}))
+    assert report.causes[0].names == ("less", "tree")
+    assert world.calls["boot direct"] == world.calls["boot live"] == 0
+    assert "pinned was not asked for; it was built, and not booted, to compare" in report.evidence
+
+
 def test_with_the_fresh_part_alone_the_pinned_one_is_booted_to_compare(
     project: Project, mirror: dict[str, object]
 ) -> None:
