@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from imagekit.base.errors import ImagekitError
-from imagekit.base.log import progress
+from imagekit.base.log import note
 from imagekit.checks.outcome import CheckResult, SuiteResult
 from imagekit.checks.request import EmptySuiteError
 from imagekit.checks.selection import Selection
@@ -110,14 +110,14 @@ class Watch:
         return False
 
     def _outdated(self, inputs: Sequence[str]) -> bool:
-        progress(f"changed: {', '.join(inputs[:3])}{' ...' if len(inputs) > 3 else ''}")
+        note(f"changed: {', '.join(inputs[:3])}{' ...' if len(inputs) > 3 else ''}")
         try:
             if not self.same() or any(Path(name).is_relative_to(HARNESS) for name in inputs):
                 return True
         except ImagekitError as error:
-            progress(f"not yet: {error}{f' ({error.hint})' if error.hint else ''}")
+            note(f"not yet: {error}{f' ({error.hint})' if error.hint else ''}")
             return False
-        progress("the image is the same")
+        note("the image is the same")
         return False
 
     def _failing_again(self) -> None:
@@ -132,14 +132,14 @@ class Watch:
         try:
             result = self.check(selection)
         except ImagekitError as error:
-            progress(f"not run: {error}{f' ({error.hint})' if error.hint else ''}")
+            note(f"not run: {error}{f' ({error.hint})' if error.hint else ''}")
             return isinstance(error, EmptySuiteError)
         for check in result.checks:
             self.failing.pop(check.id, None)
             if check.blocks:
                 self.failing[check.id] = check
         left = f"; {len(self.failing)} still to mend" if self.failing else ""
-        progress(f"{result.said} ({result.selection}) in {result.seconds:.1f} s{left}")
+        note(f"{result.said} ({result.selection}) in {result.seconds:.1f} s{left}")
         return True
 
 

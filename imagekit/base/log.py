@@ -73,6 +73,11 @@ def progress(text: str) -> None:
     logger.info("%s%s", _of.get(), text, extra={"step": "progress", "depth": _depth.get()})
 
 
+def note(text: str) -> None:
+    """Say something that stands, where `progress` is passed over or replaced by the next."""
+    logger.info("%s%s", _of.get(), text)
+
+
 def trouble(text: str, *, blocks: bool = True) -> None:
     """Say at once that something did not pass, whole; without `blocks` it is a warning and changes no verdict."""
     logger.info("%s%s", _of.get(), text, extra={"step": "trouble" if blocks else "caution", "depth": _depth.get()})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ from imagekit.base.errors import ConfigError
 from imagekit.checks.outcome import CheckResult, Outcome, SuiteResult
 from imagekit.checks.request import EmptySuiteError
 from imagekit.checks.selection import Selection
+from imagekit.cli.progress import ProgressHandler
 
 LAYERS = ("base", "sssd")
 CHECKS = "vm-harness/checks"
@@ -176,6 +178,26 @@ def test_a_check_file_that_is_broken_is_said_and_watched_on(root: Path, caplog: 
     edit(root, f"{CHECKS}/base/test_ssh.py")
     settled(watching)
     assert watching.failing == {}
+
+
+def test_every_verdict_is_on_the_screen_however_soon_it_comes(
+    root: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """What is waited for is told now and then; how a change was judged is why somebody watches."""
+    machine = Machine(result(("x", Outcome.PASSED)), result(("x", Outcome.FAILED)))
+    watching = watch(root, machine)
+    handler, logger = ProgressHandler(), logging.getLogger("imagekit")
+    logger.addHandler(handler)
+    caplog.set_level(logging.INFO)
+    try:
+        for _ in range(2):
+            edit(root, f"{CHECKS}/base/test_ssh.py")
+            settled(watching)
+    finally:
+        logger.removeHandler(handler)
+        handler.close()
+    said = [line for line in capsys.readouterr().err.splitlines() if " in " in line]
+    assert [line.split()[1] for line in said] == ["passed", "failed"]
 
 
 def test_what_is_being_written_is_waited_for(root: Path) -> None:
