@@ -331,7 +331,7 @@ SimNode._answers = (
     (re.escape(f"cd {ask.IMAGES} && find") + ".*", SimNode._listing),
     (r"systemctl is-system-running --wait", lambda node, _: (0, "running")),
     (r"systemctl list-units --failed.*", SimNode._failed),
-    (r"d=\$\(mktemp -d\).*/(?P<name>\w+\.img) .*", SimNode._peek),
+    (r"debugfs -R '.*' \S*/(?P<name>\w+\.img)", SimNode._peek),
     (r"grep -aE .* /run/initramfs/cos-state/boot_assessment", lambda node, _: (0 if node.disk.armed else 1, "")),
     (r"cd / && md5sum .*", lambda node, _: (0 if node._image.whole else 1, "")),
     (re.escape(ask.DISK_SPACE), SimNode._disk_space),
