@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"sync"
 
 	"standin/cloudconfig"
@@ -73,7 +74,7 @@ func (r *Runner) together(name string, chains [][]cloudconfig.Document) []error 
 		return r.chain(name, chains[0])
 	}
 	shared := *r
-	shared.Log = &lines{to: r.Log}
+	shared.Log = inTurn(r.Log)
 	found := make([][]error, len(chains))
 	var running sync.WaitGroup
 	for index := range chains {
@@ -105,6 +106,15 @@ func (r *Runner) chain(name string, documents []cloudconfig.Document) []error {
 		}
 	}
 	return failures
+}
+
+// inTurn is a log for several chains. A file is handed to programs as it is: through a pipe, what one of them leaves in
+// the background would hold its step up.
+func inTurn(log io.Writer) io.Writer {
+	if file, is := log.(*os.File); is {
+		return file
+	}
+	return &lines{to: log}
 }
 
 // lines keeps what is written at one time in one piece.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"standin/account"
 	"standin/brand"
@@ -14,10 +15,15 @@ import (
 	"standin/sys"
 )
 
+// accounts: yip locks the files of accounts, and of all that steps write no others.
+var accounts sync.Mutex
+
 func (r *Runner) users(wanted []cloudconfig.User) error {
 	if len(wanted) == 0 {
 		return nil
 	}
+	accounts.Lock()
+	defer accounts.Unlock()
 	database, err := account.Open(accountRoot)
 	if err != nil {
 		return err
