@@ -12,7 +12,7 @@ from imagekit.app.keptmachine import KeptMachine, kept_machine
 from imagekit.app.stillfailing import failing_on, note_failing
 from imagekit.app.target import Target, suites_of, with_suite
 from imagekit.base.errors import ConfigError
-from imagekit.base.log import progress
+from imagekit.base.log import note
 from imagekit.checks.named import named_suites
 from imagekit.checks.outcome import Outcome, SuiteResult
 from imagekit.checks.runner import host_session, run_session
@@ -85,4 +85,4 @@ def failed_before(project: Project, image: str, machine: KeptMachine | None = No
 def _say_if_older(project: Project, machine: KeptMachine) -> None:
     """An image that was changed since is not on the machine: said, for what is found there is about the old one."""
     if make_plan(project, machine.image).version != machine.version:
-        progress(f"note: the machine runs {machine.image} {machine.version}; its files have changed since")
+        note(f"the machine runs {machine.image} {machine.version}; its files have changed since")

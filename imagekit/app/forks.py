@@ -19,7 +19,7 @@ from typing import Protocol
 
 from imagekit.app.interface import Subject
 from imagekit.base.errors import ImagekitError
-from imagekit.base.log import progress, step
+from imagekit.base.log import step, trouble
 from imagekit.base.tree import folder_hash
 from imagekit.config.load import Project
 from imagekit.config.merge import cloud_config_text
@@ -108,7 +108,7 @@ def _cold(stack: ExitStack, machines: Machines, reason: str) -> InstalledNode:
         try:
             machine = attempt.enter_context(machines.machine())
         except EmulatorLostError as error:
-            progress(f"note: {str(error).partition(';')[0]}; it boots once more")
+            trouble(f"{str(error).partition(';')[0]}; it boots once more", blocks=False)
             reason = f"{reason}; {_BROKE}" if reason else _BROKE
         else:
             stack.push(attempt.pop_all())
@@ -148,7 +148,7 @@ def _saved(
         try:
             _save(machine, store, name, inputs)
         except NodeLostError as error:
-            progress(f"note: {str(error).splitlines()[0]}; it boots anew, and is not saved")
+            trouble(f"{str(error).splitlines()[0]}; it boots anew, and is not saved", blocks=False)
         else:
             stack.push(attempt.pop_all())
             return machine

@@ -10,7 +10,7 @@ from typing import Any
 
 from imagekit.artifact.live import LiveArtifacts
 from imagekit.base.errors import ImagekitError
-from imagekit.base.log import progress
+from imagekit.base.log import trouble
 from imagekit.machine.boot import BootRequest, boot
 from imagekit.machine.disks import DiskSource, create_disk
 from imagekit.machine.domain import Disk, Forward
@@ -85,7 +85,7 @@ class RigMachines:
                 saved = attempt.enter_context(self._first.saved())
                 made = attempt.enter_context(self._begun(name, saved=saved))
             except (ImagekitError, OSError) as error:
-                progress(f"note: {name} boots its node: {str(error).splitlines()[0]}")
+                trouble(f"{name} boots its node: {str(error).splitlines()[0]}", blocks=False)
                 return None
             stack.push(attempt.pop_all())
             return made
