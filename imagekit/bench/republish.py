@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import socketserver
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack
+from typing import Self
 
 from imagekit.base import process
 from imagekit.base.errors import ToolError
@@ -19,10 +19,11 @@ from imagekit.services.dockerd import engine
 _SHARE = Goal(limit=0.03)
 _NONE = Goal(limit=0, bound=Bound.VALUE)
 _TIMEOUT = 3600.0
+_AFTER_BUILD = "Proof that all"  # how the stage after the build begins, whose line stands
 
 
 def measure(bench: BenchSubject) -> list[Row]:
-    """Wall seconds of both runs in a clone whose image is built; in the first one the registry's port is taken."""
+    """Wall seconds of both runs in a clone whose image is built; its port is taken while the first one tests."""
     with (
         engine(bench.project.work) as running,
         cloned(bench.project, bench.scratch / "clone") as clone,
@@ -30,8 +31,8 @@ def measure(bench: BenchSubject) -> list[Row]:
         env = {"DOCKER_HOST": running.host}
         share_base(bench.project, clone)
         process.run([program(), "--quiet", "--project", clone, "build", bench.name], timeout=_TIMEOUT, env=env)
-        with port_taken(load_project(clone).registry):
-            failed = run_in(clone, "run", bench.name, env=env, ok=(1, 3))
+        with Squatter(load_project(clone).registry) as squatter:
+            failed = run_in(clone, "run", bench.name, env=env, ok=(1, 3), on_line=squatter.heard)
         return rows_of(failed, run_in(clone, "run", bench.name, env=env, ok=(0,)))
 
 
@@ -59,19 +60,38 @@ def rows_of(failed: Ran, again: Ran) -> list[Row]:
     ]
 
 
-@contextmanager
-def port_taken(address: str) -> Iterator[None]:
-    """Somebody else's program at an address, which hangs up on everybody."""
-    host, _, port = address.rpartition(":")
+class Squatter:
+    """Somebody else's program that takes an address while a run is under way, and hangs up on everybody.
 
-    class Server(socketserver.ThreadingTCPServer):
-        allow_reuse_address = True
+    A port that is taken before is refused before anything is built, so it waits for the stage that follows the build.
+    """
 
-    with Server((host, int(port)), socketserver.BaseRequestHandler) as server:
+    def __init__(self, address: str) -> None:
+        self._address = address
+        self._stack = ExitStack()
+        self.there = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._stack.close()
+
+    def heard(self, line: str) -> None:
+        """A line of the run's."""
+        if _AFTER_BUILD in line and not self.there:
+            self.come()
+
+    def come(self) -> None:
+        """Take the address until the end of the block."""
+        host, _, port = self._address.rpartition(":")
+        server = self._stack.enter_context(_Server((host, int(port)), socketserver.BaseRequestHandler))
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
-        try:
-            yield
-        finally:
-            server.shutdown()
-            thread.join()
+        self._stack.callback(thread.join)
+        self._stack.callback(server.shutdown)
+        self.there = True
+
+
+class _Server(socketserver.ThreadingTCPServer):
+    allow_reuse_address = True

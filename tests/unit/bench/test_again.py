@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 from dataclasses import replace
 from pathlib import Path
 
@@ -66,8 +67,15 @@ def test_other_runs_are_no_measurement(first: RunResult, second: RunResult, mess
 def test_no_registry_answers_at_a_port_that_is_taken() -> None:
     with reserved_port() as port:
         address = f"127.0.0.1:{port}"
-    with republish.port_taken(address), Registry(address) as client, pytest.raises(ImagekitError, match=address):
-        client.ping()
+    with republish.Squatter(address) as squatter:
+        squatter.heard("▸ Build of debian-node")
+        assert not squatter.there
+        for _ in range(2):
+            squatter.heard("▸ Proof that all that was declared is in the artifact")
+        with Registry(address) as client, pytest.raises(ImagekitError, match=address):
+            client.ping()
+    with socket.create_server(("127.0.0.1", port)):
+        pass  # it is free again
 
 
 def editor(tmp_path: Path, rounds: int) -> recheck.Editor:
