@@ -1,9 +1,9 @@
-"""A night on real machines: a bad package of a company's own archive is named, and the next night has nothing to do."""
+"""Nights on real machines: bad packages of a company's own archive are named alone or together."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from imagekit.config.packagelock import LockedPackage, load
 from tests.e2e.conftest import IMAGE, ROOT, Clone, environment
 from tests.support.aptrepository import SignedArchive, repacked, served, signed_archive
 
-pytestmark = [pytest.mark.vm, pytest.mark.online, pytest.mark.nightly(minutes=30)]
+pytestmark = [pytest.mark.vm, pytest.mark.online]
 # Of 16 sources, in two layers; no other package asks for exactly the version that the lock has.
 K0S = ("conntrack", "ethtool", "libnetfilter-conntrack3", "libnfnetlink0")
 SSSD = (
@@ -29,11 +29,23 @@ SSSD = (
 NAMES = (*K0S, *SSSD)
 BAD = "tzdata"
 LAYERS = ("base", "k0s", "sssd", "ca-trust")
-# The image has it, and every package's own checks pass; only systemd of a node that runs sees that it fails.
-_UNIT = "[Unit]\nDescription=Index of zones\n[Service]\nType=oneshot\nExecStart=/usr/libexec/index-zones\n"
-_FILES: dict[str, str | Path] = {
-    "usr/lib/systemd/system/zones.service": _UNIT,
-    "usr/lib/systemd/system/multi-user.target.wants/zones.service": Path("../zones.service"),
+WHO = ("-c", "user.name=test", "-c", "user.email=test@example.org")
+
+
+def unit(name: str, command: str) -> dict[str, str | Path]:
+    """Files of a unit that runs a command at boot: no build fails on it, only systemd of a node that runs."""
+    text = f"[Unit]\nDescription=Planted\n[Service]\nType=oneshot\nExecStart={command}\n"
+    wants = f"usr/lib/systemd/system/multi-user.target.wants/{name}.service"
+    return {f"usr/lib/systemd/system/{name}.service": text, wants: Path(f"../{name}.service")}
+
+
+ONE = {BAD: unit("zones", "/usr/libexec/index-zones")}
+# Neither is bad alone. The first and the eighth to move, each in a layer of its own.
+_HALF = "usr/share/conntrack/half"
+# Installing the second fails where the first has its other version: it is the build that breaks, and nothing is booted.
+PAIR: dict[str, Mapping[str, str | Path]] = {
+    "conntrack": {_HALF: "half\n"},
+    "libicu76": {"DEBIAN/postinst": f"#!/bin/sh\ntest ! -e /{_HALF}\n"},
 }
 # Of these layers one file is kept: this is about builds and boots. (A file that is not there is imagekit's own.)
 CHECKS = {"base": "test_boot.py", "k0s": "test_kernel_needs.py"}
@@ -46,8 +58,8 @@ class Upstream:
     clone: Clone
     archive: SignedArchive
 
-    def move(self, folder: Path) -> None:
-        """Newer versions of some packages of the lock, one of them bad."""
+    def move(self, folder: Path, planted: Mapping[str, Mapping[str, str | Path]], suffix: str) -> None:
+        """Newer versions of some packages of the lock; some of them have more files in them."""
         project = load_project(self.clone.root)
         lock = load(self.clone.root, IMAGE, "amd64")
         assert lock is not None
@@ -58,8 +70,7 @@ class Upstream:
         folder.mkdir()
         assert resolver(project, IMAGE, Arch.AMD64).fetch(rows, folder) == {}
         for each in rows:
-            files = _FILES if each.name == BAD else None
-            self.archive.put(repacked(folder / each.sha256, folder / "new", "+next1", files))
+            self.archive.put(repacked(folder / each.sha256, folder / "new", suffix, planted.get(each.name)))
         self.archive.publish()
 
     def move_back(self) -> None:
@@ -67,19 +78,21 @@ class Upstream:
         self.archive.stanzas.clear()
         self.archive.publish()
 
-    def night(self) -> tuple[int, dict[str, Any]]:
+    def night(self, *words: str) -> tuple[int, dict[str, Any]]:
         """A night without scenarios; its exit code and what it says."""
-        argv = self.clone.argv("drift", IMAGE, "--no-lifecycle", "--json")
+        argv = self.clone.argv("drift", IMAGE, "--no-lifecycle", "--json", *words)
         done = run(argv, timeout=7200, cwd=self.clone.root, env=environment(), ok=range(256))
         assert done.stdout.startswith("{"), done.stdout + done.stderr[-6000:]
         return done.returncode, json.loads(done.stdout)
 
 
-@pytest.fixture
-def upstream(tmp_path: Path) -> Iterator[Upstream]:
-    root = tmp_path / "project"
+@pytest.fixture(scope="module")
+def upstream(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Upstream]:
+    """One for all nights: its engine keeps the layers that none of them changes."""
+    folder = tmp_path_factory.mktemp("drift")
+    root = folder / "project"
     run(["git", "clone", "-q", str(ROOT), str(root)], timeout=120)
-    with signed_archive(tmp_path / "archive") as archive, served(archive.root) as uri:
+    with signed_archive(folder / "archive") as archive, served(archive.root) as uri:
         (root / "company.asc").write_text(archive.key)
         (root / "imagekit.yaml").write_text(
             f'version: 1\napt_archives:\n  - {{uri: "{uri}", suite: stable, key: company.asc}}\n'
@@ -90,16 +103,16 @@ def upstream(tmp_path: Path) -> Iterator[Upstream]:
                 if file.name != kept:
                     file.write_text('"""Left out."""\n')
         clone.git("add", "--all")
-        who = ("-c", "user.name=test", "-c", "user.email=test@example.org")
-        clone.git(*who, "commit", "-q", "-m", "the company's archive")
+        clone.git(*WHO, "commit", "-q", "-m", "the company's archive")
         try:
             yield Upstream(clone, archive)
         finally:
             control.down(root / ".imagekit", load_project(root).registry, (control.Service.ENGINE,))
 
 
+@pytest.mark.nightly(minutes=30)
 def test_a_bad_package_is_named_and_a_quiet_night_says_so(upstream: Upstream, tmp_path: Path) -> None:
-    upstream.move(tmp_path / "packages")
+    upstream.move(tmp_path / "packages", ONE, "+next1")
     code, said = upstream.night()
     assert (code, said["verdict"]) == (5, "drift"), said
     moved = {each["name"] for each in said["changes"]}
@@ -118,6 +131,22 @@ def test_a_bad_package_is_named_and_a_quiet_night_says_so(upstream: Upstream, tm
         assert (code, quiet["builds"]) == (0, 0), quiet
         assert any(said["pinned"]["run_id"] in line for line in quiet["evidence"])
         assert quiet["seconds"] < 0.05 * said["seconds"]
+
+
+@pytest.mark.nightly(minutes=13)
+def test_two_that_break_only_together_are_both_named(upstream: Upstream, tmp_path: Path) -> None:
+    """One half of the condition is in k0s and one in sssd; what is pinned is built only to compare."""
+    upstream.move(tmp_path / "packages", PAIR, "+pair1")
+    code, said = upstream.night("--part", "fresh")
+    upstream.move_back()
+    assert (code, said["verdict"]) == (5, "drift"), said
+    moved = {each["name"] for each in said["changes"]}
+    assert moved >= {*NAMES}
+    [cause] = said["causes"]
+    assert (cause["attribution"], cause["layer"]) == ("upstream", "k0s, sssd")
+    assert [each.split()[0] for each in cause["culprits"]] == [*PAIR]
+    assert "each alone is good; together they are bad" in cause["evidence"]
+    assert said["builds"] <= 2 + 2 * (1 + (len(moved) - 1).bit_length())
 
 
 def rebuilt(clone: Clone) -> list[list[str]]:

@@ -82,7 +82,10 @@ def signed_archive(folder: Path, suite: str = "stable") -> Iterator[SignedArchiv
 
 
 def repacked(deb: Path, into: Path, suffix: str, files: Mapping[str, str | Path] | None = None) -> Path:
-    """The same package with a higher version, and more files in it: their text, or what a link points at."""
+    """The same package with a higher version, and more files in it: their text, or what a link points at.
+
+    `DEBIAN/postinst` and its like are scripts that dpkg runs.
+    """
     name = run(["dpkg-deb", "--field", deb, "Package"], timeout=60).stdout.strip()
     into.mkdir(parents=True, exist_ok=True)
     root = into / name
@@ -99,6 +102,7 @@ def repacked(deb: Path, into: Path, suffix: str, files: Mapping[str, str | Path]
             (root / path).symlink_to(text)
         else:
             (root / path).write_text(text)
+            (root / path).chmod(0o755 if path.startswith("DEBIAN/") else 0o644)
     arch = next(line.removeprefix("Architecture: ") for line in lines if line.startswith("Architecture: "))
     target = into / f"{name}_{version.rpartition(':')[2]}_{arch}.deb"
     run(["dpkg-deb", "-Zzstd", "-z1", "--root-owner-group", "--build", root, target], timeout=120, env=_ENV)
