@@ -148,7 +148,7 @@ def test_nights(nights: list[Night], hours: int, expected: list[AlarmKind]) -> N
 
 
 def test_every_alarm_has_its_page_in_the_runbook() -> None:
-    from imagekit.app.explain import PAGES
+    from imagekit.app.logfile import PAGES
     from imagekit.config.engine import located
     from tests.unit.history.test_store import ROOT
 
