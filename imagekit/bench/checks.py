@@ -10,7 +10,6 @@ from imagekit.base import process
 from imagekit.base.log import progress, step
 from imagekit.bench.model import Goal, Row
 from imagekit.bench.subject import BenchSubject
-from imagekit.checks.runner import run_suites
 from imagekit.machine.interface import BootPath, SshTarget
 
 if TYPE_CHECKING:
@@ -28,7 +27,7 @@ def measure(bench: BenchSubject) -> list[Row]:
     with checking.test_peers(subject) as peers:
         artifacts = bootpath.make_disks(subject)
         with bootpath.machine_of(subject, artifacts, BootPath.DIRECT, peers) as machine:
-            suites = run_suites(machine, subject.spec.layers, checking.suites_of(subject, BootPath.DIRECT), peers=peers)
+            suites = checking.check_machine(subject, machine, peers).suites
             with step(f"Stock testinfra: {FACTS} facts, a connection each"):
                 stock = stock_seconds(machine.ssh, FACTS)
     count = len(suites.checks)
