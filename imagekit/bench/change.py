@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imagekit.base import process
-from imagekit.bench.clone import Ran, cloned, run_in, share_base, verdict_note
+from imagekit.bench.clone import Ran, clone_at_engine, run_in, verdict_note
 from imagekit.bench.model import Bound, Goal, Row
 from imagekit.bench.subject import BenchSubject, program
 from imagekit.report.result import StageRow
-from imagekit.services.dockerd import engine
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -24,12 +23,7 @@ _TIMEOUT = 3600.0
 
 def measure(bench: BenchSubject) -> list[Row]:
     """Wall seconds of `imagekit test` in a clone after the change, against its own boots and checks."""
-    with (
-        engine(bench.project.work) as running,
-        cloned(bench.project, bench.scratch / "clone") as clone,
-    ):
-        env = {"DOCKER_HOST": running.host}
-        share_base(bench.project, clone)
+    with clone_at_engine(bench.project, bench.scratch / "clone") as (clone, env):
         process.run([program(), "--quiet", "--project", clone, "build", bench.name], timeout=_TIMEOUT, env=env)
         (clone / AUTHORITIES / "imagekit-bench-ca.pem").write_text(new_authority())
         ran = run_in(clone, "test", bench.name, env=env)

@@ -19,6 +19,7 @@ from imagekit.bench.subject import program
 from imagekit.config.load import SETTINGS_FILE, Project
 from imagekit.machine.ports import reserved_port
 from imagekit.report.result import RunResult, read_result
+from imagekit.services.dockerd import engine
 
 _TIMEOUT = 7200.0
 
@@ -46,6 +47,14 @@ def cloned(project: Project, folder: Path, commit: str = "") -> Iterator[Path]:
         yield folder
     finally:
         down(folder / ".imagekit", address)
+
+
+@contextmanager
+def clone_at_engine(project: Project, folder: Path, commit: str = "") -> Iterator[tuple[Path, dict[str, str]]]:
+    """A clone, and the environment in which it builds with the project's own engine and base."""
+    with engine(project.work) as running, cloned(project, folder, commit) as clone:
+        share_base(project, clone)
+        yield clone, {"DOCKER_HOST": running.host}
 
 
 def run_in(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,14 +19,14 @@ from imagekit.base import process
 from imagekit.base.errors import ConfigError
 from imagekit.base.git import git_argv, git_environment
 from imagekit.base.log import progress, step
-from imagekit.bench.clone import cloned, share_base
+from imagekit.bench.clone import clone_at_engine
 from imagekit.bench.model import Compared, Comparison, median_pair
 from imagekit.bench.subject import scratch_folder
 from imagekit.config.load import Project
-from imagekit.services.dockerd import engine
 
 _TIMEOUT = 14_400.0
 _CODE = "import sys; sys.argv[0] = 'imagekit'; from imagekit.cli import main; main()"
+_LINE = 160  # characters; a line of JSON is longer
 _ANSWERS = (0, 1, 3)  # goals met, a goal missed, something not measured
 
 Figures = Mapping[str, tuple[float, str]]  # by row: the number and its unit
@@ -69,11 +69,9 @@ def other_revision(project: Project, commit: str) -> Iterator[tuple[Path, dict[s
     """A clone at a commit, and the environment in which Python runs the code that is there."""
     with (
         scratch_folder(project.work / "bench") as scratch,
-        engine(project.work) as running,
-        cloned(project, scratch / "clone", commit=commit) as clone,
+        clone_at_engine(project, scratch / "clone", commit) as (clone, env),
     ):
-        share_base(project, clone)
-        yield clone, {"DOCKER_HOST": running.host, "PYTHONPATH": os.fspath(clone)}
+        yield clone, {**env, "PYTHONPATH": os.fspath(clone)}
 
 
 def compared(rounds: Sequence[tuple[Figures, Figures]]) -> Iterator[Compared]:
@@ -97,10 +95,13 @@ def _any(rounds: Sequence[tuple[Figures, Figures]], name: str, which: int) -> fl
 def _measured(root: Path, image: str, names: Sequence[str], env: Mapping[str, str]) -> dict[str, Any]:
     argv: list[str | Path] = [sys.executable, "-c", _CODE, "--project", root, "bench", *names]
     argv += ["--image", image, "--json"]
-    tell: Callable[[str], None] = lambda line: progress(line.strip()[:160])  # noqa: E731
-    done = process.run(argv, timeout=_TIMEOUT, env=env, cwd=root, on_line=tell, ok=_ANSWERS)
+    done = process.run(argv, timeout=_TIMEOUT, env=env, cwd=root, on_line=_tell, ok=_ANSWERS)
     found: dict[str, Any] = json.loads(done.stdout)
     return found
+
+
+def _tell(line: str) -> None:
+    progress(line.strip()[:_LINE])
 
 
 def figures_of(report: Mapping[str, Any]) -> Figures:

@@ -8,11 +8,10 @@ from pathlib import Path
 
 from imagekit.base import process
 from imagekit.base.errors import ToolError
-from imagekit.bench.clone import cloned, run_in, share_base
+from imagekit.bench.clone import clone_at_engine, run_in
 from imagekit.bench.model import Bound, Goal, Row, median
 from imagekit.bench.subject import BenchSubject, program
 from imagekit.config.engine import HARNESS
-from imagekit.services.dockerd import engine
 
 _GOAL = Goal(limit=5.0, bound=Bound.VALUE)
 _ROUNDS = 5
@@ -49,13 +48,8 @@ class Editor:
 
 def measure(bench: BenchSubject) -> list[Row]:
     """Wall seconds from the saved file to the verdict on the direct boot path, in a clone; median of five."""
-    with (
-        engine(bench.project.work) as running,
-        cloned(bench.project, bench.scratch / "clone") as clone,
-    ):
-        share_base(bench.project, clone)
+    with clone_at_engine(bench.project, bench.scratch / "clone") as (clone, env):
         editor = Editor(check_file(bench, clone), [program(), "--project", clone, "machines", "stop"])
-        env = {"DOCKER_HOST": running.host}
         run_in(clone, "test", bench.name, "--boot", "direct", "--watch", env=env, on_line=editor.heard)
     return [row_of(editor)]
 

@@ -9,12 +9,11 @@ from typing import Self
 
 from imagekit.base import process
 from imagekit.base.errors import ToolError
-from imagekit.bench.clone import Ran, cloned, run_in, share_base
+from imagekit.bench.clone import Ran, clone_at_engine, run_in
 from imagekit.bench.model import Bound, Goal, Row
 from imagekit.bench.subject import BenchSubject, program
 from imagekit.config.load import load_project
 from imagekit.report.result import StageStatus
-from imagekit.services.dockerd import engine
 
 _SHARE = Goal(limit=0.03)
 _NONE = Goal(limit=0, bound=Bound.VALUE)
@@ -24,12 +23,7 @@ _AFTER_BUILD = "Proof that all"  # how the stage after the build begins, whose l
 
 def measure(bench: BenchSubject) -> list[Row]:
     """Wall seconds of both runs in a clone whose image is built; its port is taken while the first one tests."""
-    with (
-        engine(bench.project.work) as running,
-        cloned(bench.project, bench.scratch / "clone") as clone,
-    ):
-        env = {"DOCKER_HOST": running.host}
-        share_base(bench.project, clone)
+    with clone_at_engine(bench.project, bench.scratch / "clone") as (clone, env):
         process.run([program(), "--quiet", "--project", clone, "build", bench.name], timeout=_TIMEOUT, env=env)
         with Squatter(load_project(clone).registry) as squatter:
             failed = run_in(clone, "run", bench.name, env=env, ok=(1, 3), on_line=squatter.heard)

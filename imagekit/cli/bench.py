@@ -47,7 +47,8 @@ def command(
 
     Every reference is measured in the same run. Without NAMES all but `fixtures`, `enterprise`, `races`, `lifecycle`,
     `locked` and `cold` are measured. Results are kept in .imagekit/bench. Exit code 1 when a goal is
-    missed, 3 when something could not be measured. With --compare there are no goals: ratios of now to then.
+    missed, 3 when something could not be measured. With --compare there are no goals and
+    nothing is kept: ratios of now to then.
     """
     from imagekit.base.files import write_whole
     from imagekit.bench import table

@@ -10,7 +10,7 @@ import yaml
 
 from imagekit.base import process
 from imagekit.base.errors import ConfigError
-from imagekit.bench import compare, table
+from imagekit.bench import clone, compare, table
 from imagekit.bench.clone import cloned
 from imagekit.bench.model import Comparison
 from imagekit.config.load import SETTINGS_FILE, Project
@@ -47,9 +47,9 @@ def test_a_clone_of_an_earlier_commit_keeps_the_settings_that_its_imagekit_knows
     project: Project, tmp_path: Path
 ) -> None:
     commit = compare.commit_of(project.root, "HEAD~1")
-    with cloned(project, tmp_path / "clone", commit=commit) as clone:
-        assert git(clone, "rev-parse", "HEAD") == commit
-        settings = yaml.safe_load((clone / SETTINGS_FILE).read_text())
+    with cloned(project, tmp_path / "clone", commit=commit) as folder:
+        assert git(folder, "rev-parse", "HEAD") == commit
+        settings = yaml.safe_load((folder / SETTINGS_FILE).read_text())
     assert settings["of_old"] is True
     assert settings["registry"].startswith("127.0.0.1:")
 
@@ -96,7 +96,7 @@ def measured(project: Project, monkeypatch: pytest.MonkeyPatch) -> list[str]:
         def __exit__(self, *_error: object) -> None:
             return None
 
-    monkeypatch.setattr(compare, "engine", Engine)
+    monkeypatch.setattr(clone, "engine", Engine)
     return calls
 
 
