@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # with cryptography, which only a layer with certificates nee
 def authority_folders(project: Project, plans: Sequence[Plan]) -> dict[str, Path]:
     """A folder for each layer of the plans that declares certificates, one canonical PEM file for each of them.
 
-    Raises `ConfigError` for a certificate that is not taken, or not in force now.
+    Raises `AuthorityError` for a certificate that is not taken, or not in force now.
     """
     layers = {layer for plan in plans for layer in project.image(plan.image).layers}
     return {
@@ -31,7 +31,7 @@ def authority_folders(project: Project, plans: Sequence[Plan]) -> dict[str, Path
 def authorities_of(
     project: Project, layers: Iterable[str], *, now: datetime | None = None
 ) -> dict[str, tuple[Authority, ...]]:
-    """The authorities of those layers that declare some, held against the clock; raises `ConfigError`."""
+    """The authorities of those layers that declare some, held against the clock; raises `AuthorityError`."""
     instant = now or datetime.now(UTC)
     declared = {layer: patterns for layer in layers if (patterns := project.layers[layer].present.certificates)}
     if not declared:

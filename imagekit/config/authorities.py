@@ -45,6 +45,10 @@ _KNOWN_CRITICAL = (
 E = TypeVar("E", bound=x509.ExtensionType)
 
 
+class AuthorityError(ConfigError):
+    """A declared authority that is not taken, by the rule or by the clock."""
+
+
 @dataclass(frozen=True, slots=True)
 class Authority:
     """A certificate that passed the rule: the file it came from, its number in that file from 1, and of how many."""
@@ -90,7 +94,7 @@ class Refusal:
 
 
 def read_authorities(folder: Path, patterns: Sequence[str], *, now: datetime | None = None) -> tuple[Authority, ...]:
-    """The authorities that a layer declares; raise `ConfigError` that names each file, certificate and reason.
+    """The authorities that a layer declares; raise `AuthorityError` that names each file, certificate and reason.
 
     `now` holds the times of validity against that moment too; without it nothing here depends on the clock.
     """
@@ -98,7 +102,7 @@ def read_authorities(folder: Path, patterns: Sequence[str], *, now: datetime | N
     if refused:
         layer, others = name_of(folder), [f"also {each}" for each in refused[1:20]]
         where = f"It is in images/{layer}: put one that is taken in its place, or remove it."
-        raise ConfigError(
+        raise AuthorityError(
             f"layer {layer}: {len(refused)} of the declared authorities cannot be taken: {refused[0]}",
             hint="\n".join([*others, where, _RULE]),
         )

@@ -111,7 +111,8 @@ def blame_changes(counted: Counted, pinned: Lock, changes: Sequence[Change], bad
 
 def blame_pinned(counted: Counted, pinned: Lock, bad: Trial) -> Cause:
     """Why what is shipped does not hold: our own sources changed, or time went by with everything the same."""
-    layer, seen = first_bad_layer(counted, pinned, bad)
+    refused = "refused as the files stand, before anything is built: no stack of layers was"
+    layer, seen = ("", (refused,)) if bad.early else first_bad_layer(counted, pinned, bad)
     changed, expired = counted.world.sources_changed(), counted.world.expired()
     why = [*(f"changed here since the last good night: {each}" for each in changed[:10]), *expired[:10]]
     if not changed and not expired:
@@ -120,7 +121,7 @@ def blame_pinned(counted: Counted, pinned: Lock, bad: Trial) -> Cause:
         part=Part.PINNED,
         attribution=Attribution.OURS,
         layer=layer,
-        title=f"{_shown(bad)} does not hold any more",
+        title=f"{bad.failed[0]} does not hold any more" if bad.failed else _shown(bad),
         about=bad.failed[0] if bad.failed else re.sub(r"[0-9a-f]*\d[0-9a-f]*", "#", bad.reason),
         evidence=(*why, *seen),
     )

@@ -1,4 +1,4 @@
-"""A checkout of the commit beside the project's own, in which locks are tried: the project itself is never changed."""
+"""A checkout beside the project's own, in which locks are tried: the project itself is never changed."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
 
 from imagekit.base.errors import ImagekitError
 from imagekit.base.files import write_whole
@@ -22,33 +23,47 @@ _WHO = {
 
 @dataclass(frozen=True, slots=True)
 class Checkout:
-    """The folder, which is the project as it is committed, with the project's own work folder."""
+    """The folder, which is the project as it stood when the night began, with the project's own work folder.
+
+    `tree` is git's id of all that: what is in no commit yet is in what is pinned, so it is in what is held against it.
+    """
 
     root: Path
     git: Git
+    tree: str
 
     def project(self, files: Mapping[PurePosixPath, str]) -> Project:
         """The project with other content in some files, built from what is locked and nothing else."""
-        self.git("checkout", "-q", "--force", "HEAD", "--", ".")
-        self.git("clean", "-q", "-f", "-d", "-e", ".imagekit")
-        for path, text in files.items():
-            (self.root / path).parent.mkdir(parents=True, exist_ok=True)
-            write_whole(self.root / path, text)
+        self._reset(self.tree)
+        self._put(files)
         return replace(load_project(self.root), locked=True)
 
     def branch(self, name: str, files: Mapping[PurePosixPath, str], message: str) -> str:
-        """Commit this content on a branch, in place of what an earlier night left there; returns the commit's id."""
-        self.project(files)
+        """Commit this content on a branch, in place of what an earlier night left there; returns the commit's id.
+
+        Nothing else is in it: what is in no commit is not this command's to commit.
+        """
+        self._reset("HEAD")
+        self._put(files)
         self.git("add", "--", *map(str, files))
         self.git("commit", "-q", "--no-verify", "--no-gpg-sign", "-m", message, env=_WHO)
         commit = self.git.text("rev-parse", "HEAD")
         self.git("branch", "-f", name, commit)
         return commit
 
+    def _reset(self, tree: str) -> None:
+        self.git("read-tree", "-u", "--reset", tree)
+        self.git("clean", "-q", "-f", "-d", "-e", ".imagekit")
+
+    def _put(self, files: Mapping[PurePosixPath, str]) -> None:
+        for path, text in files.items():
+            (self.root / path).parent.mkdir(parents=True, exist_ok=True)
+            write_whole(self.root / path, text)
+
 
 @contextmanager
 def checkout(project: Project, folder: Path) -> Iterator[Checkout]:
-    """A detached worktree of HEAD for the block; what a killed night left in the folder is removed first."""
+    """A detached worktree for the block; what a killed night left in the folder is removed first."""
     git = Git(project.root)
     _remove(git, folder)
     git("worktree", "prune")
@@ -56,9 +71,21 @@ def checkout(project: Project, folder: Path) -> Iterator[Checkout]:
     git("worktree", "add", "-q", "--detach", str(folder), "HEAD")
     try:
         (folder / ".imagekit").symlink_to(project.work.resolve(), target_is_directory=True)
-        yield Checkout(folder, Git(folder))
+        yield Checkout(folder, Git(folder), _tree_of(git))
     finally:
         _remove(git, folder)
+
+
+def _tree_of(git: Git) -> str:
+    """The project's files as they stand, but for those that git ignores, as a tree; its own index stays as it is."""
+    with TemporaryDirectory() as folder:
+        env = {"GIT_INDEX_FILE": str(Path(folder, "index")), "GIT_LITERAL_PATHSPECS": "1"}
+        git("read-tree", "HEAD", env=env)
+        git("add", "--update", env=env)
+        new = git("ls-files", "-z", "--others", "--exclude-standard", "--exclude=/.imagekit", env=env).raw
+        if new:
+            git("add", "--pathspec-from-file=-", "--pathspec-file-nul", env=env, stdin=new)
+        return git("write-tree", env=env).stdout.strip()
 
 
 def _remove(git: Git, folder: Path) -> None:

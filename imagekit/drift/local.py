@@ -24,7 +24,9 @@ from imagekit.base.errors import ConfigError, ImagekitError
 from imagekit.base.files import write_whole
 from imagekit.base.space import lack_of_space
 from imagekit.base.text import one_line
+from imagekit.build.authorities import authorities_of
 from imagekit.build.result import earlier_build
+from imagekit.config.authorities import AuthorityError
 from imagekit.config.imagesfile import LockFile
 from imagekit.config.load import LOCK_FILE, Project, load_project
 from imagekit.config.packagelock import PackageLock, as_text, load, lock_path
@@ -114,6 +116,8 @@ class LocalWorld:
         """A run that publishes nothing, of the project with this lock."""
         pinned, whole = lock == self.pinned(), layers is None or layers == len(self.layers)
         project = self.project if pinned and whole else self._beside(lock, layers)
+        if pinned and (problem := self._refused(project)):
+            return Trial(result=Result.BAD, reason=problem)
         with kept_aside(project, self.image) if pinned and whole else nullcontext():
             found = self._run(project, lifecycle=lifecycle, like=like)
         self.tried[found.digest] = project
@@ -156,7 +160,7 @@ class LocalWorld:
     def last_good(self, *, lifecycle: bool) -> tuple[Trial, datetime, bool] | None:
         """What the last good full night left; of another lock, or with less tested, it tells nothing."""
         good = read_good(self._state("pinned"))
-        if good is None or good.marks.get("lock") != _mark(self.pinned()):
+        if good is None or good.marks.get("lock") != _mark(self.pinned()) or self._refused(self.project):
             return None
         if lifecycle and good.marks.get("scenarios") != "yes":
             return None
@@ -167,6 +171,8 @@ class LocalWorld:
         good = read_good(self._state("pinned"))
         if good is None:
             return ()
+        if problem := self._refused(self.project):
+            return (f"what the image is made of cannot be told: {problem}",)
         now = self._sources()
         reported = {
             "suites": "the checks",
@@ -179,9 +185,12 @@ class LocalWorld:
 
     def expired(self) -> tuple[str, ...]:
         """Certificates of the pinned build, while it is kept, and of the project's files, that end or have ended."""
-        kept = earlier_build(self.project.work, self._plan())
         try:
+            authorities_of(self.project, self.layers, now=self.now())
+            kept = earlier_build(self.project.work, self._plan())
             found = horizon(self.project, str(kept.digest) if kept is not None else None)
+        except AuthorityError as error:
+            return (str(error),)
         except (ImagekitError, OSError) as error:
             return (f"what has expired cannot be told: {error}",)
         judged = judge(found, self.now(), Thresholds())
@@ -236,7 +245,7 @@ class LocalWorld:
 
     def _run(self, project: Project, *, lifecycle: bool, like: Trial | None = None) -> Trial:
         scenarios = ScenarioOptions() if lifecycle else None
-        built = like is not None and like.build_failed
+        built = like is not None and like.build_failed and not like.early
         boot_paths = (BootPath(like.boot_path),) if like is not None and like.boot_path else DISKLESS
         options = Options(publish=False, fresh=True, lifecycle=scenarios, boot_paths=() if built else boot_paths)
         try:
@@ -258,6 +267,14 @@ class LocalWorld:
             images={name: value for name, value in file.images.items() if name in wanted.images},
             files={name: value for name, value in file.files.items() if name in wanted.files},
         )
+
+    def _refused(self, project: Project) -> str:
+        """Why there is no plan of it: what its layers declare is not taken."""
+        try:
+            make_plan(project, self.image)
+        except AuthorityError as error:
+            return str(error)
+        return ""
 
     def _plan(self) -> Plan:
         return make_plan(self.project, self.image)

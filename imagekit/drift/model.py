@@ -64,7 +64,8 @@ class Trial:
     """One build with its tests: `failed` names what did not pass, `layers` the layers whose suites did not.
 
     `run_id` is the run that shows it, `reason` the first line of what went wrong, `boot_path` the one that it was seen
-    on; empty where no machine's boot or checks showed it.
+    on; empty where no machine's boot or checks showed it. `early`: files of the project were refused as they stand,
+    before anything was built, which no stack of layers shows.
     """
 
     result: Result
@@ -74,6 +75,7 @@ class Trial:
     layers: tuple[str, ...] = ()
     reason: str = ""
     boot_path: str = ""
+    early: bool = False
     seconds: float = 0.0
 
     @property

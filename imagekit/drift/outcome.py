@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 
 from imagekit.app.options import Finished
-from imagekit.base.errors import RefusedError
+from imagekit.base.errors import ConfigError, RefusedError
 from imagekit.base.text import one_line
 from imagekit.build.builder import BuildError
 from imagekit.build.download import WrongFileError
+from imagekit.checks.request import BrokenCheckError
+from imagekit.config.authorities import AuthorityError
 from imagekit.drift.interface import InfrastructureError
 from imagekit.drift.model import Result, Trial
 from imagekit.machine.interface import BootPath
+from imagekit.plan.lock import NotLockedError
 from imagekit.registry.errors import DigestMismatchError
 from imagekit.report.result import Verdict
 
@@ -29,6 +32,10 @@ _BELOW = re.compile(f"{_MACHINE}|{_NETWORK}", re.IGNORECASE)
 _STEP = "did not complete successfully"
 # Served in the place of what is locked: no image was made of it.
 _SERVED = (DigestMismatchError, WrongFileError)
+# The project's own files, and time: an authority that ends, a lock that was not written anew. Beside these, all that
+# is refused where checks and cloud-config are held against each other.
+_OWN = (AuthorityError, NotLockedError)
+_FILES = "lint"
 
 
 def trial_of(finished: Finished, *, built: bool = False) -> Trial:
@@ -39,8 +46,11 @@ def trial_of(finished: Finished, *, built: bool = False) -> Trial:
     result, error = finished.result, finished.error
     if error is not None and not isinstance(error, Exception):
         raise error
-    if error is not None and (isinstance(error, _SERVED) or not isinstance(error, RefusedError)):
-        raise InfrastructureError(one_line(f"{result.failure.stage if result.failure else 'run'}: {error}", 500))
+    stage = result.failure.stage if result.failure else ""
+    early = stage == _FILES and isinstance(error, (ConfigError, RefusedError, BrokenCheckError))
+    own = early or isinstance(error, (RefusedError, *_OWN))
+    if error is not None and (isinstance(error, _SERVED) or not own):
+        raise InfrastructureError(one_line(f"{stage or 'run'}: {error}", 500))
     if isinstance(error, RefusedError) and (found := _from_below(error)):
         raise InfrastructureError(one_line(f"{found}: {error}", 500))
     checks = result.suites.blocking if result.suites else ()
@@ -57,7 +67,8 @@ def trial_of(finished: Finished, *, built: bool = False) -> Trial:
         failed=failed,
         layers=tuple(dict.fromkeys(each.layer for each in checks)),
         reason=one_line(reason, 500),
-        boot_path=_boot_path(result.failure.stage if result.failure else ""),
+        boot_path=_boot_path(stage),
+        early=early,
         seconds=result.seconds,
     )
 

@@ -1,23 +1,27 @@
-"""Nights on real machines: bad packages of a company's own archive are named alone or together."""
+"""Nights on real machines: bad packages of a company's own archive are named, faults of ours are put to their layer."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 
 from imagekit.app import servicecontrol as control
 from imagekit.base.process import run
 from imagekit.build.packages import resolver
 from imagekit.config.load import load_project
 from imagekit.config.model import Arch
-from imagekit.config.packagelock import LockedPackage, load
+from imagekit.config.packagelock import LockedPackage, as_text, load, lock_path
+from imagekit.plan.asks import locked_authorities
 from tests.e2e.conftest import IMAGE, ROOT, Clone, environment
 from tests.support.aptrepository import SignedArchive, repacked, served, signed_archive
+from tests.support.authorities import Authority, certificate
 
 pytestmark = [pytest.mark.vm, pytest.mark.online]
 # Of 16 sources, in two layers; no other package asks for exactly the version that the lock has.
@@ -39,6 +43,11 @@ def unit(name: str, command: str) -> dict[str, str | Path]:
     return {f"usr/lib/systemd/system/{name}.service": text, wants: Path(f"../{name}.service")}
 
 
+def near_its_end() -> str:
+    """An authority that is good for ten days more."""
+    return certificate(Authority(ends_in=timedelta(days=10)), generate_private_key(SECP256R1()))
+
+
 ONE = {BAD: unit("zones", "/usr/libexec/index-zones")}
 # Neither is bad alone. The first and the eighth to move, each in a layer of its own.
 _HALF = "usr/share/conntrack/half"
@@ -49,6 +58,26 @@ PAIR: dict[str, Mapping[str, str | Path]] = {
 }
 # Of these layers one file is kept: this is about builds and boots. (A file that is not there is imagekit's own.)
 CHECKS = {"base": "test_boot.py", "k0s": "test_kernel_needs.py"}
+
+
+PLANTED = unit("planted", "/usr/libexec/is-not-there")
+# What is written into each layer's folder, below the part of it that goes into the image as it stands.
+OURS: dict[str, Mapping[str, str | Path]] = {
+    "base": {f"files/{path}": said for path, said in PLANTED.items()},
+    # Seen by a check of base alone: that it is the fault of k0s, no suite says.
+    "k0s": {f"files/{path}": said for path, said in PLANTED.items()},
+    "sssd": {"files/etc/realmd.conf": "[service]\nautomatic-install = yes\n"},
+    # In force for less than the rule of the layer wants: nothing is built with it, and nothing is booted.
+    "ca-trust": {
+        "files/planted.pem": certificate(Authority(ends_in=timedelta(days=10)), generate_private_key(SECP256R1()))
+    },
+}
+SHOWN = {
+    "base": "direct:base/test_boot.py::test_no_unit_failed",
+    "k0s": "direct:base/test_boot.py::test_no_unit_failed",
+    "sssd": "direct:sssd/test_sssd.py::test_joining_installs_nothing",
+    "ca-trust": "",
+}
 
 
 @dataclass(frozen=True)
@@ -77,6 +106,20 @@ class Upstream:
         """Nothing is there any more that is newer than the lock."""
         self.archive.stanzas.clear()
         self.archive.publish()
+
+    def plant(self, layer: str) -> None:
+        """Commit the layer's fault, with a lock that covers it."""
+        root = self.clone.root
+        for path, said in OURS[layer].items():
+            file = root / "images" / layer / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.symlink_to(said) if isinstance(said, Path) else file.write_text(said)
+        lock = load(root, IMAGE, "amd64")
+        assert lock is not None
+        lock = replace(lock, authorities=locked_authorities(load_project(root), IMAGE))
+        (root / lock_path(IMAGE, "amd64")).write_text(as_text(lock))
+        self.clone.git("add", "--all")
+        self.clone.git(*WHO, "commit", "-q", "-m", f"planted in {layer}")
 
     def night(self, *words: str) -> tuple[int, dict[str, Any]]:
         """A night without scenarios; its exit code and what it says."""
@@ -147,6 +190,25 @@ def test_two_that_break_only_together_are_both_named(upstream: Upstream, tmp_pat
     assert [each.split()[0] for each in cause["culprits"]] == [*PAIR]
     assert "each alone is good; together they are bad" in cause["evidence"]
     assert said["builds"] <= 2 + 2 * (1 + (len(moved) - 1).bit_length())
+
+
+@pytest.mark.nightly(minutes=6)
+@pytest.mark.parametrize("layer", LAYERS)
+def test_a_planted_fault_of_ours_is_put_to_its_layer(upstream: Upstream, layer: str) -> None:
+    """By twin stacks: base alone, base with k0s, and so on; the first that shows the fault has it in its top layer."""
+    upstream.plant(layer)
+    try:
+        code, said = upstream.night("--part", "pinned")
+    finally:
+        upstream.clone.git("reset", "-q", "--hard", "HEAD~1")
+    assert (code, said["verdict"]) == (1, "broken"), said
+    [cause] = said["causes"]
+    assert (cause["attribution"], cause["layer"], cause["culprits"]) == ("ours", layer, [])
+    stacks = [line.split(" (")[0] for line in cause["evidence"] if line.startswith("stack ")]
+    below = [f"stack {'+'.join(LAYERS[:count])}: good" for count in range(1, LAYERS.index(layer) + 1)]
+    assert stacks == [*below, f"stack {'+'.join(LAYERS[: LAYERS.index(layer) + 1])}: bad"]
+    assert SHOWN[layer] in said["pinned"]["failed"] if SHOWN[layer] else "planted.pem" in said["pinned"]["reason"]
+    assert said["unknown"] == []
 
 
 def rebuilt(clone: Clone) -> list[list[str]]:

@@ -5,19 +5,24 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from imagekit.app.alarms import watch
 from imagekit.app.options import Finished, Options
 from imagekit.app.remember import open_history
 from imagekit.app.run import run_image
-from imagekit.base.errors import ConfigError, ToolError
+from imagekit.base.errors import ConfigError, ImagekitError, ToolError
+from imagekit.build.authorities import authorities_of
 from imagekit.build.builder import BuildError
 from imagekit.build.download import WrongFileError
+from imagekit.checks.lint import ContradictionError
 from imagekit.checks.outcome import Outcome
+from imagekit.checks.request import BrokenCheckError
 from imagekit.cli import cli
 from imagekit.config.load import Project, load_project
 from imagekit.config.packagelock import LockedPackage, PackageLock, as_text, lock_path
@@ -25,7 +30,7 @@ from imagekit.drift.aside import told_difference
 from imagekit.drift.conduct import REPORT, conduct, last_report, new_night
 from imagekit.drift.interface import InfrastructureError, World
 from imagekit.drift.local import LocalWorld, open_world
-from imagekit.drift.model import Change, DriftVerdict, Input, Key, Part, Report, Result
+from imagekit.drift.model import Attribution, Change, DriftVerdict, Input, Key, Part, Report, Result
 from imagekit.drift.night import Options as NightOptions
 from imagekit.drift.outcome import trial_of
 from imagekit.drift.text import pull_request
@@ -36,6 +41,7 @@ from imagekit.machine.interface import BootPath
 from imagekit.packages.interface import MirrorError, ResolveError
 from imagekit.plan.lock import here
 from imagekit.registry.errors import DigestMismatchError
+from tests.support.authorities import Authority, certificate
 from tests.support.project import commit, git, make_project
 from tests.support.simbackend import SimBackend, SimulatedError
 
@@ -302,6 +308,130 @@ def test_a_layer_of_ours_that_breaks_is_named(project: Project, mirror: dict[str
     assert report.verdict is DriftVerdict.BROKEN
     assert report.causes[0].layer == "base"
     assert report.verdict.exit_code == 1
+
+
+def fault(layer: Path) -> bool:
+    """Whether one is planted in a layer's folder."""
+    file = layer / "planted"
+    return file.is_file() and file.read_text() == "fault\n"
+
+
+class Planted(SimBackend):
+    """A world in which checks fail on every stack that has a layer with a planted fault."""
+
+    def build(self, project, plan):  # type: ignore[no-untyped-def]
+        found = [name for name in project.image(NAME).layers if fault(project.root / "images" / name)]
+        self.outcomes = {BootPath.DIRECT: Outcome.FAILED} if found else {}
+        return super().build(project, plan)
+
+
+@pytest.mark.parametrize("layer", ["base", "extra"])
+@pytest.mark.parametrize("how", ["committed", "new", "changed", "staged"])
+def test_a_fault_in_no_commit_is_in_the_stacks_too(
+    project: Project, mirror: dict[str, object], layer: str, how: str
+) -> None:
+    """Else every stack is good, and the last layer is blamed for it."""
+    mirror["rows"] = PINNED
+    path = project.root / "images" / layer / "planted"
+    if how == "changed":
+        path.write_text("")
+        commit(project.root, "a file", "2026-11-23T13:00:00+00:00")
+    path.write_text("fault\n")
+    if how == "staged":
+        git(project.root, "add", str(path))
+    if how == "committed":
+        commit(project.root, "planted", "2026-11-23T13:00:00+00:00")
+    before = git(project.root, "status", "--porcelain")
+    report = hold(project, Planted())
+    [cause] = report.causes
+    assert (cause.attribution, cause.layer) == (Attribution.OURS, layer)
+    assert git(project.root, "status", "--porcelain") == before
+
+
+def test_what_is_in_no_commit_is_not_committed_with_the_new_lock(project: Project, mirror: dict[str, object]) -> None:
+    (project.root / "images/base/new").write_text("mine\n")
+    (project.root / "images/base/Dockerfile").write_text("FROM distro AS base\n# mine\n")
+    report = hold(project, Upstream())
+    assert report.branch == BRANCH
+    assert git(project.root, "diff", "--name-only", f"HEAD..{BRANCH}").split() == [str(lock_path(NAME, here().value))]
+
+
+def near_its_end() -> str:
+    """A good authority, in force for 20 days more."""
+    return certificate(Authority(ends_in=timedelta(days=20), hash=None), Ed25519PrivateKey.generate())
+
+
+def declare_authority(project: Project, text: str) -> Project:
+    """The layer `extra` with one."""
+    layer = project.root / "images/extra"
+    (layer / "layer.yaml").write_text((layer / "layer.yaml").read_text() + 'present: {certificates: ["files/*"]}\n')
+    (layer / "files").mkdir()
+    (layer / "files/one.pem").write_text(text)
+    commit(project.root, "an authority", "2026-11-23T13:00:00+00:00")
+    return load_project(project.root)
+
+
+class Strict(SimBackend):
+    """A world that holds authorities against the clock before it builds, as the real one does."""
+
+    def build(self, project, plan):  # type: ignore[no-untyped-def]
+        authorities_of(project, project.image(NAME).layers)
+        return super().build(project, plan)
+
+
+@pytest.mark.parametrize("text", ["no certificate", near_its_end()])
+def test_an_authority_that_is_not_taken_any_more_is_ours_and_its_layers(
+    project: Project, mirror: dict[str, object], text: str
+) -> None:
+    mirror["rows"] = PINNED
+    world = Strict()
+    report = hold(declare_authority(project, text), world)
+    assert report.verdict is DriftVerdict.BROKEN, report.unknown
+    [cause] = report.causes
+    assert (cause.attribution, cause.layer) == (Attribution.OURS, "extra")
+    assert "one.pem" in cause.title
+    assert any("one.pem" in line for line in cause.evidence), "what ends is told beside the stacks"
+    assert world.calls["boot direct"] == 0, "nothing is booted to see what no build comes to"
+
+
+def test_no_quiet_night_rests_on_an_authority_that_would_be_refused_by_now(
+    project: Project, mirror: dict[str, object]
+) -> None:
+    mirror["rows"] = PINNED
+    project = declare_authority(project, near_its_end())
+    assert hold(project, SimBackend()).verdict is DriftVerdict.HOLDS, "as if it were refused only from now on"
+    report = hold(project, Strict())
+    assert report.verdict is DriftVerdict.BROKEN
+    assert any("all was done all the same" in each and "one.pem" in each for each in report.evidence)
+
+
+class Refusing(Upstream):
+    """A world in which the checks are refused as they stand."""
+
+    why: ImagekitError
+
+    def lint(self, target, boot_paths):  # type: ignore[no-untyped-def]
+        raise self.why
+
+
+@pytest.mark.parametrize("error", [ContradictionError, BrokenCheckError])
+@pytest.mark.parametrize("parts", [PARTS, frozenset({Part.FRESH}), frozenset({Part.PINNED})])
+def test_a_file_that_is_refused_before_anything_is_built_is_ours_and_no_layers(
+    project: Project, mirror: dict[str, object], parts: frozenset[Part], error: type[ImagekitError]
+) -> None:
+    """It was refused before anything moved, and a stack that is only built shows nothing of it."""
+    world = Refusing()
+    world.why = error("base/test_x.py contradicts base/test_y.py", hint="Mend one.")
+    report = hold(project, world, parts=parts)
+    assert world.calls["build"] == 0
+    assert report.pinned is not None
+    assert report.pinned.result is Result.BAD
+    if Part.PINNED in parts:
+        [cause] = report.causes
+        assert (cause.attribution, cause.layer) == (Attribution.OURS, "")
+        assert cause.title == "base/test_x.py contradicts base/test_y.py"
+    else:
+        assert report.causes == ()
 
 
 def test_a_night_is_in_the_history_and_a_cancelled_one_is_an_alarm(project: Project, mirror: dict[str, object]) -> None:
