@@ -20,10 +20,14 @@ from imagekit.trust.gate.policy import PUBLISH, load_policy, span
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """The alarms, and what could not be looked at: nothing is quiet because it was not seen."""
+    """The alarms, and what could not be looked at: nothing is quiet because it was not seen.
+
+    Without `known` there was nothing to look at at all: no run, night, answer of a gate or promotion.
+    """
 
     alarms: tuple[Alarm, ...]
     unseen: tuple[str, ...] = ()
+    known: bool = True
 
 
 def watch(project: Project, now: datetime, *, image: str = "") -> Watched:
@@ -37,6 +41,7 @@ def watch(project: Project, now: datetime, *, image: str = "") -> Watched:
         moves = [*_published(history), *moves]
         checks = tuple(each for each in read.check_runs(history) if each.started <= now)
         known = {run.image for run in read.runs(history)} | {night.image for night in read.nights(history)}
+        known &= {*names}
         seen = Observed(
             now=now,
             moves=[each for each in moves if each.image in names],
@@ -46,7 +51,7 @@ def watch(project: Project, now: datetime, *, image: str = "") -> Watched:
             nights=read.nights(history),
             images=[name for name in names if name in known],
         )
-    return Watched(alarms(seen, LONGEST_WAIT), tuple(unseen))
+    return Watched(alarms(seen, LONGEST_WAIT), tuple(unseen), known=bool(known or seen.moves or seen.gates))
 
 
 def _published(history: History) -> Iterator[Move]:
@@ -95,13 +100,13 @@ def _green(move: Move) -> GateAnswer:
 
 
 def _suites(project: Project, names: list[str], checks: tuple[CheckRun, ...]) -> Mapping[str, datetime | None]:
-    """The last real run of each layer's suite, and of the scenarios, of each image; a kept result is no run."""
+    """The last real run of each layer's suite, and of the scenarios, of each image; no kept result, no trial."""
     last: dict[str, datetime | None] = {}
     for name in names:
         for suite in (*project.image(name).layers, LIFECYCLE):
             last[f"{name}/{suite}"] = None
     for each in checks:
         key = f"{each.image}/{each.layer}"
-        if each.fresh and key in last:
+        if each.fresh and not each.trial and key in last:
             last[key] = each.started
     return last

@@ -24,13 +24,16 @@ _LONGEST = 1000  # characters of a line
 
 
 def last_good(runs: list[Path], image: str) -> RunResult | None:
-    """The newest of these runs (newest first) that passed with this image; one that does not read is no good run."""
+    """The newest of these runs (newest first) that passed with this image; one that does not read is no good run.
+
+    Nor is a trial, whose image the project never was.
+    """
     for folder in runs:
         try:
             result = read_result(folder)
         except ConfigError:
             continue
-        if result.image == image and result.verdict is Verdict.PASSED and result.digest:
+        if result.image == image and result.verdict is Verdict.PASSED and result.digest and not result.trial:
             return result
     return None
 

@@ -26,6 +26,7 @@ class Options:
     With `lifecycle` its scenarios follow the checks; with no boot paths they are all that is done. `keep` is called
     with what its checks found while the last machine, good or bad, still runs; a machine to keep is always a fresh one.
     A run that would take longer than `within` minutes, by its earlier runs, is refused before it begins.
+    `trial` says what it is a part of, where this is not the image as the project stands.
     A `selection` of checks proves nothing about the image: it is neither kept nor published.
     """
 
@@ -39,6 +40,7 @@ class Options:
     selection: Selection = ALL
     suites: tuple[NamedSuite, ...] = ()
     within: float | None = None
+    trial: str = ""
 
     def __post_init__(self) -> None:
         if self.publish and self.selection.partial:

@@ -61,6 +61,8 @@ class Tested:
     @property
     def verdict(self) -> Verdict:
         """Passed only when all that was asked for was tested and passed; of some checks alone, partial."""
+        if not self.asked and not self.suites_asked and not self.scenarios:
+            return Verdict.BUILT
         if not self.passed:
             return Verdict.FAILED
         return Verdict.PARTIAL if self.suites is not None and self.suites.selection else Verdict.PASSED
@@ -113,6 +115,7 @@ def run_result(
     built: Build | None = None,
     console: ConsoleExcerpt | None = None,
     release: ReleaseRow | None = None,
+    trial: str = "",
 ) -> RunResult:
     """Everything that a run found out; passed only when nothing failed and all that was asked for passed."""
     last = tested.machines[-1].result if tested.machines else None
@@ -142,6 +145,7 @@ def run_result(
         ),
         release=release,
         failure=record.failure,
+        trial=trial,
         live=tuple(live_of(test.result) for test in tested.boot_paths),
     )
 

@@ -93,6 +93,7 @@ class RunState:
             built=self.image,
             console=self._console(),
             release=self.release,
+            trial=self.options.trial,
         )
 
     def _console(self) -> ConsoleExcerpt | None:

@@ -33,7 +33,8 @@ def command(ctx: click.Context, run_id: str | None, open_page: bool, list_runs: 
     if list_runs:
         for folder in kept_runs(app.work):
             result = read_result(folder)
-            say(f"{result.run_id}  {word_of(result):<11}  {result.image} {result.version}")
+            trial = f"  ({result.trial})" if result.trial else ""
+            say(f"{result.run_id}  {word_of(result):<11}  {result.image} {result.version}{trial}")
         return
     folder = find_run(app.work, run_id)
     result = read_result(folder)

@@ -79,7 +79,8 @@ class LocalWorld:
     backend: Backend
     beside: Checkout
     known: list[PackageLock]  # the files whose rows locks are made of: what is pinned, then what is fresh
-    tried: dict[str, Project] = field(default_factory=dict)  # digest to the project that it was built from
+    # digest to the project that it was built from, and what trial it was of
+    tried: dict[str, tuple[Project, str]] = field(default_factory=dict)
     upstream: Lock | None = None
     settle: Callable[[Project, PackageLock], PackageLock] = settled
 
@@ -119,8 +120,9 @@ class LocalWorld:
         if pinned and (problem := self._refused(project)):
             return Trial(result=Result.BAD, reason=problem)
         with kept_aside(project, self.image) if pinned and whole else nullcontext():
-            found = self._run(project, lifecycle=lifecycle, like=like)
-        self.tried[found.digest] = project
+            what = "" if pinned and whole else self._trial(lock, layers)
+            found = self._run(project, what, lifecycle=lifecycle, like=like)
+        self.tried[found.digest] = project, what
         if pinned and whole and like is None and found.result is Result.GOOD:
             self._keep_pinned(found, lifecycle=lifecycle)
         return found
@@ -155,7 +157,7 @@ class LocalWorld:
     def again(self, trial: Trial) -> Trial:
         """The checks and scenarios of the same digest once more; its build is kept, so nothing is built."""
         scenarios = any(name.startswith("scenario:") for name in trial.failed)
-        return self._run(self.tried[trial.digest], lifecycle=scenarios, like=trial)
+        return self._run(*self.tried[trial.digest], lifecycle=scenarios, like=trial)
 
     def last_good(self, *, lifecycle: bool) -> tuple[Trial, datetime, bool] | None:
         """What the last good full night left; of another lock, or with less tested, it tells nothing."""
@@ -243,11 +245,20 @@ class LocalWorld:
             raise InfrastructureError(one_line(str(error), 500)) from None
         return name
 
-    def _run(self, project: Project, *, lifecycle: bool, like: Trial | None = None) -> Trial:
+    def _trial(self, lock: Lock, layers: int | None) -> str:
+        """What a run is for that is none of the image as the project has it."""
+        if layers is not None:
+            return f"night {self.night}: the layers {'+'.join(self.layers[:layers])} alone"
+        what = "all inputs as upstream has them" if lock == self.upstream else "a part of the inputs that moved"
+        return f"night {self.night}: {what}"
+
+    def _run(self, project: Project, trial: str, *, lifecycle: bool, like: Trial | None = None) -> Trial:
         scenarios = ScenarioOptions() if lifecycle else None
         built = like is not None and like.build_failed and not like.early
         boot_paths = (BootPath(like.boot_path),) if like is not None and like.boot_path else DISKLESS
-        options = Options(publish=False, fresh=True, lifecycle=scenarios, boot_paths=() if built else boot_paths)
+        options = Options(
+            publish=False, fresh=True, lifecycle=scenarios, boot_paths=() if built else boot_paths, trial=trial
+        )
         try:
             return trial_of(run_image(project, self.image, options, self.backend), built=built)
         except OSError as error:

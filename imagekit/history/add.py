@@ -15,9 +15,11 @@ LIFECYCLE = "lifecycle"
 def add_run(history: History, result: RunResult) -> None:
     """Keep a run; not one of checks that a person selected, which says nothing about the image, also when it failed.
 
+    Nor one that only built. A trial is kept for what it says of its checks, and marked: it is no run of the image.
+
     Raises `HistoryError`; `ValueError` for a result whose time cannot be read.
     """
-    if result.verdict is Verdict.PARTIAL or (result.suites is not None and result.suites.selection):
+    if result.verdict in (Verdict.PARTIAL, Verdict.BUILT) or (result.suites is not None and result.suites.selection):
         return
     reused = {row.name for row in result.stages if row.status is StageStatus.REUSED}
     started = instant(result.started).isoformat()
@@ -25,10 +27,11 @@ def add_run(history: History, result: RunResult) -> None:
         for table in ("stages", "checks", "boots", "runs"):
             db.execute(f"DELETE FROM {table} WHERE run_id = ?", (result.run_id,))
         db.execute(
-            "INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 *(result.run_id, result.image, result.digest, result.version, started, result.verdict.value),
                 *(result.seconds, sum(layer.size for layer in result.layers), int(result.release is not None)),
+                int(bool(result.trial)),
             ),
         )
         stages = [(result.run_id, row.name, row.status.value, row.seconds) for row in result.stages]

@@ -23,7 +23,10 @@ class NightOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """A run: `seconds` of wall time, `size` of the image in packed bytes (0: not built)."""
+    """A run: `seconds` of wall time, `size` of the image in packed bytes (0: not built).
+
+    A `trial` is no run of the image: what a night built and tested beside it.
+    """
 
     run_id: str
     image: str
@@ -34,11 +37,15 @@ class Run:
     seconds: float
     size: int
     published: bool
+    trial: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckRun:
-    """One check (or scenario) in one run; not `fresh`: an earlier run's result, told again."""
+    """One check (or scenario) in one run; not `fresh`: an earlier run's result, told again.
+
+    `trial`: the run was one, see `Run`.
+    """
 
     run_id: str
     started: datetime
@@ -49,6 +56,7 @@ class CheckRun:
     outcome: Outcome
     required: bool
     fresh: bool
+    trial: bool = False
     ticket: str = ""
     expires: str = ""
     owner: str = ""

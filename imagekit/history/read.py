@@ -26,6 +26,7 @@ def runs(history: History, image: str = "") -> tuple[Run, ...]:
             seconds=row[6],
             size=row[7],
             published=bool(row[8]),
+            trial=bool(row[9]),
         )
         for row in found
     )
@@ -34,7 +35,7 @@ def runs(history: History, image: str = "") -> tuple[Run, ...]:
 def check_runs(history: History, image: str = "", *, since: datetime | None = None) -> tuple[CheckRun, ...]:
     """Every check of every run of an image, or of all, that began at `since` or later."""
     found = history.rows(
-        "SELECT run_id, started, image, digest, name, layer, outcome, required, fresh, ticket, expires, owner "
+        "SELECT run_id, started, image, digest, name, layer, outcome, required, fresh, trial, ticket, expires, owner "
         f"FROM checks JOIN runs USING (run_id) WHERE {_OF_IMAGE} AND started >= ? ORDER BY started, run_id, name",
         (image, image, since.isoformat() if since else ""),
     )
@@ -49,19 +50,23 @@ def check_runs(history: History, image: str = "", *, since: datetime | None = No
             outcome=Outcome(row[6]),
             required=bool(row[7]),
             fresh=bool(row[8]),
-            ticket=row[9],
-            expires=row[10],
-            owner=row[11],
+            trial=bool(row[9]),
+            ticket=row[10],
+            expires=row[11],
+            owner=row[12],
         )
         for row in found
     )
 
 
 def boots(history: History, image: str = "") -> tuple[BootCost, ...]:
-    """What the boots of an image, or of all, cost; an earlier boot that a run told again is not among them."""
+    """What the boots of an image, or of all, cost; an earlier boot that a run told again is not among them.
+
+    Nor are those of trials.
+    """
     found = history.rows(
         "SELECT image, started, path, boots.seconds, cpu FROM boots JOIN runs USING (run_id) "
-        f"WHERE fresh AND {_OF_IMAGE} ORDER BY started, run_id, path",
+        f"WHERE fresh AND NOT trial AND {_OF_IMAGE} ORDER BY started, run_id, path",
         (image, image),
     )
     return tuple(
@@ -73,7 +78,7 @@ def stage_seconds(history: History, image: str, name: str, *, newest: int = 9) -
     """How long the last times took that a stage was really gone through, newest first."""
     found = history.rows(
         "SELECT stages.seconds FROM stages JOIN runs USING (run_id) "
-        "WHERE image = ? AND name = ? AND status = 'done' ORDER BY started DESC LIMIT ?",
+        "WHERE image = ? AND NOT trial AND name = ? AND status = 'done' ORDER BY started DESC LIMIT ?",
         (image, name, newest),
     )
     return tuple(row[0] for row in found)
@@ -86,7 +91,7 @@ def overlaps(history: History, image: str, *, newest: int = 9) -> tuple[float, .
     """
     found = history.rows(
         "SELECT runs.seconds, SUM(stages.seconds) AS parts FROM runs JOIN stages USING (run_id) WHERE image = ? "
-        "AND status = 'done' GROUP BY run_id HAVING parts > 0 AND SUM(name LIKE 'boot %') > 0 "
+        "AND NOT trial AND status = 'done' GROUP BY run_id HAVING parts > 0 AND SUM(name LIKE 'boot %') > 0 "
         "ORDER BY started DESC LIMIT ?",
         (image, newest),
     )

@@ -15,12 +15,13 @@ from typing import Any, Self
 from imagekit.history.errors import HistoryDamagedError, HistoryError, HistoryFormatError, explained
 
 FILE_NAME = "history.sqlite"
-FORMAT = 1
+FORMAT = 2
 _BUSY_SECONDS = 60.0  # seconds that a writer waits for another
 _SCHEMA = """
 CREATE TABLE runs (
     run_id TEXT PRIMARY KEY, image TEXT NOT NULL, digest TEXT NOT NULL, version TEXT NOT NULL, started TEXT NOT NULL,
-    verdict TEXT NOT NULL, seconds REAL NOT NULL, size INTEGER NOT NULL, published INTEGER NOT NULL
+    verdict TEXT NOT NULL, seconds REAL NOT NULL, size INTEGER NOT NULL, published INTEGER NOT NULL,
+    trial INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX runs_of_image ON runs (image, started);
 CREATE TABLE stages (
@@ -48,6 +49,8 @@ CREATE TABLE gates (
     passed INTEGER NOT NULL, reason TEXT NOT NULL, PRIMARY KEY (at, channel, digest)
 );
 """
+# From the format before it. Whether a run of then was a trial is not known.
+_TRIALS = "ALTER TABLE runs ADD COLUMN trial INTEGER NOT NULL DEFAULT 0"
 
 
 class History:
@@ -72,7 +75,7 @@ class History:
         self._db.close()
 
     def _prepare(self) -> None:
-        """Make the tables of a new file; refuse one of another format."""
+        """Make the tables of a new file, bring one of an older format up to this one; refuse others."""
         if self.rows("PRAGMA user_version") == [(FORMAT,)]:
             return
         with self.writing() as db:
@@ -91,7 +94,9 @@ class History:
             if version == 0:
                 for statement in _SCHEMA.split(";"):
                     db.execute(statement)
-                db.execute(f"PRAGMA user_version = {FORMAT}")
+            elif version == 1:
+                db.execute(_TRIALS)
+            db.execute(f"PRAGMA user_version = {FORMAT}")
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:

@@ -50,7 +50,9 @@ class Trends:
 
 def trends(history: History, image: str, today: date) -> Trends:
     """The trends of an image; raises `HistoryError`."""
-    runs, checks = read.runs(history, image), read.check_runs(history, image)
+    runs = tuple(each for each in read.runs(history, image) if not each.trial)
+    all_checks = read.check_runs(history, image)
+    checks = tuple(each for each in all_checks if not each.trial)
     boots, nights = read.boots(history, image), read.nights(history, image)
     paths = list(dict.fromkeys(each.path for each in boots))
     sizes = tuple((each.started, each.size / 1e6) for each in runs if each.size)
@@ -59,13 +61,13 @@ def trends(history: History, image: str, today: date) -> Trends:
         image=image,
         runs=len(runs),
         passed=sum(each.verdict == "passed" for each in runs),
-        flakes=flakes(checks, today),
+        flakes=flakes(all_checks, today),
         plots=(
             _plot("Boot to SSH", "s", [_boot_line(boots, path, cpu=False) for path in paths], "no boot was recorded"),
             _plot("Boot cost", "CPU s", [_boot_line(boots, path, cpu=True) for path in paths], "no boot was recorded"),
             _plot("Image size", "MB", [Line(name="packed", points=sizes)], "no image was built"),
             _plot("Checks", "", _check_lines(checks), "no check was run"),
-            _plot("Runs a week in which a check flaked", "", [_flake_line(checks)], "no check has flaked"),
+            _plot("Runs a week in which a check flaked", "", [_flake_line(all_checks)], "no check has flaked"),
             _plot(
                 "Packages behind upstream", "", [Line(name="packages", points=behind)], "`imagekit drift` counts them"
             ),

@@ -70,9 +70,9 @@ def _card(result: RunResult) -> list[str]:
 def _cautions(result: RunResult) -> list[str]:
     """What did not pass and only warns, with its ticket and day, on a good result too."""
     warnings = result.suites.cautions if result.suites else ()
-    selected = [f"⚠️ {escaped(result.selected, _LONGEST)}"] if result.selected else []
+    told = [f"⚠️ {escaped(text, _LONGEST)}" for text in (result.beside, result.selected) if text]
     cautions = [*(check.caution for check in warnings), *(scenario.caution for scenario in result.limits)]
-    return [*selected, *(f"⚠️ {escaped(caution, _LONGEST)}" for caution in cautions)]
+    return [*told, *(f"⚠️ {escaped(caution, _LONGEST)}" for caution in cautions)]
 
 
 def _changes(result: RunResult) -> list[str]:

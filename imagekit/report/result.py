@@ -45,6 +45,7 @@ class Verdict(StrEnum):
     PASSED = "passed"
     FAILED = "failed"
     PARTIAL = "partial"  # all of some checks passed that a person selected; nothing is proven about the image
+    BUILT = "built"  # it was built, and no test was asked for; nothing is proven about the image
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,6 +170,9 @@ class RunResult:
     `journals` tell of units that failed checks named, `notes` what of a node could not be kept, `declared` is
     file and line where a layer declares what the first fault is about.
 
+    `trial` says what it was a part of, where the image was not that of the project as it stands: a night's other lock,
+    or a stack of some of its layers. It is no run of the image.
+
     `live` is what was seen on each boot path of what a node has only when it runs.
 
     `boots` holds the boot on every boot path; `boot`, `chart` and `console` are those of the boot path to look at: the
@@ -200,6 +204,7 @@ class RunResult:
     notes: tuple[str, ...] = ()
     declared: str = ""
     tested: str = ""
+    trial: str = ""
     live: tuple[LiveInventory, ...] = ()
     format: int = FORMAT
 
@@ -208,6 +213,11 @@ class RunResult:
         """What was left out because a person asked for some of the checks, in a sentence; empty when nothing was."""
         asked = self.suites.selection if self.suites else ""
         return f"only {asked} was run; the other checks were not, so nothing is proven about the image" if asked else ""
+
+    @property
+    def beside(self) -> str:
+        """That this is no run of the image, in a sentence; empty for one that is."""
+        return f"no run of the image as the project has it, but a trial: {self.trial}" if self.trial else ""
 
     @property
     def limits(self) -> tuple[ScenarioResult, ...]:

@@ -137,7 +137,7 @@ def _whole(label: str, *parts: tuple[str, str] | str) -> Row:
 
 def _headline(result: RunResult) -> Row:
     word = word_of(result)
-    colour = {"passed": "green", INTERRUPTED: "yellow", "partial": "yellow"}.get(word, "red")
+    colour = {"passed": "green", INTERRUPTED: "yellow", "partial": "yellow", "built": "yellow"}.get(word, "red")
     return _whole(
         "",
         (f" {word.upper()} ", f"bold white on {colour}"),
@@ -185,7 +185,8 @@ def _cautions(result: RunResult) -> list[Row]:
     # Under a failure they would push its card off the screen; mutes in force are shown all the same.
     named = warnings if card_of(result) is None or len(warnings) == 1 else [each for each in warnings if each.muted_by]
     most = max(_CAUTIONS, sum(bool(each.muted_by) for each in warnings))
-    rows = [_row("selected", (result.selected, "yellow"))] if result.selected else []
+    told = (("trial", result.beside), ("selected", result.selected))
+    rows = [_row(label, (text, "yellow")) for label, text in told if text]
     controls = [each for each in named if not each.muted_by and control_of(each.id)]
     if len(controls) <= _CONTROLS:
         controls = []

@@ -25,6 +25,7 @@ def result(
     published: bool = False,
     seconds: float = 20.0,
     size: int = 300_000_000,
+    trial: str = "",
     **quarantine: Any,
 ) -> RunResult:
     """One run on the direct boot path: its checks by layer, such as ``{"base": Outcome.PASSED}``."""
@@ -60,5 +61,6 @@ def result(
         boots=(replace(BOOT, boot_path=BootPath.DIRECT, seconds_to_ssh=seconds, cpu_seconds=seconds * 2),),
         suites=suites,
         release=ReleaseRow(reference="r.example/x:v1", digest=digest, key_fingerprint="f") if published else None,
+        trial=trial,
         failure=None if suites.passed else Failure(stage=f"checks {BootPath.DIRECT}", error="a check did not pass"),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -94,6 +95,26 @@ def test_a_project_where_nothing_ran_is_no_alarm_and_says_what_it_did_not_see(pr
     found = watch(project, datetime(2026, 12, 24, tzinfo=UTC))
     assert found.alarms == ()
     assert found.unseen != ()
+    assert not found.known
+
+
+def test_nothing_known_is_not_nothing_starved(project: Project) -> None:
+    """Whoever asks every morning on a machine that has lost its history would never hear of it."""
+
+    def ask(*words: str) -> tuple[int, str]:
+        argv = ["--project", str(project.root), "alarms", *words]
+        done = CliRunner().invoke(cli, argv, standalone_mode=False)
+        return done.return_value, done.stdout
+
+    assert ask()[0] == 4
+    assert ask()[1].startswith("nothing is known: no run, night or promotion")
+    assert ask(NAME)[1].startswith(f"nothing is known of {NAME}: ")
+    code, said = ask("--json")
+    assert (code, json.loads(said)["known"], json.loads(said)["alarms"]) == (4, False, [])
+    now = datetime.now(UTC)
+    remember_night(project, Night(night_id="n1", image=NAME, started=now, ended=now, outcome=NightOutcome.GREEN))
+    assert ask()[0] == 1, "now its suites are known never to have run"
+    assert json.loads(ask("--json")[1])["known"] is True
 
 
 def test_alarms_of_a_project(project: Project) -> None:

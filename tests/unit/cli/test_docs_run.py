@@ -34,7 +34,7 @@ HERE: dict[str, tuple[tuple[str, int], ...]] = {
         ("test --list-scenarios", 0),
         ("explain SSH-09", 0),
     ),
-    "history of runs": (("trends", 0), ("trends debian-node --html trends.html", 0), ("alarms", 0)),
+    "history of runs": (("trends", 0), ("trends debian-node --html trends.html", 0), ("alarms", 4)),
     "keys": (
         ('keys create ada --purpose waive --person "Ada Lovelace <ada@bank.example>"', 0),
         ("keys list", 0),

@@ -12,10 +12,13 @@ import pytest
 from click.testing import CliRunner
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from imagekit.app.again import failed_before
 from imagekit.app.alarms import watch
+from imagekit.app.changes import last_good
 from imagekit.app.options import Finished, Options
 from imagekit.app.remember import open_history
 from imagekit.app.run import run_image
+from imagekit.app.runs import kept_runs
 from imagekit.base.errors import ConfigError, ImagekitError, ToolError
 from imagekit.build.authorities import authorities_of
 from imagekit.build.builder import BuildError
@@ -41,6 +44,7 @@ from imagekit.machine.interface import BootPath
 from imagekit.packages.interface import MirrorError, ResolveError
 from imagekit.plan.lock import here
 from imagekit.registry.errors import DigestMismatchError
+from imagekit.report.result import Verdict, read_result
 from tests.support.authorities import Authority, certificate
 from tests.support.project import commit, git, make_project
 from tests.support.simbackend import SimBackend, SimulatedError
@@ -173,6 +177,41 @@ def test_where_the_build_failed_nothing_between_is_booted(project: Project, mirr
     assert report.causes[0].names == ("less", "tree")
     assert world.calls["boot direct"] == world.calls["boot live"] == 0
     assert "pinned was not asked for; it was built, and not booted, to compare" in report.evidence
+
+
+def test_what_a_night_tries_is_no_run_of_the_image(project: Project, mirror: dict[str, object]) -> None:
+    """Neither in its trends, nor when it is asked what changed since it was good, or what failed the last time."""
+    world = Upstream()
+    world.bad = "nano 2"
+    report = hold(project, world)
+    assert report.pinned is not None
+    with open_history(project) as history:
+        runs = read.runs(history)
+    assert [(each.run_id, each.verdict) for each in runs if not each.trial] == [(report.pinned.run_id, "passed")]
+    assert {each.verdict for each in runs if each.trial} == {"passed", "failed"}
+    found = last_good(kept_runs(project.work), NAME)
+    assert found is not None
+    assert found.run_id == report.pinned.run_id
+    with pytest.raises(ConfigError, match="every check passed"):
+        failed_before(project, NAME)
+    listed = CliRunner().invoke(cli, ["--project", str(project.root), "report", "--list"]).output.splitlines()
+    assert [line.endswith(")") for line in listed].count(False) == 1
+    [fresh, _again] = [line for line in listed if "(night n1: all inputs as upstream has them)" in line]
+    shown = CliRunner().invoke(cli, ["--project", str(project.root), "report", fresh.split()[0]]).output.split()
+    assert "a trial: night n1: all inputs as upstream has them" in " ".join(shown)
+
+
+def test_a_step_of_the_search_that_was_only_built_did_not_fail(project: Project, mirror: dict[str, object]) -> None:
+    world = Unbuildable()
+    world.together = ("less 2", "tree 2")
+    hold(project, world)
+    results = [read_result(folder) for folder in reversed(kept_runs(project.work))]
+    tried = [each for each in results if each.trial]
+    assert [each.verdict for each in results if not each.trial] == [Verdict.PASSED]
+    assert {each.verdict for each in tried} == {Verdict.BUILT, Verdict.FAILED}
+    assert all(bool(each.digest) is (each.verdict is Verdict.BUILT) for each in tried)
+    with open_history(project) as history:
+        assert {(each.verdict, each.trial) for each in read.runs(history)} == {("passed", False), ("failed", True)}
 
 
 def test_with_the_fresh_part_alone_the_pinned_one_is_booted_to_compare(

@@ -59,6 +59,19 @@ def test_what_a_run_told_again_is_no_run_of_its_checks(tmp_path: Path) -> None:
         assert read.stage_seconds(history, "small-node", "boot direct") == ()
 
 
+def test_a_history_of_the_format_before_is_brought_up_and_keeps_what_it_has(tmp_path: Path) -> None:
+    path = full(tmp_path / "h")
+    with sqlite3.connect(path) as db:
+        db.execute("ALTER TABLE runs DROP COLUMN trial")
+        db.execute("PRAGMA user_version = 1")
+    db.close()
+    with History(path) as history:
+        assert [each.trial for each in read.runs(history)] == [False] * 5
+        add_run(history, result(NOON, trial="night 1: all inputs as upstream has them"))
+        assert [each.trial for each in read.check_runs(history)] == [True, False, False, False, False]
+        history.require_whole()
+
+
 def test_what_a_fork_took_is_no_boot(tmp_path: Path) -> None:
     """Trends of boot time are about boots; its checks were run as ever."""
     run = result(NOON)

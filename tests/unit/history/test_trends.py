@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
@@ -11,6 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from imagekit.checks.outcome import Outcome
+from imagekit.history import read
 from imagekit.history.add import add_night, add_run
 from imagekit.history.drawing import HEIGHT, WIDTH, draw, nice_step
 from imagekit.history.eta import expected_seconds
@@ -20,6 +22,7 @@ from imagekit.history.starvation import Alarm, AlarmKind
 from imagekit.history.store import History
 from imagekit.history.terminal import render, sparkline
 from imagekit.history.trends import Line, Plot, Trends, trends
+from imagekit.report.result import Verdict
 from tests.support.histories import result
 
 NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
@@ -59,6 +62,29 @@ def test_every_series_is_there_with_its_values(found: Trends) -> None:
     assert series["Packages behind upstream", "packages"] == [float(number) for number in range(20)]
     assert (found.runs, found.passed) == (20, 16)
     assert [flake.name for flake in found.flakes] == ["direct:k0s/test_x.py::test_x"]
+
+
+def test_what_a_night_tried_beside_the_image_is_in_no_series_but_its_flakes_are(tmp_path: Path) -> None:
+    other, trial = "sha256:" + "b" * 64, "night 1: a part of the inputs that moved"
+    with History(tmp_path / "h") as history:
+        add_run(history, result(NOON))
+        for hours, outcome in ((1, Outcome.FAILED), (2, Outcome.PASSED)):
+            tried = result(NOON + timedelta(hours=hours), {"base": outcome}, digest=other, size=1, trial=trial)
+            add_run(history, tried)
+        found = trends(history, "small-node", NOON.date())
+        assert read.stage_seconds(history, "small-node", "boot direct") == (20.0,)
+        assert len(read.overlaps(history, "small-node")) == 1
+    series = {line.name: len(line.points) for plot in found.plots for line in plot.lines}
+    assert series == {"direct": 1, "packed": 1, "all": 1, "did not pass": 1, "runs": 1}
+    assert (found.runs, found.passed) == (1, 1)
+    assert [each.name for each in found.flakes] == ["direct:base/test_x.py::test_x"]
+
+
+def test_what_was_only_built_is_in_no_history(tmp_path: Path) -> None:
+    only_built = replace(result(NOON), verdict=Verdict.BUILT, suites=None, failure=None, boots=())
+    with History(tmp_path / "h") as history:
+        add_run(history, only_built)
+        assert read.runs(history) == ()
 
 
 def test_the_time_to_expect_is_the_median_of_what_was_done(tmp_path: Path) -> None:
