@@ -34,6 +34,7 @@ def ran(
         outcome=outcome,
         required=not mark,
         fresh=fresh,
+        trial=False,
         **(mark or {}),
     )
 
