@@ -47,7 +47,7 @@ def command(app: App, image: str | None, at: datetime | None, as_json: bool) -> 
     if code == _UNKNOWN:
         say(f"nothing is known{f' of {image}' if image else ''}: no run, night or promotion is in the history here")
         say(
-            "hint: `imagekit run IMAGE` and `imagekit drift IMAGE` are recorded; `imagekit trends --add FOLDER` takes "
+            "  `imagekit run IMAGE` and `imagekit drift IMAGE` are recorded; `imagekit trends --add FOLDER` takes "
             "in those of another machine; `history` in imagekit.yaml names another file.",
             err=True,
         )

@@ -112,10 +112,13 @@ class Apt:
         for name in ("lists/partial", "cache/archives/partial", "state", "sources.d"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
         own = [AptSource(uri=f"file:{quote(str(repository))}", suite="./", trusted=True)] if repository else []
-        lines = [each.line for each in (*self.sources, *own) if not each.key]
+        lines = [each.line for each in self.sources if not each.key]
         (self.folder / "sources.list").write_text("".join(f"{each}\n" for each in lines))
         keyed = "\n".join(each.stanza for each in self.sources if each.key)
         (self.folder / "sources.d/archives.sources").write_text(keyed)
+        # The last by its name: of one version apt shows first what the first of its sources says, and a lock names
+        # where an archive has a file, which our own repository does not know.
+        (self.folder / "sources.d/kept.list").write_text("".join(f"{each.line}\n" for each in own))
         (self.folder / "preferences").write_text("")
         (self.folder / "status").write_text("")
         (self.folder / "apt.conf").write_text(_configuration(self.folder.resolve(), self.arch))

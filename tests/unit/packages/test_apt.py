@@ -302,6 +302,20 @@ def test_an_archive_beside_the_mirror_has_a_key_of_its_own(
         assert not store.missing(found.values())
 
 
+@pytest.mark.parametrize("keyed", [True, False])
+def test_what_is_kept_is_where_its_archive_says_and_not_where_we_keep_it(
+    tmp_path: Path, archive: Archive, company: SignedArchive, keyed: bool
+) -> None:
+    """Else a lock changed when it was written a second time, and named files that no archive has."""
+    with served(company.root) as uri:
+        key = company.key if keyed else ""
+        source = AptSource(uri=uri, suite="stable", components=("main",), key=key, trusted=not keyed)
+        apt = Apt(tmp_path / "apt", "amd64", (archive.source("stable"), source))
+        old, store = apt.resolve(ASKS, Keep()), Store(tmp_path / "work")
+        store.fill(old, [("the mirror", apt.fetch)])
+        assert apt.resolve(ASKS, Keep(old, store.repository(apt, old))) == old
+
+
 def test_lists_that_another_key_signed_are_the_mirrors_fault(
     tmp_path: Path, archive: Archive, company: SignedArchive
 ) -> None:
