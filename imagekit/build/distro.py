@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,8 +12,9 @@ from urllib.parse import quote
 
 from imagekit.base.files import write_whole
 from imagekit.base.log import bar, step
-from imagekit.base.process import run
-from imagekit.build.mirror import debian_mirror
+from imagekit.base.process import ProcessError, run
+from imagekit.base.text import one_line
+from imagekit.build.mirror import MirrorError, debian_mirror
 from imagekit.build.packages import distro_repository
 from imagekit.config.imagesfile import DistroFile
 from imagekit.config.load import Project, parse_file
@@ -21,6 +23,7 @@ from imagekit.plan.model import Plan
 
 ARCHIVES = "archives.sources"
 _TIMEOUT = 1800.0
+_UNFETCHED = re.compile(r"^\s*E: Failed to fetch (\S+)\s+(.+)$", re.MULTILINE)  # apt's words, by way of mmdebstrap
 _LINES_OF_A_RUN = 14  # lines mmdebstrap writes on a quiet run; only the progress bar stands on this
 
 
@@ -66,12 +69,21 @@ def _mmdebstrap(spec: DistroFile, source: Path, target: Path, sources: list[str]
         bar("distro", lines, _LINES_OF_A_RUN, line.removeprefix("I: "))
 
     with within_reach(source, spec.customize) as hooks:
-        run(
-            arguments(spec, hooks, target, sources, locked=locked),
-            timeout=_TIMEOUT,
-            env={"SOURCE_DATE_EPOCH": str(spec.source_date_epoch)},
-            on_line=tell,
-        )
+        try:
+            run(
+                arguments(spec, hooks, target, sources, locked=locked),
+                timeout=_TIMEOUT,
+                env={"SOURCE_DATE_EPOCH": str(spec.source_date_epoch)},
+                on_line=tell,
+            )
+        except ProcessError as error:
+            if locked or (found := _UNFETCHED.search(error.stderr)) is None:
+                raise
+            raise MirrorError(
+                f"the base {spec.suite} cannot be made of what archives have: {found[1]}: {one_line(found[2], 200)}",
+                hint="Try again, or name another one (`debian_mirror`, `apt_archives` in imagekit.yaml). "
+                "What is locked asks none of them: `--locked`.",
+            ) from None
 
 
 @contextmanager

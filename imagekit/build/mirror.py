@@ -12,7 +12,7 @@ _FORMAT = "$(REPO_URI)|$(ORIGIN)|$(LABEL)"
 
 
 class MirrorError(ToolError):
-    """No Debian mirror is known."""
+    """No Debian mirror is known, or one does not serve what is asked for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from imagekit.cli.app import App
+from imagekit.cli.locked import locked_option
 from imagekit.cli.screen import say
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
     help="Public key (PEM) for a REF.  [default: trust.yaml, else the project's own]",
 )
+@locked_option
 @click.pass_obj
 def command(app: App, a: str, b: str, form: str, files: bool, key: Path | None) -> int:
     """Tell what differs between two images.

@@ -134,3 +134,11 @@ def test_commits_both_ways_and_changes_in_none(project: Project) -> None:
 def test_a_revision_that_git_does_not_know_says_nothing(revision: str, project: Project) -> None:
     """What a label says is somebody else's text; nothing but the name of a commit that is there reaches git."""
     assert commits_between(project.root, revision, git(project.root, "rev-parse", "HEAD").strip()) is None
+
+
+def test_what_is_locked_is_compared_where_that_is_asked_for(project: Project) -> None:
+    """It needs no mirror."""
+    done = imagekit(project.root, "diff", "--locked", "small-node", "small-node")
+    assert (done.returncode, "images/locks does not cover what is declared" in done.stderr) == (2, True)
+    keep_build(project)
+    assert imagekit(project.root, "diff", "--floating", "small-node", "small-node").returncode == 0

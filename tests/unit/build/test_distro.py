@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from imagekit.base.errors import ToolError
+from imagekit.base.process import ProcessError
 from imagekit.build import distro
-from imagekit.build.mirror import Mirror
+from imagekit.build.mirror import Mirror, MirrorError
 from imagekit.config.load import Project, load_project
 from imagekit.config.settings import AptArchive, Settings
 from imagekit.plan.asks import distro_file
@@ -39,6 +41,40 @@ def test_a_floating_base_has_the_archives_and_their_keys(
         " -----BEGIN PGP PUBLIC KEY BLOCK-----\n .\n mDMEZ0\n =abcd\n -----END PGP PUBLIC KEY BLOCK-----\n"
     )
     assert given[2:] == [str(tmp_path / distro.ARCHIVES)]
+
+
+_SAID = """\
+I: running apt-get update...
+Err:1 http://m.example stable InRelease
+E: Failed to fetch http://m.example/dists/stable/InRelease  Could not connect to m.example:80 (192.0.2.1). - connect
+E: Some index files failed to download. They have been ignored, or old ones used instead.
+E: mmdebstrap failed to run
+"""
+
+
+@pytest.mark.parametrize(
+    ("stderr", "locked", "message"),
+    [
+        (_SAID, False, "the base trixie cannot be made of what archives have: http://m.example/dists/stable/InRel"),
+        (_SAID, True, "exit status 25"),
+        ("E: unable to execute: no such program\n", False, "exit status 25"),
+    ],
+)
+def test_an_archive_that_is_down_is_named(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stderr: str, locked: bool, message: str
+) -> None:
+    """And not the whole command line, in which everything else stands, too."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise ProcessError("exit status 25: mmdebstrap ...", returncode=25, stdout="", stderr=stderr)
+
+    monkeypatch.setattr(distro, "run", refuse)
+    monkeypatch.setattr(distro, "mirrors", lambda *_: ["deb http://m.example stable main"])
+    plan = replace(make_plan(project, "small-node"), locked=locked)
+    with pytest.raises(ToolError) as caught:
+        distro.distro_context(project, plan)
+    assert str(caught.value).startswith(message)
+    assert ("--locked" in caught.value.hint) is isinstance(caught.value, MirrorError)
 
 
 def test_another_archive_or_key_is_another_floating_base(project: Project) -> None:
