@@ -114,8 +114,10 @@ def blame_pinned(counted: Counted, pinned: Lock, bad: Trial) -> Cause:
     refused = "refused as the files stand, before anything is built: no stack of layers was"
     layer, seen = ("", (refused,)) if bad.early else first_bad_layer(counted, pinned, bad)
     changed, expired = counted.world.sources_changed(), counted.world.expired()
-    why = [*(f"changed here since the last good night: {each}" for each in changed[:10]), *expired[:10]]
-    if not changed and not expired:
+    why = [*(f"changed here since the last good night: {each}" for each in (changed or ())[:10]), *expired[:10]]
+    if changed is None:
+        why.append("no good night is known here, so that nobody knows what changed since")
+    elif not changed and not expired:
         why.append("nothing of the lock or of our sources changed since the last good night: time, or an input gone")
     return Cause(
         part=Part.PINNED,

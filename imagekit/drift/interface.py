@@ -66,8 +66,11 @@ class World(Protocol):
         With its time, and whether this machine's own sources are still the same; None when there was none.
         """
 
-    def sources_changed(self) -> tuple[str, ...]:
-        """What of our own sources changed since the last good night, in words; nothing when it is all the same."""
+    def sources_changed(self) -> tuple[str, ...] | None:
+        """What of our own sources changed since the last good night, in words; nothing when it is all the same.
+
+        None where no good night is known.
+        """
 
     def expired(self) -> tuple[str, ...]:
         """What of the pinned image has expired or blocks by now, in words."""

@@ -43,7 +43,7 @@ from imagekit.inventory.horizon import Thresholds, judge, line
 from imagekit.machine.interface import DISKLESS, BootPath
 from imagekit.packages.interface import ResolveError
 from imagekit.plan.lock import here
-from imagekit.plan.model import Plan
+from imagekit.plan.model import Plan, StageKind
 from imagekit.plan.resolve import make_plan
 from imagekit.scenarios.options import ScenarioOptions
 
@@ -168,18 +168,18 @@ class LocalWorld:
             return None
         return good.trial, good.at, all(good.marks.get(key) == value for key, value in self._sources().items())
 
-    def sources_changed(self) -> tuple[str, ...]:
+    def sources_changed(self) -> tuple[str, ...] | None:
         """Commits to the image's sources, checks and imagekit itself, since the last good full night."""
         good = read_good(self._state("pinned"))
         if good is None:
-            return ()
+            return None
         if problem := self._refused(self.project):
             return (f"what the image is made of cannot be told: {problem}",)
         now = self._sources()
         reported = {
             "suites": "the checks",
             "imagekit": f"imagekit {good.marks.get('imagekit', '')} to {now['imagekit']}",
-            "plan": "the image's sources",
+            "plan": f"the image's sources{self._from(good)}",
         }
         commits = commits_between(self.project.root, good.marks.get("revision", ""), self._plan().source.revision) or ()
         moved = [text for key, text in reported.items() if good.marks.get(key) != now[key]]
@@ -295,9 +295,20 @@ class LocalWorld:
         suites = current_suites(self.project)[self.image]
         return {"plan": self._plan().id, "suites": suites, "imagekit": __version__}
 
+    def _from(self, good: Good) -> str:
+        """The lowest layer that is not what it was; what stands on it is another one for that alone."""
+        known = dict(word.split("=") for word in good.marks.get("layers", "").split() if "=" in word)
+        now = self._layer_ids()
+        first = next((name for name, layer in now.items() if known.get(name) != layer), "") if known else ""
+        return f", from layer {first} up" if first else ""
+
+    def _layer_ids(self) -> dict[str, str]:
+        return {stage.name: stage.id[:16] for stage in self._plan().stages if stage.kind is StageKind.LAYER}
+
     def _keep_pinned(self, found: Trial, *, lifecycle: bool) -> None:
         about = {"lock": _mark(self.pinned()), "scenarios": "yes" if lifecycle else "no"}
-        marks = {**about, "revision": self._plan().source.revision, **self._sources()}
+        layers = " ".join(f"{name}={layer}" for name, layer in self._layer_ids().items())
+        marks = {**about, "revision": self._plan().source.revision, "layers": layers, **self._sources()}
         good = Good(digest=found.digest, run_id=found.run_id, at=self.now(), marks=marks)
         keep_good(self._state("pinned"), good)
 

@@ -50,7 +50,7 @@ class SimWorld:
     unbuildable: Callable[[Lock], bool] = lambda _lock: False
     unresolvable: str = ""
     flaky: int = 0
-    changed: tuple[str, ...] = ()
+    changed: tuple[str, ...] | None = ()
     gone: tuple[str, ...] = ()
     fleet: list[Released] = field(default_factory=list)
     bad_fleet: dict[str, str] = field(default_factory=dict)
@@ -119,7 +119,7 @@ class SimWorld:
         """What a test says."""
         return self.good_before
 
-    def sources_changed(self) -> tuple[str, ...]:
+    def sources_changed(self) -> tuple[str, ...] | None:
         """What a test says."""
         return self.changed
 

@@ -400,6 +400,22 @@ def near_its_end() -> str:
     return certificate(Authority(ends_in=timedelta(days=20), hash=None), Ed25519PrivateKey.generate())
 
 
+@pytest.mark.parametrize(("layer", "first"), [("base", "base"), ("extra", "extra")])
+def test_the_lowest_layer_that_changed_since_the_last_good_night_is_told(
+    project: Project, mirror: dict[str, object], layer: str, first: str
+) -> None:
+    """It may be another one than the stacks name: a fault of base that only a check of the layer above sees."""
+    mirror["rows"] = PINNED
+    [cause] = hold(project, SimBackend(outcomes={BootPath.DIRECT: Outcome.FAILED})).causes
+    assert any("no good night is known here" in each for each in cause.evidence)
+    hold(project, Planted())
+    file = project.root / "images" / layer / "Dockerfile"
+    file.write_text(file.read_text() + "# another\n")
+    commit(project.root, "another", "2026-11-23T13:00:00+00:00")
+    [cause] = hold(project, SimBackend(outcomes={BootPath.DIRECT: Outcome.FAILED})).causes
+    assert f"changed here since the last good night: the image's sources, from layer {first} up" in cause.evidence
+
+
 def declare_authority(project: Project, text: str) -> Project:
     """The layer `extra` with one."""
     layer = project.root / "images/extra"

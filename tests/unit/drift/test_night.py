@@ -79,6 +79,9 @@ def test_time_alone_breaks_it() -> None:
     assert expired in cause.evidence
     [cause] = run(SimWorld(OLD, OLD, [bad_layer("k0s")])).causes
     assert any("nothing of the lock or of our sources changed" in each for each in cause.evidence)
+    [cause] = run(SimWorld(OLD, OLD, [bad_layer("k0s")], changed=None)).causes
+    assert not any("nothing of the lock" in each for each in cause.evidence), "since which night?"
+    assert any("no good night is known here" in each for each in cause.evidence)
 
 
 def test_what_moved_and_works_is_a_branch_that_is_ready() -> None:
