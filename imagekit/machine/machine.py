@@ -93,5 +93,6 @@ class NodeMachine:
 
     def save_journal(self, local: Path) -> None:
         """Keep the journal of this boot as text, at most 32 MiB."""
-        self.run("journalctl -b --no-pager -o short-monotonic > /run/imagekit-journal")
-        self.copy_from("/run/imagekit-journal", local, limit=_JOURNAL_LIMIT)
+        ssh.copy_output(
+            self.ssh, "journalctl -b --no-pager -o short-monotonic", "the journal", local, limit=_JOURNAL_LIMIT
+        )

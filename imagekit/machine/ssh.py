@@ -141,12 +141,24 @@ def copy_file(target: SshTarget, remote: str, local: Path, *, limit: int) -> Non
 
     Raises `ToolError` when it cannot be read or is larger.
     """
-    done = run_as_root(target, f"head -c {limit + 1} -- {shlex.quote(remote)} | base64 -w0", timeout=300.0)
+    _copy(target, f"head -c {limit + 1} -- {shlex.quote(remote)}", remote, local, limit)
+
+
+def copy_output(target: SshTarget, command: str, what: str, local: Path, *, limit: int) -> None:
+    """Keep what a command of root's writes, at most `limit` bytes, as `copy_file` does; `what` it is, for the message.
+
+    Raises `ToolError` when the command complains or writes more.
+    """
+    _copy(target, f"{command} | head -c {limit + 1}", what, local, limit)
+
+
+def _copy(target: SshTarget, command: str, what: str, local: Path, limit: int) -> None:
+    done = run_as_root(target, f"{command} | base64 -w0", timeout=300.0)
     data = base64.b64decode(done.stdout) if done.returncode == 0 else b""
     if done.returncode != 0 or done.stderr.strip():
-        raise ToolError(f"cannot read {remote} on the node", hint=summary(done.stderr))
+        raise ToolError(f"cannot read {what} on the node", hint=summary(done.stderr))
     if len(data) > limit:
-        raise ToolError(f"{remote} on the node is larger than {limit} bytes")
+        raise ToolError(f"{what} on the node is larger than {limit} bytes")
     with tempfile.NamedTemporaryFile(dir=local.parent, prefix=f".{local.name}-", delete=False) as file:
         file.write(data)
     os.replace(file.name, local)  # noqa: PTH105 - both names are in one folder; a Path adds nothing

@@ -99,7 +99,7 @@ def _hashes(node: Node) -> str:
 
 
 def _pam(node: Node, files: tuple[str, ...]) -> list[str]:
-    split = (line.partition(": ") for line in node.lines("pam"))
+    split = (line.partition(":") for line in node.lines("pam"))
     lines = [rest.strip() for name, _, rest in split if name in files]
     return [line for line in lines if line and not line.startswith("#")]
 

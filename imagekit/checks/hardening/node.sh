@@ -34,15 +34,16 @@ c=$(PATH=$PATH:/usr/sbin:/sbin command -v getcap) && {
 s modprobe
 # What the kernel would be asked to do for a module: "install /bin/false" of a blocked one, nothing where there is none.
 p=$(PATH=$PATH:/usr/sbin:/sbin command -v modprobe) && {
-    files=$(find "/lib/modules/$(uname -r)" -name '*.ko*' -printf '%f\n' | tr - _)
+    files=$(find "/lib/modules/$(uname -r)" -name '*.ko*' -printf '/%f ' | tr - _)
     for m in cramfs freevxfs hfs hfsplus jffs2 udf usb_storage firewire_core dccp sctp rds tipc; do
-        echo "$m $(echo "$files" | grep -c "^$m\.ko") $("$p" -n -v "$m" 2>&1 | tr '\n' ';')"
+        # modprobe is asked of those that there are, each time is a twentieth of a second under emulation.
+        case $files in *"/$m.ko"*) echo "$m 1 $("$p" -n -v "$m" 2>&1 | tr '\n' ';')" ;; *) echo "$m 0 " ;; esac
     done
     ok
 }
 
 s login; cat /etc/login.defs && ok
-s pam; cd /etc/pam.d && for f in *; do sed "s|^|$f: |" "$f"; done && ok
+s pam; cd /etc/pam.d && grep -H '' -- * && ok
 s pwquality; cat /etc/security/pwquality.conf /etc/security/pwquality.conf.d/*.conf 2>/dev/null; ok
 s limits; cat /etc/security/limits.conf /etc/security/limits.d/*.conf 2>/dev/null; ok
 s coredump; systemd-analyze cat-config systemd/coredump.conf 2>/dev/null; ok

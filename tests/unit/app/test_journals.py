@@ -32,7 +32,7 @@ class Node:
 
     def save_journal(self, local: Path) -> None:
         if self.journal is None:
-            raise ToolError("cannot read /run/imagekit-journal on the node", hint="head: input/output error")
+            raise ToolError("cannot read the journal on the node", hint="head: input/output error")
         local.write_bytes(self.journal)
 
 
@@ -62,7 +62,7 @@ def test_a_name_is_no_command(tmp_path: Path) -> None:
         (b"", "the journal that the node handed out is empty (journal.log)"),
         (
             None,
-            "the journal could not be kept: cannot read /run/imagekit-journal on the node (head: input/output error)",
+            "the journal could not be kept: cannot read the journal on the node (head: input/output error)",
         ),
     ],
 )

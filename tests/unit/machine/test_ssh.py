@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from imagekit.base.errors import ToolError
-from imagekit.base.process import run
+from imagekit.base.process import Completed, run
 from imagekit.base.waiting import Deadline
 from imagekit.machine import ssh
 from imagekit.machine.errors import ConnectionLostError
@@ -105,3 +105,34 @@ def test_a_socket_that_a_killed_connection_left_is_no_login(tmp_path: Path, monk
     control.touch()
     with session(target, Deadline.after(30), lambda: None):
         assert (tmp_path / "in").exists()
+
+
+@pytest.mark.parametrize(
+    ("command", "kept"),
+    [
+        ("printf 'a\\0b\\377'", b"a\0b\xff"),
+        ("true", b""),
+        ("head -c 100 /dev/zero", bytes(100)),
+        ("head -c 101 /dev/zero", "the journal on the node is larger than 100 bytes"),
+        ("yes", "the journal on the node is larger than 100 bytes"),
+        ("echo half; echo no journal >&2", "cannot read the journal on the node"),
+        ("no-such-program", "cannot read the journal on the node"),
+    ],
+)
+def test_what_a_command_writes_is_kept_whole_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, kept: bytes | str
+) -> None:
+    target = write_target(tmp_path, port=2222, user="kairos", client=fresh_pair(), host=fresh_pair())
+
+    def here(_target: object, text: str, *, timeout: float) -> Completed:
+        return run(["sh", "-c", text], timeout=timeout, ok=range(256))
+
+    monkeypatch.setattr(ssh, "run_as_root", here)
+    local = tmp_path / "journal.log"
+    if isinstance(kept, bytes):
+        ssh.copy_output(target, command, "the journal", local, limit=100)
+        assert local.read_bytes() == kept
+        return
+    with pytest.raises(ToolError, match=kept):
+        ssh.copy_output(target, command, "the journal", local, limit=100)
+    assert not local.exists()

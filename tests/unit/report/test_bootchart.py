@@ -51,13 +51,6 @@ def test_what_a_unit_cost(used: str, cpu: float) -> None:
     assert [unit.cpu for unit in chart.units if unit.name == "ssh.service"] == [cpu]
 
 
-@pytest.mark.parametrize("group", ["system.slice", "init.scope"])
-def test_a_group_of_units_costs_nothing_itself(group: str) -> None:
-    text = ANSWER + f"\nId={group}\nActiveState=active\nInactiveExitTimestampMonotonic=4000000\n"
-    text += "ActiveEnterTimestampMonotonic=4000000\nCPUUsageNSec=90000000000\n"
-    assert group not in [unit.name for unit in parse_chart(text).units]
-
-
 def test_a_unit_that_is_up_at_once_and_costs_is_told() -> None:
     quick = ANSWER.replace("ActiveEnterTimestampMonotonic=9500000", "ActiveEnterTimestampMonotonic=9000001")
     assert [unit.name for unit in parse_chart(quick).units] == ["bad.service"]

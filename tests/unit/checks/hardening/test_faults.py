@@ -78,13 +78,13 @@ TABLE = (
     Fault(
         "PAM takes nothing for a password",
         "node",
-        r"^(common-auth: auth.*pam_unix\.so)",
+        r"^(common-auth:auth.*pam_unix\.so)",
         r"\1 nullok",
         "PAM-01",
         "nullok",
     ),
     Fault("short passwords", "node", r"^minlen = 14", "minlen = 6", "PAM-03", "6 characters"),
-    Fault("su for everybody", "node", r"^su: auth required pam_wheel.*", "su: #", "PAM-06", "pam_wheel"),
+    Fault("su for everybody", "node", r"^su:auth required pam_wheel.*", "su:#", "PAM-06", "pam_wheel"),
     Fault(
         "addresses are not random",
         "facts",

@@ -63,3 +63,34 @@ def test_a_node_that_binds_nothing_is_looked_at_whole(tmp_path: Path, bound: tup
     capabilities = said.partition("\036capabilities\n")[2].splitlines()
     assert capabilities == [line for line in CAPABILITIES if "containerd" not in line] + ["ok"]
     assert not [word for word in given if word.startswith("/usr/local/.state")]
+
+
+def test_modprobe_is_asked_of_the_modules_that_there_are(tmp_path: Path) -> None:
+    programs = {
+        "find": "printf '%s' '/sctp.ko.xz /firewire-core.ko /udf_iconv.ko /xrds.ko /hfsplus.ko.zst '",
+        "modprobe": f'echo "$3" >>{tmp_path}/given\n'
+        "case $3 in sctp) echo install /bin/false ;; *) echo insmod a; echo insmod b ;; esac",
+    }
+    for name, body in programs.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{body}\n")
+        (tmp_path / name).chmod(0o755)
+    head, _, tail = SCRIPT.read_text().partition("\ns privileged\n")
+    text = f"{head}\ns modprobe\n" + tail.partition("\ns modprobe\n")[2].partition("\ns login")[0]
+    done = run(["sh", "-c", text], timeout=30, env={"PATH": f"{tmp_path}:/usr/bin:/bin"})
+    told = done.stdout.partition("\036modprobe\n")[2].splitlines()
+    assert {"sctp 1 install /bin/false;", "firewire_core 1 insmod a;insmod b;"} < set(told)
+    assert {"udf 0 ", "hfs 0 ", "rds 0 "} < set(told)
+    assert (len(told), told[-1]) == (13, "ok")
+    assert (tmp_path / "given").read_text().split() == ["hfsplus", "firewire_core", "sctp"]
+
+
+@pytest.mark.parametrize(("more", "whole"), [("", True), ("mkdir d", False), ("rm *", False)])
+def test_pam_counts_when_every_file_was_read(tmp_path: Path, more: str, whole: bool) -> None:
+    (tmp_path / "su").write_text("auth required pam_wheel.so\n# a: remark\n")
+    (tmp_path / "login").write_text("session optional pam_umask.so")
+    text = SCRIPT.read_text().partition("\ns pam;")[2].partition("\n")[0].replace("/etc/pam.d", str(tmp_path))
+    done = run(["sh", "-c", f"ok() {{ echo ok; }}; cd {tmp_path}; {more}\n{text}"], timeout=30, ok=range(256))
+    lines = done.stdout.splitlines()
+    assert (lines[-1:] == ["ok"]) is whole
+    if whole:
+        assert lines[:-1] == ["login:session optional pam_umask.so", "su:auth required pam_wheel.so", "su:# a: remark"]
