@@ -25,7 +25,7 @@ from imagekit.machine.interface import BootPath, Start
 from imagekit.machine.libvirt.agent import GuestAgent
 
 _FOLDER = "kept"
-_POLL = 0.3  # seconds between looks at the file
+_POLL = 0.2  # seconds between looks at the file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
