@@ -9,6 +9,7 @@ a loop that waits for something ask the node; and not at all once the check has 
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,12 @@ class Batch:
         self._collect = facts
         self._asked: set[tuple[str, ...]] = set()
         self._live = False
+
+    def ask_now(self) -> None:
+        """Ask for the facts in a thread, so that they are there, or nearly, when the first check wants them."""
+        pool = ThreadPoolExecutor(1)
+        self._collect = pool.submit(self._collect).result
+        pool.shutdown(wait=False)
 
     @cached_property
     def facts(self) -> Facts:

@@ -52,6 +52,7 @@ _session_key = pytest.StashKey[Session]()
 _meta_key = pytest.StashKey[CheckMeta]()
 _compared_key = pytest.StashKey[str]()  # the last comparison that did not hold, as a sentence
 _batch_key = pytest.StashKey[Batch]()
+_NODE = "ssh://"
 _FIXTURES = 3  # times what a check may take
 _MESSAGE = 2000  # characters; what names the fault is never cut, and a guest's flood is no message
 
@@ -65,7 +66,9 @@ def pytest_configure(config: pytest.Config) -> None:
     for mark in _MARKS:
         config.addinivalue_line("markers", mark)
     session = config.stash[_session_key] = Session.read(Path(os.environ[SESSION_VARIABLE]))
-    config.stash[_batch_key] = Batch(lambda: collect_facts(testinfra.get_host(session.host, sudo=session.sudo)))
+    batch = config.stash[_batch_key] = Batch(lambda: collect_facts(testinfra.get_host(session.host, sudo=session.sudo)))
+    if session.host.startswith(_NODE):
+        batch.ask_now()  # the node answers while the checks are read
 
 
 def pytest_collectreport(report: pytest.CollectReport) -> None:

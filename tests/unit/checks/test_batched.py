@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -13,7 +14,7 @@ from testinfra.host import Host
 
 from imagekit.checks.answers import answer, resolved
 from imagekit.checks.batched import Batch, BatchedHost
-from imagekit.checks.facts import Facts, File, Mount, Unit, collect_facts, parse_facts
+from imagekit.checks.facts import Facts, FactsError, File, Mount, Unit, collect_facts, parse_facts
 from tests.support.hardenednode import facts_text, node
 
 FOLDER = File(0o755, "root", "root", "d", 40, "")
@@ -40,6 +41,36 @@ FILES = {
     "/tmp": File(0o1777, "root", "root", "d", 60, ""),
     "/usr/sbin/sysctl": plain(0o755),
 }
+
+
+def test_facts_are_asked_for_once_and_before_they_are_wanted() -> None:
+    asked, wanted = threading.Event(), threading.Event()
+    times: list[str] = []
+
+    def collect() -> Facts:
+        times.append(threading.current_thread().name)
+        asked.set()
+        assert wanted.wait(30)
+        return parse_facts(facts_text())
+
+    batch = Batch(collect)
+    batch.ask_now()
+    assert asked.wait(30)
+    wanted.set()
+    assert batch.facts is batch.facts
+    assert len(times) == 1
+    assert times != [threading.current_thread().name]
+
+
+def test_facts_that_could_not_be_had_are_told_where_they_are_wanted() -> None:
+    def collect() -> Facts:
+        raise FactsError("the node's facts broke off")
+
+    batch = Batch(collect)
+    batch.ask_now()
+    for _ in range(2):
+        with pytest.raises(FactsError, match="broke off"):
+            _ = batch.facts
 
 
 class Backend:
