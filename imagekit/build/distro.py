@@ -14,7 +14,7 @@ from imagekit.base.files import write_whole
 from imagekit.base.log import bar, step
 from imagekit.base.process import ProcessError, run
 from imagekit.base.text import one_line
-from imagekit.build.mirror import MirrorError, debian_mirror
+from imagekit.build.mirror import MirrorError, debian_mirror, warn_of_missing_security
 from imagekit.build.packages import distro_repository
 from imagekit.config.imagesfile import DistroFile
 from imagekit.config.load import Project, parse_file
@@ -52,8 +52,10 @@ def mirrors(project: Project, plan: Plan, spec: DistroFile, folder: Path) -> lis
     if plan.locked:
         # copy: and not file:, for apt runs outside of the new root and dpkg inside.
         return [f"deb [trusted=yes] copy:{quote(str(distro_repository(project, plan)))} ./"]
-    lines = debian_mirror(project.settings.debian_mirror).sources((spec.suite, *spec.pockets), spec.components)
+    mirror, suites = debian_mirror(project.settings.debian_mirror), (spec.suite, *spec.pockets)
+    lines = mirror.sources(suites, spec.components)
     archives = archives_of(project.root, project.settings)
+    warn_of_missing_security(mirror, suites, [each.suite for each in archives])
     keyed = "\n".join(each.stanza for each in archives if each.key)
     if keyed:
         write_whole(folder / ARCHIVES, keyed)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from imagekit.base.errors import ToolError
+from imagekit.base.log import trouble
 from imagekit.base.process import run
 
 _FORMAT = "$(REPO_URI)|$(ORIGIN)|$(LABEL)"
@@ -30,6 +31,17 @@ class Mirror:
             if uri:
                 lines.append(f"deb {uri} {suite} {' '.join(components)}")
         return lines
+
+
+def warn_of_missing_security(mirror: Mirror, suites: Sequence[str], others: Sequence[str]) -> None:
+    """Say which security suites of `suites` no archive is known for; `others` are the suites of archives beside it."""
+    missing = [suite for suite in suites if suite.endswith("-security") and not mirror.security and suite not in others]
+    if missing:
+        trouble(
+            f"no archive is known for {', '.join(missing)}, so security updates come with point releases only; "
+            "name one in imagekit.yaml: apt_archives (docs/lock.md)",
+            blocks=False,
+        )
 
 
 def debian_mirror(configured: str | None = None) -> Mirror:

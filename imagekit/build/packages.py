@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from imagekit.base.errors import ConfigError
-from imagekit.build.mirror import debian_mirror
+from imagekit.build.mirror import debian_mirror, warn_of_missing_security
 from imagekit.config.imagesfile import DistroBase
 from imagekit.config.load import Project
 from imagekit.config.model import Arch, Family
@@ -45,9 +45,11 @@ def resolver(project: Project, name: str, arch: Arch) -> Manager:
     image = project.image(name)
     if image.family is Family.DEBIAN and isinstance(image.base, DistroBase):
         spec, mirror = distro_file(project), debian_mirror(project.settings.debian_mirror)
-        lines = mirror.sources((spec.suite, *spec.pockets), spec.components)
+        suites, archives = (spec.suite, *spec.pockets), archives_of(project.root, project.settings)
+        lines = mirror.sources(suites, spec.components)
+        warn_of_missing_security(mirror, suites, [each.suite for each in archives])
         sources = [AptSource(uri=line.split()[1], suite=line.split()[2], components=spec.components) for line in lines]
-        return manager_of(project, name, arch, (*sources, *archives_of(project.root, project.settings)))
+        return manager_of(project, name, arch, (*sources, *archives))
     if image.family is Family.DEBIAN:
         raise ConfigError(
             f"image {name!r} stands on a base image, whose archives imagekit does not know",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from pathlib import Path
 
@@ -85,3 +86,33 @@ def test_another_archive_or_key_is_another_floating_base(project: Project) -> No
     assert first != plain
     (project.root / "co.asc").write_text(KEY.replace("mDMEZ0", "mDMEZ1"))
     assert base(project.settings) not in (first, plain)
+
+
+@pytest.mark.parametrize(
+    ("pockets", "security", "archives", "said"),
+    [
+        (("trixie-updates", "trixie-security"), "", (KEYED,), True),
+        (("trixie-updates", "trixie-security"), "", (KEYED, SECURITY), False),
+        (("trixie-updates", "trixie-security"), "http://m.example/debian-security", (), False),
+        (("trixie-updates",), "", (), False),
+        (("bookworm-security",), "", (SECURITY,), True),
+    ],
+)
+def test_a_security_suite_that_is_left_out_is_said(
+    project: Project,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    pockets: tuple[str, ...],
+    security: str,
+    archives: tuple[AptArchive, ...],
+    said: bool,
+) -> None:
+    monkeypatch.setattr(distro, "debian_mirror", lambda _configured: Mirror("http://m.example/debian", security))
+    project = replace(project, settings=Settings(version=1, apt_archives=archives))
+    spec = distro_file(project).model_copy(update={"pockets": pockets})
+    with caplog.at_level(logging.INFO, "imagekit"):
+        distro.mirrors(project, make_plan(project, "small-node"), spec, tmp_path)
+    told = [record.getMessage() for record in caplog.records if "no archive is known for" in record.getMessage()]
+    assert len(told) == said
+    assert all(pockets[-1] in text and "trixie-updates" not in text for text in told)
