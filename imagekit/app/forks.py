@@ -35,6 +35,7 @@ from imagekit.plan.model import inputs_id
 
 _OWN = ("machine", "artifact")  # the packages that make a machine and what it boots from
 _LOST = "the node before did not go on after it was saved"
+_UNJUDGED = "no check has judged the boot of the saved node"
 # Of QEMU 10.0 with two emulated processors on a busy host: "iotlb_to_section: Assertion failed".
 _BROKE = "QEMU broke down under the one before"
 _DATA = ("domains", "profiles", "fast-init")  # the same of the harness; checks are not of it
@@ -80,8 +81,10 @@ class Machines(Protocol):
 
 
 @contextmanager
-def session_machine(machines: Machines, *, cold: str = "") -> Iterator[InstalledNode]:
+def session_machine(machines: Machines, *, cold: str = "", judged: bool = False) -> Iterator[InstalledNode]:
     """A running node of the image for the time of the block; `cold` says why it may be no fork, empty: it may.
+
+    With `judged` only a node whose boot was judged is forked: whoever runs all checks needs a cold boot else.
 
     A fork that cannot be had, for whatever reason, is a cold boot; the reason is in its `BootRecord`. After a cold boot
     the node is saved, where there is no state of such a node yet.
@@ -95,6 +98,8 @@ def session_machine(machines: Machines, *, cold: str = "") -> Iterator[Installed
             return
         inputs = state_inputs(machines.subject, machines.boot_path, provider)
         name = inputs_id(inputs)
+        if judged and not cold and store.has(name) and not (store.folder(name) / JUDGED).exists():
+            cold = _UNJUDGED
         machine, reason = (None, cold) if cold else _fork(stack, machines, store, name)
         if machine is None:
             machine = _saved(stack, machines, store, name, inputs, reason)

@@ -163,7 +163,9 @@ class LocalBackend:
             peers = stack.enter_context(checking.test_peers(subject))
             if subject.suite is None:
                 machines = bootpath.LocalMachines(subject, disks, boot_path, peers)
-                yield LocalMachine(subject, stack.enter_context(session_machine(machines, cold=cold)), peers)
+                judged = not subject.selection.partial
+                machine = stack.enter_context(session_machine(machines, cold=cold, judged=judged))
+                yield LocalMachine(subject, machine, peers)
                 return
             fixtures = subject.suite.fixtures
             network = stack.enter_context(fixture_network(subject.harness, fixtures, subject.run_id))

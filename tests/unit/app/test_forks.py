@@ -127,6 +127,27 @@ def test_cold_is_cold_and_says_why(machines: Machines) -> None:
     assert len(states(machines)) == 1
 
 
+def test_who_runs_all_checks_forks_a_node_whose_boot_was_judged(machines: Machines) -> None:
+    session(machines)  # as `imagekit shell` does, which judges nothing
+    with session_machine(machines, judged=True) as machine:
+        assert (machine.boot.start, machine.boot.reason) == (
+            Start.COLD,
+            "no check has judged the boot of the saved node",
+        )
+        assert machine.judged is not None
+        machine.judged.write_text("{}")  # as its checks do
+    with session_machine(machines, judged=True) as machine:
+        assert machine.boot.start is Start.FORK
+    with session_machine(machines, judged=True, cold="asked for with --cold") as machine:
+        assert machine.boot.reason == "asked for with --cold"
+    assert len(states(machines)) == 1
+
+
+def test_where_nothing_is_saved_that_is_the_reason(machines: Machines) -> None:
+    with session_machine(machines, judged=True) as machine:
+        assert machine.boot.reason == "no state of such a node is saved yet"
+
+
 def test_a_cold_boot_that_was_asked_for_is_saved_too(machines: Machines) -> None:
     session(machines, cold="asked for with --cold")
     assert session(machines).start is Start.FORK
