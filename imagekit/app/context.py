@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 from imagekit import __version__
 from imagekit.app.changerecord import attach_change
 from imagekit.app.release import embedded_at, registry_client
+from imagekit.base.errors import ConfigError
 from imagekit.config.load import Project
 from imagekit.oci.reference import Digest, Reference
 from imagekit.registry.referrers import attach_bundle
@@ -121,7 +123,7 @@ def subject_of(project: Project, context: ReleaseContext, text: str) -> tuple[st
         return name, _pointed(project, context, name, channel)
     name, colon, version = text.partition(":")
     project.image(name)
-    return name, verified_home(project, name).tagged(version if colon else _planned(project, name))
+    return name, verified_home(project, name).tagged(version) if colon else _published(project, context, name)
 
 
 def named(project: Project, text: str) -> Reference:
@@ -153,10 +155,22 @@ def earlier_of(context: ReleaseContext, channel: str, image: str, text: str | No
     return home.at(Digest(text)) if text.startswith("sha256:") else home.tagged(text)
 
 
-def _planned(project: Project, image: str) -> str:
+def _published(project: Project, context: ReleaseContext, image: str) -> Reference:
+    """This checkout's version of an image: of what is locked or floating, as the project is read, else the other one.
+
+    CI builds of what is locked and a desk floats, so that whoever promotes at a desk would name what nobody published.
+    """
     from imagekit.plan.resolve import make_plan
 
-    return make_plan(project, image).version
+    home = verified_home(project, image)
+    first = other = home.tagged(make_plan(project, image).version)
+    with suppress(ConfigError):  # nothing of it is locked
+        other = home.tagged(make_plan(replace(project, locked=not project.locked), image).version)
+    if other != first:
+        with context.registry(home.registry) as client:
+            if client.resolve(first) is None and client.resolve(other) is not None:
+                return other
+    return first
 
 
 def _pointed(project: Project, context: ReleaseContext, image: str, channel: str) -> Reference:

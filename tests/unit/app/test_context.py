@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import socket
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
-from imagekit.app.context import open_release_context
+from imagekit.app.context import open_release_context, subject_of
 from imagekit.config.load import Project, load_project
 from imagekit.config.settings import Settings
-from imagekit.oci.reference import Digest
+from imagekit.oci.reference import Digest, Reference
+from imagekit.plan.lock import NotLockedError
+from imagekit.registry.client import Registry
 from imagekit.services.registry import PortTakenError
 from imagekit.trust.evidence.statement import signature_statement
 from imagekit.trust.sign.interface import SignatureError
@@ -68,3 +73,50 @@ def test_the_registry_is_leased_once_for_all_questions(project: Project, monkeyp
                 assert seen.count("start") > seen.count("end")
         assert seen.count("start") > seen.count("end")
     assert seen.count("start") == seen.count("end")
+
+
+@pytest.mark.parametrize(
+    ("locked", "published", "meant"),
+    [
+        (False, {"floating", "locked"}, "floating"),
+        (False, {"locked"}, "locked"),
+        (True, {"floating", "locked"}, "locked"),
+        (True, {"floating"}, "floating"),
+        (False, set(), "floating"),
+        (True, set(), "locked"),
+    ],
+)
+def test_an_image_by_its_name_is_what_was_published_of_this_checkout(
+    project: Project, monkeypatch: pytest.MonkeyPatch, locked: bool, published: set[str], meant: str
+) -> None:
+    """CI publishes what is locked; `imagekit promote IMAGE` at a desk named the floating version."""
+
+    class Client:
+        def resolve(self, reference: Reference) -> Digest | None:
+            assert reference.repository == "imagekit/small-node"
+            return Digest.of(b"") if reference.tag in published else None
+
+    monkeypatch.setattr("imagekit.plan.resolve.make_plan", planned)
+    project = replace(project, locked=locked)
+    with open_release_context(project, decides=False) as context:
+        context = replace(context, registry=lambda _address: nullcontext(cast("Registry", Client())))
+        name, reference = subject_of(project, context, "small-node")
+        assert (name, reference.tag) == ("small-node", meant)
+        assert subject_of(project, context, "small-node:v1")[1].tag == "v1"
+
+
+def test_what_is_not_locked_asks_no_registry_for_its_name(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unlocked(project: Project, name: str) -> SimpleNamespace:
+        if project.locked:
+            raise NotLockedError("nothing is locked")
+        return planned(project, name)
+
+    monkeypatch.setattr("imagekit.plan.resolve.make_plan", unlocked)
+    with open_release_context(project, decides=False) as context:
+        context = replace(context, registry=lambda _address: pytest.fail("the registry was asked"))
+        assert subject_of(project, context, "small-node")[1].tag == "floating"
+
+
+def planned(project: Project, _name: str) -> SimpleNamespace:
+    """A plan, of which only the version counts."""
+    return SimpleNamespace(version="locked" if project.locked else "floating")
