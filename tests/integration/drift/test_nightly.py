@@ -1,6 +1,7 @@
 """The very steps of nightly.yml and alarms.yml in a clean checkout, with real git and gh; only GitHub's API is played.
 
-What a night found comes from a simulated world (`tests.support.simdrift`): the step that builds and boots is not run.
+What a night found comes from a simulated world (`tests.support.simdrift`): the steps that build and boot go no further
+than to an image that nobody locked.
 """
 
 from __future__ import annotations
@@ -183,6 +184,18 @@ def test_a_branch_that_changes_more_than_locks_is_not_pushed(runner: Runner, pat
     assert "changes more than locks" in done.stdout
     listed = run(["git", "branch", "--list", "imagekit/*"], timeout=30, cwd=runner.origin).stdout
     assert listed == ""
+
+
+def test_a_night_that_comes_to_no_answer_is_red_by_its_own_steps(runner: Runner, tmp_path: Path) -> None:
+    """The very steps that build and boot, as far as an image goes whose packages nobody locked: no further."""
+    for name, said in (("Drift", "has no images/locks"), ("The node contract, on every boot path", "images.lock")):
+        done = runner.step("nightly.yml", "drift", name, IMAGE="rocky9-k0s-node")
+        assert done.returncode == 2, done.stdout + done.stderr
+        assert said in done.stderr
+    name = "The answer as the summary of this job, and the branch as a file"
+    assert runner.step("nightly.yml", "drift", name, IMAGE="rocky9-k0s-node").returncode == 0, "it adds no failure"
+    assert "rocky" not in (tmp_path / "summary").read_text()
+    assert not list((runner.checkout / ".imagekit/nights").glob("*/drift.txt"))
 
 
 def test_the_morning_without_a_night_is_red(runner: Runner) -> None:
