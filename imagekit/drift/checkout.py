@@ -19,6 +19,8 @@ _WHO = {
     for role in ("AUTHOR", "COMMITTER")
     for key, value in {"NAME": "imagekit drift", "EMAIL": "drift@imagekit.invalid"}.items()
 }
+_FOLDERS = ("images/", "cloud-config/", "vm-harness/")
+_MOST = 1 << 20  # bytes of a file elsewhere: settings, policy, a key
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +71,22 @@ def checkout(project: Project, folder: Path) -> Iterator[Checkout]:
     git("worktree", "prune")
     folder.parent.mkdir(parents=True, exist_ok=True)
     git("worktree", "add", "-q", "--detach", str(folder), "HEAD")
+    root = folder / _place(git)
     try:
-        (folder / ".imagekit").symlink_to(project.work.resolve(), target_is_directory=True)
-        yield Checkout(folder, Git(folder), _tree_of(git))
+        (root / ".imagekit").symlink_to(project.work.resolve(), target_is_directory=True)
+        yield Checkout(root, Git(root), _tree_of(git))
     finally:
         _remove(git, folder)
+
+
+def _place(git: Git) -> str:
+    """Where in its repository the project is; empty where it is all of it."""
+    return git.text("rev-parse", "--show-prefix")
+
+
+def _is_input(root: Path, path: str) -> bool:
+    """Whether a new file may be what an image is made of or tested by; a disk that was written here is not."""
+    return path.startswith(_FOLDERS) or (root / path).lstat().st_size <= _MOST
 
 
 def _tree_of(git: Git) -> str:
@@ -82,16 +95,16 @@ def _tree_of(git: Git) -> str:
         env = {"GIT_INDEX_FILE": str(Path(folder, "index")), "GIT_LITERAL_PATHSPECS": "1"}
         git("read-tree", "HEAD", env=env)
         git("add", "--update", env=env)
-        new = git("ls-files", "-z", "--others", "--exclude-standard", "--exclude=/.imagekit", env=env).raw
-        if new:
-            git("add", "--pathspec-from-file=-", "--pathspec-file-nul", env=env, stdin=new)
+        listed = git("ls-files", "-z", "--others", "--exclude-standard", "--exclude=/.imagekit", env=env).stdout
+        if new := [path for path in listed.split("\0") if path and _is_input(git.root, path)]:
+            git("add", "--pathspec-from-file=-", "--pathspec-file-nul", env=env, stdin="\0".join(new).encode())
         return git("write-tree", env=env).stdout.strip()
 
 
 def _remove(git: Git, folder: Path) -> None:
     # The link first: nothing that removes the folder may follow it into the work folder.
     with suppress(FileNotFoundError, OSError):
-        (folder / ".imagekit").unlink()
+        (folder / _place(git) / ".imagekit").unlink()
     with suppress(ImagekitError):
         git("worktree", "remove", "--force", str(folder))
     if folder.exists():

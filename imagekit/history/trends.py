@@ -68,9 +68,7 @@ def trends(history: History, image: str, today: date) -> Trends:
             _plot("Image size", "MB", [Line(name="packed", points=sizes)], "no image was built"),
             _plot("Checks", "", _check_lines(checks), "no check was run"),
             _plot("Runs a week in which a check flaked", "", [_flake_line(all_checks)], "no check has flaked"),
-            _plot(
-                "Packages behind upstream", "", [Line(name="packages", points=behind)], "`imagekit drift` counts them"
-            ),
+            _plot("Packages behind upstream", "", [Line(name="packages", points=behind)], "imagekit drift counts them"),
         ),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -30,6 +31,7 @@ from imagekit.cli import cli
 from imagekit.config.load import Project, load_project
 from imagekit.config.packagelock import LockedPackage, PackageLock, as_text, lock_path
 from imagekit.drift.aside import told_difference
+from imagekit.drift.checkout import checkout
 from imagekit.drift.conduct import REPORT, conduct, last_report, new_night
 from imagekit.drift.interface import InfrastructureError, World
 from imagekit.drift.local import LocalWorld, open_world
@@ -385,6 +387,44 @@ def test_a_fault_in_no_commit_is_in_the_stacks_too(
     [cause] = report.causes
     assert (cause.attribution, cause.layer) == (Attribution.OURS, layer)
     assert git(project.root, "status", "--porcelain") == before
+
+
+def test_a_disk_that_was_written_into_the_project_is_no_part_of_it(project: Project, mirror: dict[str, object]) -> None:
+    """It would be hashed and kept by git every night."""
+    (project.root / "node.raw").write_bytes(b"\x01" * (2 << 20))
+    (project.root / "key.asc").write_text("key\n")
+    (project.root / "images/base/large").write_bytes(b"\x02" * (2 << 20))
+    with checkout(project, project.work / "checkout") as beside:
+        names = git(project.root, "ls-tree", "-r", "--name-only", beside.tree).split()
+        beside.project({})
+        assert (beside.root / "images/base/large").stat().st_size == 2 << 20
+    assert {"key.asc", "images/base/large"} < {*names}
+    assert "node.raw" not in names
+
+
+def test_a_project_that_is_a_folder_of_a_repository(tmp_path: Path, mirror: dict[str, object]) -> None:
+    outer = tmp_path / "all of it"
+    root = make_project(outer / "nodes")
+    shutil.rmtree(root / ".git")
+    checks = root / "vm-harness/checks/base"
+    checks.mkdir(parents=True)
+    (checks / "test_x.py").write_text('def test_x(host) -> None:\n    """x holds"""\n')
+    path = root / lock_path(NAME, here().value)
+    path.parent.mkdir()
+    path.write_text(as_text(packages(*PINNED)))
+    (root / ".gitignore").write_text(".imagekit\n")
+    git(outer, "init", "-q", "-b", "main")
+    commit(outer, "all", "2026-11-23T12:00:00+00:00")
+    (root / "images/base/planted").write_text("fault\n")
+    project = load_project(root)
+    report = hold(project, Planted())
+    assert [each.layer for each in report.causes] == ["base"], report.unknown
+    (root / "images/base/planted").unlink()
+    report = hold(project, Upstream())
+    assert (report.verdict, report.branch) == (DriftVerdict.HOLDS, BRANCH)
+    changed = git(outer, "diff", "--name-only", f"HEAD..{BRANCH}").split()
+    assert changed == [f"nodes/{lock_path(NAME, here().value)}"]
+    assert git(outer, "status", "--porcelain") == ""
 
 
 def test_what_is_in_no_commit_is_not_committed_with_the_new_lock(project: Project, mirror: dict[str, object]) -> None:
