@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
-from imagekit.base.errors import ImagekitError
+from imagekit.base.errors import ImagekitError, ToolError
+from imagekit.base.filelock import try_lock
 from imagekit.base.files import write_whole
 from imagekit.base.git import Git
 from imagekit.config.load import Project, load_project
@@ -65,18 +66,26 @@ class Checkout:
 
 @contextmanager
 def checkout(project: Project, folder: Path) -> Iterator[Checkout]:
-    """A detached worktree for the block; what a killed night left in the folder is removed first."""
+    """A detached worktree for the block; what a killed night left in the folder is removed first.
+
+    Raises `ToolError` while another night has it.
+    """
     git = Git(project.root)
-    _remove(git, folder)
-    git("worktree", "prune")
     folder.parent.mkdir(parents=True, exist_ok=True)
-    git("worktree", "add", "-q", "--detach", str(folder), "HEAD")
-    root = folder / _place(git)
-    try:
-        (root / ".imagekit").symlink_to(project.work.resolve(), target_is_directory=True)
-        yield Checkout(root, Git(root), _tree_of(git))
-    finally:
+    with folder.with_name(f"{folder.name}.lock").open("w") as stream:
+        if not try_lock(stream):
+            raise ToolError(
+                f"another night goes on in {folder.parent}", hint="Wait for its end; two would build in one checkout."
+            )
         _remove(git, folder)
+        git("worktree", "prune")
+        git("worktree", "add", "-q", "--detach", str(folder), "HEAD")
+        root = folder / _place(git)
+        try:
+            (root / ".imagekit").symlink_to(project.work.resolve(), target_is_directory=True)
+            yield Checkout(root, Git(root), _tree_of(git))
+        finally:
+            _remove(git, folder)
 
 
 def _place(git: Git) -> str:

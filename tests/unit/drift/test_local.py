@@ -562,6 +562,16 @@ def test_what_a_killed_night_left_is_no_hindrance(project: Project, mirror: dict
     assert (project.work / "runs").is_dir(), "nothing followed the link"
 
 
+def test_a_second_night_takes_nothing_from_the_one_that_goes_on(project: Project, mirror: dict[str, object]) -> None:
+    """Started by hand while the nightly runs: the checkout would go from under its builds."""
+    with opened(project, Upstream()) as first:
+        with pytest.raises(ToolError, match="another night goes on"):
+            hold(project, Upstream())
+        assert isinstance(first, LocalWorld)
+        assert (first.beside.root / "images/images.yaml").is_file()
+    assert hold(project, Upstream()).verdict is DriftVerdict.HOLDS
+
+
 def finished(project: Project, backend: SimBackend) -> Finished:
     return run_image(project, NAME, Options(publish=False), backend)
 
