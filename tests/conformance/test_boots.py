@@ -96,33 +96,33 @@ def test_runcmd_is_run_at_every_boot(again: NodeFacts) -> None:
 # Recovery, by saved_entry
 
 
-@pytest.mark.contract("2 GRUB variables", basis="code")
+@pytest.mark.contract("2 GRUB variables")
 def test_saved_entry_is_the_default(upgraded: NodeFacts, recovery: NodeFacts) -> None:
     """saved_entry decides what is booted when nobody chooses."""
     assert upgraded.answer("editenv").status == 0
     assert "cos-img/filename=/cOS/recovery.img" in recovery.cmdline
 
 
-@pytest.mark.contract("2 installed command line", basis="code")
+@pytest.mark.contract("2 installed command line")
 def test_recovery_is_booted_by_its_label(recovery: NodeFacts) -> None:
     """Recovery boots the image with label COS_SYSTEM."""
     assert "root=LABEL=COS_SYSTEM" in recovery.cmdline
     assert "conformance.recovery=1" in recovery.cmdline
 
 
-@pytest.mark.contract("2 sentinels", basis="code")
+@pytest.mark.contract("2 sentinels")
 def test_sentinel_is_recovery_alone(recovery: NodeFacts) -> None:
     """/run/cos holds recovery_mode and no other mode."""
     assert set(recovery.sentinels) == {"recovery_mode"}
 
 
-@pytest.mark.contract("5 state", basis="code")
+@pytest.mark.contract("5 state")
 def test_agent_says_recovery(recovery: NodeFacts) -> None:
     """`kairos-agent state get boot` is recovery_boot."""
     assert recovery.text("get:boot") == "recovery_boot"
 
 
-@pytest.mark.contract("2 writable state", basis="code")
+@pytest.mark.contract("2 writable state")
 def test_recovery_mounts_no_persistent_data(recovery: NodeFacts) -> None:
     """In recovery OEM is mounted and COS_PERSISTENT is not."""
     assert "/oem" in recovery.mounts
@@ -130,7 +130,7 @@ def test_recovery_mounts_no_persistent_data(recovery: NodeFacts) -> None:
     assert [path for path, mount in recovery.mounts.items() if mount.device == device] == []
 
 
-@pytest.mark.contract("5 recovery", basis="code")
+@pytest.mark.contract("5 recovery")
 def test_recovery_has_the_version_of_the_installation(first: NodeFacts, recovery: NodeFacts) -> None:
     """An upgrade of the system leaves recovery at the version of the installation."""
     assert recovery.release["KAIROS_VERSION"] == first.release["KAIROS_VERSION"]
@@ -139,27 +139,27 @@ def test_recovery_has_the_version_of_the_installation(first: NodeFacts, recovery
 # Reset
 
 
-@pytest.mark.contract("5 reset", basis="code")
+@pytest.mark.contract("5 reset")
 def test_reset_ends_well(reset: NodeFacts) -> None:
     """`reset --unattended` in recovery ends with status 0."""
     assert reset.answer("reset").status == 0, reset.answer("reset").text[-400:]
 
 
-@pytest.mark.contract("5 reset", basis="code")
+@pytest.mark.contract("5 reset")
 def test_reset_brings_the_active_system_back(reset: NodeFacts) -> None:
     """After a reset the node boots active, with the sentinel of it."""
     assert reset.text("get:boot") == "active_boot"
     assert reset.sentinels == {"active_mode": "1"}
 
 
-@pytest.mark.contract("5 reset", basis="code")
+@pytest.mark.contract("5 reset")
 def test_reset_installs_recovery_s_version(first: NodeFacts, reset: NodeFacts) -> None:
     """After a reset the active system is that of recovery, not that of the upgrade."""
     assert reset.release["KAIROS_VERSION"] == first.release["KAIROS_VERSION"]
     assert not reset.has(NEW_FILE)
 
 
-@pytest.mark.contract("5 reset", basis="code")
+@pytest.mark.contract("5 reset")
 def test_reset_keeps_the_partitions(first: NodeFacts, reset: NodeFacts) -> None:
     """A reset leaves the partition table alone."""
     before, after = (
@@ -171,7 +171,7 @@ def test_reset_keeps_the_partitions(first: NodeFacts, reset: NodeFacts) -> None:
     }
 
 
-@pytest.mark.contract("5 reset", basis="code")
+@pytest.mark.contract("5 reset")
 def test_config_is_read_after_a_reset(reset: NodeFacts) -> None:
     """The configuration on COS_OEM is in force after a reset."""
     assert reset.text("hostname").strip() == "conformance"

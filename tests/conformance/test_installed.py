@@ -258,7 +258,7 @@ def test_known_entry_is_taken(first: NodeFacts) -> None:
     assert "next_entry=fallback" in first.answer("selected").text.splitlines()
 
 
-@pytest.mark.contract("5 reset", basis="code")
+@pytest.mark.contract("5 reset")
 def test_reset_is_refused(first: NodeFacts) -> None:
     """`reset` is refused outside recovery, with the reason."""
     assert first.answer("reset-active").status != 0

@@ -63,7 +63,7 @@ def test_machine_id_is_made(live: NodeFacts) -> None:
     assert re.fullmatch(r"[0-9a-f]{32}", live.file("/etc/machine-id").strip())
 
 
-@pytest.mark.contract("4b units", basis="code")
+@pytest.mark.contract("4b units")
 @pytest.mark.parametrize("unit", ["cos-setup-fs.service", "cos-setup-boot.service", "cos-setup-network.service"])
 def test_unit_of_a_stage_ran(live: NodeFacts, unit: str) -> None:
     """The unit that runs this stage is there and did not fail."""
@@ -76,7 +76,7 @@ def test_reconcile_comes_by_timer(live: NodeFacts) -> None:
     assert live.units["cos-setup-reconcile.timer"] == "active"
 
 
-@pytest.mark.contract("4b units", basis="code")
+@pytest.mark.contract("4b units")
 def test_no_unit_failed(live: NodeFacts) -> None:
     """No unit has failed."""
     assert [name for name, state in live.units.items() if state == "failed"] == []
@@ -271,7 +271,7 @@ def test_upgrade_is_refused(live: NodeFacts) -> None:
     assert "cannot upgrade from live media/unknown boot state" in live.answer("upgrade").text
 
 
-@pytest.mark.contract("5 reset", basis="code")
+@pytest.mark.contract("5 reset")
 def test_reset_is_refused(live: NodeFacts) -> None:
     """`reset` is refused outside recovery, with the reason."""
     assert live.answer("reset").status != 0

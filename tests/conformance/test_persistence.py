@@ -33,7 +33,7 @@ def test_upgrade(first: NodeFacts, upgraded: NodeFacts, path: str) -> None:
     assert _kept(upgraded, path) == TABLE[path].upgrade
 
 
-@pytest.mark.contract("5 reset", basis="code")
+@pytest.mark.contract("5 reset")
 @pytest.mark.parametrize("path", TABLE)
 def test_reset(first: NodeFacts, reset: NodeFacts, path: str) -> None:
     """A reset wipes COS_PERSISTENT and keeps COS_OEM, at this path."""
