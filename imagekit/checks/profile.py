@@ -18,9 +18,11 @@ from typing import Any
 from imagekit.artifact.seed import MARKED_STAGES, MARKS, declared_stages
 from imagekit.config.cloudstep import Directory, Document, File, Step, User, WriteFile
 
-_PLACES = "(/oem/|/usr/local/cloud-config/)"
-# What stage runners write of a user's file that they cannot use, and of a step that failed (grep -E).
+_PLACES = "((^|[^m])/oem/|/usr/local/cloud-config/)"  # not /system/oem/: some of Kairos's own steps fail at each boot
+# What stage runners write of a user's file that they cannot use, and of a step that failed (grep -E); and what yip
+# writes of a step whose condition does not hold, which names the condition and calls that an error, too.
 COMPLAINTS = f"(error|ERR|skipping a config).*{_PLACES}|{_PLACES}.*(stages are not run|cannot unmarshal)"
+NO_COMPLAINT = r"Skipping stage \(if statement error: "
 _TEMPLATE = re.compile(r"\{\{.*?\}\}", re.DOTALL)
 _FETCHED = ("github:", "gitlab:")
 
@@ -118,7 +120,7 @@ def _user(name: str, user: User, when: str) -> Iterator[Question]:
     for group in (*user.groups, *([user.primary_group] if user.primary_group else [])):
         command = f"id -nG {_q(name)} | tr ' ' '\\n' | grep -xF {_q(group)}"
         yield _asked(f"account {name} is in group {group}", command, re.escape(group), when)
-    if user.lock_passwd:
+    if user.lock_passwd or user.passwd.startswith(("!", "*")):
         yield _asked(f"account {name} is locked", _password(name), "locked", when)
     elif user.passwd:
         yield _asked(f"account {name} has a password", _password(name), "set", when)

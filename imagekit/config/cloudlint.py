@@ -12,6 +12,7 @@ from typing import Any
 
 from imagekit.base.errors import ConfigError
 from imagekit.config.cloudconfig import read_cloud_config
+from imagekit.config.goyaml import as_bool
 from imagekit.config.merge import merged_cloud_config
 from imagekit.config.secrets import HINT, secrets_in
 from imagekit.config.templates import unfilled_templates
@@ -62,6 +63,7 @@ _NAMES = {
 }
 _CONNECTIONS = "/etc/NetworkManager/system-connections"
 _OTHERS = 0o077
+_MADE_BEFORE = ("kairos", "root")
 
 
 def lint(path: Path, *, flux: bool = False, seed: bool = False) -> tuple[Finding, ...]:
@@ -83,6 +85,7 @@ def lint(path: Path, *, flux: bool = False, seed: bool = False) -> tuple[Finding
     substituted = Severity.ERROR if flux else Severity.WARNING
     found += [_finding(source, key, "substitution", text, hint, substituted) for key, text, hint in _dollars(source)]
     found += [_template(line) for line in unfilled_templates(source)]
+    found += [_finding(source, *each, Severity.WARNING) for each in _unlocked(source)]
     return tuple(sorted(found, key=lambda each: (each.line, each.rule, each.text)))
 
 
@@ -118,6 +121,32 @@ def _template(line: str) -> Finding:
 def _finding(source: YamlFile, key: Key, rule: str, text: str, hint: str, severity: Severity) -> Finding:
     said = f"{'.'.join(map(str, key))}: {text}"
     return Finding(file=str(source.path), line=source.line(key), rule=rule, severity=severity, text=said, hint=hint)
+
+
+def _unlocked(source: YamlFile) -> Iterator[tuple[Key, str, str, str]]:
+    """Of an account that is there yip 1.25 takes the password alone, and the live medium gave `kairos` a known one."""
+    for key, user in _accounts(source.data):
+        if as_bool(user.get("lock_passwd")) and not user.get("passwd"):
+            yield (
+                (*key, "lock_passwd"),
+                "account",
+                "an account that is there before stays as it is, and on a live medium this one has a known password",
+                'Write `passwd: "!"`, which locks it on every boot path.',
+            )
+
+
+def _accounts(data: Any) -> Iterator[tuple[Key, dict[str, Any]]]:
+    """Each place where a cloud-config speaks of an account that Kairos or the distribution made."""
+    top = data.get("users") if isinstance(data, dict) else None
+    for number, user in enumerate(top if isinstance(top, list) else []):
+        if isinstance(user, dict) and user.get("name") in _MADE_BEFORE:
+            yield ("users", number), user
+    stages = data.get("stages") if isinstance(data, dict) else None
+    for stage, steps in (stages or {}).items():
+        for number, step in enumerate(steps or []):
+            for name, user in (step.get("users") or {}).items():
+                if name in _MADE_BEFORE and isinstance(user, dict):
+                    yield ("stages", stage, number, "users", name), user
 
 
 def _secrets(source: YamlFile) -> Iterator[tuple[Key, str, str]]:

@@ -41,6 +41,7 @@ done
 
 # docs/hardening.md: SSH-16, ACC-09, PAM-06, PAM-01.
 chmod 0600 /etc/ssh/sshd_config /etc/ssh/sshd_config.d/*.conf
+chmod 0440 /etc/sudoers.d/10-imagekit
 sed -i 's/^PASS_MAX_DAYS\b.*/PASS_MAX_DAYS\t365/' /etc/login.defs
 grep -q '^PASS_MAX_DAYS.365$' /etc/login.defs || printf 'PASS_MAX_DAYS\t365\n' >>/etc/login.defs
 sed -i -E '0,/^#? *auth[[:space:]]+required[[:space:]]+pam_wheel\.so( use_uid)?[[:space:]]*$/s//auth required pam_wheel.so use_uid group=admin/' /etc/pam.d/su

@@ -116,6 +116,22 @@ def test_an_error_names_line_and_rule(tmp_path: Path, case: str) -> None:
     assert errors[0].hint or rule == "refused"
 
 
+LOCKED = {
+    "in a stage": (step("users: {kairos: {lock_passwd: true}}"), True),
+    "by the keys of cloud-init": ("users: [{name: ann, passwd: '!'}, {name: root, lock_passwd: true}]\n", True),
+    "by its password": (step("users: {kairos: {passwd: '!', lock_passwd: true}}"), False),
+    "one of its own": (step("users: {ann: {lock_passwd: true}}"), False),
+}
+
+
+@pytest.mark.parametrize("case", LOCKED)
+def test_a_lock_that_does_not_count_is_a_warning(tmp_path: Path, case: str) -> None:
+    body, warned = LOCKED[case]
+    warnings = [each for each in found(tmp_path, body) if each.rule == "account"]
+    assert [each.severity for each in warnings] == [Severity.WARNING] * warned
+    assert all("lock_passwd" in each.text and each.line > 1 and 'passwd: "!"' in each.hint for each in warnings)
+
+
 RIGHT = {
     "keys": f"ssh_authorized_keys:\n  - {KEY}\n  - github:ann\n  - 'restrict,command=\"ls\" {KEY}'\n",
     "key on a token": f"ssh_authorized_keys: [{TOKEN_KEY}]\n",

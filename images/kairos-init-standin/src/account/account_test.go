@@ -63,11 +63,31 @@ func TestUserIsMadeOnceWithItsGroups(t *testing.T) {
 		t.Errorf("a second run changed the files:\n%s\n%s", first, again)
 	}
 	for _, line := range []string{
-		"kairos:x:1000:1000::/home/kairos:/bin/bash\n", "admin:x:900:kairos\n", "docker:x:1001:kairos\n", "kairos:$6$x$y:1:0:99999:7:::\n",
+		"kairos:x:1000:1000::/home/kairos:/bin/bash\n", "admin:x:900:kairos\n", "kairos:$6$x$y:1:0:99999:7:::\n",
 	} {
 		if !strings.Contains(first, line) {
 			t.Errorf("no %q in\n%s", line, first)
 		}
+	}
+	if strings.Contains(first, "docker") {
+		t.Errorf("a group that was not there was made:\n%s", first)
+	}
+}
+
+func TestOfAnAccountThatIsThereOnlyThePasswordCounts(t *testing.T) {
+	root := newRoot(t)
+	ensure(t, root, cloudconfig.User{Name: "kairos", Passwd: "$6$x$y"})
+	before := content(t, root, "passwd") + content(t, root, "group")
+	ensure(t, root, cloudconfig.User{Name: "kairos", LockPasswd: true, Groups: []string{"admin"}, Shell: "/bin/sh"})
+	if shadow := content(t, root, "shadow"); !strings.Contains(shadow, "kairos:$6$x$y:") {
+		t.Errorf("lock_passwd had an effect:\n%s", shadow)
+	}
+	if after := content(t, root, "passwd") + content(t, root, "group"); after != before {
+		t.Errorf("shell or groups had an effect:\n%s", after)
+	}
+	ensure(t, root, cloudconfig.User{Name: "kairos", Passwd: "!"})
+	if shadow := content(t, root, "shadow"); !strings.Contains(shadow, "kairos:!:") {
+		t.Errorf("the password ! locks nothing:\n%s", shadow)
 	}
 }
 

@@ -36,24 +36,27 @@ func (d *Database) EnsureGroup(name string, gid int, system bool) (int, error) {
 	return gid, nil
 }
 
-// EnsureUser makes a user, or gives the wanted fields to the one that is there.
+// EnsureUser makes a user. One that is there gets the password alone, if one is
+// given: no group, no shell and no lock, as with yip 1.25 (seen on a real node).
 // Passwords in clear are not handled here: see NeedsHash.
 func (d *Database) EnsureUser(user cloudconfig.User) error {
 	if !validName.MatchString(user.Name) {
 		return fmt.Errorf("user name %q is not allowed", user.Name)
 	}
-	row := d.passwd.find(user.Name)
-	if row == nil {
-		fresh, err := d.freshRow(user)
-		if err != nil {
-			return err
-		}
-		row = fresh
+	if d.passwd.find(user.Name) != nil {
+		user.LockPasswd = false
+		d.setShadow(user)
+		return nil
+	}
+	row, err := d.freshRow(user)
+	if err != nil {
+		return err
 	}
 	override(row, user)
 	d.passwd.put(row)
 	d.setShadow(user)
-	return d.join(user)
+	d.join(user)
+	return nil
 }
 
 func (d *Database) freshRow(user cloudconfig.User) ([]string, error) {
@@ -116,17 +119,16 @@ func (d *Database) setShadow(user cloudconfig.User) {
 	d.shadow.put(row)
 }
 
-func (d *Database) join(user cloudconfig.User) error {
+// join passes over a group that is not there, as yip 1.25 does: a file must make
+// it before.
+func (d *Database) join(user cloudconfig.User) {
 	for _, name := range user.Groups {
-		if _, err := d.EnsureGroup(name, -1, false); err != nil {
-			return err
-		}
-		addMember(d.group.find(name), user.Name)
-		if row := d.gshadow.find(name); len(row) > 3 {
-			addMember(row, user.Name)
+		for _, accounts := range []*table{d.group, d.gshadow} {
+			if row := accounts.find(name); len(row) > 3 {
+				addMember(row, user.Name)
+			}
 		}
 	}
-	return nil
 }
 
 func addMember(row []string, name string) {

@@ -102,9 +102,6 @@ func miscellaneous(*Build) error {
 	if err := copyTree("miscellaneous"); err != nil {
 		return err
 	}
-	if err := os.Chmod("/etc/sudoers.d/admin", 0o440); err != nil {
-		return err
-	}
 	database, err := account.Open("/")
 	if err != nil {
 		return err
