@@ -28,6 +28,7 @@ from imagekit.checks.lint import ContradictionError
 from imagekit.checks.outcome import Outcome
 from imagekit.checks.request import BrokenCheckError
 from imagekit.cli import cli
+from imagekit.config.authorities import AuthorityError
 from imagekit.config.load import Project, load_project
 from imagekit.config.packagelock import LockedPackage, PackageLock, as_text, lock_path
 from imagekit.drift.aside import told_difference
@@ -44,7 +45,7 @@ from imagekit.history.model import NightOutcome
 from imagekit.history.starvation import AlarmKind
 from imagekit.machine.interface import BootPath
 from imagekit.packages.interface import MirrorError, ResolveError
-from imagekit.plan.lock import here
+from imagekit.plan.lock import NotLockedError, here
 from imagekit.registry.errors import DigestMismatchError
 from imagekit.report.result import Verdict, read_result
 from tests.support.authorities import Authority, certificate
@@ -639,6 +640,13 @@ def test_a_step_that_fails_by_itself_is_the_images(project: Project, words: str)
     step = f'{words}\nprocess "/bin/sh -c /media/setup.sh" did not complete successfully: exit code: 6'
     error = BuildError("layer 'base' did not build", hint=f"{step}\nThis build is locked: its steps have no network")
     assert trial_of(Finished(result=done.result, page=done.page, error=error)).result is Result.BAD
+
+
+@pytest.mark.parametrize("error", [AuthorityError("it ends"), NotLockedError("images/locks does not cover less")])
+def test_what_the_projects_own_files_are_refused_for_is_the_images(project: Project, error: Exception) -> None:
+    done = finished(project, SimBackend(failing={"build"}))
+    found = trial_of(Finished(result=done.result, page=done.page, error=error))
+    assert (found.result, found.build_failed, found.early) == (Result.BAD, True, False)
 
 
 def test_the_world_is_one(project: Project) -> None:
