@@ -174,7 +174,7 @@ class LocalWorld:
         if good is None:
             return None
         if problem := self._refused(self.project):
-            return (f"what the image is made of cannot be told: {problem}",)
+            return (f"the image's sources: {problem}",)
         now = self._sources()
         reported = {
             "suites": "the checks",
