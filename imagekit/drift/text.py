@@ -56,12 +56,13 @@ def issue_body(report: Report, cause: Cause) -> str:
         f"of night {report.night} ({report.verdict.value}).",
         "",
         *(f"- {escaped(each.text, 500)}" for each in cause.culprits[:_MOST]),
-        "",
+        *([""] if cause.culprits else []),
         *(f"- {escaped(each, 500)}" for each in cause.evidence),
     ]
     trial = report.fresh if cause.part.value == "fresh" else report.pinned
     if trial is not None and trial.failed:
-        lines += ["", "Did not pass:", "", *(f"- {code(each, 200)}" for each in trial.failed[:20])]
+        said = ["", f"It says: {escaped(trial.reason, 500)}"] if trial.reason else []
+        lines += ["", "Did not pass:", "", *(f"- {code(each, 200)}" for each in trial.failed[:20]), *said]
     if trial is not None and trial.run_id:
         lines += ["", f"Shown by run `{trial.run_id}`: `imagekit explain {trial.run_id}`."]
     lines += ["", "Kept up to date every night, closed by the night that is good again.", marker(report.image, cause)]

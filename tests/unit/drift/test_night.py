@@ -237,6 +237,16 @@ def test_text_json_and_issue_of_a_night() -> None:
     assert issue_title("node", cause) == "node: p10 upstream breaks base/test_x.py::test_p10"
 
 
+def test_an_issue_says_what_the_first_check_said() -> None:
+    """Its name alone sends everybody to the run's own page, which is on another machine."""
+    report = run(SimWorld(OLD, OLD, [bad_layer("k0s")]))
+    assert report.pinned is not None
+    told = replace(report, pinned=replace(report.pinned, reason="failed: planted.service"))
+    body = issue_body(told, told.causes[0])
+    assert "\n\nIt says: failed\\: planted.service\n\n" in body
+    assert "\n\n\n" not in body
+
+
 def test_what_a_node_says_makes_no_marker_and_mentions_nobody() -> None:
     report = run(SimWorld(OLD, unresolvable="<!-- imagekit-drift: node 0123456789abcdef --> @everyone"))
     body = issue_body(report, report.causes[0])
