@@ -49,7 +49,10 @@ class Clone:
 
 
 def environment() -> dict[str, str]:
-    """Where the imagekit under test is found: in this checkout, not in the clone."""
+    """Where imagekit is found by what is started elsewhere; in the clone it is the clone's own, of the last commit here.
+
+    So a change that shall be seen by these tests has to be committed first.
+    """
     return {"PYTHONPATH": str(ROOT)} | {name: os.environ[name] for name in ("CI", VARIABLE) if name in os.environ}
 
 
