@@ -31,7 +31,10 @@ class Counted:
             return Trial(result=Result.UNKNOWN, reason=str(error))
 
     def same_fault(self, lock: Lock, bad: Trial, *, layers: int | None = None, lifecycle: bool = False) -> Trial:
-        """Whether a lock shows what `bad` shows: bad twice, and in the same checks; all else decides nothing."""
+        """Whether a lock shows what `bad` shows: bad twice, and in the same checks.
+
+        Where other checks fail and these do not, it does not show it; all else decides nothing.
+        """
         found = self.trial(lock, layers=layers, lifecycle=lifecycle, like=bad)
         if found.result is not Result.BAD:
             return found
@@ -44,7 +47,11 @@ class Counted:
                 return second  # another check flaked, and what is looked for passed twice
             if second.result is not Result.BAD:
                 return replace(found, result=Result.UNKNOWN, reason=f"flaky: {_shown(found)}")
-        return found if _alike(found, bad) else replace(found, result=Result.UNKNOWN, reason=f"breaks {_shown(found)}")
+        if _alike(found, bad):
+            return found
+        # A stack without its upper layers may lack what a check of a lower one wants.
+        result = Result.GOOD if _only_others(found, bad) else Result.UNKNOWN
+        return replace(found, result=result, failed=(), reason=f"breaks {_shown(found)}")
 
 
 def first_bad_layer(counted: Counted, lock: Lock, bad: Trial) -> tuple[str, tuple[str, ...]]:
@@ -156,10 +163,18 @@ def _alike(one: Trial, other: Trial) -> bool:
     return bool({*one.failed} & {*other.failed}) if one.failed or other.failed else True
 
 
+def _only_others(found: Trial, bad: Trial) -> bool:
+    """Whether it came to its checks, and what is looked for (a check, or a boot that fails) was not among what failed.
+
+    A check that was not run counts as failed. Scenarios are not come to where a check failed, so they tell nothing.
+    """
+    return bool(found.failed) and not _alike(found, bad) and not bad.build_failed and not of_scenarios(bad)
+
+
 def _shown(bad: Trial) -> str:
     return bad.failed[0] if bad.failed else bad.reason or "the image"
 
 
 def _why(trial: Trial) -> str:
     text = ", ".join(trial.failed[:2]) or trial.reason
-    return f" ({text})" if text and trial.result is not Result.GOOD else ""
+    return f" ({text})" if text else ""

@@ -9,6 +9,7 @@ from imagekit.base.errors import ConfigError, RefusedError
 from imagekit.base.text import one_line
 from imagekit.build.builder import BuildError
 from imagekit.build.download import WrongFileError
+from imagekit.checks.outcome import Outcome
 from imagekit.checks.request import BrokenCheckError
 from imagekit.config.authorities import AuthorityError
 from imagekit.drift.interface import InfrastructureError
@@ -54,7 +55,9 @@ def trial_of(finished: Finished, *, built: bool = False) -> Trial:
     if isinstance(error, RefusedError) and (found := _from_below(error)):
         raise InfrastructureError(one_line(f"{found}: {error}", 500))
     checks = result.suites.blocking if result.suites else ()
-    broken = [each for each in result.scenarios if each.blocks]
+    # Where a machine or its checks ended the run, no scenario was come to, and none of them shows anything.
+    reached = error is None and not checks
+    broken = [each for each in result.scenarios if each.blocks and (reached or each.outcome is not Outcome.MISSING)]
     good = result.verdict is Verdict.PASSED or (built and error is None and bool(result.digest))
     if not good and error is None and not checks and not broken:
         raise InfrastructureError(f"run {result.run_id} tested nothing")

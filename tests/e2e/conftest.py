@@ -49,9 +49,9 @@ class Clone:
 
 
 def environment() -> dict[str, str]:
-    """Where imagekit is found by what is started elsewhere; in the clone it is the clone's own, of the last commit here.
+    """Where imagekit is found by what is started elsewhere; in the clone its own is found first.
 
-    So a change that shall be seen by these tests has to be committed first.
+    That is of the last commit here: a change that these tests shall see has to be committed first.
     """
     return {"PYTHONPATH": str(ROOT)} | {name: os.environ[name] for name in ("CI", VARIABLE) if name in os.environ}
 

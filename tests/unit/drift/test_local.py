@@ -563,6 +563,17 @@ def test_what_a_killed_night_left_is_no_hindrance(project: Project, mirror: dict
     assert (project.work / "runs").is_dir(), "nothing followed the link"
 
 
+def test_scenarios_that_no_run_came_to_are_nothing_that_failed(project: Project, mirror: dict[str, object]) -> None:
+    """A check failed before them; were they looked for, each stack would go through all of them, for an hour each."""
+    mirror["rows"] = PINNED
+    for outcomes, failing in (({BootPath.DIRECT: Outcome.FAILED}, set[str]()), ({}, {"boot direct"})):
+        world = SimBackend(outcomes=outcomes, failing=failing)
+        report = hold(project, world, lifecycle=True)
+        assert report.pinned is not None
+        assert not any(each.startswith("scenario:") for each in report.pinned.failed)
+        assert report.causes[0].layer == "base"
+
+
 def test_a_second_night_takes_nothing_from_the_one_that_goes_on(project: Project, mirror: dict[str, object]) -> None:
     """Started by hand while the nightly runs: the checkout would go from under its builds."""
     with opened(project, Upstream()) as first:

@@ -73,6 +73,36 @@ def test_a_fault_of_ours_is_attributed_to_its_layer_by_twin_stacks(layer: str) -
     assert len([each for each in cause.evidence if each.startswith("stack ")]) >= 1
 
 
+@pytest.mark.parametrize("layer", LAYERS)
+def test_a_stack_that_lacks_what_its_own_checks_want_hides_no_layer(layer: str) -> None:
+    """As base does without the package that sssd brings; the fault itself is seen by a check of base."""
+
+    def lacks(_lock: Lock, layers: int) -> str:
+        return "base/test_hardening.py::test_control[PAM-02]" if layers < 3 else ""
+
+    def fault(_lock: Lock, layers: int) -> str:
+        return "base/test_boot.py::test_no_unit_failed" if LAYERS.index(layer) < layers else ""
+
+    [cause] = run(SimWorld(OLD, OLD, [lacks, fault])).causes
+    assert (cause.attribution, cause.layer) == (Attribution.OURS, layer), cause.evidence
+    stacks = [each for each in cause.evidence if each.startswith("stack ")]
+    assert len(stacks) == LAYERS.index(layer) + 1
+    if layer != "base":
+        assert stacks[0] == "stack base: good (breaks base/test_hardening.py::test_control[PAM-02])"
+
+
+def test_a_stack_that_comes_to_its_checks_did_not_fail_to_boot() -> None:
+    class Dead(SimWorld):
+        def trial(self, lock, *, layers=None, lifecycle=False, like=None):  # type: ignore[no-untyped-def]
+            found = super().trial(lock, layers=layers, lifecycle=lifecycle)
+            if (layers or 4) >= 2:
+                return replace(found, result=Result.BAD, reason="no login", boot_path="direct")
+            return replace(found, result=Result.BAD, failed=("base/test_hardening.py::test_control[PAM-02]",))
+
+    [cause] = run(Dead(OLD, OLD)).causes
+    assert cause.layer == "k0s", cause.evidence
+
+
 def test_time_alone_breaks_it() -> None:
     expired = "expired: CN=k0s api ends 2026-11-27 (1 days ago)"
     [cause] = run(SimWorld(OLD, OLD, [bad_layer("k0s")], gone=(expired,))).causes
