@@ -22,7 +22,7 @@ _WRITTEN = {
     "pam": r"(etc|usr/lib)/pam\.d/[^/]+",
     "kernel modules": r"(usr/)?lib/modules/.*",
     "sysctl": r"etc/sysctl\.conf|(etc|(usr/)?lib|usr/local/lib)/sysctl\.d/[^/]+\.conf",
-    "package": r"var/lib/(dpkg|apt|rpm|dnf)/.*|(usr/)?lib/sysimage/rpm/.*",
+    "package": r"var/lib/(dpkg|apt|rpm|dnf)/.*|(usr/)?lib/sysimage/rpm/.*|etc/ld\.so\.cache",
     "version": r"etc/kairos-release",
 }
 _UNIT_LINK = re.compile(r"(?:etc|(?:usr/)?lib)/systemd/(system|user)/([^/]+\.(?:wants|requires|upholds)/)?[^/]+")
