@@ -174,7 +174,9 @@ class _Night:
         if self.pinned.result is Result.GOOD:
             self.causes.append(blame_changes(self.counted, self.lock, self.changes, self.fresh))
         elif self.pinned.result is Result.BAD:
-            self.evidence.append("what upstream has now is bad, as what is pinned is: nothing that moved is to blame")
+            self.evidence.append(
+                f"what upstream has now is bad, as what is pinned is: {_beside(self.pinned, self.fresh)}"
+            )
         else:
             self.unknown.append("what upstream has now is bad; without an answer about what is pinned nobody is blamed")
 
@@ -268,6 +270,15 @@ def _shown(reported: Step, trial: Trial) -> Trial:
     """A step whose answer is not good has no tick."""
     reported.note, reported.failed = trial.result.value, trial.result is not Result.GOOD
     return trial
+
+
+def _beside(pinned: Trial, fresh: Trial) -> str:
+    """What the fresh one shows that the pinned one does not, on whichever boot path."""
+    known = {each.partition(":")[2] for each in pinned.failed}
+    more = [each for each in fresh.failed if each.partition(":")[2] not in known] if known else []
+    if not more:
+        return "nothing that moved is to blame"
+    return f"nothing that moved is blamed for that; {more[0]} fails beside it, which a night after the mend looks into"
 
 
 def _fleet_cause(digest: str, named_by: Sequence[str], trial: Trial) -> Cause:

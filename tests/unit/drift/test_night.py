@@ -206,6 +206,16 @@ def test_what_is_bad_both_times_is_no_drift() -> None:
     assert any("nothing that moved is to blame" in each for each in report.evidence)
 
 
+def test_what_fails_only_with_what_moved_is_told_beside_what_fails_without_it() -> None:
+    """It is not looked into tonight, and not swept under the other either."""
+    fault = bad_layer("sssd")
+    both = SimWorld(OLD, NEW, [lambda *it: f"direct:{found}" if (found := fault(*it)) else "", bad_together("p10")])
+    report = run(both)
+    assert [cause.part for cause in report.causes] == [Part.PINNED]
+    [line] = [each for each in report.evidence if "as what is pinned is" in each]
+    assert line.endswith("base/test_x.py::test_p10 fails beside it, which a night after the mend looks into")
+
+
 def test_every_released_digest_is_rehearsed_from_the_newest() -> None:
     world = SimWorld(OLD, OLD, fleet=FLEET, bad_fleet={FLEET[1].digest: "does not boot"})
     report = run(world)
