@@ -94,6 +94,16 @@ def k0s_section(role: Role) -> Mapping[str, Any]:
     return section_of(session().profile, role)
 
 
+@cache
+def written() -> frozenset[str]:
+    """The paths of the files that the node's cloud-config writes."""
+    from imagekit.config.cloudconfig import read_cloud_config
+    from imagekit.config.written import written_files
+
+    sources = (read_cloud_config(Path(name)).source for name in session().profile)
+    return frozenset(str(file.get("path")) for source in sources for _, file in written_files(source))
+
+
 def state(name: str) -> tuple[str, ...]:
     """The directories that a layer declares to last over reboots and upgrades."""
     return layer(name).state

@@ -6,6 +6,7 @@ import importlib.util
 import inspect
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from testinfra.host import Host
 from imagekit.checks import declared
 from imagekit.checks.batched import Batch, BatchedHost
 from imagekit.checks.facts import Facts, File, Mount, Unit
+from imagekit.checks.role import role_of
 from imagekit.config.layerfile import LayerSpec
 from tests.support.hardenednode import layer, node
 
@@ -185,6 +187,8 @@ def _session(pytestconfig: pytest.Config, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(declared, "authorities", lambda name: ())
     monkeypatch.setattr(declared, "state", lambda name: ())
     monkeypatch.setattr(declared, "k0s_role", lambda: None)
+    monkeypatch.setattr(declared, "session", lambda: SimpleNamespace(profile=(), boot_path="installed", layers=()))
+    declared.written.cache_clear()
 
 
 def judge(check: str, facts: Facts) -> None:
@@ -208,6 +212,42 @@ def test_a_unit_that_others_only_wait_for_is_none() -> None:
     """open-vm-tools.service of Debian says Before=cloud-init-local.service."""
     units = {**good().units, "cloud-init-local.service": Unit("not-found", "inactive", "dead")}
     judge("base/test_hygiene.py::test_no_cloud_init", replace(good(), units=units))
+
+
+WORKER = "k0s-worker: {enabled: true, args: [--token-file, /etc/k0s/token]}"
+WRITER = "stages: {initramfs: [{files: [{path: /etc/k0s/x, content: x}]}]}"
+OPEN, FILE = ("test_tokens_are_secret", "/etc/k0s"), "test_no_token_in_the_image"
+
+
+@pytest.mark.parametrize(
+    ("check", "path", "file", "config", "good_one"),
+    [
+        (*OPEN, FOLDER, WORKER, True),  # as k0s's worker leaves it
+        (*OPEN, FOLDER, WRITER, False),
+        (*OPEN, replace(FOLDER, mode=0o775), WORKER, False),
+        (*OPEN, replace(FOLDER, user="k0s"), WORKER, False),
+        (FILE, "/etc/k0s/token", plain(0o600), WORKER, True),
+        (FILE, "/etc/k0s/containerd.toml", plain(), WORKER, True),  # which k0s's worker writes
+        (FILE, "/etc/k0s/containerd.toml", plain(), WRITER, False),
+        (FILE, "/etc/k0s/token", plain(0o600), WRITER, False),
+        (FILE, "/etc/k0s/x", plain(), WRITER, True),
+        (FILE, "/etc/k0s/x", plain(), WORKER, False),
+    ],
+)
+def test_what_may_lie_beside_the_token(
+    check: str, path: str, file: File, config: str, good_one: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    profile = tmp_path / "node.yaml"
+    profile.write_text(f"#cloud-config\n{config}\n")
+    session = SimpleNamespace(profile=(str(profile),), boot_path="installed", layers=())
+    monkeypatch.setattr(declared, "session", lambda: session)
+    monkeypatch.setattr(declared, "k0s_role", lambda: role_of(session.profile, session.boot_path))
+    declared.written.cache_clear()
+    facts = with_file(path, file)(good())
+    if good_one:
+        return judge(f"k0s/test_k0s.py::{check}", facts)
+    with pytest.raises(AssertionError):
+        judge(f"k0s/test_k0s.py::{check}", facts)
 
 
 @pytest.mark.parametrize(
