@@ -1,5 +1,5 @@
 // Package k0s is the stand-in's k0s: a worker that joins a cluster as the real
-// one does, and runs nothing there.
+// one does, and runs there what it finds beside it.
 package k0s
 
 import (
@@ -50,7 +50,7 @@ func failed(err error) int {
 	return 1
 }
 
-// work joins with what is there, and then keeps the node's object alive.
+// work joins with what is there. A kubelet that lies where k0s keeps its own is run; without one the node's object is kept alive.
 func work(ctx context.Context, options workerOptions) error {
 	name, err := options.nodeName()
 	if err != nil {
@@ -66,6 +66,9 @@ func work(ctx context.Context, options workerOptions) error {
 	api, err := newAPI(options.kubeletConfig())
 	if err != nil {
 		return fmt.Errorf("failed to load kubelet kubeconfig: %w", err)
+	}
+	if options.hasPrograms() {
+		return runPrograms(ctx, options, name, api.access.authority)
 	}
 	info("Worker has started", "k0s")
 	return (&node{api: api, name: name, options: options}).keep(ctx)

@@ -17,6 +17,7 @@ type workerOptions struct {
 	dataDir   string
 	runDir    string
 	override  string
+	extra     []string
 	labels    map[string]string
 	taints    []string
 }
@@ -75,6 +76,8 @@ func (o *workerOptions) set(name, value string) error {
 		for _, word := range strings.Fields(value) {
 			if key, text, _ := strings.Cut(word, "="); key == "--hostname-override" {
 				o.override = text
+			} else {
+				o.extra = append(o.extra, word)
 			}
 		}
 	default:
