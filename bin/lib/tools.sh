@@ -18,6 +18,18 @@ night_tools=(
     "flux source-controller github.com/fluxcd/source-controller"
     "flux kustomize-controller github.com/fluxcd/kustomize-controller"
 )
+# What a worker's k0s brings with it, in the versions of the k0s that layer k0s declares, and plugins of a network of pods. They lie
+# in $tools/node and not in PATH, where the engine of this machine would take containerd and runc for its own.
+node_tools=(
+    "kubelet kubelet k8s.io/kubernetes/cmd/kubelet"
+    "containerd containerd github.com/containerd/containerd/cmd/containerd"
+    "containerd containerd-shim-runc-v2 github.com/containerd/containerd/cmd/containerd-shim-runc-v2"
+    "containerd ctr github.com/containerd/containerd/cmd/ctr"
+    "runc runc github.com/opencontainers/runc"
+    "cni bridge github.com/containernetworking/plugins/plugins/main/bridge"
+    "cni host-local github.com/containernetworking/plugins/plugins/ipam/host-local"
+    "cni loopback github.com/containernetworking/plugins/plugins/main/loopback"
+)
 
 # install_tools LOGS: what is there already, of the same version, is left alone.
 install_tools() {
@@ -29,14 +41,19 @@ install_tools() {
     install_unpacked "$logs" sshd openssh-server
 }
 
-# install_night_tools LOGS: kube-apiserver with etcd, and Flux's controllers; 20 CPU minutes on a machine that has none of it.
+# install_night_tools LOGS: kube-apiserver with etcd, Flux's controllers, and a worker's programs; some 25 CPU minutes on a machine that
+# has none of it.
 install_night_tools() {
     local each folder name package
-    mkdir -p "$tools/bin"
+    mkdir -p "$tools/bin" "$tools/node"
     install_standin "$1"
     for each in "${night_tools[@]}"; do
         read -r folder name package <<<"$each"
-        install_go_command "$folder" "$name" "$package" "$1"
+        install_go_command "$folder" "$name" "$package" "$1" bin
+    done
+    for each in "${node_tools[@]}"; do
+        read -r folder name package <<<"$each"
+        install_go_command "$folder" "$name" "$package" "$1" node
     done
 }
 
@@ -59,28 +76,48 @@ install_standin() {
     rm -rf "$fresh"
 }
 
-# install_go_command FOLDER NAME PACKAGE LOGS: kept until the pins of its module change.
+# install_go_command FOLDER NAME PACKAGE LOGS INTO: kept until the pins of its module change.
 install_go_command() {
-    local source=$root/tests/support/$1 name=$2 key
+    local source=$root/tests/support/$1 name=$2 into=$tools/$5 key
     key=$(cat "$source"/* | sha256sum | cut -c 1-16)
-    [[ -x $tools/bin/$name && -r $tools/$name.key && $(<"$tools/$name.key") == "$key" ]] && return
+    [[ -x $into/$name && -r $tools/$name.key && $(<"$tools/$name.key") == "$key" ]] && return
     if ! command -v go >/dev/null; then
         say "  $name: Go is not installed here; the tests that need it are skipped"
-    elif (narrate "$name, for tests alone, built by $(go env GOVERSION); takes minutes" "$4/$name" build_command "$source" "$3" "$name"); then
-        mv -f "$tools/bin/.$name" "$tools/bin/$name"
+    elif (narrate "$name, for tests alone, built by $(go env GOVERSION); takes minutes" "$4/$name" build_command "$source" "$3" "$into/.$name"); then
+        mv -f "$into/.$name" "$into/$name"
         printf '%s\n' "$key" >"$tools/$name.key"
     else
         say "  $name could not be built; the tests that need it are skipped"
     fi
 }
 
-# build_command FOLDER PACKAGE NAME: with the version that its users ask kube-apiserver for.
+# build_command FOLDER PACKAGE OUT: with the version that its users ask kube-apiserver for, and that a kubelet tells the cluster.
 build_command() {
-    local version
+    local version cgo=0 tags=netgo,osusergo flags="-s -w"
     # Modules that are not Kubernetes's own do not have it, and need no version.
     version=$(cd "$1" && go list -m -f '{{.Version}}' k8s.io/kubernetes 2>/dev/null || true)
-    (cd "$1" && CGO_ENABLED=0 go build -mod=readonly -trimpath -buildvcs=false \
-        -ldflags="-s -w -X k8s.io/component-base/version.gitVersion=${version:-v0.0.0}" -o "$tools/bin/.$3" "$2")
+    case $2 in
+    */cmd/kubelet) version+=+k0s ;; # as k0s builds its kubelet
+    # It enters name spaces in C, and runs on another system than this one: static, with the filters that a kubelet asks for.
+    */opencontainers/runc)
+        cgo=1 tags+=,seccomp flags+=" -extldflags=-static"
+        seccomp_library || return
+        ;;
+    esac
+    (cd "$1" && CGO_ENABLED=$cgo go build -mod=readonly -trimpath -buildvcs=false -tags="$tags" \
+        -ldflags="$flags -X k8s.io/component-base/version.gitVersion=${version:-v0.0.0}" -o "$3" "$2")
+}
+
+# seccomp_library: libseccomp to link with, out of this machine's Debian archive, where it is not installed.
+seccomp_library() {
+    local folder=$tools/libseccomp-dev
+    pkg-config --exists libseccomp 2>/dev/null && return
+    if [[ ! -e $folder/root/usr/include/seccomp.h ]]; then
+        rm -rf "$folder"
+        unpack "$folder" libseccomp-dev || return
+    fi
+    export PKG_CONFIG_SYSROOT_DIR=$folder/root PKG_CONFIG_LIBDIR
+    PKG_CONFIG_LIBDIR=$(echo "$folder"/root/usr/lib/*/pkgconfig)
 }
 
 # install_unpacked LOGS PROGRAM PACKAGE: a server's program out of the packages of this machine's own suite, unpacked and not installed,
