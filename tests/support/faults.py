@@ -348,8 +348,8 @@ FAULTS = (
     Fault(
         name="a boot that was told again counts as one",
         file="imagekit/history/read.py",
-        old='f"WHERE fresh AND {_OF_IMAGE} ORDER BY started, run_id, path"',
-        new='f"WHERE {_OF_IMAGE} ORDER BY started, run_id, path"',
+        old='f"WHERE fresh AND NOT trial AND {_OF_IMAGE} ORDER BY started, run_id, path"',
+        new='f"WHERE NOT trial AND {_OF_IMAGE} ORDER BY started, run_id, path"',
         test="tests/unit/history/test_store.py::test_what_a_run_told_again_is_no_run_of_its_checks",
     ),
     Fault(
