@@ -72,9 +72,8 @@ PINNED = (row("distro", "apt", "3.0"), row("base", "less", "1"), row("base", "na
 FRESH = (row("distro", "apt", "3.0"), row("base", "less", "2"), row("base", "nano", "2"), row("extra", "tree", "2"))
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Project:
-    root = make_project(tmp_path / "project")
+def checked_and_locked(root: Path) -> None:
+    """Give a project a check, a lock, and what git is to ignore."""
     checks = root / "vm-harness/checks/base"
     checks.mkdir(parents=True)
     (checks / "test_x.py").write_text('def test_x(host) -> None:\n    """x holds"""\n')
@@ -82,6 +81,12 @@ def project(tmp_path: Path) -> Project:
     path.parent.mkdir()
     path.write_text(as_text(packages(*PINNED)))
     (root / ".gitignore").write_text(".imagekit\n")
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    root = make_project(tmp_path / "project")
+    checked_and_locked(root)
     commit(root, "lock", "2026-11-23T12:00:00+00:00")
     return load_project(root)
 
@@ -407,13 +412,7 @@ def test_a_project_that_is_a_folder_of_a_repository(tmp_path: Path, mirror: dict
     outer = tmp_path / "all of it"
     root = make_project(outer / "nodes")
     shutil.rmtree(root / ".git")
-    checks = root / "vm-harness/checks/base"
-    checks.mkdir(parents=True)
-    (checks / "test_x.py").write_text('def test_x(host) -> None:\n    """x holds"""\n')
-    path = root / lock_path(NAME, here().value)
-    path.parent.mkdir()
-    path.write_text(as_text(packages(*PINNED)))
-    (root / ".gitignore").write_text(".imagekit\n")
+    checked_and_locked(root)
     git(outer, "init", "-q", "-b", "main")
     commit(outer, "all", "2026-11-23T12:00:00+00:00")
     (root / "images/base/planted").write_text("fault\n")
