@@ -16,6 +16,7 @@ from imagekit.config.engine import HARNESS
 _GOAL = Goal(limit=5.0, bound=Bound.VALUE)
 _ROUNDS = 5
 _WATCHING = "Watching "
+_NO_MACHINE, _WHY = "Watching: once more", "because "  # as imagekit.cli.watching and the failure card say it
 _VERDICT = re.compile(r"(\d+ (?:passed|failed)\b.*) \(.*\) in [0-9.]+ s")  # as imagekit.app.watching says it
 _TIMEOUT = 60.0
 
@@ -30,9 +31,14 @@ class Editor:
     seconds: list[float] = field(default_factory=list)
     verdicts: list[str] = field(default_factory=list)
     since: float = 0.0
+    why: str = ""
 
     def heard(self, line: str) -> None:
-        """A line of the command's."""
+        """A line of the command's; raises `ToolError` where no machine came up, for which it would wait for hours."""
+        if line.startswith(_WHY):
+            self.why = line.removeprefix(_WHY).strip()
+        if line.startswith(_NO_MACHINE):
+            raise ToolError(f"no machine came up to run the checks on: {self.why or 'the command said no reason'}")
         verdict = _VERDICT.search(line)
         if verdict and self.since:
             self.seconds.append(process.now() - self.since)

@@ -84,6 +84,16 @@ def editor(tmp_path: Path, rounds: int) -> recheck.Editor:
     return recheck.Editor(file, ["touch", tmp_path / "ended"], rounds=rounds)
 
 
+def test_who_waits_for_a_machine_that_does_not_come_up_is_told_why(tmp_path: Path) -> None:
+    """On a full disk the benchmark waited for a verdict until its limit of two hours."""
+    made = editor(tmp_path, rounds=2)
+    made.heard("because  disk: 4.8 GiB free at /project (needed: 6 GiB)")
+    made.heard("hint     `imagekit clean --cache`")
+    with pytest.raises(ToolError, match=r"no machine came up .*: disk: 4\.8 GiB free"):
+        made.heard("Watching: once more as soon as a file changes. Ctrl-C ends it.")
+    assert made.file.read_text() == "\n"
+
+
 def watched(root: Path, caplog: pytest.LogCaptureFixture) -> str:
     """What `imagekit test --watch` says of a selection that was run again."""
 
