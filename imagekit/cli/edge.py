@@ -14,6 +14,7 @@ from types import FrameType
 import click
 
 from imagekit.base.errors import ImagekitError, ToolError
+from imagekit.base.signals import hear_always
 from imagekit.base.text import redacted
 from imagekit.cli.screen import say
 
@@ -139,7 +140,7 @@ def tell_error(error: ImagekitError) -> None:
 
 
 def _interrupt_on_termination() -> None:
-    """SIGTERM and SIGHUP end the process the way Ctrl-C does, so that every context manager runs."""
+    """SIGTERM and SIGHUP end the process the way Ctrl-C does, so that every context manager runs; none goes unheard."""
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
@@ -147,6 +148,7 @@ def _interrupt_on_termination() -> None:
     signal.signal(signal.SIGTERM, interrupt)
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # under nohup it stays ignored
         signal.signal(signal.SIGHUP, interrupt)
+    hear_always()
 
 
 def _handler() -> logging.Handler:

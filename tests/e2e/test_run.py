@@ -185,7 +185,7 @@ def _heed_interrupts() -> None:
 
 
 def _booting(clone: Clone, process: subprocess.Popen[bytes]) -> int:
-    """The process id of QEMU once it runs for the process."""
+    """The process id of QEMU once it runs for the process: as early as can be, while libvirt still starts it."""
 
     def look() -> int:
         assert process.poll() is None, "ended before its machine ran"
@@ -194,7 +194,7 @@ def _booting(clone: Clone, process: subprocess.Popen[bytes]) -> int:
         found = [pid for name in owned for pid in _pids(name)]
         return found[0] if found else 0
 
-    return int(wait_until(look, Deadline.after(60), what="a machine of the process", every=0.3))
+    return int(wait_until(look, Deadline.after(60), what="a machine of the process", every=0.02))
 
 
 def _pids(domain: str) -> list[int]:
