@@ -61,15 +61,15 @@ def compose(graph: Graph) -> dict[str, Any]:
     return {"services": {name: {"build": target} for name, target in targets.items()}}
 
 
-def overrides(graph: Graph, destinations: Mapping[str, Path]) -> dict[str, Any]:
-    """What compose cannot say: each plan's last target becomes an OCI layout with clamped times; no attestations.
+def overrides(graph: Graph, destinations: Mapping[str, Path], *, clamp: bool = False) -> dict[str, Any]:
+    """What compose cannot say: each plan's last target becomes an OCI layout; no attestations.
 
-    `destinations` is by plan id. Attestations are written by imagekit as referrers; BuildKit's carry times and would
-    change the digest.
+    `destinations` is by plan id. With `clamp` BuildKit holds the times of files to the epoch, for which it packs each
+    layer anew. Attestations are written by imagekit as referrers; BuildKit's carry times and would change the digest.
     """
     targets: dict[str, Any] = {name: {"attest": ["type=provenance,disabled=true"]} for name in graph.stages()}
     for plan in graph.plans:
-        targets[graph.final(plan)]["output"] = [_output(destinations[plan.id])]
+        targets[graph.final(plan)]["output"] = [_output(destinations[plan.id], clamp=clamp)]
     return {"target": targets}
 
 
@@ -78,9 +78,10 @@ def compose_text(graph: Graph) -> str:
     return _json(_mapped(compose(graph), lambda text: text.replace("$", "$$")))
 
 
-def override_text(graph: Graph, destinations: Mapping[str, Path]) -> str:
+def override_text(graph: Graph, destinations: Mapping[str, Path], *, clamp: bool = False) -> str:
     """The overrides as a bake file; HCL's strings are templates, also as JSON: ``${`` and ``%{`` are doubled."""
-    return _json(_mapped(overrides(graph, destinations), lambda text: text.replace("${", "$${").replace("%{", "%%{")))
+    written = overrides(graph, destinations, clamp=clamp)
+    return _json(_mapped(written, lambda text: text.replace("${", "$${").replace("%{", "%%{")))
 
 
 def _json(data: Any) -> str:
@@ -102,13 +103,13 @@ def csv_field(text: str) -> str:
     return '"' + text.replace('"', '""') + '"' if any(char in text for char in ',"\r\n') else text
 
 
-def _output(destination: Path) -> str:
+def _output(destination: Path, *, clamp: bool) -> str:
     return ",".join(
         (
             "type=oci",
             csv_field(f"dest={destination}"),
             "tar=false",
-            "rewrite-timestamp=true",
+            *(("rewrite-timestamp=true",) if clamp else ()),
             "compression=zstd",
             "compression-level=3",
             "force-compression=true",

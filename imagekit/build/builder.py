@@ -21,10 +21,11 @@ from imagekit.build import bake
 from imagekit.build.authorities import authority_folders
 from imagekit.build.distro import distro_context
 from imagekit.build.download import downloads_folder
-from imagekit.build.layers import layer_builds
+from imagekit.build.layers import layer_builds, stack_of
 from imagekit.build.packages import repositories
 from imagekit.build.progress import Progress
 from imagekit.build.result import Build, earlier_build, folder_of, keep
+from imagekit.build.times import keep_times, known_layers, late_files
 from imagekit.config.engine import located
 from imagekit.config.load import Project
 from imagekit.oci.reference import Digest
@@ -86,6 +87,7 @@ def _build_new(project: Project, plans: Sequence[Plan], engine: Mapping[str, str
             return {key: build for key, build in found.items() if build is not None}
         partials = {key: stack.enter_context(_partial(folder)) for key, folder in folders.items()}
         progress = _bake(graph, engine, partials)
+        _hold_times(project.work / "builds", graph, engine, partials, progress)
         results = [_result(graph, plan, progress, partials[plan.id], folders[plan.id]) for plan in plans]
         current.note = " ".join(result.digest.short for result in results)
     results = [replace(result, seconds=current.seconds) for result in results]
@@ -134,16 +136,53 @@ def _result(graph: bake.Graph, plan: Plan, progress: Progress, partial: Path, fo
     )
 
 
-def _bake(graph: bake.Graph, engine: Mapping[str, str], partials: Mapping[str, Path]) -> Progress:
+def _hold_times(
+    builds: Path, graph: bake.Graph, engine: Mapping[str, str], partials: Mapping[str, Path], progress: Progress
+) -> None:
+    """See that no file has a time after the epoch, and else have BuildKit write the images with times that are held.
+
+    The layers do that themselves (images/scripts/finish-layer.sh), so that packing all of them anew is seldom needed.
+    The bytes of a layer that is in order are the same both ways.
+    """
+
+    if found := _late(builds, graph, partials, progress):
+        with step("Holding the times of files") as current:
+            for partial in partials.values():
+                shutil.rmtree(partial / "oci")
+            _bake(graph, engine, partials, clamp=True)
+            current.note = f"/{found[0]} was of a later day"
+        if found := _late(builds, graph, partials, progress):
+            raise ToolError(
+                f"the build engine wrote /{found[0]} with a time after that of the plan",
+                hint="The image would have another digest tomorrow. `imagekit doctor` tells which BuildKit is needed.",
+            )
+    for plan in graph.plans:
+        partial = partials[plan.id]
+        keep_times(partial, partial / "oci", _digest_of(partial / "oci"), plan.source.epoch)
+
+
+def _late(builds: Path, graph: bake.Graph, partials: Mapping[str, Path], progress: Progress) -> tuple[str, ...]:
+    found = list[str]()
+    for plan in graph.plans:
+        layout, epoch = partials[plan.id] / "oci", plan.source.epoch
+        own = sum(layer.writes for layer in stack_of(graph, plan, progress))
+        found += late_files(layout, _digest_of(layout), epoch, own=own, known=known_layers(builds, epoch))
+    return tuple(found)
+
+
+def _bake(
+    graph: bake.Graph, engine: Mapping[str, str], partials: Mapping[str, Path], *, clamp: bool = False
+) -> Progress:
     stages = {name: stage for name, (_, stage) in graph.stages().items()}
     dockerfiles = {name: located(graph.root, stage.context) / "Dockerfile" for name, stage in stages.items()}
     progress = Progress(
         {name: path.read_text(encoding="utf-8") for name, path in dockerfiles.items()},
         {name: stage.name for name, stage in stages.items()},
     )
+    layouts = {key: partial / "oci" for key, partial in partials.items()}
     files = {
         "compose.yaml": bake.compose_text(graph),
-        "override.json": bake.override_text(graph, {key: partial / "oci" for key, partial in partials.items()}),
+        "override.json": bake.override_text(graph, layouts, clamp=clamp),
     }
     beside = next(iter(partials.values()))
     for name, text in files.items():

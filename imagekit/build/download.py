@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.error import HTTPError, URLError
 
 from imagekit.base.errors import RefusedError, ToolError
+from imagekit.base.files import sha256_of
 from imagekit.base.log import step
 
 _TIMEOUT = 60.0  # seconds without a byte
@@ -60,7 +61,7 @@ def fetched(address: str, checksum: str, into: Path, mirrors: Mapping[str, str],
     `by` says what names the checksum.
     """
     file = into / checksum
-    if file.exists() and _sum(file) == checksum:
+    if file.exists() and sha256_of(file) == checksum:
         return file
     source = mirrored(address, mirrors)
     into.mkdir(parents=True, exist_ok=True)
@@ -96,8 +97,3 @@ def _read(source: str, target: str) -> str:
             hint="`mirrors` in imagekit.yaml says where else it is: a mirror, or a folder by file:///path/.",
         ) from None
     return state.hexdigest()
-
-
-def _sum(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -17,11 +17,11 @@ def layer_builds(
     graph: bake.Graph, plan: Plan, progress: Progress, layout: Path, digest: Digest
 ) -> tuple[LayerBuild, ...]:
     """Every layer of an image, and its stamp, bottom first."""
-    blobs = _blobs_of(layout, digest, _stack(graph, plan, progress))
+    blobs = _blobs_of(layout, digest, stack_of(graph, plan, progress))
     return tuple(_layer_build(graph, plan, name, progress, blobs) for name in (*plan.layers, bake.FINAL))
 
 
-def _stack(graph: bake.Graph, plan: Plan, progress: Progress) -> list[LayerProgress]:
+def stack_of(graph: bake.Graph, plan: Plan, progress: Progress) -> list[LayerProgress]:
     """The stages that the image is made of, bottom first; the framework only lends its program."""
     return [progress.layers[graph.target(stage)] for stage in plan.stages if stage.kind is not StageKind.FRAMEWORK]
 

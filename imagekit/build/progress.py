@@ -173,9 +173,11 @@ def _instructions(dockerfile: str) -> list[str]:
 
 
 def _writes(dockerfile: str) -> int:
-    words = [line.split()[0].upper() for line in _instructions(dockerfile)]
+    """The layers of the last stage: BuildKit makes one of each WORKDIR, too, but of the root's."""
+    lines = [line.split() for line in _instructions(dockerfile)]
+    words = ["" if line[1:] == ["/"] else line[0].upper() for line in lines]
     last = len(words) - words[::-1].index("FROM") if "FROM" in words else 0
-    return sum(word in ("RUN", "COPY", "ADD") for word in words[last:])
+    return sum(word in ("RUN", "COPY", "ADD", "WORKDIR") for word in words[last:])
 
 
 def _seconds(vertex: dict[str, Any]) -> float:

@@ -25,7 +25,19 @@ remove_volatile_state() {
         /var/lib/dbus/machine-id /var/lib/NetworkManager/secret_key \
         /var/lib/NetworkManager/seen-bssids /etc/.pwd.lock /vmlinuz /vmlinuz.old /initrd.img /initrd.img.old
     rm -rf /var/lib/rpm/.rpm.lock /var/lib/dnf/history* /var/lib/dnf/repos
-    find /usr/lib /usr/share -xdev -depth -name __pycache__ -exec rm -rf {} +
+}
+
+# Bytecode goes by the time of its source, and no two builds have the same.
+compile_python() {
+    for python in python3 /usr/libexec/platform-python; do
+        if command -v "$python" >/dev/null; then
+            PYTHONHASHSEED=0 "$python" -B -S -s "$(dirname "$0")/compile-python.py"
+            return
+        fi
+    done
+    for directory in /usr/lib /usr/lib64 /usr/share; do
+        [ ! -d "$directory" ] || find "$directory" -xdev -depth -name __pycache__ -exec rm -rf {} +
+    done
 }
 
 # systemd-sysusers and package scripts date new accounts by the clock, whatever SOURCE_DATE_EPOCH says.
@@ -53,6 +65,7 @@ clamp_times() {
 
 empty_files
 remove_volatile_state
+compile_python
 remove_identity
 date_accounts
 clamp_times

@@ -39,6 +39,8 @@ def test_targets_stand_on_targets_and_only_the_last_is_written(tmp_path: Path) -
     targets = bake.overrides(graph, {plan.id: Path("/out/oci")})["target"]
     assert [name for name, target in targets.items() if "output" in target] == ["stamp"]
     assert "dest=/out/oci" in targets["stamp"]["output"][0]
+    assert "rewrite-timestamp" not in targets["stamp"]["output"][0]
+    targets = bake.overrides(graph, {plan.id: Path("/out/oci")}, clamp=True)["target"]
     assert "rewrite-timestamp=true" in targets["stamp"]["output"][0]
 
 

@@ -127,3 +127,42 @@ def test_builds_of_one_work_folder_follow_one_another(tmp_path: Path) -> None:
         reported.append("first")
     thread.join(10)
     assert reported == ["first", "second"]
+
+
+def late(folder: Path, time: int) -> None:
+    """A layout whose only layer holds a file of this time, as the engine leaves it."""
+    digest = layout(folder / "oci", [layer(member("etc/a", b"a", mtime=str(time)))])
+    (folder / "oci/index.json").write_text(json.dumps({"manifests": [{"digest": str(digest)}]}))
+
+
+def test_an_image_with_a_file_of_today_is_written_again_with_times_held(
+    tmp_path: Path, plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A Dockerfile of somebody's own need not end with finish-layer.sh."""
+    partial, asked = tmp_path / "partial", list[bool]()
+
+    def baked(*_: object, clamp: bool = False) -> None:
+        asked.append(clamp)
+        late(partial, plan.source.epoch)
+
+    late(partial, plan.source.epoch + 1)
+    monkeypatch.setattr(builder, "_bake", baked)
+    graph = bake.Graph((plan,), tmp_path, {})
+    progress = Progress(dict.fromkeys(graph.stages(), "FROM x\nRUN a"))
+    builder._hold_times(tmp_path, graph, {}, {plan.id: partial}, progress)
+    assert asked == [True]
+    builder._hold_times(tmp_path, graph, {}, {plan.id: partial}, progress)
+    assert asked == [True], "one that is in order is written once"
+
+
+def test_an_engine_that_does_not_hold_times_is_told(
+    tmp_path: Path, plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    partial = tmp_path / "partial"
+    late(partial, plan.source.epoch + 1)
+    monkeypatch.setattr(builder, "_bake", lambda *_, **__: late(partial, plan.source.epoch + 1))
+    graph = bake.Graph((plan,), tmp_path, {})
+    progress = Progress(dict.fromkeys(graph.stages(), "FROM x\nRUN a"))
+    with pytest.raises(ToolError, match="/etc/a with a time after that of the plan"):
+        builder._hold_times(tmp_path, graph, {}, {plan.id: partial}, progress)
+    assert not (partial / "times.json").exists()

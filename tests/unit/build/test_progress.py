@@ -77,6 +77,7 @@ def test_a_dockerfile_of_one_stage_is_known_by_its_instruction() -> None:
 def test_instructions_that_write_are_counted_in_the_last_stage() -> None:
     text = "ARG A\nFROM x AS one\nRUN a\nFROM y AS two\nARG B\nRUN a \\\n  && b\nCOPY c d\nLABEL e=f\n# RUN no\n"
     assert Progress({"two": text}).layers["two"].writes == 2
+    assert Progress({"two": f"{text}\nWORKDIR /\nWORKDIR /srv"}).layers["two"].writes == 3
 
 
 def test_two_targets_of_one_stage_are_told_apart() -> None:

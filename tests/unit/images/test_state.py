@@ -63,3 +63,27 @@ def test_a_directory_that_the_image_lacks_is_refused(tmp_path: Path) -> None:
 def test_nothing_declared_writes_nothing(tmp_path: Path) -> None:
     code, path, _ = declared(tmp_path)
     assert (code, path.exists()) == (0, False)
+
+
+# What a node may be running when its seed brings a secret that works once; what it gets for it is lost in the latter.
+LASTING, FORGETFUL = ("active", "passive", ""), ("live", "uki_install", "recovery", "autoreset")
+
+
+@pytest.mark.parametrize("mode", [*LASTING, *FORGETFUL])
+def test_a_one_time_password_is_used_where_the_keytab_lasts(mode: str, tmp_path: Path) -> None:
+    """The direct boot path has no sentinel."""
+    profile = yaml.safe_load((ROOT / "cloud-config/profiles/ad-joined.yaml").read_text())
+    (condition,) = [step["if"] for step in profile["stages"]["network.after"] if step["name"].startswith("Join once")]
+    for name in ("cos", "krb5"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "krb5/join-password").write_text("one-time")
+    if mode:
+        (tmp_path / f"cos/{mode}_mode").write_text("1")
+    here = condition.replace("/run/cos", f"{tmp_path}/cos").replace("/etc/krb5", f"{tmp_path}/krb5")
+    assert (run(["sh", "-c", here], timeout=20, ok=(0, 1)).returncode == 0) is (mode in LASTING)
+
+
+@pytest.mark.parametrize("mode", FORGETFUL)
+def test_a_join_token_is_used_where_the_agents_key_lasts(mode: str) -> None:
+    unit = ROOT / "images/spire/files/usr/lib/systemd/system/spire-agent.service"
+    assert f"ConditionPathExists=!/run/cos/{mode}_mode" in unit.read_text().splitlines()

@@ -12,25 +12,12 @@ import (
 	"standin/sys"
 )
 
-// Of linux/blkpg.h and linux/fs.h: a partition in use cannot be read in again, only told to be longer.
+// Of linux/fs.h.
 const (
-	blkpg              = 0x1269
-	resizePartition    = 3
+	readTable          = 0x125f     // BLKRRPART
 	ext4ResizeFS       = 0x40086610 // _IOW('f', 16, __u64), fs/ext4/ext4.h
 	temporaryMountMode = 0o700
 )
-
-type blkpgPartition struct {
-	start, length int64
-	number        int32
-	_             [64 + 64 + 4]byte
-}
-
-type blkpgArgument struct {
-	op, flags, length int32
-	_                 int32
-	data              unsafe.Pointer
-}
 
 // DiskOf finds the disk that a volume with a label is on, or the one of a disk's or partition's path.
 func (f Finder) DiskOf(label, path string) (Disk, error) {
@@ -53,6 +40,9 @@ func (f Finder) DiskOf(label, path string) (Disk, error) {
 }
 
 // GrowLast lets the last partition, and the ext4 file system on it, take all room behind it, or wanted bytes.
+//
+// As yip 1.25 does it: of a disk in use the kernel reads no table, so it ends with an error once the table is written,
+// and where the table has the longer partition already nobody looks at the file system.
 func (d Disk) GrowLast(wanted uint64) (bool, error) {
 	file, err := os.OpenFile(d.Path, os.O_RDWR, 0)
 	if err != nil {
@@ -63,23 +53,14 @@ func (d Disk) GrowLast(wanted uint64) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("%s: %w", d.Path, err)
 	}
-	if grown.Changed {
-		if err := tell(file, grown); err != nil {
-			return false, fmt.Errorf("%s: the kernel does not take the longer partition: %w", d.Path, err)
-		}
+	if !grown.Changed {
+		return false, nil
 	}
-	// A cut may have come between the table and the file system, so the latter is always asked.
-	bigger, err := growFileSystem(d.Partition(grown.Number), grown.Size)
-	return grown.Changed || bigger, err
-}
-
-func tell(disk *os.File, grown gpt.Grown) error {
-	partition := blkpgPartition{start: int64(grown.Start), length: int64(grown.Size), number: int32(grown.Number)}
-	argument := blkpgArgument{op: resizePartition, length: int32(unsafe.Sizeof(partition)), data: unsafe.Pointer(&partition)}
-	if _, _, code := syscall.Syscall(syscall.SYS_IOCTL, disk.Fd(), blkpg, uintptr(unsafe.Pointer(&argument))); code != 0 {
-		return code
+	if _, _, code := syscall.Syscall(syscall.SYS_IOCTL, file.Fd(), readTable, 0); code != 0 {
+		return false, fmt.Errorf("%s: the kernel still uses the old partition table: %w", d.Path, code)
 	}
-	return nil
+	_, err = growFileSystem(d.Partition(grown.Number), grown.Size)
+	return true, err
 }
 
 // growFileSystem asks the kernel, which needs no program for it but a mount.

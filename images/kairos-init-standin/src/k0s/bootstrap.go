@@ -26,6 +26,9 @@ const (
 	keyName     = "kubelet-client.key.tmp"
 )
 
+// errNoCredentials is what a kubelet's bootstrap says of an expired token: it asks for /healthz without reading the answer.
+var errNoCredentials = errors.New("the server has asked for the client to provide credentials")
+
 // limits are how long the real parts wait; tests make them short.
 var limits = struct {
 	attempts             int
@@ -104,7 +107,7 @@ func loadClientCertificate(ctx context.Context, options workerOptions, found acc
 		return err
 	}
 	if err := waitForServer(ctx, server); err != nil {
-		klog("I", "bootstrap.go:142", "Error waiting for apiserver to come up", err)
+		klog("I", "bootstrap.go:161", "Error waiting for apiserver to come up", err)
 	}
 	certificate, err := requestCertificate(ctx, server, key, name)
 	if err != nil {
@@ -159,7 +162,10 @@ func waitForServer(ctx context.Context, server *api) error {
 		if err == nil {
 			return nil
 		}
-		klog("I", "bootstrap.go:243", "Failed to connect to apiserver", err)
+		if isStatus(err, 401) {
+			err = errNoCredentials
+		}
+		klog("I", "bootstrap.go:296", "Failed to connect to apiserver", err)
 		select {
 		case <-ctx.Done():
 			return errors.New("timed out waiting to connect to apiserver")

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sort"
 	"strings"
 
 	"standin/sys"
@@ -44,18 +45,15 @@ func install(args []string, systemctl func(words ...string) error) error {
 	if len(args) == 0 || args[0] != "worker" {
 		return errors.New("only install worker is in the stand-in")
 	}
-	force, words := false, []string{"worker"}
+	force, words := false, []string{}
 	for _, word := range args[1:] {
-		switch word {
-		case "--force", "-f":
+		if word == "--force" {
 			force = true
-		case "--start":
-			return errors.New("install --start is not in the stand-in")
-		default:
+		} else {
 			words = append(words, word)
 		}
 	}
-	if _, err := parseWorker(words[1:]); err != nil {
+	if _, err := parseWorker(words); err != nil {
 		return err
 	}
 	path := filepath.Join(unitRoot, "k0sworker.service")
@@ -69,8 +67,27 @@ func install(args []string, systemctl func(words ...string) error) error {
 		}
 	}
 	info("Installing k0sworker service", "k0s")
-	if err := sys.WriteFile(path, []byte(fmt.Sprintf(unitText, strings.Join(words, " "))), 0o644); err != nil {
+	if err := sys.WriteFile(path, []byte(fmt.Sprintf(unitText, strings.Join(append([]string{"worker"}, asWritten(words)...), " "))), 0o644); err != nil {
 		return fmt.Errorf("failed to install worker service: %w", err)
 	}
 	return errors.Join(systemctl("enable", "k0sworker.service"), systemctl("daemon-reload"))
+}
+
+// asWritten is how k0s writes arguments into the unit: each flag with its value in one word, in the order of their names.
+func asWritten(words []string) []string {
+	written := []string{}
+	for index := 0; index < len(words); index++ {
+		name, value, inline := strings.Cut(words[index], "=")
+		switch {
+		case inline:
+		case switches[name]:
+			value = "true"
+		case index+1 < len(words):
+			index++
+			value = words[index]
+		}
+		written = append(written, name+"="+value)
+	}
+	sort.Strings(written)
+	return written
 }

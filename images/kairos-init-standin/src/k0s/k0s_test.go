@@ -52,7 +52,7 @@ func TestArguments(t *testing.T) {
 		"--nosuch=1":       "unknown flag: --nosuch",
 		"--token-file":     "flag needs an argument: --token-file",
 		"a b":              "accepts at most 1 arg(s)",
-		"a --token-file b": "you can only pass one token source",
+		"a --token-file b": "you can only pass one token argument either as a CLI argument",
 	} {
 		if _, err := parseWorker(strings.Fields(line)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", line, err)
@@ -120,11 +120,11 @@ func TestInstallMeetsTheUnitOfTheImage(t *testing.T) {
 	if text, _ := os.ReadFile(path); string(text) != "the image's" {
 		t.Error("the unit was changed")
 	}
-	if err := install(strings.Fields("worker --force --token-file=/etc/k0s.token"), systemctl); err != nil {
+	if err := install(strings.Fields("worker --force --token-file /etc/k0s.token --labels=a=b --debug"), systemctl); err != nil {
 		t.Fatal(err)
 	}
 	text, _ := os.ReadFile(path)
-	if !strings.Contains(string(text), "ExecStart=/usr/bin/k0s worker --token-file=/etc/k0s.token\n") {
+	if !strings.Contains(string(text), "ExecStart=/usr/bin/k0s worker --debug=true --labels=a=b --token-file=/etc/k0s.token\n") {
 		t.Errorf("%s", text)
 	}
 	if strings.Join(called, ",") != "disable k0sworker.service,enable k0sworker.service,daemon-reload" {

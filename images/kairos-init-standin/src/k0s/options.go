@@ -8,9 +8,6 @@ import (
 	"strings"
 )
 
-// TokenVariable is where k0s looks for a token beside its arguments.
-const TokenVariable = "K0S_TOKEN"
-
 type workerOptions struct {
 	token     string
 	tokenFile string
@@ -88,17 +85,11 @@ func (o *workerOptions) set(name, value string) error {
 	return nil
 }
 
-// oneSource holds k0s's rule that a token comes one way only.
+// oneSource holds k0s's rule that a token comes one way only; that of an environment variable is of later versions.
 func (o *workerOptions) oneSource() error {
-	sources := 0
-	for _, source := range []string{o.token, o.tokenFile, os.Getenv(TokenVariable)} {
-		if source != "" {
-			sources++
-		}
-	}
-	if sources > 1 {
-		return errors.New("you can only pass one token source: either as a CLI argument, via '--token-file [path]', or via the " +
-			TokenVariable + " environment variable")
+	if o.token != "" && o.tokenFile != "" {
+		return errors.New("you can only pass one token argument either as a CLI argument 'k0s worker [token]' or as a flag " +
+			"'k0s worker --token-file [path]'")
 	}
 	return nil
 }

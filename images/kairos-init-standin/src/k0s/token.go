@@ -65,9 +65,6 @@ func (o *workerOptions) text() (string, error) {
 	if o.token != "" {
 		return o.token, nil
 	}
-	if token := os.Getenv(TokenVariable); token != "" {
-		return token, nil
-	}
 	if o.tokenFile == "" {
 		return "", nil
 	}
