@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -35,6 +36,12 @@ def named_place(path: Path) -> Iterator[None]:
         raise ConfigError(
             f"{path} cannot be written: {error.strerror}", hint=f"Is {path.absolute().parent} a folder, and there?"
         ) from None
+
+
+def sha256_of(file: Path) -> str:
+    """The SHA-256 of a file, in hex."""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def mark_used(path: Path) -> None:

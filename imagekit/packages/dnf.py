@@ -16,12 +16,12 @@ from pathlib import Path
 from urllib.error import HTTPError, URLError
 
 from imagekit.base.errors import ToolError
+from imagekit.base.files import sha256_of
 from imagekit.base.log import step
 from imagekit.base.process import Completed, ProcessError, run
 from imagekit.base.reason import summary
 from imagekit.config.packagelock import LockedPackage, ordered
 from imagekit.packages.interface import Ask, Keep, MirrorError, ResolveError
-from imagekit.packages.store import sha256_of
 
 _TIMEOUT = 1800.0
 _KEPT = "imagekit-kept"

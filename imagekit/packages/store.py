@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from imagekit.base.files import sha256_of
 from imagekit.base.log import step
 from imagekit.base.space import space_for
 from imagekit.config.packagelock import LockedPackage
@@ -69,12 +70,14 @@ class Store:
         once = {each.sha256: each for each in packages}
         # Two packages of one file name and other contents do not occur in one archive; the checksum keeps them apart.
         files = [(f"{each.sha256[:8]}-{Path(each.path).name}", each) for each in once.values()]
-        for name, each in files:
-            os.link(self.path(each.sha256), folder / name)
+        links = {folder / name: each for name, each in files}
+        for link, each in links.items():
+            os.link(self.path(each.sha256), link)
+            os.utime(link, (_TIME, _TIME))  # createrepo_c writes it into the list
         manager.index(folder, sorted(files))
         for path in (*folder.rglob("*"), folder):
             path.chmod(_FOLDER_MODE if path.is_dir() else _FILE_MODE)
-            time = _TIME if path.is_dir() or path.suffix == f".{manager.suffix}" else _time_of(path)
+            time = _TIME if path.is_dir() or path in links else _time_of(path)
             os.utime(path, (time, time))
 
     def _take(self, missing: Sequence[LockedPackage], fetch: Source, source: str, need: int) -> dict[str, str]:
@@ -106,12 +109,6 @@ class Store:
             return True
         file.unlink(missing_ok=True)
         return False
-
-
-def sha256_of(file: Path) -> str:
-    """The SHA-256 of a file, in hex."""
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _time_of(index: Path) -> int:

@@ -97,9 +97,11 @@ def test_the_bundle_is_a_repository_that_dnf_installs_from_alone(dnf: Dnf, tmp_p
 def test_two_repositories_of_the_same_packages_are_the_same_bytes(dnf: Dnf, tmp_path: Path) -> None:
     found = dnf.resolve(ASKS, Keep())
     folders = []
-    for name in ("one", "two two"):
+    for day, name in enumerate(("one", "two two")):
         store = Store(tmp_path / name)
         store.fill(found, [("the mirror", dnf.fetch)])
+        for package in found:  # whenever they were fetched
+            os.utime(store.path(package.sha256), (day * 86400, day * 86400))
         folders.append(store.repository(dnf, found))
     one, two = ({path.name: path.read_bytes() for path in folder.rglob("*.xml*")} for folder in folders)
     assert one == two
