@@ -77,6 +77,8 @@ def _case(check: CheckResult, faults: Mapping[str, Fault]) -> TestCase:
     name = check.id.rpartition("::")[2] or check.id
     case = TestCase(f"{name}: {check.title}", check.id.partition("::")[0].removesuffix(".py").replace("/", "."))
     case.time = round(check.seconds, 3)
+    if check.attempts:
+        case.system_out = f"the node wanted out of the fixture network, in vain: {', '.join(check.attempts)}"
     if (outcome := _outcome(check)) is not None:
         card = next((card_text(fault) for name, fault in faults.items() if name and check.id.endswith(name)), "")
         outcome.text = "\n\n".join(part for part in (card, check.details) if part)

@@ -92,6 +92,7 @@ def _checks(result: RunResult) -> list[str]:
     rows = [_check(check) for check in bad[:_CHECKS_SHOWN]]
     hardened = scores((check.id, check.outcome) for check in result.suites.checks)
     reported = [f"**Hardening**: {'; '.join(f'{each.profile} {each.short}' for each in hardened)}"] if hardened else []
+    reported += [f"**OpenSCAP**: {each.said}" for each in result.suites.scans]
     return [f"**Checks**: {counts or 'none'}", *reported, _table(("check", "", "why"), rows) + more]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 SPOKEN_OF = (
     (("No space left on device", "Disk quota exceeded", "not enough to begin", " GiB free at "), "disk-full"),
+    (("nothing was judged", "has no profile xccdf_", "openscap-results.xml"), "openscap"),
     (("may not enter ",), "gate"),
     (
         (

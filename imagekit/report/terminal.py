@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from imagekit.base.text import clean, one_line
 from imagekit.checks.hardening.score import control_of, scores
 from imagekit.checks.outcome import CheckResult, Outcome, SuiteResult
+from imagekit.checks.scap.model import rule_of
 from imagekit.checks.scenario import ScenarioResult
 from imagekit.machine.interface import Start
 from imagekit.report.card import INTERRUPTED, TO_COPY, card_of, card_rows, telling_lines, word_of
@@ -187,7 +188,7 @@ def _cautions(result: RunResult) -> list[Row]:
     most = max(_CAUTIONS, sum(bool(each.muted_by) for each in warnings))
     told = (("trial", result.beside), ("selected", result.selected))
     rows = [_row(label, (text, "yellow")) for label, text in told if text]
-    controls = [each for each in named if not each.muted_by and control_of(each.id)]
+    controls = [each for each in named if not each.muted_by and _waivable(each)]
     if len(controls) <= _CONTROLS:
         controls = []
     rest = [each for each in named if each not in controls]
@@ -201,9 +202,15 @@ def _cautions(result: RunResult) -> list[Row]:
 
 
 def _waived(controls: list[CheckResult]) -> str:
-    ids = sorted({control_of(each.id) for each in controls})
+    ids = sorted({_waivable(each) for each in controls})
     first = min(each.expires for each in controls)
-    return f"{len(ids)} hardening controls only warn, the first until {first}, see the report: {', '.join(ids)}"
+    what = "rules of SCAP content" if all(map(rule_of, (each.id for each in controls))) else "hardening controls"
+    return f"{len(ids)} {what} only warn, the first until {first}, see the report: {', '.join(ids)}"
+
+
+def _waivable(check: CheckResult) -> str:
+    """The hardening control, or the rule of SCAP content, that a check is about; empty for any other."""
+    return control_of(check.id) or rule_of(check.id)
 
 
 def _stages(stages: tuple[StageRow, ...], width: int) -> list[Row]:
@@ -253,7 +260,10 @@ def _checks(suites: SuiteResult | None) -> list[Row]:
         style = "red" if any(check.blocks for check in members) else "green" if passed == len(members) else "yellow"
         lines.append(_row("checks", f"{layer:<12} ", (f"{passed} of {len(members)} passed", style)))
     found = scores((check.id, check.outcome) for check in suites.checks)
-    return lines + [_row("hardened", f"{each.profile:<12} ", (each.short, "")) for each in found]
+    lines += [_row("hardened", f"{each.profile:<12} ", (each.short, "")) for each in found]
+    return lines + [
+        _row("scanned", f"{each.suite:<12} ", (f"{each.short}; {each.content}", "")) for each in suites.scans
+    ]
 
 
 def _scenarios(scenarios: tuple[ScenarioResult, ...], width: int) -> list[Row]:

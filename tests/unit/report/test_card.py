@@ -437,6 +437,11 @@ def test_what_to_do_is_said_where_the_tool_does_not(said: str, words: str) -> No
     [
         ("hardening PAM-02, new passwords are judged", "PAM does not ask pam_pwquality.so (CIS)", "libpam-pwquality"),
         ("hardening SSH-09, root stays out", "permitrootlogin is yes, not no (CIS)", "waive it there until a day"),
+        (
+            "rule_no_root, Root stays out",
+            "openscap rule_no_root: the scanner says fail",
+            "`control: rule_NAME`",
+        ),
     ],
 )
 def test_a_control_that_does_not_hold_says_the_ways_out(title: str, said: str, words: str) -> None:
@@ -522,6 +527,16 @@ def test_waived_controls_are_one_line_and_hide_no_other_warning() -> None:
         "3 hardening controls only warn, the first until 2027-02-01, see the report: MNT-03, NET-01, SSH-17\n" in text
     )
     assert " more, see the report" not in text
+
+
+def test_waived_rules_of_scap_content_are_one_line() -> None:
+    fine = good()
+    assert fine.suites is not None
+    ids = [f"openscap/test_openscap.py::test_rule[rule_{name}]" for name in "abc"]
+    checks = (*fine.suites.checks, *(replace(warning(20), id=name) for name in ids))
+    text = render_terminal(replace(fine, suites=replace(fine.suites, checks=checks)), width=200)
+    assert "3 rules of SCAP content only warn, the first until" in text
+    assert "rule_a, rule_b, rule_c\n" in text
 
 
 def test_one_waived_control_is_said_whole() -> None:

@@ -145,6 +145,24 @@ def test_junit_of_a_good_run_has_no_failure() -> None:
     assert document.tests == 17 * 4 + 7
 
 
+def test_a_check_during_which_the_node_wanted_out_is_marked(tmp_path: Path) -> None:
+    """A check that passed is, too; nothing is said of the others."""
+    result = good()
+    assert result.suites is not None
+    first, *others = result.suites.checks
+    told = replace(first, attempts=("203.0.113.7:443/tcp", f"x{HOSTILE} (icmp)"))
+    result = replace(result, suites=replace(result.suites, checks=(told, *others)))
+    assert read_result(write_result(result, tmp_path / "result.json")) == result
+    words = "the node wanted out of the fixture network, in vain: 203.0.113.7:443/tcp, x"
+    page = Page(render_html(result))
+    assert page.text.count(words) == 1
+    assert "script" not in page.tags
+    cases = [case for suite in JUnitXml.fromstring(render_junit(result).encode()) for case in suite]
+    assert [case.name for case in cases if case.system_out and words in case.system_out] == [
+        f"{first.id.rpartition('::')[2]}: {first.title}"
+    ]
+
+
 @pytest.mark.parametrize(("seconds", "words"), [(0.004, "4 ms"), (2.34, "2.3 s"), (61.0, "1 min 01 s")])
 def test_duration(seconds: float, words: str) -> None:
     assert duration(seconds) == words
