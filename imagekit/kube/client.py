@@ -18,6 +18,7 @@ from urllib3.exceptions import HTTPError
 from imagekit.base.errors import ToolError
 from imagekit.base.text import answered, one_line
 from imagekit.kube.kubeconfig import Access
+from imagekit.kube.tls import trusting
 
 _SECONDS = 30.0
 _LIMIT = 64 << 20  # bytes of one answer
@@ -206,8 +207,7 @@ def session(access: Access) -> Iterator[Api]:
 
 
 def _context(access: Access) -> ssl.SSLContext:
-    authority = access.authority.decode("ascii", "replace") or None
-    context = ssl.create_default_context(cadata=authority)
+    context = trusting(access.authority)
     if access.certificate:
         with tempfile.TemporaryDirectory(prefix="imagekit-kube-") as folder:
             path = Path(folder) / "client.pem"

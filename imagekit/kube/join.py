@@ -15,6 +15,7 @@ from cryptography import x509
 from imagekit.base.text import one_line
 from imagekit.config.jointoken import ANEW, Fault, JoinToken, Role, Wrong
 from imagekit.kube.client import Api
+from imagekit.kube.tls import trusting
 
 _SECONDS = 10.0
 _SKEW = timedelta(minutes=1)
@@ -29,8 +30,7 @@ def asked(token: JoinToken, *, now: datetime) -> tuple[Wrong, ...]:
     """Ask the API server as a node would that starts to join: one request, with the token, and nothing is changed."""
     parts = urlsplit(token.server)
     host, port = str(parts.hostname), parts.port or _HTTPS
-    context = ssl.create_default_context(cadata=token.authority.decode("ascii", "replace"))
-    connection = http.client.HTTPSConnection(host, port, timeout=_SECONDS, context=context)
+    connection = http.client.HTTPSConnection(host, port, timeout=_SECONDS, context=trusting(token.authority))
     try:
         connection.request("GET", "/version", headers={"Authorization": f"Bearer {token.bearer}"})
         answer = connection.getresponse()

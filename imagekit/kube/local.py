@@ -14,14 +14,15 @@ import secrets
 import shutil
 import socket
 import subprocess  # noqa: TID251 - the type of what `background` yields
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from imagekit.base.errors import ToolError
+from imagekit.base.hostprograms import find_programs as find_host_programs
 from imagekit.base.log import step
-from imagekit.base.process import ProgramMissingError, alive, background, start_time
+from imagekit.base.process import alive, background, start_time
 from imagekit.base.text import one_line
 from imagekit.base.waiting import Deadline, wait_until
 from imagekit.kube.client import Api, ApiError, ApiUnreachableError, session
@@ -29,7 +30,6 @@ from imagekit.kube.kubeconfig import Access
 from imagekit.kube.pki import Authority, signing_key, write_private
 
 _PROGRAMS = ("etcd", "kube-apiserver")
-_ASSETS = "KUBEBUILDER_ASSETS"  # where setup-envtest of controller-runtime puts the same two programs
 _SECONDS = 90.0
 # Less collecting of garbage: a fifth of the processor's time of a server that lives for seconds, for 100 MB more.
 _ENV = {"GOGC": "400"}
@@ -59,17 +59,8 @@ class Programs:
 
 def find_programs() -> Programs:
     """The programs in the folder of KUBEBUILDER_ASSETS, else in PATH. Raises `ProgramMissingError`."""
-    assets = os.environ.get(_ASSETS)
-    places = os.pathsep.join(filter(None, (assets, os.environ.get("PATH"))))
-    found = [shutil.which(name, path=places) for name in _PROGRAMS]
-    missing = [name for name, path in zip(_PROGRAMS, found, strict=True) if path is None]
-    if missing:
-        raise ProgramMissingError(
-            f"program not found: {' and '.join(missing)}",
-            hint=f"Put etcd and kube-apiserver into PATH, or name their folder in {_ASSETS} (setup-envtest fetches "
-            "them). --kubeconfig asks a live cluster instead.",
-        )
-    return Programs(Path(str(found[0])), Path(str(found[1])))
+    found = find_host_programs(_PROGRAMS, more="--kubeconfig asks a live cluster instead.")
+    return Programs(*(found[name] for name in _PROGRAMS))
 
 
 @dataclass(frozen=True)
@@ -97,23 +88,18 @@ class Cluster:
 
 
 @contextmanager
-def api_server(
-    work: Path, programs: Programs | None = None, *, nodes: bool = False, names: Sequence[str] = ()
-) -> Iterator[Cluster]:
+def api_server(work: Path, programs: Programs | None = None, *, nodes: bool = False) -> Iterator[Cluster]:
     """An empty API server whose state is below `work` until the block ends.
 
-    With `nodes` it admits bootstrap tokens, and holds nodes to what is theirs (NodeRestriction); its certificate is for
-    loopback and `names`, host names or addresses. Raises `ProgramMissingError`, `ServerFailedError` with the end of its
-    log, `DeadlineError`.
+    With `nodes` it admits bootstrap tokens, and holds nodes to what is theirs (NodeRestriction). Its certificate is for
+    loopback. Raises `ProgramMissingError`, `ServerFailedError` with the end of its log, `DeadlineError`.
     """
-    with starting(work, programs, nodes=nodes, names=names) as ready:
+    with starting(work, programs, nodes=nodes) as ready:
         yield ready()
 
 
 @contextmanager
-def starting(
-    work: Path, programs: Programs | None = None, *, nodes: bool = False, names: Sequence[str] = ()
-) -> Iterator[Callable[[], Cluster]]:
+def starting(work: Path, programs: Programs | None = None, *, nodes: bool = False) -> Iterator[Callable[[], Cluster]]:
     """An API server that comes up while its owner does something else; what is given waits until it answers."""
     found = programs or find_programs()
     home = work / "apiserver"
@@ -124,7 +110,7 @@ def starting(
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         etcd = background(_etcd(found), log=folder / "etcd.log", env=_ENV, cwd=folder, death_signal="KILL")
         stack.enter_context(etcd)
-        cluster, argv = _prepared(found, folder, names)
+        cluster, argv = _prepared(found, folder)
         argv += _NODES if nodes else _NO_NODES
         log = folder / "kube-apiserver.log"
         server = stack.enter_context(background(argv, log=log, env=_ENV, cwd=folder, death_signal="KILL"))
@@ -156,10 +142,10 @@ def _etcd(programs: Programs) -> list[str | Path]:
     ]
 
 
-def _prepared(programs: Programs, folder: Path, names: Sequence[str]) -> tuple[Cluster, list[str | Path]]:
+def _prepared(programs: Programs, folder: Path) -> tuple[Cluster, list[str | Path]]:
     """Certificates in the folder, and how to call the API server."""
     authority, port = Authority(), _free_port()
-    server, admin = authority.server(*names), authority.client("imagekit", "system:masters")
+    server, admin = authority.server(), authority.client("imagekit", "system:masters")
     for name, data in (
         *(("ca.pem", authority.pem), ("server.pem", server.certificate)),
         *(("server.key", server.key), ("accounts.key", signing_key())),

@@ -42,9 +42,9 @@ class Authority:
         """Its certificate."""
         return self.certificate.public_bytes(serialization.Encoding.PEM)
 
-    def server(self, *more: str) -> Pair:
-        """For a server on loopback, and by `more` names or addresses."""
-        names = [_alternative(each) for each in ("localhost", "127.0.0.1", *more)]
+    def server(self) -> Pair:
+        """For a server on loopback."""
+        names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
         return self._signed(
             _name("kube-apiserver"), ExtendedKeyUsageOID.SERVER_AUTH, x509.SubjectAlternativeName(names)
         )
@@ -93,13 +93,6 @@ def write_private(path: Path, data: bytes) -> Path:
 def _name(common: str, *organizations: str) -> x509.Name:
     parts = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, each) for each in organizations]
     return x509.Name([*parts, x509.NameAttribute(NameOID.COMMON_NAME, common)])
-
-
-def _alternative(name: str) -> x509.GeneralName:
-    try:
-        return x509.IPAddress(ipaddress.ip_address(name))
-    except ValueError:
-        return x509.DNSName(name)
 
 
 def _builder(
