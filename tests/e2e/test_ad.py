@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import replace
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from imagekit.app.interface import Subject
-from imagekit.app.local import LocalBackend, LocalMachine
-from imagekit.app.target import with_suite
-from imagekit.build.result import earlier_build
 from imagekit.checks.directory import People
-from imagekit.checks.named import named_suites
 from imagekit.checks.outcome import Outcome
-from imagekit.config.load import load_project
+from imagekit.checks.until import until
 from imagekit.machine.interface import BootPath
-from imagekit.plan.resolve import make_plan
-from tests.e2e.conftest import IMAGE, ROOT, Clone, First, last_result
-from tests.support.adfaults import AGAIN, FAILOVER, FAULTS, KEYTAB, At, Fault
+from imagekit.machine.node import InstalledNode
+from imagekit.scenarios import ask
+from imagekit.scenarios.model import GrubEntry, Mode
+from tests.e2e.conftest import IMAGE, Clone, First, last_result
+from tests.support.adfaults import AGAIN, FAILOVER, FAULTS, KEYTAB, RESET, At, Fault
 from tests.support.adnode import PAGE, AdNode, page
 from tests.support.adpolicy import BY_GROUP, BY_POLICY, NO_POLICY, POLICY, SAID
-from tests.support.suitenode import suite_node
+from tests.support.suitenode import as_scenario, image_of, suite_node, upgrade
 
 pytestmark = [
     pytest.mark.vm,
@@ -32,7 +29,7 @@ pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="a network of its own needs root"),
 ]
 # The login is there before the stage `network` has joined the node and started SSSD.
-JOINED = f"for i in $(seq 100); do [ -s {KEYTAB} ] && systemctl is-active -q sssd && exit 0; sleep 1; done; exit 1"
+JOINED = until(f"[ -s {KEYTAB} ] && systemctl is-active -q sssd", 100)
 
 
 @pytest.mark.nightly(minutes=4)
@@ -45,23 +42,11 @@ def test_the_suites_pass_by_name(clone: Clone, first: First) -> None:
     assert found["digest"] == first.result["digest"]
 
 
-def subject_of(clone: Clone, folder: Path) -> Subject:
-    """The image of the clone, tested by the suite."""
-    project = load_project(clone.root)
-    image = earlier_build(project.work, make_plan(project, IMAGE))
-    assert image is not None
-    subject = Subject(project=project, name=IMAGE, run_id="ad", folder=folder, image=image)
-    return with_suite(subject, named_suites(ROOT / "vm-harness")["ad"])
-
-
 @pytest.fixture(scope="module")
 def joined(clone: Clone, first: First, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AdNode]:
     """A node that joined."""
-    asked = subject_of(clone, tmp_path_factory.mktemp("ad"))
-    backend = LocalBackend()
-    with backend.boot(asked, backend.disks(asked, (BootPath.DIRECT,)), BootPath.DIRECT) as machine:
-        assert isinstance(machine, LocalMachine)
-        yield AdNode(machine)
+    with suite_node(clone.root, IMAGE, "ad", tmp_path_factory.mktemp("ad"), BootPath.DIRECT) as node:
+        yield AdNode(node.machine)
 
 
 @pytest.mark.nightly(minutes=0.5)
@@ -147,27 +132,71 @@ def test_the_page_shows_the_login_that_was_seen(joined: AdNode) -> None:
     assert PAGE.read_text() == page(joined.transcript())
 
 
+@contextmanager
+def installed(clone: Clone, folder: Path, *fixtures: str) -> Iterator[AdNode]:
+    """A node with a disk, beside more fixtures; its profile comes by the machine's seed, as at a site."""
+    cold = "it joins at its first boot"
+    with suite_node(clone.root, IMAGE, "ad", folder, BootPath.INSTALLED, fixtures=fixtures, cold=cold) as node:
+        yield AdNode(node.machine)
+
+
 @pytest.mark.nightly(minutes=8)
 def test_a_joined_node_keeps_its_domain_over_a_reboot(
     clone: Clone, first: First, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """W30: what is kept lies where it lasts; the profile comes by the machine's seed, as at a site."""
-    asked = subject_of(clone, tmp_path_factory.mktemp("reboot"))
-    assert asked.suite is not None
-    asked = replace(asked, suite=asked.suite.model_copy(update={"seed": True, "boot_path": BootPath.INSTALLED}))
-    backend = LocalBackend()
-    with backend.boot(asked, backend.disks(asked, (BootPath.INSTALLED,)), BootPath.INSTALLED) as machine:
-        assert isinstance(machine, LocalMachine)
-        node = AdNode(machine)
-        assert node.at(At.NODE, JOINED).returncode == 0, node.at(At.NODE, "journalctl -b -n 60 --no-pager").stdout
-        keys = node.at(At.NODE, f"klist -k {KEYTAB}").stdout
-        assert "node-ad.ad.imagekit.test" in keys, "it did not join at its first boot"
-        machine.machine.reboot()
-        assert node.at(At.NODE, JOINED).returncode == 0, node.at(At.NODE, "journalctl -b -n 60 --no-pager").stdout
-        assert node.at(At.NODE, "hostname -s").stdout.strip() == "node-ad"
-        assert node.at(At.NODE, f"klist -k {KEYTAB}").stdout == keys
-        found = node.checked()
+    """W30: what is kept lies where it lasts."""
+    with installed(clone, tmp_path_factory.mktemp("reboot")) as node:
+        keys = _joined(node)
+        assert "node-ad.ad.imagekit.test" in node.at(At.NODE, f"klist -k {KEYTAB}").stdout
+        assert isinstance(node.machine.machine, InstalledNode)
+        node.machine.machine.reboot()
+        assert _joined(node) == keys
+        _is_well(node)
+
+
+@pytest.mark.nightly(minutes=8)
+def test_a_joined_node_keeps_its_domain_over_an_upgrade_and_a_fallback_and_joins_again_after_a_reset(
+    clone: Clone, first: First, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """The image comes from the registry of the network. What a reset takes away, the directory has to give anew."""
+    with installed(clone, tmp_path_factory.mktemp("life"), "registry") as node:
+        shell = as_scenario(node.machine)
+        keys = _joined(node)
+        upgrade(node.machine, image_of(clone.root, IMAGE))
+        shell.reboot()
+        assert ask.mode(shell) is Mode.ACTIVE
+        assert _joined(node) == keys, "after the upgrade"
+        ask.select(shell, GrubEntry.PASSIVE)
+        shell.reboot()
+        assert ask.mode(shell) is Mode.PASSIVE
+        assert _joined(node) == keys, "after the fallback"
+        _is_well(node)
+
+        # The way of docs/runbook/ad-keytab.md: the account gets another one-time password, then the node is reset.
+        left = "/var/lib/sss/db/left"
+        assert node.at(At.NODE, f"touch {left}").returncode == 0
+        assert node.at(At.DIRECTORY, RESET).returncode == 0
+        ask.select(shell, GrubEntry.RESET)
+        shell.reboot_twice()
+        assert ask.mode(shell) is Mode.ACTIVE
+        assert _joined(node) != keys, "after the reset"
+        ask.gone(shell, left)
+        _is_well(node)
+
+
+def _is_well(node: AdNode) -> None:
+    """The whole suite passes."""
+    found = node.checked()
     assert [(check.id, check.message) for check in found if check.outcome is not Outcome.PASSED] == []
+
+
+def _joined(node: AdNode) -> str:
+    """The digest of the keytab of a node that is joined, has its name, and knows the people of its domain."""
+    assert node.at(At.NODE, JOINED).returncode == 0, node.at(At.NODE, "journalctl -b -n 60 --no-pager").stdout
+    assert node.at(At.NODE, "hostname -s").stdout.strip() == "node-ad"
+    known = node.at(At.NODE, until("id alice", 60))
+    assert known.returncode == 0, known.stderr
+    return node.at(At.NODE, f"sha256sum {KEYTAB}").stdout
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ from imagekit.base.process import Completed
 from imagekit.checks.outcome import CheckResult
 from imagekit.checks.runner import run_suites
 from imagekit.checks.selection import Selection
+from imagekit.checks.until import until
 from tests.support.adfaults import AGAIN, At, Fault
 
 PAGE = Path(__file__).parents[2] / "docs" / "kerberos-login.md"
@@ -79,7 +80,7 @@ class AdNode:
         """What people see who log in with a ticket, without what differs from day to day."""
         assert self.machine.network is not None
         lines: list[str] = []
-        self._done(At.NODE, "for i in $(seq 60); do id alice && exit 0; sleep 1; done; exit 1")  # SSSD has just started
+        self._done(At.NODE, until("id alice", 60))  # SSSD has just started
         self._done(At.DIRECTORY, f"mkdir -p /root/.ssh; printf '{_SETTINGS}' >/root/.ssh/config".replace("\n", "\\n"))
         for typed in TYPED:
             stdin = b"Alice-1-imagekit\n" if typed.startswith("kinit") else None

@@ -1,7 +1,8 @@
 """What k0s's control plane does for nodes that join: tokens, the rights to ask, approval, certificates.
 
 The API server is a real one. In place of kube-controller-manager's controllers csrapproving and csrsigning stands
-`approving`, which asks the server itself whether the requester may have a node's certificate, as csrapproving does.
+`approving`, which asks the server itself whether the requester may have a node's certificate, as csrapproving does, and
+denies it when it is told to. The fixture `kubernetes` has the controllers themselves.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 
 from imagekit.kube.client import Api, ApiError, session
+from imagekit.kube.kubeconfig import Access
 from imagekit.kube.local import Cluster
 from imagekit.kube.pki import Authority
 from tests.support.jointokens import kubeconfig, packed
@@ -57,7 +59,7 @@ def bind(api: Api) -> None:
 
 
 def create_token(
-    cluster: Cluster,
+    access: Access,
     api: Api,
     *,
     lasts: timedelta = timedelta(hours=1),
@@ -86,10 +88,10 @@ def create_token(
     user = {"worker": "kubelet-bootstrap", "controller": "controller-bootstrap"}[role]
     return packed(
         kubeconfig(
-            server=server or cluster.access.server,
+            server=server or access.server,
             user=user,
             token=f"{name}.{secret}",
-            ca=authority or cluster.access.authority,
+            ca=authority or access.authority,
         )
     )
 

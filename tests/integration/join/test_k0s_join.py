@@ -35,7 +35,7 @@ def node(api: Api, name: str) -> dict[str, Any]:
 
 @pytest.fixture
 def token(cluster: Cluster, api: Api) -> str:
-    return create_token(cluster, api)
+    return create_token(cluster.access, api)
 
 
 def test_a_worker_joins(cluster: Cluster, api: Api, standin: Path, tmp_path: Path, token: str) -> None:
@@ -94,7 +94,7 @@ def test_a_node_that_lost_its_state_joins_anew_under_its_old_object(
         run.until("Successfully registered node")
     uid = node(api, "reset")["metadata"]["uid"]
     second = tmp_path / _made(tmp_path, "b")
-    with approving(cluster), worker(standin, second, "reset", create_token(cluster, api)) as run:
+    with approving(cluster), worker(standin, second, "reset", create_token(cluster.access, api)) as run:
         run.until("Successfully registered node")
     assert node(api, "reset")["metadata"]["uid"] == uid
 
@@ -141,7 +141,7 @@ def failing(standin: Path, folder: Path, token: str | None, *args: str) -> Cause
 
 
 def test_an_expired_token(cluster: Cluster, api: Api, standin: Path, tmp_path: Path) -> None:
-    expired = create_token(cluster, api, lasts=timedelta(seconds=-5))
+    expired = create_token(cluster.access, api, lasts=timedelta(seconds=-5))
     assert failing(standin, tmp_path, expired) is Cause.REFUSED
     known = read_join_token(expired)
     assert [each.fault for each in asked(known, now=datetime.now(UTC))] == [Fault.NOT_ADMITTED]
@@ -158,31 +158,31 @@ def test_a_token_that_was_removed(cluster: Cluster, api: Api, standin: Path, tmp
 
 
 def test_an_authority_of_another_cluster(cluster: Cluster, api: Api, standin: Path, tmp_path: Path) -> None:
-    other = create_token(cluster, api, authority=Authority().pem)
+    other = create_token(cluster.access, api, authority=Authority().pem)
     assert failing(standin, tmp_path, other) is Cause.WRONG_AUTHORITY
     assert [each.fault for each in asked(read_join_token(other), now=datetime.now(UTC))] == [Fault.WRONG_AUTHORITY]
 
 
 def test_a_controllers_token(cluster: Cluster, api: Api, standin: Path, tmp_path: Path) -> None:
-    theirs = create_token(cluster, api, role="controller")
+    theirs = create_token(cluster.access, api, role="controller")
     assert failing(standin, tmp_path, theirs) is Cause.WRONG_ROLE
     known = read_join_token(theirs)
     assert [each.fault for each in asked(known, now=datetime.now(UTC))] == [Fault.NOT_ADMITTED]
 
 
 def test_an_api_server_that_is_not_there(cluster: Cluster, api: Api, standin: Path, tmp_path: Path) -> None:
-    away = create_token(cluster, api, server="https://127.0.0.1:9")
+    away = create_token(cluster.access, api, server="https://127.0.0.1:9")
     assert failing(standin, tmp_path, away) is Cause.UNREACHABLE
 
 
 def test_a_name_that_is_not_there(cluster: Cluster, api: Api, standin: Path, tmp_path: Path) -> None:
-    away = create_token(cluster, api, server="https://k0s.invalid:6443")
+    away = create_token(cluster.access, api, server="https://k0s.invalid:6443")
     assert failing(standin, tmp_path, away) is Cause.UNREACHABLE
 
 
 def test_an_address_that_the_certificate_has_not(cluster: Cluster, api: Api, standin: Path, tmp_path: Path) -> None:
     with served(cluster.authority, address="127.0.0.2") as server:
-        assert failing(standin, tmp_path, create_token(cluster, api, server=server)) is Cause.NAME
+        assert failing(standin, tmp_path, create_token(cluster.access, api, server=server)) is Cause.NAME
 
 
 @pytest.mark.parametrize("days", [-30, 30], ids=["clock ahead", "clock behind"])

@@ -31,7 +31,7 @@ _REPLACED = (
 
 
 def test_the_transcript_on_the_page_is_what_happens(cluster: Cluster, api: Api, standin: Path, tmp_path: Path) -> None:
-    token = create_token(cluster, api)
+    token = create_token(cluster.access, api)
     made = _normal("\n".join(_scenes(cluster, api, standin, tmp_path, token)), token)
     before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
     there, _, after = rest.partition(END)
