@@ -15,10 +15,10 @@ from imagekit.base.waiting import Deadline, wait_until
 from imagekit.machine.accel import acceleration
 from imagekit.machine.boot import BootRequest, boot
 from imagekit.machine.errors import BootFailedError, HypervisorError
-from imagekit.machine.folder import PREFIX, runtime_base
 from imagekit.machine.libvirt import connection as hypervisor
 from imagekit.machine.libvirt.domains import machines
 from imagekit.machine.sweep import sweep
+from tests.support.machinefolders import machine_folders
 from tests.support.tinykernel import artifacts
 
 ROOT = Path(__file__).parents[3]
@@ -37,8 +37,7 @@ def left_behind(run_id: str) -> list[str]:
     """Domains and folders of a run."""
     with hypervisor.connection() as opened:
         domains = [machine.name for machine in machines(opened) if machine.run == run_id]
-    records = runtime_base().glob(f"{PREFIX}*/owner.json")
-    return domains + [str(record) for record in records if f'"{run_id}"' in record.read_text()]
+    return domains + [str(folder) for folder in machine_folders(run_id)]
 
 
 def failing(wanted: BootRequest) -> BootFailedError:

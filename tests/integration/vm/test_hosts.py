@@ -21,7 +21,7 @@ from imagekit.base.process import run
 from imagekit.machine.boot import boot
 from imagekit.machine.domain import Forward
 from imagekit.machine.errors import BootFailedError, HypervisorError
-from imagekit.machine.folder import runtime_base
+from imagekit.machine.folder import owned_folder
 from imagekit.machine.libvirt.connection import connection
 from imagekit.machine.libvirt.load import host_load
 from imagekit.machine.libvirt.provider import connect
@@ -29,6 +29,7 @@ from imagekit.machine.tunnel import route
 from tests.integration.vm.test_qemu_user import base as base
 from tests.integration.vm.test_qemu_user import request
 from tests.integration.vm.test_qemu_user import work as work
+from tests.support.machinefolders import machine_folders
 from tests.support.sshd import SshServer, ssh_server
 from tests.support.systemlibvirt import system_libvirt
 
@@ -99,14 +100,25 @@ def heard(port: int) -> bytes:
         return peer.makefile("rb").read()
 
 
-def test_a_machine_starts_there_and_all_that_it_opens_lies_in_the_work_folder(uri: str, work: Path) -> None:
-    before = set(runtime_base().glob("imagekit-vm-*"))
-    wanted = replace(request(work, uri), forwards=(Forward(port=443, host_port=9),))
+def test_a_machine_starts_there_and_all_that_it_opens_lies_in_the_work_folder(
+    uri: str, work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folders: list[Path] = []
+
+    @contextmanager
+    def recorded(run_id: str, base: Path | None = None) -> Iterator[Path]:
+        with owned_folder(run_id, base) as folder:
+            folders.append(folder)
+            yield folder
+
+    monkeypatch.setattr("imagekit.machine.boot.owned_folder", recorded)
+    wanted = replace(request(work, uri), run_id="t-there", forwards=(Forward(port=443, host_port=9),))
     with pytest.raises(BootFailedError, match="I am up"), boot(wanted):
         pytest.fail("it booted")
     assert "I am up" in (work / "run/console.log").read_text()
+    assert [folder.parent for folder in folders] == [work / "machines"]
     assert list((work / "machines").iterdir()) == []
-    assert set(runtime_base().glob("imagekit-vm-*")) <= before
+    assert machine_folders(wanted.run_id) == []
     with connect(uri) as provider:
         assert provider.machines() == []
 

@@ -22,6 +22,7 @@ from imagekit.machine.node import InstalledNode, node
 from imagekit.machine.sweep import sweep
 from tests.integration.vm.test_boot import left_behind
 from tests.support.bootsector import GRUB, KERNEL, MENU, boot_disk
+from tests.support.machinefolders import machine_folders
 
 ROOT = Path(__file__).parents[3]
 
@@ -136,15 +137,15 @@ def test_a_killed_run_leaves_no_machine_no_disk_and_no_tpm(tmp_path: Path) -> No
             return "BdsDxe" in (tmp_path / "run/console.log").read_text() if (tmp_path / "run").exists() else False
 
         wait_until(up, Deadline.after(120), what="the machine of the run that will be killed")
-        (record,) = [Path(each) for each in left_behind(run_id) if each.endswith("owner.json")]
-        assert emulators(record.parent) == 1
+        (folder,) = machine_folders(run_id)
+        assert emulators(folder) == 1
         os.kill(child.pid, signal.SIGKILL)
         child.wait()
     assert list((tmp_path / "machines").iterdir()) != []
     sweep(work=tmp_path / "machines")
     assert left_behind(run_id) == []
     assert list((tmp_path / "machines").iterdir()) == []
-    wait_until(lambda: emulators(record.parent) == 0, Deadline.after(10), what="the end of the TPM's emulator")
+    wait_until(lambda: emulators(folder) == 0, Deadline.after(10), what="the end of the TPM's emulator")
 
 
 def emulators(folder: Path) -> int:
