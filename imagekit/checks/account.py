@@ -128,4 +128,5 @@ def _result(meta: CheckMeta, account: Account, late: str) -> CheckResult:
         owner=meta.owner,
         muted_by=meta.muted_by,
         suites=meta.suites,
+        attempts=tuple(ended.get("attempts", ())) if ended else (),
     )

@@ -62,11 +62,6 @@ def _said(output: str) -> str:
     return f"{FOLDER}/{at[1]}: {why}" if at else why
 
 
-def spread(workers: int) -> tuple[str, ...]:
-    """The arguments that make pytest-xdist spread the checks over `workers` processes; none for 0."""
-    return ("-p", "xdist.plugin", "-p", "xdist.looponfail", "-n", str(workers)) if workers else ()
-
-
 def _options() -> tuple[str, ...]:
     return (
         *("-p", "imagekit.checks.wellformed", "-p", "imagekit.checks.plugin", "-p", "no:cacheprovider"),

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from imagekit.checks.facts import Listener as Open
     from imagekit.checks.hardening.model import Inventory
     from imagekit.checks.profile import Question
+    from imagekit.checks.scap.model import Evaluation
     from imagekit.config.authorities import Authority
     from imagekit.config.jointoken import Role
     from imagekit.config.layerfile import LayerSpec, WaivedControl
@@ -37,6 +38,11 @@ def layer_folder(name: str) -> Path:
     return located(Path(session().images_root).parent, f"images/{name}")
 
 
+def layers() -> tuple[str, ...]:
+    """The layers of the image, those above after those below; a suite's checks may be of none of them."""
+    return session().image_layers or session().layers
+
+
 @cache
 def layer(name: str) -> LayerSpec:
     """The layer.yaml of a layer; raises `imagekit.base.errors.ConfigError` when it cannot be read."""
@@ -49,8 +55,8 @@ def packages(name: str) -> tuple[str, ...]:
     """The packages of a layer that must be installed on this family, without those that a layer above takes back."""
     from imagekit.config.model import Family
 
-    layers = session().layers
-    above = layers[layers.index(name) + 1 :] if name in layers else ()
+    every = layers()
+    above = every[every.index(name) + 1 :] if name in every else ()
     taken = {package for each in above for package in layer(each).replaces.packages}
     return tuple(each for each in layer(name).expected_packages(Family(session().family)) if each not in taken)
 
@@ -111,16 +117,15 @@ def state(name: str) -> tuple[str, ...]:
 
 def listens() -> tuple[Declared, ...]:
     """What the layers of this image declare as open on this boot path."""
-    here = session()
-    every = (each for name in here.layers for each in layer(name).listens)
-    return tuple(each for each in every if not each.only_on or here.boot_path in each.only_on)
+    every = (each for name in layers() for each in layer(name).listens)
+    return tuple(each for each in every if not each.only_on or session().boot_path in each.only_on)
 
 
 def inventory(opened: Iterable[Open]) -> Inventory:
     """What all layers of this image declare for the hardening suite; `opened` are the sockets of the node."""
     from imagekit.checks.hardening.model import Inventory
 
-    each = [layer(name).hardening for name in session().layers]
+    each = [layer(name).hardening for name in layers()]
     return Inventory(
         setuid=frozenset(path for one in each for path in one.setuid),
         capabilities={path: names for one in each for path, names in one.capabilities.items()},
@@ -137,11 +142,19 @@ def waived() -> Mapping[str, WaivedControl]:
     from imagekit.checks.hardening.catalogue import CONTROLS
 
     known = {each.id for each in CONTROLS}
-    found = {each.control: each for name in session().layers for each in layer(name).hardening.waived}
+    every = (each for name in layers() for each in layer(name).hardening.waived)
+    found = {each.control: each for each in every if not each.is_rule}
     for name in found:
         if name not in known:
             raise ConfigError(f"layer.yaml waives {name}, and there is no such control", hint="See docs/hardening.md.")
     return found
+
+
+def scanned() -> Evaluation | None:
+    """What OpenSCAP found on the node; None where it was not scanned, as when checks are only collected."""
+    from imagekit.checks.scap.model import Evaluation
+
+    return Evaluation.read(Path(session().scap)) if session().scap else None
 
 
 def undeclared(opened: Iterable[Open], declared: Iterable[Declared]) -> list[Open]:

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from imagekit.base.errors import ToolError
 
 if TYPE_CHECKING:
     from testinfra.host import Host
 
+_T = TypeVar("_T")
 _SEPARATOR = "\x1e"
 _LOWER = "/run/.imagekit-lower"
 # What facts.sh lists: these folders with all that is below them, and those without what is in their own folders.
@@ -34,6 +35,18 @@ LISTED = (
 
 class FactsError(ToolError):
     """The node did not answer the question about its facts."""
+
+
+class Told(dict[str, _T]):
+    """What one program told, by name. A name that it did not tell of is said in words, with the program to run."""
+
+    def __init__(self, source: str, found: Mapping[str, _T]) -> None:
+        super().__init__(found)
+        self.source = source
+
+    def __missing__(self, name: str) -> _T:
+        told = f"nothing of {name!r}" if self else "nothing at all"
+        raise FactsError(f"the node told {told}: {self.source}", hint="Ask it that on the node, as root.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,27 +167,27 @@ def parse_facts(text: str) -> Facts:
     lines = {name: body.splitlines() for name, body in parts.items()}
     return Facts(
         state="".join(lines["state"][:1]),
-        units={f[0]: Unit(*f[1:4]) for f in _fields(lines["units"], 4)},
-        unit_files={f[0]: f[1] for f in _fields(lines["unitfiles"], 2)},
+        units=Told("systemctl list-units --all", {f[0]: Unit(*f[1:4]) for f in _fields(lines["units"], 4)}),
+        unit_files=Told("systemctl list-unit-files", {f[0]: f[1] for f in _fields(lines["unitfiles"], 2)}),
         packages={
             n: v for s, n, v in (p.split("\t")[:3] for p in lines["packages"] if p.count("\t") >= 2) if s[1:2] == "i"
         },
         files=_files(lines["files"]),
-        sysctl=_parameters(lines["sysctl"]),
-        mounts=parse_mounts(lines["mounts"]),
+        sysctl=Told("sysctl -a", _parameters(lines["sysctl"])),
+        mounts=Told("cat /proc/self/mountinfo", parse_mounts(lines["mounts"])),
         users={f[0]: tuple(f) for f in (line.split(":") for line in lines["users"]) if len(f) == 7},
         groups={
             f[0]: tuple(filter(None, f[3].split(","))) for f in (x.split(":") for x in lines["groups"]) if len(f) == 4
         },
-        passwords=_pairs(lines["passwords"], ":"),
+        passwords=Told("cat /etc/shadow", _pairs(lines["passwords"], ":")),
         listeners=tuple(_listeners(lines["listeners"])),
         modules=frozenset(lines["modules"]),
         builtin=frozenset(Path(line).name.partition(".")[0].replace("-", "_") for line in lines["builtin"]),
         cmdline=tuple(parts["cmdline"].split()),
         swaps=tuple(lines["swaps"][1:]),
-        os_release=_environment(lines["osrelease"]),
-        kairos_release=_environment(lines["kairosrelease"]),
-        sshd=_multi(lines["sshd"]),
+        os_release=Told("cat /etc/os-release", _environment(lines["osrelease"])),
+        kairos_release=Told("cat /etc/kairos-release", _environment(lines["kairosrelease"])),
+        sshd=Told("sshd -T", _multi(lines["sshd"])),
         devices=tuple((f[0], f[1], f[2]) for f in (line.split(":") for line in lines["nm"]) if len(f) >= 3),
         hardware_clock="".join(lines["clock"][:1]) or "UTC",
         machine_id="".join(lines["machineid"][:1]),

@@ -1,8 +1,8 @@
 """Why a worker does not get into its cluster, read out of what k0s wrote to the journal.
 
 k0s tries for long before it gives up (ten attempts of a minute and more), and says meanwhile only what the API server
-does to its request for ``/healthz``. The lines are those of k0s v1.36 with Kubernetes v1.37 (pkg/token, cmd/worker,
-k8s.io/kubernetes/pkg/kubelet/certificate/bootstrap, crypto/x509).
+does to its request for ``/healthz``. The lines are those of k0s v1.34 and v1.36 with Kubernetes v1.34 and v1.37
+(pkg/token, cmd/worker, k8s.io/kubernetes/pkg/kubelet/certificate/bootstrap, crypto/x509).
 """
 
 from __future__ import annotations
@@ -56,18 +56,24 @@ _LINES: tuple[tuple[Cause, re.Pattern[str]], ...] = (
     (Cause.TOKEN_FILE, re.compile(r"token file \"[^\"]*\" (?:not found|is empty)|failed to read token file")),
     (Cause.UNREADABLE, re.compile(r"failed to (?:decode|load kubeconfig from) join token")),
     (Cause.NO_TOKEN, re.compile(r"no join token given")),
-    (Cause.TWO_SOURCES, re.compile(r"you can only pass one token source")),
+    (Cause.TWO_SOURCES, re.compile(r"you can only pass one token (?:argument|source)")),
     (Cause.TAKEN, re.compile(r"Init already exists")),
     (Cause.CLOCK, re.compile(r"x509: certificate has expired or is not yet valid")),
     (Cause.WRONG_AUTHORITY, re.compile(r"x509: certificate signed by unknown authority|unable to load root certif")),
     (Cause.NAME, re.compile(r"x509: certificate is (?:not )?valid for |x509: cannot validate certificate for ")),
     (Cause.DENIED, re.compile(r"certificate signing request \S+ (?:is denied|failed)")),
-    (Cause.REFUSED, re.compile(r"err(?:or)?=\"?[^\"]*Unauthorized|signing request: Unauthorized")),
+    (
+        Cause.REFUSED,
+        re.compile(
+            r"server has asked for the client to provide credentials|err(?:or)?=\"?[^\"]*Unauthorized"
+            r"|signing request: Unauthorized"
+        ),
+    ),
     (
         Cause.UNREACHABLE,
         re.compile(
             r"connection refused|no route to host|network is unreachable|no such host|i/o timeout|server misbehaving"
-            r"|context deadline exceeded|Client\.Timeout|timed out waiting to connect"
+            r"|context deadline exceeded|Client\.Timeout"
         ),
     ),
 )

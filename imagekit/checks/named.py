@@ -2,7 +2,8 @@
 
 A suite has its checks in ``vm-harness/checks/NAME`` and says which fixtures they want. Its node is prepared with the
 suite's cloud-config by the node's own agent, as at a boot, so that a fork of a saved node will do; with ``seed``, by
-its own seed at its first boot, as machines get theirs, and keeps it over reboots.
+its own seed at its first boot, as machines get theirs, and keeps it over reboots. With ``scap`` the node is scanned
+first, and the checks are about what the scanner found.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ from pydantic import Field, StringConstraints, model_validator
 
 from imagekit.base.errors import ConfigError, RefusedError
 from imagekit.base.reason import summary
+from imagekit.checks.scap.content import Release, ScapContent
 from imagekit.config.load import parse_file
-from imagekit.config.model import Frozen, Name, NodePath, Unit
+from imagekit.config.model import Family, Frozen, Name, NodePath, Unit
 from imagekit.machine.interface import BootPath, Machine
 
 FOLDER = "suites"
@@ -38,7 +40,11 @@ class NamedSuite(Frozen):
     name: Name
     description: str = Field(min_length=1)
     layers: tuple[Name, ...] = Field((), description="layers that an image must have for this suite to mean anything")
-    fixtures: tuple[Name, ...] = Field(min_length=1, description="fixtures that run beside the machine")
+    also: tuple[Name, ...] = Field((), description="layers of these whose checks its node has to pass as well")
+    fixtures: tuple[Name, ...] = Field((), description="fixtures that run beside the machine")
+    scap: dict[Family, dict[Release, ScapContent]] = Field(
+        default_factory=dict, description="what the node is scanned with, by family and release of the image"
+    )
     boot_path: BootPath = Field(BootPath.DIRECT, strict=False, description="how its node starts")
     seed: bool = Field(False, description="the cloud-config comes by the machine's seed, on top of the image's own")
     extra_nics: int = Field(0, ge=0, le=4, description="further network cards of its machine, joined to one another")
@@ -52,10 +58,19 @@ class NamedSuite(Frozen):
     reload: tuple[Unit, ...] = Field((), description="units that read their configuration again afterwards")
 
     @model_validator(mode="after")
-    def _seeds(self) -> Self:
+    def _whole(self) -> Self:
         if self.seed and self.boot_path is BootPath.DIRECT:
             raise ValueError("the direct boot path reads no seed: boot_path must be live or installed")
+        if not self.fixtures and not self.scap:
+            raise ValueError("a suite wants fixtures, scap or both: what needs neither is a check of a layer")
+        if not set(self.also) <= set(self.layers):
+            raise ValueError("also: checks of a layer that an image need not have for this suite (layers)")
         return self
+
+    @property
+    def checked(self) -> tuple[str, ...]:
+        """The folders of checks that its node is held to."""
+        return (self.name, *self.also)
 
     @property
     def secret_step(self) -> dict[str, Any]:

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from imagekit.checks.scap.model import Scan
+
 
 class Outcome(StrEnum):
     """How one check ended."""
@@ -24,7 +26,7 @@ class CheckResult:
 
     A check that only warns names the `ticket`, the day `expires` (ISO date) from which it is required again, and
     perhaps the `owner` who looks after it; one that somebody muted names that person. `suites` are the sets of checks
-    that it is in.
+    that it is in. `attempts` are what the node wanted outside of its fixture network while it ran, in vain.
     """
 
     id: str
@@ -41,6 +43,7 @@ class CheckResult:
     owner: str = ""
     muted_by: str = ""
     suites: tuple[str, ...] = ()
+    attempts: tuple[str, ...] = ()
 
     @property
     def muted(self) -> str:
@@ -66,13 +69,15 @@ class CheckResult:
 class SuiteResult:
     """All checks that were expected of an image, in order; `suite_hash` names the check files that were run.
 
-    `selection` says what was asked for where that was not all: then nothing is proven about the image.
+    `selection` says what was asked for where that was not all: then nothing is proven about the image. `scans` tell
+    what OpenSCAP found, of which checks were made.
     """
 
     suite_hash: str
     checks: tuple[CheckResult, ...]
     seconds: float
     selection: str = ""
+    scans: tuple[Scan, ...] = ()
 
     @property
     def passed(self) -> bool:

@@ -27,6 +27,7 @@ from imagekit.checks.children import end_children
 from imagekit.checks.declaration import describe, to_run
 from imagekit.checks.facts import Facts, collect_facts
 from imagekit.checks.outcome import Outcome
+from imagekit.checks.rootshell import root_of
 from imagekit.checks.session import SESSION_VARIABLE, CheckMeta, Event, Session, append
 from imagekit.checks.text import compared, of_command, sentence
 from imagekit.checks.tlspeer import Peers, TlsPeer
@@ -52,6 +53,8 @@ _session_key = pytest.StashKey[Session]()
 _meta_key = pytest.StashKey[CheckMeta]()
 _compared_key = pytest.StashKey[str]()  # the last comparison that did not hold, as a sentence
 _batch_key = pytest.StashKey[Batch]()
+_root_key = pytest.StashKey["Host"]()
+_mark_key = pytest.StashKey[int]()  # of the fixture network, from when on its attempts are this check's
 _NODE = "ssh://"
 _FIXTURES = 3  # times what a check may take
 _MESSAGE = 2000  # characters; what names the fault is never cut, and a guest's flood is no message
@@ -66,7 +69,11 @@ def pytest_configure(config: pytest.Config) -> None:
     for mark in _MARKS:
         config.addinivalue_line("markers", mark)
     session = config.stash[_session_key] = Session.read(Path(os.environ[SESSION_VARIABLE]))
-    batch = config.stash[_batch_key] = Batch(lambda: collect_facts(testinfra.get_host(session.host, sudo=session.sudo)))
+    root, shell = root_of(testinfra.get_host(session.host, sudo=session.sudo))
+    config.stash[_root_key] = root
+    if shell is not None:
+        config.add_cleanup(shell.close)
+    batch = config.stash[_batch_key] = Batch(lambda: collect_facts(root))
     if session.host.startswith(_NODE):
         batch.ask_now()  # the node answers while the checks are read
 
@@ -112,6 +119,8 @@ def pytest_runtest_setup(item: pytest.Item) -> Iterator[None]:
     """Say that a check began; give up on fixtures that never come, which may take longer than a check to wait."""
     item.config.stash[_compared_key] = ""
     item.config.stash[_batch_key].begin()
+    network = item.config.stash[_session_key].network
+    item.config.stash[_mark_key] = network.mark() if network is not None else 0
     append(Path(item.config.stash[_session_key].events), Event.STARTED, id=item.stash[_meta_key].id)
     with _limited(_FIXTURES * item.config.stash[_session_key].check_seconds):
         yield
@@ -176,8 +185,15 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
             seconds=round(call.duration, 4),
             message=one_line(_reason(call, item.config.stash.get(_compared_key, "")), _MESSAGE),
             details="" if report.passed else clean(report.longreprtext),
+            attempts=_attempts(item.config),
         )
     return report
+
+
+def _attempts(config: pytest.Config) -> list[str]:
+    """What the node wanted outside of its fixture network since the check began."""
+    network = config.stash[_session_key].network
+    return [] if network is None else [each.text for each in network.attempts(config.stash[_mark_key])]
 
 
 def _stop_if_asked(item: pytest.Item, outcome: Outcome) -> None:
@@ -225,10 +241,9 @@ def host(session: Session, pytestconfig: pytest.Config) -> Host:
 
 
 @pytest.fixture(scope="session")
-def root(session: Session, pytestconfig: pytest.Config) -> Host:
-    """The node as root sees it. A command takes six times as long as on `host`, for sudo does."""
-    as_root = testinfra.get_host(session.host, sudo=session.sudo)
-    return cast("Host", BatchedHost(as_root, pytestconfig.stash[_batch_key]))
+def root(pytestconfig: pytest.Config) -> Host:
+    """The node as root sees it, over one shell that stays open: a command takes no longer than on `host`."""
+    return cast("Host", BatchedHost(pytestconfig.stash[_root_key], pytestconfig.stash[_batch_key]))
 
 
 @pytest.fixture(scope="session")

@@ -28,7 +28,8 @@ class BrokenCheckError(SuiteError):
 class Suites:
     """Where the parts are: checks, the images' folder, a folder for what a run leaves, the cloud-config files.
 
-    `mutes` are the checks that only warn for a time, by somebody's word, `selection` says which to run.
+    `mutes` are the checks that only warn for a time, by somebody's word, `selection` says which to run. `image_layers`
+    are the layers of the image, where the checks are not those of all of them.
     """
 
     checks_root: Path
@@ -38,6 +39,7 @@ class Suites:
     profile: tuple[Path, ...] = ()
     mutes: tuple[Muted, ...] = ()
     selection: Selection = ALL
+    image_layers: tuple[str, ...] = ()
 
 
 def empty_suite(layer: str, folder: Path) -> EmptySuiteError:

@@ -19,10 +19,11 @@ from imagekit.base.process import ProcessTimeoutError, now
 from imagekit.base.text import one_line
 from imagekit.checks.account import read_account, require_checks, results_of
 from imagekit.checks.bootcost import BootCost
-from imagekit.checks.checkprocess import run_pytest, spread
+from imagekit.checks.checkprocess import run_pytest
 from imagekit.checks.judged import NOT_ON_FORKS, keep_judged, read_judged
 from imagekit.checks.outcome import SuiteResult
 from imagekit.checks.request import BrokenCheckError, SuiteError, Suites
+from imagekit.checks.scap.model import Evaluation
 from imagekit.checks.session import CheckMeta, Session
 from imagekit.checks.suitehash import suite_hash
 from imagekit.checks.tlspeer import Peers
@@ -84,17 +85,17 @@ def run_suites(
     *,
     deadline_seconds: float = 300.0,
     check_seconds: float = 60.0,
-    workers: int = 0,
     today: date | None = None,
     peers: Peers | None = None,
     judged: Path | None = None,
     network: FixtureNetwork | None = None,
     cost: BootCost | None = None,
     agent: GuestAgent | None = None,
+    scap: Path | None = None,
 ) -> SuiteResult:
     """Run every check of `layers` against `machine` over its one SSH connection; `cost` is what its boot cost.
 
-    `agent` is the line to its guest agent.
+    `agent` is the line to its guest agent, `scap` the file with what OpenSCAP found on it.
     `peers` are test servers that run already, at the address where the guest finds them, `network` fixtures that do.
     `judged` keeps what checks judged of the cold boot, where the machine was saved or is a fork: there such a check is
     not run again.
@@ -106,20 +107,21 @@ def run_suites(
     session = _session(
         host, True, layers, suites, machine.boot.boot_path, today, machine.boot.scaled(check_seconds), peers
     )
-    session = replace(session, start=str(machine.boot.start), network=network, cost=cost, agent=agent)
+    scanned = os.fspath(scap.resolve()) if scap is not None else ""
+    session = replace(session, start=str(machine.boot.start), network=network, cost=cost, agent=agent, scap=scanned)
     seconds = machine.boot.scaled(deadline_seconds)
-    return run_session(session, suites, deadline_seconds=seconds, workers=workers, judged=judged)
+    return run_session(session, suites, deadline_seconds=seconds, judged=judged)
 
 
 def run_session(
-    session: Session, suites: Suites, *, deadline_seconds: float, workers: int = 0, judged: Path | None = None
+    session: Session, suites: Suites, *, deadline_seconds: float, judged: Path | None = None
 ) -> SuiteResult:
     """As `run_suites`, for any host that testinfra can name."""
     began = now()
     late = ""
     with step(f"Checking {', '.join(session.layers)}") as current:
         try:
-            run_pytest(session, suites, spread(workers), deadline_seconds)
+            run_pytest(session, suites, (), deadline_seconds)
         except ProcessTimeoutError:
             late = f"killed: the suites did not end within {deadline_seconds:.0f} s"
         account = read_account(session)
@@ -135,6 +137,7 @@ def run_session(
             ),
             seconds=round(now() - began, 3),
             selection=suites.selection.said,
+            scans=(Evaluation.read(Path(session.scap)).scan,) if session.scap else (),
         )
         if judged is not None and session.start == Start.COLD:
             keep_judged(judged, account.expected.values(), result.checks, f"the cold boot of {session.today}")
@@ -186,4 +189,5 @@ def _session(
         ids=suites.selection.on(boot_path).ids,
         suites=suites.selection.suites,
         fail_fast=suites.selection.fail_fast,
+        image_layers=suites.image_layers,
     )

@@ -49,12 +49,14 @@ class Muted:
 class Session:
     """One run of the suites: which layers, against which host, with what at hand.
 
+    `layers` are the folders of the checks, `image_layers` what the image is built of (empty: the same).
     `host` is a testinfra URL, `check_seconds` the longest a single check may take, `today` decides which warn-only
     marks have expired, `peers` are the harness's TLS servers, which run already, `profile` names the cloud-config files
     that the node was booted with, `mutes` are in force, `ids` are the only checks
     to run (empty: all), `suites` the only suites (empty: all); with `fail_fast` none is run after one that blocks.
     `network` are the fixtures beside the node, for a suite that wants some. `cost` is what the node's latest boot cost;
     None: nobody measured it. `agent` is the line to the node's guest agent, where its machine has one.
+    `scap` is the file with what OpenSCAP found on the node (`imagekit.checks.scap.model`); empty: not scanned.
     `engine` is the DOCKER_HOST of the daemon whose container `host` is, where only checks
     that need no kernel are run; empty: `host` is a node.
     """
@@ -80,6 +82,8 @@ class Session:
     cost: BootCost | None = None
     agent: GuestAgent | None = None
     engine: str = ""
+    scap: str = ""
+    image_layers: tuple[str, ...] = ()
 
     def write(self, path: Path) -> None:
         """Write the session file, whole or not at all."""
@@ -91,7 +95,7 @@ class Session:
         data = json.loads(path.read_text())
         peers = data["peers"] and Peers(*(TlsPeer(**data["peers"][name]) for name in ("trusted", "untrusted")))
         network = data["network"] and FixtureNetwork.of(data["network"])
-        lists = {name: tuple(data[name]) for name in ("layers", "profile", "ids", "suites")}
+        lists = {name: tuple(data[name]) for name in ("layers", "profile", "ids", "suites", "image_layers")}
         return cls(
             **{
                 **data,

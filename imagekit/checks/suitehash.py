@@ -21,6 +21,7 @@ _OWN = (
     "directory.py",
     "role.py",
     "joincause.py",
+    "until.py",
 )
 
 
@@ -36,8 +37,9 @@ def suite_hash(layers: Sequence[str], checks_root: Path) -> str:
 def _files(layers: Sequence[str], root: Path) -> Iterator[tuple[str, Path]]:
     here = Path(__file__).parent
     yield from ((f"imagekit/{name}", here / name) for name in _OWN)
-    controls = (path for path in (here / "hardening").iterdir() if path.suffix in (".py", ".sh"))
-    yield from ((f"imagekit/hardening/{path.name}", path) for path in sorted(controls))
+    for folder in ("hardening", "scap"):
+        parts = (path for path in (here / folder).iterdir() if path.suffix in (".py", ".sh"))
+        yield from ((f"imagekit/{folder}/{path.name}", path) for path in sorted(parts))
     shared = (path for path in root.iterdir() if path.is_file()) if root.is_dir() else iter(())
     suites = (path for layer in layers for path in (root / layer).rglob("*"))
     for path in sorted({*shared, *suites}):

@@ -1,4 +1,4 @@
-"""The machines of this process: one word ends them all, where several threads each wait for one of theirs."""
+"""The machines of this process: one word ends those of a run, where several threads each wait for one of theirs."""
 
 from __future__ import annotations
 
@@ -7,42 +7,42 @@ from contextlib import contextmanager
 from threading import Lock
 from typing import Protocol
 
-from imagekit.machine.errors import BootFailedError
+from imagekit.machine.errors import interrupted
 
 
 class Powered(Protocol):
     """A machine with a power switch."""
 
-    def cut_power(self) -> None:
-        """Take the power away at once."""
+    def end(self) -> None:
+        """Take the power away at once and for good: also from one that is just being started."""
 
 
 _lock = Lock()
-_machines = list[Powered]()
-_ended = False
+_machines = list[tuple[str, Powered]]()
+_ended = set[str]()
 
 
 @contextmanager
-def counted(machine: Powered) -> Iterator[None]:
-    """Count a machine for the time of the block. Raises `BootFailedError` after `end_all`: no other one begins."""
+def counted(run_id: str, machine: Powered) -> Iterator[None]:
+    """Count a machine of a run for the time of the block. Raises `BootFailedError` after the run's `end_all`."""
     with _lock:
-        if _ended:
-            raise BootFailedError("no machine is started any more: the run was interrupted")
-        _machines.append(machine)
+        if run_id in _ended:
+            raise interrupted()
+        _machines.append((run_id, machine))
     try:
         yield
     finally:
         with _lock:
-            _machines.remove(machine)
+            _machines.remove((run_id, machine))
 
 
-def end_all() -> None:
-    """Take the power from every machine of this process; whoever waits for one sees it end.
+def end_all(run_id: str) -> None:
+    """Take the power from every machine of a run in this process; whoever waits for one sees it end.
 
-    For a process that was interrupted and will end: it starts none any more.
+    For a run that was interrupted: it starts none any more.
     """
-    global _ended
     with _lock:
-        _ended, running = True, list(_machines)
+        _ended.add(run_id)
+        running = [machine for owner, machine in _machines if owner == run_id]
     for machine in running:
-        machine.cut_power()
+        machine.end()

@@ -13,6 +13,7 @@ from imagekit.machine.interface import Accelerator, BootPath, VmShape
 from imagekit.machine.profile import Profile
 
 MACHINE = "q35"
+USER = "user"  # the kind of QEMU's own network, in which a machine is alone
 NAMESPACE = "urn:imagekit:run"
 PREFIX = "imagekit-"
 ROOT_SERIAL = "imagekit-root"
@@ -116,6 +117,11 @@ class Link:
 
     netdev: str
     ssh_port: int
+
+    @property
+    def kind(self) -> str:
+        """The kind of QEMU's network, as ``stream``."""
+        return self.netdev.partition(",")[0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,11 @@ class BootFailedError(RefusedError):
     """The machine did not become a node one can log in to; the message names what the console showed."""
 
 
+def interrupted() -> BootFailedError:
+    """What whoever starts a machine of a run that has ended is told."""
+    return BootFailedError("no machine is started any more: the run was interrupted")
+
+
 class BootLoopError(BootFailedError):
     """The machine started again more often than it was allowed to."""
 

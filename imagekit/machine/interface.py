@@ -80,6 +80,18 @@ class SshTarget:
     alias: str
 
 
+class Reached(Protocol):
+    """A node that commands can be run on: an ssh_config, and the name that it gives the node."""
+
+    @property
+    def alias(self) -> str:
+        """The node's name in it."""
+
+    @property
+    def config(self) -> Path:
+        """The file."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BootPhase:
     """One part of a boot: firmware (and boot loader), kernel, initrd or userspace (to the login); in seconds."""

@@ -53,7 +53,7 @@ def node(request: NodeRequest, *, connect: Connect = libvirt) -> Iterator[Instal
             qemu_version=provider.qemu_version,
         )
         stack.callback(made.cut_power)
-        stack.enter_context(counted(made))
+        stack.enter_context(counted(request.run_id, made))
         yield made
 
 
@@ -124,6 +124,11 @@ class InstalledNode(StartedNode):
         """Take the power away at once; what the guest had not written to its disks is lost."""
         self._disconnect()
         self._power.off()
+
+    def end(self) -> None:
+        """Take the power away at once and for good: also while another thread starts it, or before that does."""
+        self._power.end()
+        self._disconnect()
 
     def keep_disks(self, name: str) -> None:
         """Remember what is on all disks as `name`; only while it is off."""

@@ -20,7 +20,7 @@ from imagekit.base.process import Completed
 from imagekit.base.reason import summary
 from imagekit.base.waiting import Deadline, Limit, wait_until
 from imagekit.machine.errors import ConnectionLostError
-from imagekit.machine.interface import SshTarget
+from imagekit.machine.interface import Reached, SshTarget
 from imagekit.machine.keys import KeyPair
 
 ALIAS = "node"
@@ -103,7 +103,7 @@ def session(target: SshTarget, deadline: Limit, watch: Callable[[], None]) -> It
                 watch()
                 return _control(target).exists() or child.poll() is not None
 
-            wait_until(settled, deadline, what=f"SSH login as {target.user}", every=0.05)
+            wait_until(settled, deadline, what=f"SSH login as {target.user}", every=0.02)
             if child.poll() is None:
                 yield
                 return
@@ -118,7 +118,7 @@ def session(target: SshTarget, deadline: Limit, watch: Callable[[], None]) -> It
         _pause(1.0 if denied else min(5.0, deadline.remaining))
 
 
-def run_as_root(target: SshTarget, command: str, *, timeout: float, stdin: bytes | None = None) -> Completed:
+def run_as_root(target: Reached, command: str, *, timeout: float, stdin: bytes | None = None) -> Completed:
     """Run a shell command as root; any status is an answer, except a broken connection (`ConnectionLostError`)."""
     remote = f"sudo -n -- sh -c {shlex.quote(command)}"
     argv: list[str | Path] = ["ssh", "-F", target.config, target.alias, remote]
@@ -130,13 +130,13 @@ def run_as_root(target: SshTarget, command: str, *, timeout: float, stdin: bytes
     return done
 
 
-def connected(target: SshTarget) -> bool:
+def connected(target: Reached) -> bool:
     """Whether the shared connection stands."""
     argv: list[str | Path] = ["ssh", "-F", target.config, "-O", "check", target.alias]
     return process.run(argv, timeout=10.0, ok=range(256)).returncode == 0
 
 
-def copy_file(target: SshTarget, remote: str, local: Path, *, limit: int) -> None:
+def copy_file(target: Reached, remote: str, local: Path, *, limit: int) -> None:
     """Fetch one file of at most `limit` bytes as root; a link at `local` is replaced, not followed.
 
     Raises `ToolError` when it cannot be read or is larger.
@@ -144,7 +144,7 @@ def copy_file(target: SshTarget, remote: str, local: Path, *, limit: int) -> Non
     _copy(target, f"head -c {limit + 1} -- {shlex.quote(remote)}", remote, local, limit)
 
 
-def copy_output(target: SshTarget, command: str, what: str, local: Path, *, limit: int) -> None:
+def copy_output(target: Reached, command: str, what: str, local: Path, *, limit: int) -> None:
     """Keep what a command of root's writes, at most `limit` bytes, as `copy_file` does; `what` it is, for the message.
 
     Raises `ToolError` when the command complains or writes more.
@@ -152,7 +152,7 @@ def copy_output(target: SshTarget, command: str, what: str, local: Path, *, limi
     _copy(target, f"{command} | head -c {limit + 1}", what, local, limit)
 
 
-def _copy(target: SshTarget, command: str, what: str, local: Path, limit: int) -> None:
+def _copy(target: Reached, command: str, what: str, local: Path, limit: int) -> None:
     done = run_as_root(target, f"{command} | base64 -w0", timeout=300.0)
     data = base64.b64decode(done.stdout) if done.returncode == 0 else b""
     if done.returncode != 0 or done.stderr.strip():

@@ -11,10 +11,10 @@ from typing import Any
 from imagekit.artifact.live import LiveArtifacts
 from imagekit.base.errors import ImagekitError
 from imagekit.base.log import trouble
+from imagekit.machine.alive import end_all
 from imagekit.machine.boot import BootRequest, boot
 from imagekit.machine.disks import DiskSource, create_disk
 from imagekit.machine.domain import Disk, Forward
-from imagekit.machine.errors import BootFailedError
 from imagekit.machine.folder import owned_folder, seen_by
 from imagekit.machine.hardware import NodeRequest
 from imagekit.machine.identity import agent_config, fresh_keys, seed_disk
@@ -61,8 +61,6 @@ class RigMachines:
         self._rig = rig
         self._connect = connect
         self._keys = fresh_keys()
-        self._running: list[InstalledNode] = []
-        self._aborted = False
         self._first = FirstBoot(rig.scratch / "first-boot", self._booted)
         self.install_config = agent_config(self._keys, rig.name, rig.cloud_config)
 
@@ -106,11 +104,11 @@ class RigMachines:
             disk = folder / "system.qcow2"
             create_disk(disk, size_mib=_DISK_MIB)
             live = stack.enter_context(ExitStack())
-            machine = live.enter_context(boot(self._live(name, disk)))
+            machine = live.enter_context(boot(self._live(name, disk), connect=self._connect))
 
             def leave() -> ScenarioNode:
                 live.close()
-                machine = stack.enter_context(self._on(self._request(f"{name}-disk", disk, ())))
+                machine = stack.enter_context(node(self._request(f"{name}-disk", disk, ()), connect=self._connect))
                 made = ScenarioNode(machine)
                 made.begin(None)
                 return made
@@ -119,9 +117,7 @@ class RigMachines:
 
     def abort(self) -> None:
         """Take the power from every machine and start no other one."""
-        self._aborted = True
-        for machine in list(self._running):
-            machine.cut_power()
+        end_all(self._rig.run_id)
 
     @contextmanager
     def _begun(self, name: str, *, more_mib: int = 0, saved: SavedNode | None = None) -> Iterator[ScenarioNode]:
@@ -136,19 +132,8 @@ class RigMachines:
         size = (self._rig.disk.stat().st_size >> 20) + more_mib if more_mib else None
         with self._seed() as seed:
             request = replace(self._request(name, self._rig.disk, (seed,), size), saved=saved)
-            with self._on(request) as machine:
+            with node(request, connect=self._connect) as machine:
                 yield machine
-
-    @contextmanager
-    def _on(self, request: NodeRequest) -> Iterator[InstalledNode]:
-        if self._aborted:
-            raise BootFailedError("no machine is started any more: the run was interrupted")
-        with node(request, connect=self._connect) as machine:
-            self._running.append(machine)
-            try:
-                yield machine
-            finally:
-                self._running.remove(machine)
 
     def _request(self, name: str, disk: Path, media: tuple[Path, ...], size_mib: int | None = None) -> NodeRequest:
         rig = self._rig

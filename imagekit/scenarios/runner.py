@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from contextlib import closing
 from dataclasses import dataclass
 
 from imagekit.base.errors import ImagekitError, RefusedError
-from imagekit.base.lanes import at_a_free_place
+from imagekit.base.lanes import as_they_end
 from imagekit.base.log import step
 from imagekit.base.process import now
 from imagekit.checks.outcome import Outcome
@@ -46,18 +46,16 @@ def run_scenarios(
     def tell(scenario: Scenario, world: World) -> ScenarioRun:
         return _tell(scenario, world, scaled(scenario.allowance(cuts)) * number)
 
-    in_turn = at_a_free_place(tell, worlds)
-    with ThreadPoolExecutor(max_workers=number) as pool:
-        longest_first = sorted(scenarios, key=lambda each: each.allowance(cuts), reverse=True)
-        running: list[Future[ScenarioRun]] = [pool.submit(in_turn, scenario) for scenario in longest_first]
-        try:
-            yield from (future.result() for future in as_completed(running))
-        except BaseException:
-            for future in running:
-                future.cancel()
-            for world in worlds:
-                world.machines.abort()
-            raise
+    def abort() -> None:
+        for world in worlds:
+            world.machines.abort()
+
+    longest_first = sorted(scenarios, key=lambda each: each.allowance(cuts), reverse=True)
+    with closing(as_they_end(tell, longest_first, worlds, interrupt=abort)) as ending:
+        for _, found in ending:
+            if isinstance(found, Exception):
+                raise found
+            yield found
 
 
 def missing(scenario: Scenario, budget: float) -> ScenarioResult:

@@ -47,10 +47,18 @@ def load(domain: Any, incoming: Incoming) -> None:
             f"QEMU waits for no state, it is {status}",
             hint="The project's own vm-harness/domains/machine.xml.j2 lacks `-incoming`; see imagekit's.",
         )
-    _ask(domain, "migrate-incoming", {"uri": f"file:{incoming.state}"})
-    incoming.proven()
-    _migrated(domain, f"{domain.name()} to take its saved state")
-    _suspended(domain, False)
+    try:
+        _ask(domain, "migrate-incoming", {"uri": f"file:{incoming.state}"})
+        incoming.proven()
+        _migrated(domain, f"{domain.name()} to take its saved state")
+        _suspended(domain, False)
+    except HypervisorError as error:
+        if _runs(domain):
+            raise
+        raise HypervisorError(
+            f"QEMU ended while {domain.name()} took its saved state",
+            hint=f"What it said: libvirt's log of that machine, qemu/{domain.name()}.log. {error}",
+        ) from None
 
 
 def _migrated(domain: Any, what: str) -> None:
@@ -78,6 +86,15 @@ def _finalized(domain: Any) -> None:
         what=f"{domain.name()} to be able to go on",
         every=_EVERY,
     )
+
+
+def _runs(domain: Any) -> bool:
+    import libvirt
+
+    try:
+        return bool(domain.isActive())
+    except libvirt.libvirtError:
+        return False
 
 
 def _suspended(domain: Any, stop: bool) -> None:

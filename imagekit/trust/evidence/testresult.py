@@ -66,6 +66,7 @@ def result_statement(
         ],
         "suites": sorted({name for check in suite.checks for name in check.suites}),
         **_hardening(suite),
+        **_scans(suite),
         "checks": [_check(check) for check in suite.checks],
         "scenarios": [_scenario(scenario) for scenario in scenarios],
         "waivers": list(waivers),
@@ -112,6 +113,24 @@ def _hardening(suite: SuiteResult) -> dict[str, Any]:
         for each in found
     }
     return {"hardening": rows} if rows else {}
+
+
+def _scans(suite: SuiteResult) -> dict[str, Any]:
+    """What OpenSCAP found, by suite: which content by which scanner, rules by result, and the file it wrote."""
+    rows = {
+        each.suite: {
+            "profile": each.profile,
+            "benchmark": each.benchmark,
+            "content": each.content,
+            "scanner": each.scanner,
+            "results": {"sha256": each.results},
+            "rules": dict(each.counts),
+            "score": round(each.score, 4),
+            "notApplicable": list(each.not_applicable),
+        }
+        for each in suite.scans
+    }
+    return {"openscap": rows} if rows else {}
 
 
 def _configured(name: str, value: str, annotations: dict[str, str]) -> dict[str, Any]:

@@ -224,6 +224,19 @@ def test_a_number_of_the_kernel_with_several_lines_is_whole() -> None:
     assert facts.sysctl["kernel.pid_max"] == "4194304"
 
 
+def test_what_a_program_did_not_tell_is_said_in_words() -> None:
+    """A section is empty where its program failed or is missing; a bare KeyError named neither."""
+    whole = facts_text()
+    before, sshd, after = whole.partition("\x1esshd\n")
+    empty = parse_facts(before + sshd + after[after.index("\x1e") :])
+    with pytest.raises(FactsError, match=r"the node told nothing at all: sshd -T"):
+        empty.sshd["maxauthtries"]
+    with pytest.raises(FactsError, match=r"told nothing of 'no.service': systemctl list-units"):
+        parse_facts(whole).units["no.service"]
+    assert "maxauthtries" not in empty.sshd
+    assert empty.sshd.get("maxauthtries") is None
+
+
 @pytest.mark.parametrize(
     ("unit", "wanted"),
     [

@@ -187,7 +187,9 @@ def _session(pytestconfig: pytest.Config, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(declared, "authorities", lambda name: ())
     monkeypatch.setattr(declared, "state", lambda name: ())
     monkeypatch.setattr(declared, "k0s_role", lambda: None)
-    monkeypatch.setattr(declared, "session", lambda: SimpleNamespace(profile=(), boot_path="installed", layers=()))
+    monkeypatch.setattr(
+        declared, "session", lambda: SimpleNamespace(profile=(), boot_path="installed", layers=(), image_layers=())
+    )
     declared.written.cache_clear()
 
 
@@ -239,7 +241,7 @@ def test_what_may_lie_beside_the_token(
 ) -> None:
     profile = tmp_path / "node.yaml"
     profile.write_text(f"#cloud-config\n{config}\n")
-    session = SimpleNamespace(profile=(str(profile),), boot_path="installed", layers=())
+    session = SimpleNamespace(profile=(str(profile),), boot_path="installed", layers=(), image_layers=())
     monkeypatch.setattr(declared, "session", lambda: session)
     monkeypatch.setattr(declared, "k0s_role", lambda: role_of(session.profile, session.boot_path))
     declared.written.cache_clear()

@@ -81,10 +81,16 @@ def test_a_package_that_a_layer_above_takes_back_is_not_asked_for(
         (tmp_path / "images" / name / "layer.yaml").write_text(f"version: 1\nname: {name}\n{text}\n")
     monkeypatch.setattr(declared, "layer", declared.layer.__wrapped__)
 
-    def asked(*layers: str) -> tuple[str, ...]:
-        session = SimpleNamespace(layers=layers, images_root=str(tmp_path / "images"), family="debian")
+    def asked(*layers: str, suite: tuple[str, ...] = ()) -> tuple[str, ...]:
+        checked, image_layers = (suite, layers) if suite else (layers, ())
+        session = SimpleNamespace(
+            layers=checked, image_layers=image_layers, images_root=str(tmp_path / "images"), family="debian"
+        )
         monkeypatch.setattr(declared, "session", lambda: session)
         return declared.packages("below")
 
     assert asked("below", "above") == ("nano",)
+    assert asked("below", "above", suite=("kubernetes", "below")) == ("nano",), (
+        "the layers are the image's, not a suite's"
+    )
     assert asked("below") == asked("above", "below") == ("systemd-timesyncd", "nano")

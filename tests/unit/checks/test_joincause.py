@@ -14,7 +14,7 @@ _WHY = "Error: failed to bootstrap kubelet client configuration: "
 
 
 def _asked(error: str) -> str:
-    return f'I1128 22:50:08.123456    1234 bootstrap.go:243] "Failed to connect to apiserver" err="{error}"'
+    return f'I1128 22:50:08.123456    1234 bootstrap.go:296] "Failed to connect to apiserver" err="{error}"'
 
 
 def _get(error: str) -> str:
@@ -22,7 +22,13 @@ def _get(error: str) -> str:
 
 
 LINES = {
-    "expired": (_asked("Unauthorized"), Cause.REFUSED),
+    "expired": (_asked("the server has asked for the client to provide credentials"), Cause.REFUSED),
+    "expired, after a minute": (
+        _asked("the server has asked for the client to provide credentials")
+        + '\nI1130 18:30:21.484643 417 bootstrap.go:161] "Error waiting for apiserver to come up" '
+        'err="timed out waiting to connect to apiserver"',
+        Cause.REFUSED,
+    ),
     "expired, at the end": (
         f"{_WHY}failed to bootstrap client configuration: cannot create certificate signing request: Unauthorized",
         Cause.REFUSED,
@@ -63,7 +69,11 @@ LINES = {
         f"{_WHY}neither regular nor bootstrap kubeconfig files exist and no join token given; dunno",
         Cause.NO_TOKEN,
     ),
-    "two": ("Error: you can only pass one token source: either as a CLI argument", Cause.TWO_SOURCES),
+    "two": (
+        "Error: you can only pass one token argument either as a CLI argument 'k0s worker [token]' or as a flag",
+        Cause.TWO_SOURCES,
+    ),
+    "two, v1.36": ("Error: you can only pass one token source: either as a CLI argument", Cause.TWO_SOURCES),
     "denied": (
         f"{_WHY}certificate signing request node-csr-x is denied, reason: Test, message: no",
         Cause.DENIED,

@@ -19,8 +19,8 @@ from imagekit.checks.selection import Selection
 from imagekit.checks.session import Muted
 from imagekit.checks.suites import UnknownSuiteError
 from imagekit.checks.wellformed import FIXTURES
+from imagekit.fixtures.network import ATTEMPTS, FixtureNetwork
 from imagekit.machine.interface import BootPath, Start
-from tests.support.evil import EVIL
 
 HEAD = 'import pytest\nimport time\npytestmark = pytest.mark.runbook("base")\n'
 GOOD = 'def test_good(host):\n    """The node runs a shell."""\n    assert host.run("true").rc == 0\n'
@@ -330,18 +330,6 @@ def test_the_checks_may_lie_in_any_folder(tmp_path: Path, name: str) -> None:
     assert [(check.id, check.outcome) for check in result.checks] == [("base/test_it.py::test_good", Outcome.PASSED)]
 
 
-@pytest.mark.parametrize("workers", [2])
-def test_side_by_side_in_any_folder(tmp_path: Path, workers: int) -> None:
-    """W5: the same for the workers of pytest-xdist, which get their arguments from the first process."""
-    (tmp_path / EVIL / "checks").mkdir(parents=True)
-    root = tmp_path / EVIL
-    suites = Suites(checks_root=root / "checks", images_root=root, out=root / "out")
-    write(suites, "base", GOOD)
-    session = _session("local://", False, ["base"], suites, BootPath.DIRECT, TODAY, 20.0)
-    result = run_session(session, suites, deadline_seconds=60.0, workers=workers)
-    assert outcomes(result) == {"test_good": Outcome.PASSED}
-
-
 THREE = """
 def test_one():
     \"\"\"One holds.\"\"\"
@@ -528,6 +516,47 @@ def test_a_boot_is_judged_on_a_cold_one_alone(suites: Suites, tmp_path: Path) ->
     assert runs.read_text() == "x\n"  # on the cold boot alone
     write(suites, "base", body + "\n# changed\n")
     assert forked(suites, judged, Start.FORK)["test_boot"].outcome is Outcome.MISSING
+
+
+OUTWARD = '''
+@pytest.fixture
+def before(host):
+    host.run("echo '[\\"udp\\", \\"203.0.113.53\\", 53]' >>{log}")
+
+def test_quiet(host):
+    """The node wants nothing of the world outside."""
+    assert host.run("true").rc == 0
+
+def test_reaches_out(host, before):
+    """The node asks a server outside, and has no answer."""
+    for port in (443, 443, 80):
+        host.run("echo '[\\"tcp\\", \\"203.0.113.7\\", %s]' >>{log}", str(port))
+    assert host.run("true").rc == 0
+
+def test_fails_for_it(host):
+    """The node gets a page from outside."""
+    host.run("echo '[\\"tcp\\", \\"203.0.113.7\\", 443]' >>{log}")
+    assert host.run("false").rc == 0
+
+def test_quiet_again(host):
+    """The node wants nothing more."""
+    assert host.run("true").rc == 0
+'''
+
+
+def test_what_the_node_wants_outside_is_told_of_the_check_that_ran_then(suites: Suites, tmp_path: Path) -> None:
+    log = tmp_path / ATTEMPTS
+    log.write_text('["udp", "198.51.100.1", 123]\n')  # before any check
+    write(suites, "base", OUTWARD.replace("{log}", str(log)))
+    network = FixtureNetwork(folder=str(tmp_path), port=1, pid=1, fixtures=("dns",), names={})
+    session = _session("local://", False, ("base",), suites, BootPath.DIRECT, TODAY, 20.0)
+    found = run_session(replace(session, network=network), suites, deadline_seconds=60.0)
+    assert {check.id.rpartition("::")[2]: check.attempts for check in found.checks} == {
+        "test_quiet": (),
+        "test_reaches_out": ("203.0.113.53:53/udp", "203.0.113.7:443/tcp", "203.0.113.7:80/tcp"),
+        "test_fails_for_it": ("203.0.113.7:443/tcp",),
+        "test_quiet_again": (),
+    }
 
 
 def test_what_only_a_cold_boot_can_judge_is_no_failure_of_a_fork(

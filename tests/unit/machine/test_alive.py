@@ -1,6 +1,8 @@
-"""The machines of this process, ended all at once."""
+"""The machines of a run in this process, ended all at once."""
 
 from __future__ import annotations
+
+import secrets
 
 import pytest
 
@@ -10,25 +12,34 @@ from imagekit.machine.errors import BootFailedError
 
 class Switch:
     def __init__(self) -> None:
-        self.cut = 0
+        self.ended = 0
 
-    def cut_power(self) -> None:
-        self.cut += 1
-
-
-@pytest.fixture(autouse=True)
-def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(alive, "_ended", False)
+    def end(self) -> None:
+        self.ended += 1
 
 
-def test_those_that_are_on_are_ended_and_no_other_begins() -> None:
+@pytest.fixture
+def run_id() -> str:
+    return secrets.token_hex(4)
+
+
+def test_those_that_are_on_are_ended_and_no_other_begins(run_id: str) -> None:
     on, off = Switch(), Switch()
-    with alive.counted(off):
+    with alive.counted(run_id, off):
         pass
-    with alive.counted(on):
-        alive.end_all()
-        with pytest.raises(BootFailedError, match="interrupted"), alive.counted(Switch()):
+    with alive.counted(run_id, on):
+        alive.end_all(run_id)
+        with pytest.raises(BootFailedError, match="interrupted"), alive.counted(run_id, Switch()):
             pytest.fail("it began")
-    assert (on.cut, off.cut) == (1, 0)
-    alive.end_all()
-    assert on.cut == 1
+    assert (on.ended, off.ended) == (1, 0)
+    alive.end_all(run_id)
+    assert on.ended == 1
+
+
+def test_those_of_another_run_go_on(run_id: str) -> None:
+    mine, other = Switch(), Switch()
+    with alive.counted(run_id, mine), alive.counted("another", other):
+        alive.end_all(run_id)
+        with alive.counted("another", Switch()):
+            pass
+    assert (mine.ended, other.ended) == (1, 0)

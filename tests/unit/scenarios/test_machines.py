@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import shutil
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -51,7 +52,7 @@ def rig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rig:
         stream.truncate(8 << 20)
     return Rig(
         name="small-node",
-        run_id="t",
+        run_id=secrets.token_hex(4),
         folder=tmp_path / "consoles",
         work=tmp_path / "work",
         scratch=tmp_path / "scratch",

@@ -9,6 +9,7 @@ from testinfra.backend.base import CommandResult
 from testinfra.host import Host
 
 from imagekit.checks.directory import KEYTAB, SSSD_CONF, People, cause, domain_of
+from imagekit.checks.until import until
 from imagekit.fixtures.network import FixtureNetwork
 
 pytestmark = pytest.mark.runbook("ad-failover")
@@ -35,7 +36,7 @@ def both(network: FixtureNetwork, root: Host) -> None:
     assert told.returncode == 0, told.stderr
     # Whom it has seen before it lets in without any controller.
     root.run("systemctl stop sssd; rm -f /var/lib/sss/db/* /var/lib/sss/mc/*; systemctl start sssd")
-    root.run("for i in $(seq 60); do id alice >/dev/null 2>&1 && break; sleep 1; done")
+    root.run(until("id alice >/dev/null 2>&1", 60))
 
 
 @pytest.fixture(scope="module")

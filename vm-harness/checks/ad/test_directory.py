@@ -9,6 +9,7 @@ import pytest
 from testinfra.host import Host
 
 from imagekit.checks.directory import KEYTAB, SKEW, Domain, cause
+from imagekit.checks.until import until
 from imagekit.fixtures.network import FixtureNetwork
 
 
@@ -44,8 +45,7 @@ def test_the_clock_agrees_with_the_domain(host: Host, network: FixtureNetwork) -
 def test_the_clock_is_the_domains(host: Host, domain: Domain) -> None:
     """The node takes its time from the domain's controllers."""
     asked = "timedatectl show-timesync -P ServerName -P ServerAddress | tr '\\n' ' '"
-    waited = f"for i in $(seq 60); do {asked} | grep -q {domain.name} && break; sleep 1; done; {asked}"
-    said = host.run(waited).stdout.split()
+    said = host.run(f"{until(f'{asked} | grep -q {domain.name}', 40)}; {asked}").stdout.split()
     assert domain.name in said, f"the time comes from {' '.join(said) or 'nowhere'}, not from {domain.name}"
 
 
@@ -97,7 +97,7 @@ def test_the_certificate_of_ldaps_is_trusted(host: Host, controller: str) -> Non
 @pytest.mark.runbook("ad-sssd")
 def test_sssd_runs(root: Host) -> None:
     """SSSD runs, with the configuration that the node has."""
-    waited = "for i in $(seq 40); do systemctl is-active -q sssd && break; sleep 1; done"  # it may try more than once
+    waited = until("systemctl is-active -q sssd", 40)  # it may try more than once
     state = root.run(f"{waited}; systemctl is-active sssd").stdout.strip()
     why = root.run("sssctl config-check 2>&1; journalctl -b -u sssd -n 3 --no-pager -o cat").stdout.strip()
     assert state == "active", f"sssd is {state}: {why}"

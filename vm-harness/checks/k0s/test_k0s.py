@@ -102,7 +102,7 @@ def test_no_token_in_the_image(facts: Facts) -> None:
     """The image holds neither a join token nor a cluster's configuration; a node has what its cloud-config brings."""
     # Of its cloud-config, and of layers above, such as a runtime's drop-in for containerd.
     brought = set(declared.written())
-    brought |= {path for name in declared.session().layers for path in declared.layer(name).present.files}
+    brought |= {path for name in declared.layers() for path in declared.layer(name).present.files}
     if (role := declared.k0s_role()) is not None:
         # The token may come in another way, and k0s writes the file of containerd itself.
         brought |= {token_file(declared.k0s_section(role)), "/etc/k0s/k0s.yaml", "/etc/k0s/containerd.toml"}

@@ -5,20 +5,21 @@ from __future__ import annotations
 import pytest
 from testinfra.host import Host
 
+from imagekit.checks.until import until
+
 pytestmark = pytest.mark.runbook("cut-off")
 CARD, BAD = "enp0s16", "192.0.2.99"
 MANAGER = "org.freedesktop.NetworkManager"
+NOW = f"ip -br -4 address show dev {CARD} | tr -s ' '"
 # nm-dbus-interface: CheckpointCreate(devices, seconds, flags); no devices: all of them.
 # One script, for the connection that would ask the next question is the one that is cut.
 CHANGE = f"""
-now() {{ ip -br -4 address show dev {CARD} | tr -s ' '; }}
 busctl call {MANAGER} /{MANAGER.replace(".", "/")} {MANAGER} CheckpointCreate aouu 0 25 0 >/dev/null || exit 1
 nmcli device modify {CARD} ipv4.method manual ipv4.addresses {BAD}/24 ipv4.gateway '' >/dev/null 2>&1
-for i in $(seq 20); do now | grep -q {BAD} && break; sleep 1; done
-echo "cut: $(now)"
-for i in $(seq 90); do now | grep -q {BAD} || break; sleep 1; done
-for i in $(seq 30); do now | grep -q 10.0.2.15 && break; sleep 1; done
-echo "back: $(now)"
+{until(f"{NOW} | grep -q {BAD}", 10)}
+echo "cut: $({NOW})"
+{until(f"! {NOW} | grep -q {BAD} && {NOW} | grep -q 10.0.2.15", 45)}
+echo "back: $({NOW})"
 """
 
 

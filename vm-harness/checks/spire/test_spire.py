@@ -26,8 +26,8 @@ CLOSED = {
 
 @pytest.fixture(scope="session")
 def configured(root: Host) -> bool:
-    """Whether the node's cloud-config brought a configuration."""
-    return bool(root.run("test -s %s", CONFIG).rc == 0)
+    """Whether the node's cloud-config brought a configuration, and the system is one whose state lasts."""
+    return bool(root.run("test -s %s && test ! -e /run/cos/live_mode", CONFIG).rc == 0)
 
 
 @pytest.mark.container

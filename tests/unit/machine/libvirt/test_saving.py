@@ -10,6 +10,7 @@ import libvirt
 import libvirt_qemu
 import pytest
 
+from imagekit.machine.domain import Incoming
 from imagekit.machine.errors import HypervisorError
 from imagekit.machine.libvirt import saving
 
@@ -21,6 +22,10 @@ class Monitor:
     migration: str = "completed"
     states: list[str] = field(default_factory=lambda: ["finish-migrate", "finish-migrate", "postmigrate"])
     calls: list[str] = field(default_factory=list)
+    active: bool = True
+
+    def isActive(self) -> bool:  # noqa: N802 - libvirt's name
+        return self.active
 
     def name(self) -> str:
         return "imagekit-a"
@@ -72,3 +77,18 @@ def test_a_machine_that_was_not_written_goes_on_too(monitor: Monitor, tmp_path: 
     with pytest.raises(HypervisorError, match="failed: no room"):
         saving.save(monitor, tmp_path / "state", lambda: pytest.fail("nothing was written"))
     assert monitor.calls[-1] == "resume"
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_qemu_that_ends_over_a_state_is_said_so(monitor: Monitor, tmp_path: Path, gone: bool) -> None:
+    def ends(_domain: object, text: str, _flags: int) -> str:
+        if json.loads(text)["execute"] == "query-migrate":
+            raise libvirt.libvirtError("Domain not found")
+        return monitor.answer(_domain, text, _flags)
+
+    monitor.states, monitor.active = ["inmigrate"], not gone
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(libvirt_qemu, "qemuMonitorCommand", ends)
+        said = "QEMU ended while imagekit-a took its saved state" if gone else "QEMU did not answer query-migrate"
+        with pytest.raises(HypervisorError, match=said):
+            saving.load(monitor, Incoming(state=tmp_path / "state", proven=lambda: None))

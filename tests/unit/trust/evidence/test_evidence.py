@@ -10,12 +10,14 @@ import pytest
 
 from imagekit.artifact.packagelist import PackageListError, packages_of_dpkg, packages_of_rpm
 from imagekit.checks.outcome import Outcome, SuiteResult
+from imagekit.checks.scap.model import Rule, RuleResult
 from imagekit.checks.scenario import ScenarioResult
 from imagekit.oci.reference import Digest
 from imagekit.trust.evidence.sbom import cyclonedx
 from imagekit.trust.evidence.statement import MalformedStatementError, Statement, parse_statement
 from imagekit.trust.evidence.testresult import judge, result_statement
 from tests.support.images import BOOT, DPKG_STATUS, check, evidence_of, suite
+from tests.support.xccdf import scan_of
 
 IMAGE = Digest.of(b"image")
 
@@ -59,7 +61,23 @@ def test_test_result_names_suites_and_the_hardening_score() -> None:
 
 
 def test_without_controls_there_is_no_score() -> None:
-    assert "hardening" not in result(suite(check("a"))).predicate
+    assert not {"hardening", "openscap"} & result(suite(check("a"))).predicate.keys()
+
+
+def test_test_result_says_what_openscap_judged_and_what_not() -> None:
+    words = {"a": RuleResult.PASS, "b": RuleResult.FAIL, "c": RuleResult.NOT_APPLICABLE}
+    rules = [Rule(id=f"rule_{name}", title="x", severity="low", result=word) for name, word in words.items()]
+    predicate = result(replace(suite(check("a")), scans=(scan_of(*rules),))).predicate
+    assert predicate["openscap"]["openscap"] == {
+        "profile": "xccdf_org.example_profile_small",
+        "benchmark": "0.1",
+        "content": "ssg-debian 0.1",
+        "scanner": "openscap-scanner 1.4",
+        "results": {"sha256": "0" * 64},
+        "rules": {"pass": 1, "fail": 1, "notapplicable": 1},
+        "score": 0.5,
+        "notApplicable": ["rule_c"],
+    }
 
 
 def script(outcome: Outcome) -> ScenarioResult:
