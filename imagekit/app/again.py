@@ -45,12 +45,22 @@ def check_kept(
         target = with_suite(target, named_suites(project.harness)[machine.suite])
     _say_if_older(project, machine)
     suites = suites_of(target, machine.boot_path)
+    scanned = ""
+    if target.suite is not None and target.suite.scap:
+        from imagekit.app import scap
+
+        scanned = os.fspath(scap.judged(target, target.suite, machine, folder.resolve(), pace=machine.pace))
     host = f"ssh://{machine.alias}?" + urlencode({"ssh_config": os.fspath(machine.ssh_config)})
     session = host_session(
         host, target.checked, suites, machine.boot_path, _CHECK_SECONDS * machine.pace, machine.peers
     )
     session = replace(
-        session, start=str(machine.start), cost=machine.cost, network=machine.network, agent=machine.agent
+        session,
+        start=str(machine.start),
+        cost=machine.cost,
+        network=machine.network,
+        agent=machine.agent,
+        scap=scanned,
     )
     # Of a cold boot nothing more is kept: somebody may have worked on the machine since.
     judged = Path(machine.judged) if machine.judged and machine.start is Start.FORK else None

@@ -19,7 +19,7 @@ from imagekit.base.log import step
 from imagekit.checks.tlspeer import Peers, TlsPeer
 from imagekit.machine.boot import BootRequest, boot
 from imagekit.machine.disks import DiskSource
-from imagekit.machine.domain import Forward, Link
+from imagekit.machine.domain import USER, Forward, Link
 from imagekit.machine.folder import machines_folder, owned_folder, seen_by
 from imagekit.machine.hardware import NodeRequest
 from imagekit.machine.identity import NodeKeys, fresh_keys, seed_disk
@@ -80,6 +80,11 @@ class LocalMachines:
     boot_path: BootPath
     peers: Peers | None = None
     link: Link | None = None
+
+    @property
+    def network(self) -> str:
+        """What its network card is connected to."""
+        return USER if self.link is None else self.link.kind
 
     @contextmanager
     def provider(self) -> Iterator[Provider]:

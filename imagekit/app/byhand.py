@@ -13,13 +13,11 @@ from imagekit.app.image import built
 from imagekit.app.interface import Subject
 from imagekit.app.needs import host_of, machine_needs
 from imagekit.app.runs import new_run
-from imagekit.base.log import progress
+from imagekit.base.log import note
 from imagekit.config.load import Project
 from imagekit.doctor.check import VERIFY, require
-from imagekit.fixtures.catalog import catalog
-from imagekit.fixtures.catalog import chosen as with_needs
 from imagekit.fixtures.network import FixtureNetwork
-from imagekit.fixtures.session import fixture_network, require_root
+from imagekit.fixtures.session import fixture_network, require_fixtures
 from imagekit.machine.interface import BootPath, Installer
 from imagekit.machine.machine import NodeMachine
 from imagekit.machine.profile import parse_profile
@@ -44,8 +42,7 @@ def machine_by_hand(
     reaches nothing else; what it tried is said at the end.
     """
     if fixtures:  # before anything is built
-        with_needs(catalog(project.harness), fixtures)
-        require_root(fixtures)
+        require_fixtures(project.harness, fixtures)
     if firmware:
         chosen, tpm = parse_profile(firmware)
         project = project.with_machine(name, chosen, tpm=tpm)
@@ -59,6 +56,7 @@ def machine_by_hand(
         if fixtures:
             network = stack.enter_context(fixture_network(subject.harness, fixtures, run_id))
             stack.callback(_tell_attempts, network)
+            _tell_ways(network)
             link = network.link
         if boot_path is BootPath.INSTALLED and installer is Installer.AGENT:
             yield stack.enter_context(installed_machine(subject, installer=installer, link=link))
@@ -67,7 +65,15 @@ def machine_by_hand(
             yield stack.enter_context(session_machine(machines, cold="asked for with --cold" if cold else ""))
 
 
+def _tell_ways(network: FixtureNetwork) -> None:
+    for served, port in network.published.items():
+        name, _, inside = served.rpartition(":")
+        note(f"From here, port {inside} of the fixture {name} is 127.0.0.1:{port}")
+    for path in network.handed:
+        note(f"Of the fixture {path.parent.name}, for use from here: {path}")
+
+
 def _tell_attempts(network: FixtureNetwork) -> None:
     wanted = network.attempts()
     if wanted:
-        progress(f"The node wanted out of the fixture network, in vain: {', '.join(each.text for each in wanted)}")
+        note(f"The node wanted out of the fixture network, in vain: {', '.join(each.text for each in wanted)}")

@@ -36,17 +36,18 @@ def run_named(work: Path, word: str | None) -> RunResult | None:
 
 
 def explain(root: Path, word: str) -> Explained:
-    """What the runbook says of a page, hardening control, check, scenario, message of one, or line of a console or log.
+    """What the runbook says of a page, control, rule of SCAP content, check, scenario, message, or line of a log.
 
     Reads the project's files alone, so that it answers where the configuration is broken, too. Raises `ConfigError`
     for a word that is none of these, or that several checks with several pages have in their names or messages.
     """
-    for find in (_page, _control, _scenario, _check, _promise, _message, _line, _pattern):
+    for find in (_page, _control, _rule, _scenario, _check, _promise, _message, _line, _pattern):
         if (found := find(root, word)) is not None:
             return found
     raise ConfigError(
         f"nothing is known of {word!r}",
         hint="Name a run, a check (layer/test_file.py::test_name or a part of it), a scenario, a hardening control, "
+        "a rule of SCAP content, "
         "what a failed one said, a line or a file of a log, or a page of the runbook: "
         f"{', '.join(sorted(path.stem for path in located(root, PAGES).glob('*.md')))}.",
     )
@@ -73,6 +74,12 @@ def _control(root: Path, word: str) -> Explained | None:
         return None
     references = f"; {', '.join(found.references)}" if found.references else ""
     return _reported(root, "hardening", f"hardening {found.id}, level {found.level}: {found.title}{references}")
+
+
+def _rule(root: Path, word: str) -> Explained | None:
+    """A rule of SCAP content, by its id in reports or the content's own."""
+    named = re.search(r"(?:^|[\s\[]|^xccdf_[\w.-]+_)(rule_\w[\w.-]*)", word)
+    return _reported(root, "openscap", f"{named[1]} of the SCAP content") if named else None
 
 
 def _scenario(root: Path, word: str) -> Explained | None:

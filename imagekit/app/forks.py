@@ -23,7 +23,7 @@ from imagekit.base.log import step, trouble
 from imagekit.base.tree import folder_hash
 from imagekit.config.load import Project
 from imagekit.config.merge import cloud_config_text
-from imagekit.machine.domain import MACHINE
+from imagekit.machine.domain import MACHINE, USER
 from imagekit.machine.errors import EmulatorLostError, NodeLostError
 from imagekit.machine.hosts import is_remote
 from imagekit.machine.interface import Accelerator, BootPath
@@ -73,6 +73,10 @@ class Machines(Protocol):
     def boot_path(self) -> BootPath:
         """How it is booted."""
 
+    @property
+    def network(self) -> str:
+        """What its network card is connected to: QEMU's ``user`` network, whose state is saved with it, or another."""
+
     def provider(self) -> AbstractContextManager[Provider]:
         """The hypervisor, for as long as the session."""
 
@@ -96,7 +100,7 @@ def session_machine(machines: Machines, *, cold: str = "", judged: bool = False)
         if store is None or why_not:
             yield _cold(stack, machines, cold or why_not)
             return
-        inputs = state_inputs(machines.subject, machines.boot_path, provider)
+        inputs = state_inputs(machines.subject, machines.boot_path, provider, machines.network)
         name = inputs_id(inputs)
         if judged and not cold and store.has(name) and not (store.folder(name) / JUDGED).exists():
             cold = _UNJUDGED
@@ -183,7 +187,7 @@ def _unsupported(subject: Subject, store: SavedNodes | None) -> str:
     return ""
 
 
-def state_inputs(subject: Subject, boot_path: BootPath, provider: Provider) -> dict[str, str]:
+def state_inputs(subject: Subject, boot_path: BootPath, provider: Provider, network: str = USER) -> dict[str, str]:
     """All that a saved state depends on: digest, machine, QEMU, devices, and the code that makes machines."""
     speed = provider.acceleration((subject.project.work,))
     program = provider.emulator.stat() if provider.emulator.exists() else None
@@ -197,6 +201,7 @@ def state_inputs(subject: Subject, boot_path: BootPath, provider: Provider) -> d
         "qemu": f"{provider.qemu_version} {provider.emulator}",
         "emulator": f"{program.st_size} {program.st_mtime_ns}" if program else "",
         "machine": MACHINE,
+        "network": network,
         "cpu": speed.cpu_model
         if speed.accelerator is Accelerator.TCG
         else f"{speed.cpu_model} {_host_cpu(subject.uri)}",

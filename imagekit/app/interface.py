@@ -148,8 +148,8 @@ class Backend(Protocol):
         With `here` on this host alone.
         """
 
-    def end_machines(self) -> None:
-        """End every machine that `boot` gave, from another thread; who waits for one sees it end."""
+    def end_machines(self, run_id: str) -> None:
+        """End every machine of a run that `boot` gave or gives, from another thread; who waits for one sees it end."""
 
     def console(self, subject: Subject, boot_path: BootPath) -> ConsoleExcerpt | None:
         """What the machine of a boot path wrote, also one that never came up; None when there was none."""

@@ -61,6 +61,11 @@ class KeptMachine:
         return f"{self.run_id}-{self.boot_path}"
 
     @property
+    def config(self) -> Path:
+        """The ssh_config that reaches it."""
+        return Path(self.ssh_config)
+
+    @property
     def owned(self) -> bool:
         """Whether the process that keeps it lives."""
         return process.elsewhere(self.place) or (

@@ -31,7 +31,7 @@ from imagekit.config.load import Project
 from imagekit.doctor.check import require
 from imagekit.doctor.model import Need
 from imagekit.fixtures.network import FixtureNetwork
-from imagekit.fixtures.session import fixture_network
+from imagekit.fixtures.session import fixture_network, require_fixtures
 from imagekit.machine.alive import end_all
 from imagekit.machine.interface import BootPath, BootRecord
 from imagekit.machine.node import InstalledNode
@@ -134,7 +134,9 @@ class LocalBackend:
         require_signer(project)
 
     def lint(self, target: Target, boot_paths: Sequence[BootPath]) -> int:
-        """Hold the checks against what they will get; how many there are."""
+        """Hold the checks against what they will get; how many there are. Servers beside the machine have to start."""
+        if target.suite is not None and target.suite.fixtures:
+            require_fixtures(target.harness, target.suite.fixtures)
         return checking.lint_checks(target, boot_paths)
 
     def build(self, project: Project, plan: Plan) -> Build:
@@ -161,27 +163,28 @@ class LocalBackend:
             subject = replace(subject, uri=host_for(subject.project, subject.name, subject.shape, here=here))
         with ExitStack() as stack:
             peers = stack.enter_context(checking.test_peers(subject))
-            if subject.suite is None:
+            if subject.suite is None or not subject.suite.fixtures:
                 machines = bootpath.LocalMachines(subject, disks, boot_path, peers)
-                judged = not subject.selection.partial
+                judged = subject.suite is None and not subject.selection.partial
                 machine = stack.enter_context(session_machine(machines, cold=cold, judged=judged))
+                if subject.suite is not None:
+                    _prepare(machine, subject)
                 yield LocalMachine(subject, machine, peers)
                 return
             fixtures = subject.suite.fixtures
             network = stack.enter_context(fixture_network(subject.harness, fixtures, subject.run_id))
             machines = bootpath.LocalMachines(subject, disks, boot_path, link=network.link)
             machine = stack.enter_context(session_machine(machines, cold=cold))
-            with step(f"Preparing the node for suite {subject.suite.name}"):
-                prepare(machine, subject.suite, subject.harness)
+            _prepare(machine, subject)
             yield LocalMachine(subject, machine, peers, network)
 
     def hosts(self, subject: Subject, number: int, *, here: bool = False) -> tuple[str, ...]:
         """A processor for each machine: of two that it has, it waits for one half of the time."""
         return hosts_for(subject.project, subject.name, subject.shape, number, here=here)
 
-    def end_machines(self) -> None:
-        """Every machine of this process."""
-        end_all()
+    def end_machines(self, run_id: str) -> None:
+        """Every machine of the run in this process."""
+        end_all(run_id)
 
     def console(self, subject: Subject, boot_path: BootPath) -> ConsoleExcerpt | None:
         """What the machine of a boot path wrote; None when there was none."""
@@ -218,3 +221,9 @@ class LocalBackend:
     ) -> ReleaseRow:
         """Sign a tested digest and give it its tag."""
         return publish(project, plan, image, result, packages)
+
+
+def _prepare(machine: InstalledNode, subject: Subject) -> None:
+    assert subject.suite is not None
+    with step(f"Preparing the node for suite {subject.suite.name}"):
+        prepare(machine, subject.suite, subject.harness)

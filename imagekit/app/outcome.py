@@ -100,6 +100,7 @@ def combined(results: Sequence[BootPathResult]) -> SuiteResult:
         checks=tuple(checks),
         seconds=round(sum(result.suites.seconds for result in results), 3),
         selection=next((result.suites.selection for result in results if result.suites.selection), ""),
+        scans=tuple(scan for result in results for scan in result.suites.scans),
     )
 
 

@@ -173,7 +173,7 @@ class Run(RunState):
                 return test(pieces[name], host)
 
         try:
-            ended = side_by_side(one, tuple(pieces), hosts, interrupt=self.backend.end_machines)
+            ended = side_by_side(one, tuple(pieces), hosts, interrupt=lambda: self.backend.end_machines(self.run_id))
         except KeyboardInterrupt:
             self.record.interrupted()
             # What failed when its machine was ended says nothing about the image.

@@ -34,8 +34,8 @@ class Target:
 
     @property
     def checked(self) -> tuple[str, ...]:
-        """The folders of checks that are run: those of the image's layers, or of the suite alone."""
-        return self.spec.layers if self.suite is None else (self.suite.name,)
+        """The folders of checks that are run: those of the image's layers, or of the suite."""
+        return self.spec.layers if self.suite is None else self.suite.checked
 
     @property
     def spec(self) -> ImageSpec:
@@ -92,6 +92,7 @@ def suites_of(subject: Target, boot_path: BootPath) -> Suites:
         profile=subject.profile,
         mutes=_mutes(subject.project),
         selection=subject.selection,
+        image_layers=subject.spec.layers,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from imagekit.cli.app import App
+from imagekit.cli.locked import locked_option
 from imagekit.cli.machine import boot_option
 from imagekit.cli.screen import say
 from imagekit.cli.selecting import selected, selection_options
@@ -33,6 +34,7 @@ def command() -> None:
     is_flag=True,
     help="In a container of IMAGE instead, which is built when it changed: the checks that need no kernel.",
 )
+@locked_option
 @selection_options
 @click.pass_context
 def run_(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from imagekit.cli.app import App
+from imagekit.cli.locked import locked_option
 from imagekit.cli.machine import boot_option
 from imagekit.cli.screen import say
 
@@ -37,6 +38,7 @@ _BOOT_PATHS = ("image", "live", "installed", "disk", "all")
     show_default=True,
     help="How to print the outcome.",
 )
+@locked_option
 @click.pass_context
 def command(
     ctx: click.Context, image: str | None, boot_path: tuple[str, ...], firmware: tuple[str, ...], short: bool, form: str

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from imagekit.cli.app import App
+from imagekit.cli.locked import locked_option
 from imagekit.cli.screen import say
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ def _verifier(key: Path | None) -> Verifier | None:
     type=click.Path(path_type=Path, file_okay=False),
     help="Also put it into a folder that is served, as IMAGE/SHA256.FORMAT.",
 )
+@locked_option
 @click.pass_obj
 def command(
     app: App,

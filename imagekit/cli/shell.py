@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from imagekit.cli.app import App
+from imagekit.cli.locked import locked_option
 from imagekit.cli.machine import boot_option, cold_option, firmware_option, with_option
 from imagekit.cli.screen import say
 
@@ -28,6 +29,7 @@ from imagekit.cli.screen import say
 )
 @with_option
 @click.option("--new", is_flag=True, help="Boot a machine even where one of IMAGE is kept.")
+@locked_option
 @click.argument("remote", nargs=-1, metavar="[-- COMMAND...]")
 @click.pass_context
 def command(

@@ -133,6 +133,21 @@ def test_a_hardening_control_is_explained_by_its_id(word: str) -> None:
     assert found.about.startswith("hardening SSH-09, level 1: no message authentication by SHA-1")
 
 
+@pytest.mark.parametrize(
+    "word",
+    [
+        "rule_no_root",
+        "xccdf_org.example_rule_no_root",
+        "openscap rule_no_root: the scanner says fail, severity high",
+        "direct:openscap/test_openscap.py::test_rule[rule_no_root]",
+    ],
+)
+def test_a_rule_of_scap_content_is_explained_by_its_id(word: str) -> None:
+    found = explain(ROOT, word)
+    assert found.page == "docs/runbook/openscap.md"
+    assert found.about == "rule_no_root of the SCAP content"
+
+
 def test_a_log_file_is_explained_line_by_line(tmp_path: Path) -> None:
     log = tmp_path / "node.log"
     log.write_text("fine\nkinit: Clock skew too great while getting initial credentials\n")

@@ -20,6 +20,7 @@ from imagekit.config.model import Firmware
 from imagekit.config.settings import ForkSettings
 from imagekit.machine.accel import Acceleration
 from imagekit.machine.boot import BootRequest, boot
+from imagekit.machine.domain import USER
 from imagekit.machine.errors import BootFailedError, EmulatorLostError
 from imagekit.machine.interface import Accelerator, BootPath, BootRecord, Start, VmShape
 from imagekit.machine.node import InstalledNode
@@ -44,6 +45,7 @@ class Machines:
     subject: Subject
     world: SimProvider
     boot_path: BootPath = BootPath.DIRECT
+    network: str = USER
 
     def provider(self) -> AbstractContextManager[Provider]:
         return self.world.connect()
@@ -245,6 +247,16 @@ def test_a_state_that_this_qemu_rejects_is_a_cold_boot_that_says_so(machines: Ma
     assert found.start is Start.COLD
     assert found.reason == "the saved node did not go on: Unknown savevm section or instance 'x' 0"
     machines.world.rejects = ""
+    assert session(machines).start is Start.FORK
+
+
+def test_a_state_of_one_network_is_none_of_another(machines: Machines) -> None:
+    """QEMU ends where the state has its user network and the machine has not: "Unknown savevm section 'slirp'"."""
+    session(machines)
+    beside_servers = replace(machines, network="stream")
+    found = session(beside_servers)
+    assert (found.start, found.reason) == (Start.COLD, "no state of such a node is saved yet")
+    assert session(beside_servers).start is Start.FORK
     assert session(machines).start is Start.FORK
 
 

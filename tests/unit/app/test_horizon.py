@@ -81,13 +81,14 @@ def test_a_channel_without_the_rule_is_said(project: Project) -> None:
     assert ask(project, "--channel", "dev", days=2).return_value == 1
 
 
-def test_a_waived_hardening_control_is_required_again(project: Project) -> None:
+@pytest.mark.parametrize("control", ["SSH-18", "rule_no_root"])
+def test_a_waived_hardening_control_is_required_again(project: Project, control: str) -> None:
     path = project.root / "images/base/layer.yaml"
-    waived = '{control: SSH-18, until: 2027-11-30, reason: "brought by another layer"}'
+    waived = f'{{control: {control}, until: 2027-11-30, reason: "brought by another layer"}}'
     path.write_text(path.read_text() + f"hardening: {{waived: [{waived}]}}\n")
     rows = [each for each in horizon(load_project(project.root), None) if "hardening" in each.what]
     assert [(each.what, each.where, f"{each.until:%Y-%m-%d}") for each in rows] == [
-        ("waiver of hardening SSH-18", "images/base/layer.yaml", "2027-11-30")
+        (f"waiver of hardening {control}", "images/base/layer.yaml", "2027-11-30")
     ]
 
 

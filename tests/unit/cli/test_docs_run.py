@@ -33,6 +33,7 @@ HERE: dict[str, tuple[tuple[str, int], ...]] = {
         ("machines stop", 0),
         ("test --list-scenarios", 0),
         ("explain SSH-09", 0),
+        ("explain rule_sshd_disable_root_login", 0),
     ),
     "history of runs": (("trends", 0), ("trends debian-node --html trends.html", 0), ("alarms", 4)),
     "keys": (

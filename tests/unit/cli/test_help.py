@@ -25,6 +25,16 @@ def test_every_command_has_the_help_the_table_says(name: str) -> None:
             assert parameter.help, f"{name} {parameter.opts} has no help"
 
 
+@pytest.mark.parametrize("words", ["plan", "build", "test", "run", "shell", "check run", "conformance", "disk", "diff"])
+def test_what_an_image_is_made_of_can_be_said_wherever_one_is_made_or_used(words: str) -> None:
+    command: click.Command | None = cli
+    for word in words.split():
+        assert isinstance(command, click.Group)
+        command = command.get_command(click.Context(command), word)
+    assert command is not None
+    assert "--floating" in {each for option in command.params for each in option.secondary_opts}
+
+
 def imported(modules: tuple[str, ...], *arguments: str) -> list[str]:
     """Those of these modules that a command of imagekit has imported at its end."""
     code = (
