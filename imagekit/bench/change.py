@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imagekit.base import process
-from imagekit.bench.clone import Ran, clone_at_engine, run_in, verdict_note
+from imagekit.bench.clone import Ran, clone_at_engine, know_hosts, run_in, verdict_note
 from imagekit.bench.model import Bound, Goal, Row
 from imagekit.bench.subject import BenchSubject, program
 from imagekit.report.result import StageRow
@@ -25,6 +25,7 @@ def measure(bench: BenchSubject) -> list[Row]:
     """Wall seconds of `imagekit test` in a clone after the change, against its own boots and checks."""
     with clone_at_engine(bench.project, bench.scratch / "clone") as (clone, env):
         process.run([program(), "--quiet", "--project", clone, "build", bench.name], timeout=_TIMEOUT, env=env)
+        know_hosts(clone)
         (clone / AUTHORITIES / "imagekit-bench-ca.pem").write_text(new_authority())
         ran = run_in(clone, "test", bench.name, env=env)
     return rows_of(ran)

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from imagekit.app.hosts import acceleration_at
+from imagekit.app.needs import libvirt_uris
 from imagekit.app.runs import find_run
 from imagekit.app.servicecontrol import down
 from imagekit.base import process
@@ -16,7 +18,7 @@ from imagekit.base.errors import ToolError
 from imagekit.base.git import git_argv, git_environment
 from imagekit.base.log import progress
 from imagekit.bench.subject import program
-from imagekit.config.load import SETTINGS_FILE, Project
+from imagekit.config.load import SETTINGS_FILE, Project, load_project
 from imagekit.machine.ports import reserved_port
 from imagekit.report.result import RunResult, read_result
 from imagekit.services.dockerd import engine
@@ -55,6 +57,13 @@ def clone_at_engine(project: Project, folder: Path, commit: str = "") -> Iterato
     with engine(project.work) as running, cloned(project, folder, commit) as clone:
         share_base(project, clone)
         yield clone, {"DOCKER_HOST": running.host}
+
+
+def know_hosts(clone: Path) -> None:
+    """Find out how machines run from a clone's work folder: once for each folder, 4 s where KVM hangs."""
+    project = load_project(clone)
+    for uri in libvirt_uris(project):
+        acceleration_at(project, uri)
 
 
 def run_in(

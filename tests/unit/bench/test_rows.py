@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -21,6 +22,7 @@ from imagekit.oci.reference import Digest
 from imagekit.report.result import StageRow, StageStatus
 from imagekit.scenarios.runner import ScenarioRun
 
+HARNESS = Path(__file__).parents[3] / "vm-harness"
 PLAIN = PlainBoot(seconds_to_ssh=50.0, cpu_seconds=70.0)
 
 
@@ -121,6 +123,15 @@ def test_an_upgrade_is_held_against_the_image(written: int, met: Met) -> None:
     assert bytes_row.met is met
     assert memory.met is Met.YES
     assert time.ratio == 3.0
+
+
+def test_a_fixture_whose_programs_this_host_has_not_is_left_out(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("KUBEBUILDER_ASSETS", raising=False)
+    assert fixtures.lacking(HARNESS, ["ca", "registry"]) == ""
+    assert fixtures.lacking(HARNESS, ["ca", "kubernetes"]).startswith("program not found: etcd and kube-apiserver")
 
 
 def test_fixtures_at_once_are_held_against_the_slowest_and_the_domain_against_its_goal() -> None:
