@@ -15,6 +15,7 @@ go_tools=(registry3 actionlint dockerlint tarwitness)
 night_tools=(
     "kubernetes etcd go.etcd.io/etcd/server/v3"
     "kubernetes kube-apiserver k8s.io/kubernetes/cmd/kube-apiserver"
+    "kubernetes kube-controller-manager k8s.io/kubernetes/cmd/kube-controller-manager"
     "flux source-controller github.com/fluxcd/source-controller"
     "flux kustomize-controller github.com/fluxcd/kustomize-controller"
 )
@@ -41,7 +42,7 @@ install_tools() {
     install_unpacked "$logs" sshd openssh-server
 }
 
-# install_night_tools LOGS: kube-apiserver with etcd, Flux's controllers, and a worker's programs; some 25 CPU minutes on a machine that
+# install_night_tools LOGS: kube-apiserver with etcd and controllers, Flux's controllers, and a worker's programs; some 25 CPU minutes on a machine that
 # has none of it.
 install_night_tools() {
     local each folder name package

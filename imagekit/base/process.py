@@ -134,6 +134,13 @@ def background(
         yield child
 
 
+@contextmanager
+def conversation(argv: Sequence[str | Path]) -> Iterator[subprocess.Popen[bytes]]:
+    """A program that is asked over its standard input while it runs; stopped (TERM, then KILL) when the block ends."""
+    with _started(tuple(os.fspath(part) for part in argv), env=None, feed=True) as child:
+        yield child
+
+
 def detached(argv: Sequence[str | Path], *, log: Path, env: Mapping[str, str] | None = None) -> None:
     """Start a program that outlives this process, with its output in `log`; the caller must know how it ends."""
     command = ("setsid", "--fork", *(os.fspath(part) for part in argv))

@@ -31,6 +31,11 @@ _REMEDIES = (
         "(docs/hardening.md).",
     ),
     (
+        r"\bopenscap rule_\w+",
+        "Meet it in a layer, or waive it there until a day, with the reason: `hardening` in layer.yaml, "
+        "`control: rule_NAME` (docs/hardening.md).",
+    ),
+    (
         r"sshd does not accept its configuration",
         "Mend the line: sshd_config(5) has the words. The next build asks sshd again.",
     ),

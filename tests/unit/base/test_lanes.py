@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from typing import Any
 
 import pytest
 
-from imagekit.base.lanes import side_by_side
+from imagekit.base.lanes import as_they_end, side_by_side
 from imagekit.base.log import lines_of, progress, step, trouble
 
 
@@ -64,6 +67,66 @@ def test_an_interruption_ends_the_others_and_goes_on() -> None:
     with pytest.raises(KeyboardInterrupt):
         side_by_side(work, ["waits", "interrupted"], [1, 2], interrupt=interrupt)
     assert called == ["now"]
+
+
+def test_an_interruption_while_threads_begin_lets_no_work_begin(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, called, start, started = list[int](), list[str](), threading.Thread.start, list[threading.Thread]()
+
+    def interrupted(thread: threading.Thread) -> None:
+        start(thread)
+        started.append(thread)
+        if len(started) == 2:  # it runs, and the pool does not know it
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(threading.Thread, "start", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        side_by_side(lambda piece, _: begun.append(piece), [1, 2, 3], "abc", interrupt=lambda: called.append("now"))
+    for thread in started:
+        thread.join(10)
+        assert not thread.is_alive()
+    assert (begun, called) == ([], ["now"])
+
+
+@pytest.mark.parametrize("after", [3, 4])
+def test_an_interruption_while_work_is_handed_out_ends_it(monkeypatch: pytest.MonkeyPatch, after: int) -> None:
+    """Two pieces of no work before them let the threads begin."""
+    ended, handed, goes_on = threading.Event(), list[object](), list[int]()
+    submit = ThreadPoolExecutor.submit
+
+    def interrupted(pool: ThreadPoolExecutor, *work: Any) -> Any:
+        future = submit(pool, *work)
+        handed.append(future)
+        if len(handed) == after:
+            raise KeyboardInterrupt
+        return future
+
+    def work(piece: int, _place: str) -> None:
+        goes_on.append(piece)
+        assert ended.wait(10)
+        goes_on.remove(piece)
+
+    monkeypatch.setattr(ThreadPoolExecutor, "submit", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        side_by_side(work, [1, 2], "ab", interrupt=ended.set)
+    assert ended.is_set()
+    assert goes_on == []
+
+
+def test_who_asks_for_no_more_gets_the_others_ended() -> None:
+    ended, begun = threading.Event(), threading.Event()
+
+    def work(piece: str, _place: int) -> str:
+        if piece == "first":
+            assert begun.wait(10)
+        else:
+            begun.set()
+            assert ended.wait(10)
+        return piece
+
+    with closing(as_they_end(work, ["first", "waits"], [1, 2], interrupt=ended.set)) as ending:
+        assert next(ending) == ("first", "first")
+        assert not ended.is_set()
+    assert ended.is_set()
 
 
 def test_lines_say_what_they_are_about(caplog: pytest.LogCaptureFixture) -> None:
