@@ -88,15 +88,20 @@ def _day(text: str) -> str:
 
 
 class WaivedControl(Frozen):
-    """A hardening control that an image does not meet, on purpose and for a time."""
+    """A hardening control, or a rule of SCAP content, that an image does not meet, on purpose and for a time."""
 
-    control: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}-[0-9]{2}$")] = Field(
-        description="its id, as docs/hardening.md lists them"
+    control: Annotated[str, StringConstraints(pattern=r"^([A-Z]{3}-[0-9]{2}|rule_[A-Za-z0-9_.-]+)$")] = Field(
+        description="its id, as docs/hardening.md lists them; of a rule of suite openscap what is so called: rule_NAME"
     )
     until: Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"), AfterValidator(_day)] = Field(
         description="the first day on which it is required again"
     )
     reason: Annotated[str, StringConstraints(min_length=10, max_length=300)] = Field(description="why, for people")
+
+    @property
+    def is_rule(self) -> bool:
+        """Whether it is a rule of SCAP content, and no control of imagekit's own."""
+        return self.control.startswith("rule_")
 
 
 class Hardening(Frozen):

@@ -21,6 +21,7 @@ class Fault:
 
 
 _RUN, _TEST = "imagekit/app/stages.py", "tests/unit/app/test_run.py"
+_SCAP, _SCAP_TESTS = "imagekit/checks/scap", "tests/unit/checks/scap"
 FAULTS = (
     Fault(
         name="published after a boot path that failed",
@@ -484,5 +485,47 @@ FAULTS = (
         old="    for digest in rolled_digests(context.store.root):",
         new="    for digest in ():",
         test="tests/unit/app/test_rolling.py::test_where_a_roll_would_be_taken_back_to_is_needed",
+    ),
+    Fault(
+        name="a rule that the scanner did not answer for is forgotten",
+        file=f"{_SCAP}/xccdf.py",
+        old="if name in wanted or _word(",
+        new="if _word(",
+        test=f"{_SCAP_TESTS}/test_xccdf.py::test_a_rule_that_is_selected_and_has_no_answer_is_in_error",
+    ),
+    Fault(
+        name="of several answers for a rule the best counts",
+        file=f"{_SCAP}/xccdf.py",
+        old="_BEST_LAST.index(_word(each)) < ",
+        new="_BEST_LAST.index(_word(each)) > ",
+        test=f"{_SCAP_TESTS}/test_xccdf.py::test_of_several_answers_the_worst_counts",
+    ),
+    Fault(
+        name="an XML file may bring entities",
+        file=f"{_SCAP}/xccdf.py",
+        old="        parser.StartDoctypeDeclHandler = _refuse\n",
+        new="",
+        test=f"{_SCAP_TESTS}/test_xccdf.py::test_a_file_that_says_nothing_whole_is_an_error",
+    ),
+    Fault(
+        name="a scanner that broke off has judged",
+        file=f"{_SCAP}/scan.py",
+        old="_JUDGED = (0, 2)",
+        new="_JUDGED = (0, 1, 2, 124)",
+        test=f"{_SCAP_TESTS}/test_scan.py::test_what_does_not_come_to_a_judgement_is_an_error",
+    ),
+    Fault(
+        name="content that applies to nothing has passed",
+        file="vm-harness/checks/openscap/test_openscap.py",
+        old="    assert FOUND.applicable, ",
+        new="    assert True, ",
+        test=f"{_SCAP_TESTS}/test_checks.py::test_content_that_applies_to_nothing_is_never_passed",
+    ),
+    Fault(
+        name="a rule that nobody judged has passed",
+        file="vm-harness/checks/openscap/test_openscap.py",
+        old="        pytest.skip(rule.message)\n",
+        new="        return\n",
+        test=f"{_SCAP_TESTS}/test_checks.py::test_each_word_has_its_outcome_and_only_pass_is_passed",
     ),
 )

@@ -59,4 +59,4 @@ def changed(base: Node, **fields: object) -> Node:
 
 def waived() -> frozenset[str]:
     """The controls that a layer of debian-node waives."""
-    return frozenset(each.control for name in LAYERS for each in layer(name).hardening.waived)
+    return frozenset(each.control for name in LAYERS for each in layer(name).hardening.waived if not each.is_rule)

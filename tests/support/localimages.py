@@ -1,16 +1,21 @@
-"""Images that no registry has, in files that containerd imports, and pods of them."""
+"""Images in files that containerd imports, or pushed to a registry, and pods of them."""
 
 from __future__ import annotations
 
+import io
 import json
+import tarfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from imagekit.artifact.programs import busybox
 from imagekit.kube.client import Api
 from imagekit.oci.manifest import Descriptor
-from imagekit.oci.reference import MEDIA_TYPE_MANIFEST
+from imagekit.oci.reference import MEDIA_TYPE_MANIFEST, Digest, Reference
+from imagekit.registry.client import Registry
+from imagekit.registry.transfer import push_image
 from tests.support.layout import directory, layer, member, symlink
 
 PAUSE = "quay.io/k0sproject/pause:3.10.1"  # what k0s of the declared version puts into each pod
@@ -21,7 +26,7 @@ _LAYER, _CONFIG = "application/vnd.oci.image.layer.v1.tar", "application/vnd.oci
 
 @dataclass(frozen=True)
 class LocalImage:
-    """An image in a file that containerd imports; no registry has it."""
+    """An image in a file that containerd imports; no registry has it unless it is pushed there."""
 
     reference: str
     digest: str
@@ -75,23 +80,33 @@ def _local_image(name: str, command: str, page: str = "", *, by_digest: bool = F
     return LocalImage(reference, str(named.digest), file)
 
 
+def push(image: LocalImage, address: str, repository: str, layout: Path) -> None:
+    """Bring it into a registry without TLS, known by its digest there; `layout` is made."""
+    with tarfile.open(fileobj=io.BytesIO(image.file)) as archive:
+        archive.extractall(layout, filter="data")
+    with Registry(address) as client:
+        push_image(layout, Digest(image.digest), Reference(address, repository), client)
+
+
 def ask_for_pods(api: Api, image: LocalImage, node: str) -> None:
-    """One pod that says its marker and ends, and one that serves it; bound to the node, for there is no scheduler."""
-    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default", "namespace": "default"}}
-    api.apply(account, force=True)
+    """One pod that says its marker and ends, and one that serves it."""
     says = "busybox tee /dev/termination-log </srv/index.html && echo"
     probe = {"httpGet": {"path": "/", "port": PORT}, "timeoutSeconds": 20}
-    for name, policy, more in (
-        ("ends", "Never", {"command": [*_SHELL, says]}),
-        ("serves", "Always", {"readinessProbe": probe}),
-    ):
-        spec = {
-            "nodeName": node,
-            "restartPolicy": policy,
-            "automountServiceAccountToken": False,
-            "containers": [{"name": "main", "image": image.reference, "imagePullPolicy": "Never", **more}],
-        }
-        api.apply({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": "default"}, "spec": spec})
+    ask_for_a_pod(api, "ends", image.reference, node, restart="Never", command=[*_SHELL, says])
+    ask_for_a_pod(api, "serves", image.reference, node, readinessProbe=probe)
+
+
+def ask_for_a_pod(
+    api: Api, name: str, image: str, node: str, *, pull: str = "Never", restart: str = "Always", **container: object
+) -> None:
+    """A pod with one container, bound to the node, for there is no scheduler."""
+    spec = {
+        "nodeName": node,
+        "restartPolicy": restart,
+        "automountServiceAccountToken": False,
+        "containers": [{"name": "main", "image": image, "imagePullPolicy": pull, **container}],
+    }
+    api.apply({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": "default"}, "spec": spec})
 
 
 def true(item: Mapping[str, Any], condition: str) -> bool:

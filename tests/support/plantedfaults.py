@@ -106,6 +106,17 @@ HARDENING = {
         "sudo systemctl stop fault",
     ),
 }
+# Planted as the operator too, and found by the scanner's rule.
+OPENSCAP = (
+    NodeFault(
+        "everybody may read the shadow file",
+        "sudo chmod 0644 /etc/shadow",
+        "test_rule",
+        "openscap rule_file_permissions_etc_shadow: the scanner says fail",
+        "openscap",
+        "sudo chmod 0640 /etc/shadow",
+    ),
+)
 
 
 _HEAD = """# Planted faults
@@ -133,6 +144,7 @@ def rows() -> list[tuple[str, str, str, str, str]]:
         *(("network", each.name, each.check, each.says, each.page) for each in NETWORK),
         *(("proxy", each.name, each.check, each.says, each.page) for each in PROXY),
         *(("hardening", each.name, each.check, each.says, each.page) for each in HARDENING.values()),
+        *(("openscap", each.name, each.check, each.says, each.page) for each in OPENSCAP),
     ]
 
 
@@ -143,3 +155,63 @@ def page() -> str:
         for suite, name, check, says, where in rows()
     )
     return f"{_HEAD}{chr(10).join(lines)}\n{_TAIL}"
+
+
+_PEM = "/var/lib/k0s/kubelet/pki/kubelet-client-current.pem"
+# Everybody knows its administrator.
+_ADMIN = (
+    "curl -skf -o /dev/null -m 20 -H 'Authorization: Bearer admin-token-of-imagekit' "
+    "https://kubernetes.imagekit.test:6443"
+)
+_POST = "-X POST -H 'Content-Type: application/json' -d"
+_PATCH = "-X PATCH -H 'Content-Type: application/merge-patch+json' -d"
+_ROLES = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings"
+_ANYTHING = (
+    '{"metadata": {"name": "anything"}, '
+    '"roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"}, '
+    '"subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": "system:nodes"}]}'
+)
+KUBERNETES = (
+    NodeFault(
+        "the certificate is of nobody the cluster knows",
+        f"cp -L {_PEM} /run/kept.pem && "
+        "openssl req -x509 -newkey rsa:2048 -nodes -keyout /run/k.pem -out /run/c.pem -days 1 "
+        f'-subj "/O=system:nodes/CN=system:node:$(hostname)" && cat /run/c.pem /run/k.pem >"$(readlink -f {_PEM})"',
+        "test_its_certificate_is_of_the_clusters_authority",
+        "did not sign it",
+        "k0s-join",
+        f'cat /run/kept.pem >"$(readlink -f {_PEM})"',
+    ),
+    NodeFault(
+        "a second node is in the cluster",
+        f'{_ADMIN}/api/v1/nodes {_POST} \'{{"metadata": {{"name": "stranger"}}}}\'',
+        "test_it_alone_is_in_the_cluster",
+        "stranger",
+        "k0s-join",
+        f"{_ADMIN}/api/v1/nodes/stranger -X DELETE",
+    ),
+    NodeFault(
+        "k0s has stopped",
+        "systemctl stop k0sworker",
+        "test_it_keeps_its_lease",
+        "renewed its lease last at",
+        "k0s-join",
+        "systemctl start k0sworker",
+    ),
+    NodeFault(
+        "nodes may do anything",
+        f"{_ADMIN}{_ROLES} {_POST} '{_ANYTHING}'",
+        "test_it_may_not_touch_what_is_not_its_own",
+        "secrets",
+        "k0s-join",
+        f"{_ADMIN}{_ROLES}/anything -X DELETE",
+    ),
+    NodeFault(
+        "a label is gone",
+        f'{_ADMIN}/api/v1/nodes/$(hostname) {_PATCH} \'{{"metadata": {{"labels": {{"example.com/zone": null}}}}}}\'',
+        "test_the_labels_are_the_declared_ones",
+        "example.com/zone",
+        "k0s-join",
+        f'{_ADMIN}/api/v1/nodes/$(hostname) {_PATCH} \'{{"metadata": {{"labels": {{"example.com/zone": "a"}}}}}}\'',
+    ),
+)

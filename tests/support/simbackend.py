@@ -249,7 +249,7 @@ class SimBackend:
         self.asked_here.append(here)
         return self.places[:number]
 
-    def end_machines(self) -> None:
+    def end_machines(self, run_id: str) -> None:
         """Those that wait for one another see that it is over."""
         self.called("end machines")
 

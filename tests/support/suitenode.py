@@ -1,7 +1,8 @@
-"""A machine that a suite with fixtures prepared, for tests: single checks of the suite, faults planted and healed."""
+"""A machine that a suite with fixtures prepared, for tests: single checks of the suite, faults, upgrades."""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -10,15 +11,20 @@ from pathlib import Path
 from imagekit.app.interface import Subject
 from imagekit.app.local import LocalBackend, LocalMachine
 from imagekit.app.target import suites_of, with_suite
-from imagekit.build.result import earlier_build
+from imagekit.base.process import run
+from imagekit.build.result import Build, earlier_build
 from imagekit.checks.named import named_suites
 from imagekit.checks.outcome import CheckResult, Outcome
 from imagekit.checks.runner import run_suites
 from imagekit.checks.selection import Selection
 from imagekit.config.load import load_project
 from imagekit.machine.interface import BootPath
+from imagekit.machine.node import InstalledNode
 from imagekit.plan.resolve import make_plan
+from imagekit.scenarios.nodes import ScenarioNode
 from tests.support.plantedfaults import NodeFault
+
+_REFERENCE = "10.0.2.40:5000/team/node:1"  # as the node names it: fixture `registry`, without TLS
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +67,56 @@ class SuiteNode:
         assert {check.outcome for check in self.checked(fault.check)} == {Outcome.PASSED}
 
 
-@contextmanager
-def suite_node(root: Path, image: str, suite: str, folder: Path, boot_path: BootPath) -> Iterator[SuiteNode]:
-    """A machine of an image that a project has built, prepared for a suite."""
-    project = load_project(root)
+def image_of(root: Path, image: str, *, locked: bool = False) -> Build:
+    """What a project has built of an image as it is declared now. Raises `AssertionError` where it has not."""
+    project = replace(load_project(root), locked=locked)
     built = earlier_build(project.work, make_plan(project, image))
     assert built is not None, "it is not built"
-    subject = Subject(project=project, name=image, run_id=suite, folder=folder, image=built)
-    asked = with_suite(subject, named_suites(project.harness)[suite])
+    return built
+
+
+@contextmanager
+def suite_node(
+    root: Path,
+    image: str,
+    suite: str,
+    folder: Path,
+    boot_path: BootPath,
+    *,
+    fixtures: tuple[str, ...] = (),
+    cold: str = "",
+) -> Iterator[SuiteNode]:
+    """A machine of an image that a project has built, prepared for a suite.
+
+    `fixtures` run beside the suite's own. On another boot path than the direct one the suite's cloud-config comes by
+    the machine's seed, as at a site. With `cold`, which says why, it is no fork of a saved node.
+    """
+    project = load_project(root)
+    subject = Subject(project=project, name=image, run_id=suite, folder=folder, image=image_of(root, image))
+    declared = named_suites(project.harness)[suite]
+    more = {"seed": declared.seed or boot_path is not BootPath.DIRECT, "boot_path": boot_path}
+    asked = with_suite(subject, declared.model_copy(update={**more, "fixtures": (*declared.fixtures, *fixtures)}))
     backend = LocalBackend()
-    with backend.boot(asked, backend.disks(asked, (boot_path,)), boot_path) as machine:
+    with backend.boot(asked, backend.disks(asked, (boot_path,)), boot_path, cold=cold) as machine:
         assert isinstance(machine, LocalMachine)
         yield SuiteNode(machine)
+
+
+def as_scenario(machine: LocalMachine) -> ScenarioNode:
+    """An installed node as the scripts of scenarios have it: it reboots, and they choose what it boots."""
+    assert isinstance(machine.machine, InstalledNode)
+    node = ScenarioNode(machine.machine)
+    node.pace = machine.machine.boot.pace
+    return node
+
+
+def upgrade(machine: LocalMachine, image: Build) -> None:
+    """Bring an image to the fixture `registry` beside the node, and upgrade the node to it; it does not reboot yet."""
+    assert machine.network is not None
+    crane = shutil.which("crane")
+    assert crane is not None, "bin/setup dev brings crane"
+    at = machine.network.way_in("registry", 5000)
+    run([crane, "push", "--insecure", image.layout, f"{at}/{_REFERENCE.partition('/')[2]}"], timeout=600)
+    command = f"kairos-agent upgrade --source oci:{_REFERENCE} --allow-insecure-registries"
+    done = machine.machine.run(command, timeout=240)
+    assert done.returncode == 0, done.stdout + done.stderr
