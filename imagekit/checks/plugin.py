@@ -26,8 +26,8 @@ from imagekit.checks.bootcost import BootCost
 from imagekit.checks.children import end_children
 from imagekit.checks.declaration import describe, to_run
 from imagekit.checks.facts import Facts, collect_facts
+from imagekit.checks.openshell import kept_open
 from imagekit.checks.outcome import Outcome
-from imagekit.checks.rootshell import root_of
 from imagekit.checks.session import SESSION_VARIABLE, CheckMeta, Event, Session, append
 from imagekit.checks.text import compared, of_command, sentence
 from imagekit.checks.tlspeer import Peers, TlsPeer
@@ -54,6 +54,7 @@ _meta_key = pytest.StashKey[CheckMeta]()
 _compared_key = pytest.StashKey[str]()  # the last comparison that did not hold, as a sentence
 _batch_key = pytest.StashKey[Batch]()
 _root_key = pytest.StashKey["Host"]()
+_host_key = pytest.StashKey["Host"]()
 _mark_key = pytest.StashKey[int]()  # of the fixture network, from when on its attempts are this check's
 _NODE = "ssh://"
 _FIXTURES = 3  # times what a check may take
@@ -69,13 +70,19 @@ def pytest_configure(config: pytest.Config) -> None:
     for mark in _MARKS:
         config.addinivalue_line("markers", mark)
     session = config.stash[_session_key] = Session.read(Path(os.environ[SESSION_VARIABLE]))
-    root, shell = root_of(testinfra.get_host(session.host, sudo=session.sudo))
-    config.stash[_root_key] = root
-    if shell is not None:
-        config.add_cleanup(shell.close)
+    root = config.stash[_root_key] = _open(config, testinfra.get_host(session.host, sudo=session.sudo))
+    config.stash[_host_key] = _open(config, testinfra.get_host(session.host))
     batch = config.stash[_batch_key] = Batch(lambda: collect_facts(root))
     if session.host.startswith(_NODE):
         batch.ask_now()  # the node answers while the checks are read
+
+
+def _open(config: pytest.Config, host: Host) -> Host:
+    """A host whose commands share a shell until the checks end, where it is a node."""
+    opened, shell = kept_open(host)
+    if shell is not None:
+        config.add_cleanup(shell.close)
+    return opened
 
 
 def pytest_collectreport(report: pytest.CollectReport) -> None:
@@ -232,12 +239,12 @@ def session(pytestconfig: pytest.Config) -> Session:
 
 
 @pytest.fixture(scope="session")
-def host(session: Session, pytestconfig: pytest.Config) -> Host:
-    """The node as the operator sees it, over the one connection that the harness opened.
+def host(pytestconfig: pytest.Config) -> Host:
+    """The node as the operator sees it, over the one connection that the harness opened and a shell that stays open.
 
     What testinfra's modules ask (`host.file`, `host.service` ...) is answered out of the facts, as root sees it.
     """
-    return cast("Host", BatchedHost(testinfra.get_host(session.host), pytestconfig.stash[_batch_key]))
+    return cast("Host", BatchedHost(pytestconfig.stash[_host_key], pytestconfig.stash[_batch_key]))
 
 
 @pytest.fixture(scope="session")

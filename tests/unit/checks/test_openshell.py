@@ -1,4 +1,4 @@
-"""Root's commands in one shell that stays open: each as if it had a shell of its own."""
+"""Commands in one shell that stays open: each as if it had a shell of its own."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ import testinfra
 from testinfra.host import Host
 
 from imagekit.base.process import alive
-from imagekit.checks.rootshell import RootShell, RootShellError, root_of
+from imagekit.checks.openshell import OpenShell, OpenShellError, kept_open
 
 # Stands for ssh: the options are skipped, the rest is run as the node's login shell would; sudo is taken off it.
 SSH = """#!/bin/sh
 echo "$$ $*" >> {log}
+[ -e {log}.shell ] && export SHELL={log}.shell
 while [ "$1" != node ]; do shift; done
 shift
 exec sh -c "$(printf '%s' "$*" | sed 's/^sudo -n -- //; s/^sudo //')"
@@ -39,20 +40,20 @@ def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def root(log: Path) -> Iterator[Host]:
-    host, shell = root_of(testinfra.get_host(f"ssh://node?ssh_config={log.with_name('config')}", sudo=True))
+    host, shell = kept_open(testinfra.get_host(f"ssh://node?ssh_config={log.with_name('config')}", sudo=True))
     assert shell is not None
     yield host
     shell.close()
 
 
 @pytest.fixture
-def shell() -> Iterator[RootShell]:
-    shell = RootShell(["sh"])
+def shell() -> Iterator[OpenShell]:
+    shell = OpenShell(["sh"])
     yield shell
     shell.close()
 
 
-def asked(shell: RootShell, command: str) -> tuple[int, bytes, bytes]:
+def asked(shell: OpenShell, command: str) -> tuple[int, bytes, bytes]:
     answer = shell.ask(command.encode())
     assert answer is not None
     return answer.status, answer.stdout, answer.stderr
@@ -76,7 +77,7 @@ def asked(shell: RootShell, command: str) -> tuple[int, bytes, bytes]:
     ],
 )
 def test_status_and_output_are_the_command_s_own(
-    shell: RootShell, command: str, told: tuple[int, bytes, bytes]
+    shell: OpenShell, command: str, told: tuple[int, bytes, bytes]
 ) -> None:
     status, out, err = asked(shell, command)
     assert (status, out) == told[:2]
@@ -84,21 +85,21 @@ def test_status_and_output_are_the_command_s_own(
     assert asked(shell, "echo next") == (0, b"next\n", b"")
 
 
-def test_a_syntax_error_ends_its_own_command_alone(shell: RootShell) -> None:
+def test_a_syntax_error_ends_its_own_command_alone(shell: OpenShell) -> None:
     status, out, err = asked(shell, "if 'then")
     assert (status, out) == (2, b"")
     assert b"nterminated" in err
     assert asked(shell, "echo next") == (0, b"next\n", b"")
 
 
-def test_nothing_of_a_command_is_there_for_the_next(shell: RootShell) -> None:
+def test_nothing_of_a_command_is_there_for_the_next(shell: OpenShell) -> None:
     seen = 'echo "${LEFT-none}"; pwd; umask'
     first = asked(shell, seen)
     assert asked(shell, "cd /usr; umask 0; set -e; LEFT=1; export LEFT; exec 1>&2; trap 'echo x' EXIT")[0] == 0
     assert asked(shell, seen) == first
 
 
-def test_what_a_process_left_behind_writes_between_commands_is_in_no_answer(shell: RootShell, tmp_path: Path) -> None:
+def test_what_a_process_left_behind_writes_between_commands_is_in_no_answer(shell: OpenShell, tmp_path: Path) -> None:
     go, done = tmp_path / "go", tmp_path / "done"
     left = f"(until [ -e {go} ]; do sleep 0.05; done; echo late; echo late >&2; touch {done}) &"
     assert asked(shell, left) == (0, b"", b"")
@@ -113,6 +114,19 @@ def test_one_shell_serves_all_commands(root: Host, log: Path) -> None:
     assert root.run("exit 3").rc == 3
     assert root.file("/etc/passwd").exists
     assert len(log.read_text().splitlines()) == 1
+
+
+def test_the_account_s_commands_are_run_by_its_login_shell_as_sshd_runs_them(log: Path) -> None:
+    login_shell = log.with_suffix(".shell")
+    login_shell.write_text('#!/bin/sh\n[ "$1" = -c ] && exec /bin/sh -c "echo asked; $2"\n')
+    login_shell.chmod(0o755)
+    host, shell = kept_open(testinfra.get_host(f"ssh://node?ssh_config={log.with_name('config')}"))
+    assert shell is not None
+    assert host.check_output("echo %s", "it's") == "asked\nit's"
+    assert host.run("exit 3").rc == 3
+    assert "sudo" not in log.read_text()
+    assert len(log.read_text().splitlines()) == 1
+    shell.close()
 
 
 def test_another_user_s_command_is_given_to_sudo(root: Host, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,21 +153,21 @@ def test_a_command_beside_a_running_one_gets_a_shell_of_its_own(root: Host, log:
 
 
 def test_a_shell_that_ends_in_a_command_is_an_error_and_the_next_gets_a_new_one(root: Host, log: Path) -> None:
-    with pytest.raises(RootShellError, match=r"root's shell on the node ended during: kill -9 .PPID"):
+    with pytest.raises(OpenShellError, match=r"the shell on the node ended during: kill -9 .PPID"):
         root.run("kill -9 $PPID")
     assert root.check_output("echo again") == "again"
     assert len(log.read_text().splitlines()) == 2
 
 
 def test_sudo_s_own_words_are_in_the_error() -> None:
-    shell = RootShell(["sh", "-c", "echo 'sudo: a password is required' >&2; exit 1"])
-    with pytest.raises(RootShellError, match="ended during: id: sudo: a password is required"):
+    shell = OpenShell(["sh", "-c", "echo 'sudo: a password is required' >&2; exit 1"])
+    with pytest.raises(OpenShellError, match="ended during: id: sudo: a password is required"):
         shell.ask(b"id")
     shell.close()
 
 
 def test_a_command_that_is_given_up_is_ended_and_its_words_are_nobody_s(
-    shell: RootShell, monkeypatch: pytest.MonkeyPatch
+    shell: OpenShell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = os.read
 
@@ -161,16 +175,16 @@ def test_a_command_that_is_given_up_is_ended_and_its_words_are_nobody_s(
         raise TimeoutError("the check's time is over")
 
     first = asked(shell, "echo $PPID")[1]
-    monkeypatch.setattr("imagekit.checks.rootshell.os.read", read)
+    monkeypatch.setattr("imagekit.checks.openshell.os.read", read)
     with pytest.raises(TimeoutError):
         shell.ask(b"echo old; sleep 100")
-    monkeypatch.setattr("imagekit.checks.rootshell.os.read", real)
+    monkeypatch.setattr("imagekit.checks.openshell.os.read", real)
     assert not alive(int(first))
     assert asked(shell, "echo new") == (0, b"new\n", b"")
 
 
 def test_no_shell_is_left_after_it_was_closed() -> None:
-    shell = RootShell(["sh"])
+    shell = OpenShell(["sh"])
     process = int(asked(shell, "echo $PPID")[1])
     assert alive(process)
     shell.close()
@@ -178,6 +192,7 @@ def test_no_shell_is_left_after_it_was_closed() -> None:
     shell.close()
 
 
-def test_a_host_without_ssh_stays_as_it_is() -> None:
-    local = testinfra.get_host("local://", sudo=True)
-    assert root_of(local) == (local, None)
+@pytest.mark.parametrize("sudo", [True, False])
+def test_a_host_without_ssh_stays_as_it_is(*, sudo: bool) -> None:
+    local = testinfra.get_host("local://", sudo=sudo)
+    assert kept_open(local) == (local, None)

@@ -1,8 +1,9 @@
-"""Root's commands on a node in one shell that stays open, for checks.
+"""Commands on a node in a shell that stays open, for checks: root's, and those of the account that logs in.
 
-``sudo`` with its PAM session is most of what a small command costs: 0.2 s of 0.23 s under emulation. One ``sudo sh``
-serves a whole session; each command has an ``sh -c`` of its own in it, with nothing on its standard input, so that
-none sees what another one left. A command that comes while another runs, from a thread, gets a ``sudo`` of its own.
+``sudo`` with its PAM session is most of what a small command of root's costs, 0.2 s of 0.23 s under emulation, and a
+channel of SSH most of one of the account's. One shell serves a whole session; each command has a shell of its own in
+it, with nothing on its standard input, so that none sees what another one left. A command that comes while another
+runs, from a thread, is given a channel, and a ``sudo``, of its own.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from imagekit.base import process
 from imagekit.base.reason import summary
 
 _CHUNK = 1 << 16
+_LOGIN_SHELL = '"${SHELL:-/bin/sh}"'  # sshd(8) sets it
 _LINE = 8  # bytes after the word: a status and the line's end
 
 
@@ -38,15 +40,18 @@ class Answer:
     stderr: bytes
 
 
-class RootShellError(RuntimeError):
+class OpenShellError(RuntimeError):
     """The shell ended in the middle of a command: the node, the connection or sudo failed."""
 
 
-class RootShell:
-    """One shell, started by `argv` when it is first needed, and anew when it has ended."""
+class OpenShell:
+    """One POSIX shell, started by `argv` when it is first needed, and anew when it has ended.
 
-    def __init__(self, argv: list[str]) -> None:
-        self._argv = argv
+    `interpreter` is what runs each command in it with ``-c``, in words of that shell.
+    """
+
+    def __init__(self, argv: list[str], interpreter: str = "/bin/sh") -> None:
+        self._argv, self._interpreter = argv, interpreter
         self._lock = threading.Lock()
         self._stack = ExitStack()
         self._child: subprocess.Popen[bytes] | None = None
@@ -54,13 +59,13 @@ class RootShell:
     def ask(self, command: bytes) -> Answer | None:
         """Run a command to its end; None when another one is running.
 
-        Raises `RootShellError` when the shell ends before the command does.
+        Raises `OpenShellError` when the shell ends before the command does.
         """
         if not self._lock.acquire(blocking=False):
             return None
         try:
             child = self._running()
-            return _told(child, command)
+            return _told(child, self._interpreter, command)
         except BaseException:
             self._end()  # what is left of an unfinished answer must not be taken for the next one's
             raise
@@ -84,9 +89,9 @@ class RootShell:
 
 
 class _Backend:
-    """testinfra's backend over a `RootShell`, and as it is while that is busy."""
+    """testinfra's backend over a `OpenShell`, and as it is while that is busy."""
 
-    def __init__(self, plain: SshBackend, shell: RootShell) -> None:
+    def __init__(self, plain: SshBackend, shell: OpenShell) -> None:
         self._plain, self._shell = plain, shell
 
     def __getattr__(self, name: str) -> Any:
@@ -97,7 +102,7 @@ class _Backend:
         return cast("str", self._plain.quote(command, *args))
 
     def run(self, command: str, *args: str, **kwargs: Any) -> CommandResult:
-        """Run a command as root, or as the user of `Host.sudo`."""
+        """Run a command as the shell's user, or as that of `Host.sudo`."""
         line = self.get_command(command, *args)
         encoded = os.fsencode(line)
         answer = self._shell.ask(encoded)
@@ -106,22 +111,24 @@ class _Backend:
         return self._plain.result(answer.status, encoded, answer.stdout, answer.stderr)
 
 
-def root_of(host: Host) -> tuple[Host, RootShell | None]:
+def kept_open(host: Host) -> tuple[Host, OpenShell | None]:
     """The same host with a shell that stays open, to be closed in the end; one that is not reached by SSH as it is."""
     backend = host.backend
-    if not (isinstance(backend, SshBackend) and backend.sudo and backend.ssh_config):
+    if not (isinstance(backend, SshBackend) and backend.ssh_config):
         return host, None
-    shell = RootShell(["ssh", "-F", backend.ssh_config, backend.hostname, "sudo -n -- /bin/sh"])
+    # A command of the account's is run by its login shell, as sshd does it; one of root's by what sudo is given.
+    become, interpreter = ("sudo -n -- ", "/bin/sh") if backend.sudo else ("", _LOGIN_SHELL)
+    shell = OpenShell(["ssh", "-F", backend.ssh_config, backend.hostname, f"{become}/bin/sh"], interpreter)
     return Host(_Backend(backend, shell)), shell
 
 
-def _told(child: subprocess.Popen[bytes], command: bytes) -> Answer:
+def _told(child: subprocess.Popen[bytes], interpreter: str, command: bytes) -> Answer:
     # No command is given the word, so that none can write it. What a process that an earlier one left behind wrote
     # since comes before it; what such a process writes from now on cannot be told from the command's own.
     word = secrets.token_hex(16)
     mark = f"printf '%s\\n' {word}"
     quoted = shlex.quote(os.fsdecode(command))
-    line = f"{mark}; {mark} >&2; /bin/sh -c {quoted} </dev/null; printf '{word} %d\\n' $?; {mark} >&2\n"
+    line = f"{mark}; {mark} >&2; {interpreter} -c {quoted} </dev/null; printf '{word} %d\\n' $?; {mark} >&2\n"
     assert child.stdin is not None
     assert child.stdout is not None
     assert child.stderr is not None
@@ -136,7 +143,7 @@ def _told(child: subprocess.Popen[bytes], command: bytes) -> Answer:
     if told is None or complained is None:
         said = summary((err or out).decode("utf-8", "replace").replace(word, ""))
         shown = os.fsdecode(command)[:200]
-        raise RootShellError(f"root's shell on the node ended during: {shown}" + (f": {said}" if said else ""))
+        raise OpenShellError(f"the shell on the node ended during: {shown}" + (f": {said}" if said else ""))
     return Answer(int(told[2]), told[1], complained[1])
 
 
