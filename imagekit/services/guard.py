@@ -1,5 +1,7 @@
 """The process that owns one daemon: it ends the daemon when nobody holds the lease any more, however users ended.
 
+What the daemon puts into the background becomes its child.
+
 Started as ``python -m imagekit.services.guard JSON``; see `imagekit.services.lease`.
 """
 
@@ -14,6 +16,7 @@ from types import FrameType
 from typing import IO, NoReturn
 
 from imagekit.base.filelock import try_lock, unlock
+from imagekit.base.orphans import adopt_orphans, let_go
 from imagekit.base.process import background, start_time
 from imagekit.base.waiting import Deadline, wait_until
 from imagekit.services.busy import busy
@@ -31,6 +34,7 @@ def main(text: str) -> int:
     """Run the daemon until nobody needs it; return its exit status, 0 when it was stopped by us."""
     daemon = Daemon.from_json(text)
     signal.signal(signal.SIGTERM, _stop)
+    adopt_orphans()
     with daemon.lease.open("a+b") as lease:
         record, status = _guard(daemon, lease)
         daemon.remove_leftovers()
@@ -48,8 +52,13 @@ def _guard(daemon: Daemon, lease: IO[bytes]) -> tuple[DaemonRecord, int | None]:
     with background(daemon.argv, log=daemon.log, env=daemon.environment) as child, suppress(_ToldToStop):
         record = DaemonRecord(guard=me, guard_started=start_time(me), pid=child.pid, started=start_time(child.pid))
         record.write(daemon.record)
+
+        def over() -> bool:
+            let_go(child.pid)
+            return child.poll() is not None or _unneeded(daemon, lease)
+
         wait_until(
-            lambda: child.poll() is not None or _unneeded(daemon, lease),
+            over,
             Deadline.after(_FOREVER),
             what=f"the last user of {daemon.name}",
             every=_LOOK_EVERY,
