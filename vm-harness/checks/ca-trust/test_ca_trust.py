@@ -35,7 +35,7 @@ GO_FOLDERS = ("/etc/ssl/certs", "/etc/pki/tls/certs")
 NSS_MODULES = tuple(f"/usr/{path}/libnssckbi.so" for path in ("lib/*-linux-gnu", "lib/*-linux-gnu/nss", "lib64"))
 _FIRST = "for f in %s; do [ ! -e $f ] || { cat $f; break; }; done"
 _PYTHON = (
-    "import ssl; c = ssl.create_default_context(); c.load_default_certs(); "
+    "import ssl; c = ssl.create_default_context(); "
     "print(''.join(ssl.DER_cert_to_PEM_cert(d) for d in c.get_ca_certs(binary_form=True)))"
 )
 # Each reader's own way to its authorities, as text with PEM blocks; of one that the node lacks it says `absent`.
