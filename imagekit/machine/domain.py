@@ -25,7 +25,7 @@ LIVE_ARGUMENTS = (
 )
 # What makes an emulated boot cheap without touching what a test would look at.
 FAST_ARGUMENTS = (
-    "rdinit=/init console=ttyS0 panic=-1 net.ifnames=1 selinux=0 mitigations=off audit=0 nokaslr quiet loglevel=4 "
+    "rdinit=/init console=ttyS0 panic=-1 net.ifnames=1 selinux=0 mitigations=off nokaslr quiet loglevel=4 "
     "tsc=reliable random.trust_cpu=on fstab=no systemd.gpt_auto=0 systemd.firstboot=off "
     "systemd.condition_needs_update=0 8250.nr_uarts=1 rcupdate.rcu_expedited=1 no_timer_check"
 )
