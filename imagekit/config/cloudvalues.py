@@ -102,7 +102,7 @@ Lists = Annotated[dict[str, Texts], BeforeValidator(mapped)]
 class Part(BaseModel):
     """A mapping of a cloud-config; a key whose value is null counts as not given."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     @model_validator(mode="before")
     @classmethod

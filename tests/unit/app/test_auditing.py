@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -99,14 +98,6 @@ def test_every_form(scene: Scene) -> None:
     assert "proven" in as_text(report)
     assert json.loads(as_json(report))["intervals"][0]["verdict"] == "proven"
     assert '"w1"' in as_csv(report)
-
-
-def test_a_question_takes_less_than_a_second(scene: Scene) -> None:
-    scene.fleet({f"w{number}": {"channel": "dev"} for number in range(50)}, "02-01T00:00")
-    scene.ask(fleet=True, offline=True)
-    begun = time.process_time()
-    scene.ask(fleet=True, offline=True)
-    assert time.process_time() - begun < 1
 
 
 def test_an_index_of_which_one_image_was_withdrawn_or_is_unsigned_is_not_good() -> None:
