@@ -52,6 +52,17 @@ def test_runs_in_the_block_and_not_after_it(sleeper: Daemon) -> None:
     assert DaemonRecord.read(sleeper.record) is None
 
 
+def test_what_the_daemon_puts_into_the_background_is_looked_after_by_its_guard(sleeper: Daemon, tmp_path: Path) -> None:
+    left = tmp_path / "left"
+    program = f"(sleep 1 & echo $! > {left}.new; mv {left}.new {left}); exec sleep 300"
+    with leased(replace(sleeper, argv=("sh", "-c", program)), yes):
+        wait_until(left.exists, Deadline.after(SECONDS), what="the process in the background")
+        record, status = DaemonRecord.read(sleeper.record), Path(f"/proc/{left.read_text().strip()}/stat")
+        assert record is not None
+        assert status.read_text().rpartition(")")[2].split()[1] == str(record.guard)
+        wait_until(lambda: not status.exists(), Deadline.after(SECONDS), what="its end to be noted")
+
+
 def test_is_shared_until_the_last_user_ends(sleeper: Daemon) -> None:
     with leased(sleeper, yes):
         pid = pid_of(sleeper)
