@@ -1,9 +1,8 @@
 """Processes whose parents have ended, where the first process of the machine or container does not look after them.
 
 A daemon's own programs (QEMU, containers) lose their parent when they go into the background. Until somebody asks for
-the status of one that has ended, its process id stays taken, and whoever waits for its end by that id waits on: libvirt
-for 15 s, whereafter it calls the machine's end a failure. systemd asks at once; the first process of a container often
-does so once a second, or never.
+the status of one that has ended, its process id stays taken, and whoever waits for its end by that id, as libvirt does,
+waits on. systemd asks at once; the first process of a container may do so once a second, or never.
 """
 
 from __future__ import annotations

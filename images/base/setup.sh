@@ -39,8 +39,8 @@ for program in /usr/bin/fusermount3 /usr/bin/fusermount /usr/sbin/mount.nfs /usr
     [ ! -f "$program" ] || chmod ug-s "$program"
 done
 
-# Debian's PAM runs these as root at every login, to greet with the kernel's version: a fifth of a login's time under
-# emulation. What /etc/motd says is shown all the same.
+# Debian's PAM runs these as root at every login (pam_motd(8)), to greet with the kernel's version. What /etc/motd says is
+# shown all the same.
 rm -rf /etc/update-motd.d
 
 # docs/hardening.md: SSH-16, ACC-09, PAM-06, PAM-01.

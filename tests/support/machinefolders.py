@@ -8,9 +8,9 @@ from pathlib import Path
 from imagekit.machine.folder import PREFIX, runtime_base
 
 
-def machine_folders(run_id: str, base: Path | None = None) -> list[Path]:
+def machine_folders(run_id: str) -> list[Path]:
     """Where a run keeps sockets, keys and seeds at this moment; other runs' folders come and go meanwhile."""
-    return [path for path in (base or runtime_base()).glob(f"{PREFIX}*") if _run_of(path) == run_id]
+    return [path for path in runtime_base().glob(f"{PREFIX}*") if _run_of(path) == run_id]
 
 
 def _run_of(path: Path) -> str | None:
